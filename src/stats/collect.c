@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "stats/collect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stats/filter.h"
+
+struct vitals_sink {
+    struct stats_collection *collection;
+    struct stats_part *part;
+    const struct group_pin *pin;
+    size_t next;     /* the object that follows the last one: most often the one named next */
+    size_t last_row; /* index + 1 of the object whose row was given last; 0: none */
+};
+
+/* The VM itself has no path; in the table it stands under this one, which no object can have. */
+static const char vm_path[] = "";
+
+/* ---- what a provider calls ------------------------------------------------------------------ */
+
+static void log_failure(const struct group_pin *pin, const char *what, int err)
+{
+    if (atomic_exchange(&pin->group->failure_logged, true))
+        return;
+    ctx_log(pin->group->ctx, VITALS_LOG_WARNING, "provider '%s', target '%s': %s: %s",
+            pin->schema->provider, pin->schema->target, what, strerror(-err));
+}
+
+static const char *checked_path(struct vitals_sink *sink, const char *object)
+{
+    bool is_vm = !strcmp(sink->part->schema->target, "vm");
+
+    if (is_vm && !object)
+        return vm_path;
+    if (!is_vm && object && *object && strlen(object) <= VITALS_OBJECT_MAX)
+        return object;
+    log_failure(sink->pin,
+                is_vm ? "the row of target 'vm' has no path"
+                      : "the path of a row is missing or too long",
+                -EINVAL);
+    return NULL;
+}
+
+static int64_t add_object(struct stats_collection *collection, const char *path)
+{
+    size_t size = strlen(path) + 1;
+    char *copy = arena_alloc(&collection->arena, size);
+
+    if (!copy)
+        return -1;
+    memcpy(copy, path, size);
+    if (paths_add(&collection->objects, copy))
+        return -1;
+    return (int64_t)collection->objects.count - 1;
+}
+
+/* Objects come in the same order from every group, so a comparison most often replaces the search. */
+static int64_t object_index(struct vitals_sink *sink, const char *path)
+{
+    struct path_table *objects = &sink->collection->objects;
+    int64_t index;
+
+    if (sink->next < objects->count && !strcmp(objects->paths[sink->next], path))
+        index = (int64_t)sink->next;
+    else
+        index = paths_find(objects, path);
+    return index >= 0 ? index : add_object(sink->collection, path);
+}
+
+static int reserve_rows(struct stats_part *part, size_t n)
+{
+    size_t cap = part->rows_cap ? part->rows_cap : 16;
+    uint64_t **rows;
+
+    while (cap < n)
+        cap *= 2;
+    if (cap != part->rows_cap) {
+        rows = realloc(part->rows, cap * sizeof(*rows));
+        if (!rows)
+            return -ENOMEM;
+        part->rows = rows;
+        part->rows_cap = cap;
+    }
+    for (; part->n_rows < n; part->n_rows++)
+        part->rows[part->n_rows] = NULL;
+    return 0;
+}
+
+uint64_t *vitals_row(struct vitals_sink *sink, const char *object)
+{
+    struct stats_part *part = sink->part;
+    size_t size = part->schema->row_len * sizeof(uint64_t);
+    const char *path = checked_path(sink, object);
+    int64_t index;
+    uint64_t *row;
+
+    sink->last_row = 0;
+    if (!path || (object && !filter_wants_object(sink->collection->request, path)))
+        return NULL;
+    index = object_index(sink, path);
+    if (index < 0 || reserve_rows(part, (size_t)index + 1) || part->rows[index])
+        return NULL;
+    row = arena_alloc(&sink->collection->arena, size);
+    if (!row)
+        return NULL;
+    memset(row, 0, size);
+    part->rows[index] = row;
+    sink->next = sink->last_row = (size_t)index + 1;
+    return row;
+}
+
+void vitals_row_fail(struct vitals_sink *sink, int err)
+{
+    if (!sink->last_row)
+        return;
+    log_failure(sink->pin, "an object can't be read", err < 0 ? err : -err);
+    sink->part->rows[sink->last_row - 1] = NULL;
+    sink->last_row = 0;
+}
+
+bool vitals_wants(const struct vitals_sink *sink, uint32_t stat)
+{
+    const struct stats_part *part = sink->part;
+
+    return stat < part->schema->n_stats && (part->wanted_bits[stat / 64] >> (stat % 64)) & 1;
+}
+
+const char *const *vitals_wanted_objects(const struct vitals_sink *sink, size_t *ret_count)
+{
+    const struct stats_request *request = sink->collection->request;
+
+    if (request->all_objects)
+        return NULL;
+    *ret_count = request->n_objects;
+    return request->objects;
+}
+
+const struct stats_schema *sink_schema(const struct vitals_sink *sink)
+{
+    return sink->part->schema;
+}
+
+/* ---- one query ------------------------------------------------------------------------------ */
+
+static struct stats_part *next_part(struct stats_collection *collection)
+{
+    size_t cap = collection->parts_cap ? collection->parts_cap * 2 : 4;
+    struct stats_part *parts;
+
+    if (collection->n_parts < collection->parts_cap)
+        return &collection->parts[collection->n_parts];
+    parts = realloc(collection->parts, cap * sizeof(*parts));
+    if (!parts)
+        return NULL;
+    memset(parts + collection->parts_cap, 0, (cap - collection->parts_cap) * sizeof(*parts));
+    collection->parts = parts;
+    collection->parts_cap = cap;
+    return &parts[collection->n_parts];
+}
+
+static int collect_group(struct stats_collection *collection, const struct group_pin *pin)
+{
+    struct stats_part *part = next_part(collection);
+    struct vitals_sink sink = {.collection = collection, .part = part, .pin = pin};
+    int err;
+
+    if (!part)
+        return -ENOMEM;
+    part->n_rows = 0;
+    part->schema = pin->schema;
+    err = filter_resolve(part, collection->request);
+    if (err || !part->n_wanted)
+        return err;
+    err = registry_collect(pin, &sink);
+    if (err) {
+        log_failure(pin, "nothing can be read", err < 0 ? err : -err);
+        return 0;
+    }
+    schema_ref(part->schema);
+    collection->n_parts++;
+    return 0;
+}
+
+static void reset(struct stats_collection *collection)
+{
+    while (collection->n_parts)
+        schema_unref(collection->parts[--collection->n_parts].schema);
+    paths_reset(&collection->objects);
+    arena_reset(&collection->arena);
+}
+
+int stats_collect(struct stats_collection *collection, struct vitals_ctx *ctx,
+                  struct stats_request *request)
+{
+    struct group_pin pin;
+    uint64_t order = 0;
+    int err = 0;
+
+    reset(collection);
+    collection->request = request;
+    filter_sort_objects(request);
+    while (!err && registry_pin_next(ctx, request->target, &order, &pin)) {
+        err = collect_group(collection, &pin);
+        registry_unpin(&pin);
+    }
+    collection->request = NULL;
+    return err;
+}
+
+void stats_collection_free(struct stats_collection *collection)
+{
+    size_t i;
+
+    reset(collection);
+    for (i = 0; i < collection->parts_cap; i++) {
+        free(collection->parts[i].wanted_bits);
+        free(collection->parts[i].wanted);
+        free(collection->parts[i].rows);
+    }
+    free(collection->parts);
+    paths_free(&collection->objects);
+    arena_free(&collection->arena);
+    *collection = (struct stats_collection){0};
+}

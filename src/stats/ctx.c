@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "stats/ctx.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stats/registry.h"
+
+/* Options of a caller that was built with an older or newer header than ours. */
+static int copy_options(struct vitals_ctx *ctx, const struct vitals_ctx_options *options)
+{
+    size_t size = sizeof(ctx->options);
+
+    if (!options)
+        return 0;
+    if (options->size < sizeof(options->size))
+        return -EINVAL;
+    if (options->size < size)
+        size = options->size;
+    memcpy(&ctx->options, options, size);
+    if (!ctx->options.name)
+        return 0;
+    ctx->options.name = strdup(ctx->options.name);
+    return ctx->options.name ? 0 : -ENOMEM;
+}
+
+static int init(struct vitals_ctx *ctx)
+{
+    struct vitals_ctx *other = ctx->options.share_schemas_with;
+
+    ctx->options.share_schemas_with = NULL;
+    ctx->pool = other ? schema_pool_ref(other->pool) : schema_pool_new();
+    if (!ctx->pool)
+        return -ENOMEM;
+    atomic_init(&ctx->running, true);
+    pthread_mutex_init(&ctx->lock, NULL);
+    pthread_cond_init(&ctx->unpinned, NULL);
+    return 0;
+}
+
+int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx **ret_ctx)
+{
+    struct vitals_ctx *ctx = calloc(1, sizeof(*ctx));
+    int err;
+
+    if (!ctx)
+        return -ENOMEM;
+    err = copy_options(ctx, options);
+    if (err) {
+        free(ctx);
+        return err;
+    }
+    err = init(ctx);
+    if (err) {
+        free((char *)ctx->options.name);
+        free(ctx);
+        return err;
+    }
+    *ret_ctx = ctx;
+    return 0;
+}
+
+int vitals_ctx_free(struct vitals_ctx *ctx)
+{
+    if (!ctx)
+        return 0;
+    if (registry_is_collecting(ctx))
+        return ctx_fail(ctx, -EBUSY, "a context can't be freed from inside collect()");
+    while (ctx->groups)
+        vitals_unregister(ctx->groups);
+    schema_pool_unref(ctx->pool);
+    pthread_cond_destroy(&ctx->unpinned);
+    pthread_mutex_destroy(&ctx->lock);
+    free((char *)ctx->options.name);
+    free(ctx);
+    return 0;
+}
+
+size_t vitals_error_text(struct vitals_ctx *ctx, char *buf, size_t size)
+{
+    size_t len;
+
+    pthread_mutex_lock(&ctx->lock);
+    len = strlen(ctx->error.text);
+    if (size)
+        snprintf(buf, size, "%s", ctx->error.text);
+    pthread_mutex_unlock(&ctx->lock);
+    return len;
+}
+
+void vitals_set_running(struct vitals_ctx *ctx, bool running)
+{
+    atomic_store(&ctx->running, running);
+}
+
+int ctx_fail(struct vitals_ctx *ctx, int err, const char *format, ...)
+{
+    va_list args;
+
+    pthread_mutex_lock(&ctx->lock);
+    va_start(args, format);
+    vsnprintf(ctx->error.text, sizeof(ctx->error.text), format, args);
+    va_end(args);
+    pthread_mutex_unlock(&ctx->lock);
+    return err;
+}
+
+void ctx_log(struct vitals_ctx *ctx, enum vitals_log_level level, const char *format, ...)
+{
+    struct error_text line;
+    va_list args;
+
+    if (!ctx->options.log)
+        return;
+    va_start(args, format);
+    vsnprintf(line.text, sizeof(line.text), format, args);
+    va_end(args);
+    ctx->options.log(ctx->options.log_opaque, level, line.text);
+}

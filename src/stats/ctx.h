@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a context: its registry of groups, its log, its last error. */
+#ifndef STATS_CTX_H
+#define STATS_CTX_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "stats/error.h"
+#include "stats/schema.h"
+#include "stats/schema_pool.h"
+#include "vitals/stats.h"
+
+struct collecting; /* a thread inside collect(), see registry.c */
+
+struct vitals_ctx {
+    struct vitals_ctx_options options; /* name is a copy */
+    struct schema_pool *pool;
+    atomic_bool running;
+
+    pthread_mutex_t lock; /* all below; never held while a callback runs */
+    pthread_cond_t unpinned;
+    struct vitals_group *groups; /* in the order of registration */
+    uint64_t next_order;
+    struct collecting *collecting;
+    struct error_text error;
+};
+
+/* Sets the text of the last error, and returns @err. */
+int ctx_fail(struct vitals_ctx *ctx, int err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void ctx_log(struct vitals_ctx *ctx, enum vitals_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "stats/filter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t bit_words(uint32_t n)
+{
+    return (n + 63) / 64;
+}
+
+static int reserve(struct stats_part *part)
+{
+    uint32_t n = part->schema->n_stats;
+    uint32_t *wanted;
+    uint64_t *bits;
+
+    if (n > part->wanted_cap) {
+        bits = realloc(part->wanted_bits, bit_words(n) * sizeof(*bits));
+        if (bits)
+            part->wanted_bits = bits;
+        wanted = realloc(part->wanted, n * sizeof(*wanted));
+        if (wanted)
+            part->wanted = wanted;
+        if (!bits || !wanted)
+            return -ENOMEM;
+        part->wanted_cap = n;
+    }
+    if (n)
+        memset(part->wanted_bits, 0, bit_words(n) * sizeof(*part->wanted_bits));
+    return 0;
+}
+
+static void set_all(struct stats_part *part)
+{
+    uint32_t i;
+
+    for (i = 0; i < part->schema->n_stats; i++)
+        part->wanted_bits[i / 64] |= 1ull << (i % 64);
+}
+
+static void set_fields(struct stats_part *part, const struct stats_filter *filter)
+{
+    size_t i;
+
+    for (i = 0; i < filter->n_fields; i++) {
+        int64_t stat = schema_find(part->schema, filter->fields[i]);
+
+        if (stat >= 0)
+            part->wanted_bits[stat / 64] |= 1ull << (stat % 64);
+    }
+}
+
+static void apply_filter(struct stats_part *part, const struct stats_filter *filter)
+{
+    if (filter->provider && strcmp(filter->provider, part->schema->provider))
+        return;
+    if (filter->all_fields)
+        set_all(part);
+    else
+        set_fields(part, filter);
+}
+
+static void list_bits(struct stats_part *part)
+{
+    size_t word, words = bit_words(part->schema->n_stats);
+
+    part->n_wanted = 0;
+    for (word = 0; word < words; word++) {
+        uint64_t bits = part->wanted_bits[word];
+
+        for (; bits; bits &= bits - 1)
+            part->wanted[part->n_wanted++] =
+                (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(bits);
+    }
+}
+
+int filter_resolve(struct stats_part *part, const struct stats_request *request)
+{
+    size_t i;
+
+    part->n_wanted = 0;
+    if (reserve(part))
+        return -ENOMEM;
+    if (request->all_stats)
+        set_all(part);
+    else
+        for (i = 0; i < request->n_filters; i++)
+            apply_filter(part, &request->filters[i]);
+    list_bits(part);
+    return 0;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void filter_sort_objects(struct stats_request *request)
+{
+    size_t i, n = 0;
+
+    if (request->n_objects < 2)
+        return;
+    qsort(request->objects, request->n_objects, sizeof(*request->objects), compare_paths);
+    for (i = 0; i < request->n_objects; i++)
+        if (!n || strcmp(request->objects[n - 1], request->objects[i]))
+            request->objects[n++] = request->objects[i];
+    request->n_objects = n;
+}
+
+bool filter_wants_object(const struct stats_request *request, const char *path)
+{
+    return request->all_objects || bsearch(&path, request->objects, request->n_objects,
+                                           sizeof(*request->objects), compare_paths);
+}

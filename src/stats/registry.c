@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+#include "stats/registry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A thread inside collect(), so that a call from there that would wait for itself is refused. */
+struct collecting {
+    struct collecting *next;
+    pthread_t thread;
+};
+
+/* ---- registering ---------------------------------------------------------------------------- */
+
+static const char *shared_name(const struct stats_schema *a, const struct stats_schema *b)
+{
+    uint32_t i;
+
+    for (i = 0; i < a->n_stats; i++)
+        if (schema_find(b, a->stats[i].name) >= 0)
+            return a->stats[i].name;
+    return NULL;
+}
+
+/* Under the lock. Whether @schema can stand beside all groups but @except. */
+static int check_clash(struct vitals_ctx *ctx, const struct stats_schema *schema,
+                       const struct vitals_group *except)
+{
+    const struct vitals_group *group;
+    const char *name;
+
+    for (group = ctx->groups; group; group = group->next) {
+        if (group == except || strcmp(group->schema->target, schema->target))
+            continue;
+        if (!strcmp(group->schema->provider, schema->provider))
+            return error_set(&ctx->error, -EEXIST, "provider '%s' has a group for target '%s'",
+                             schema->provider, schema->target);
+        name = shared_name(schema, group->schema);
+        if (name)
+            return error_set(&ctx->error, -EEXIST,
+                             "statistic '%s' of target '%s' exists: it is one of provider '%s'",
+                             name, schema->target, group->schema->provider);
+    }
+    return 0;
+}
+
+static void append(struct vitals_ctx *ctx, struct vitals_group *group)
+{
+    struct vitals_group **end = &ctx->groups;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = group;
+    group->order = ++ctx->next_order;
+}
+
+static struct vitals_group *new_group(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
+                                      struct stats_schema *schema)
+{
+    struct vitals_group *group = calloc(1, sizeof(*group));
+
+    if (!group)
+        return NULL;
+    group->ctx = ctx;
+    group->flags = ops->flags;
+    group->collect = ops->collect;
+    group->release = ops->release;
+    group->opaque = ops->opaque;
+    group->schema = schema_ref(schema);
+    pthread_mutex_init(&group->turn, NULL);
+    return group;
+}
+
+static void free_group(struct vitals_group *group)
+{
+    pthread_mutex_destroy(&group->turn);
+    schema_unref(group->schema);
+    free(group);
+}
+
+static void call_release(const struct vitals_group_ops *ops)
+{
+    if (ops->release)
+        ops->release(ops->opaque);
+}
+
+int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
+                 struct stats_schema *schema, struct vitals_group **ret_group)
+{
+    struct vitals_group *group = new_group(ctx, ops, schema);
+    int err;
+
+    if (!group) {
+        call_release(ops);
+        return ctx_fail(ctx, -ENOMEM, "no memory for a group");
+    }
+    pthread_mutex_lock(&ctx->lock);
+    err = check_clash(ctx, schema, NULL);
+    if (!err)
+        append(ctx, group);
+    pthread_mutex_unlock(&ctx->lock);
+    if (err) {
+        free_group(group);
+        call_release(ops);
+        return err;
+    }
+    if (ret_group)
+        *ret_group = group;
+    return 0;
+}
+
+static int check_callbacks(struct vitals_ctx *ctx, const struct vitals_group_ops *ops)
+{
+    if (!ops->collect)
+        return ctx_fail(ctx, -EINVAL, "collect is NULL");
+    if (ops->flags & ~(uint32_t)VITALS_GROUP_CONCURRENT)
+        return ctx_fail(ctx, -EINVAL, "flags 0x%x hold an unknown one", ops->flags);
+    if (!ops->n_stats)
+        return ctx_fail(ctx, -EINVAL, "a group without statistics");
+    return 0;
+}
+
+int vitals_register(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
+                    struct vitals_group **ret_group)
+{
+    struct stats_schema *schema;
+    struct error_text error;
+    int err;
+
+    if (ops->size < sizeof(*ops))
+        return ctx_fail(ctx, -EINVAL, "size of the group is %zu, must be at least %zu", ops->size,
+                        sizeof(*ops));
+    err = check_callbacks(ctx, ops);
+    if (!err) {
+        err = schema_new(ops, &error, &schema);
+        if (err)
+            ctx_fail(ctx, err, "%s", error.text);
+    }
+    if (err) {
+        call_release(ops);
+        return err;
+    }
+    err = registry_add(ctx, ops, schema, ret_group);
+    schema_unref(schema);
+    return err;
+}
+
+int registry_set_schema(struct vitals_group *group, struct stats_schema *schema)
+{
+    struct vitals_ctx *ctx = group->ctx;
+    struct stats_schema *old = NULL;
+    int err;
+
+    pthread_mutex_lock(&ctx->lock);
+    err = check_clash(ctx, schema, group);
+    if (!err) {
+        old = group->schema;
+        group->schema = schema_ref(schema);
+    }
+    pthread_mutex_unlock(&ctx->lock);
+    schema_unref(old);
+    return err;
+}
+
+/* ---- unregistering -------------------------------------------------------------------------- */
+
+/* Under the lock. */
+static bool is_collecting(const struct vitals_ctx *ctx)
+{
+    const struct collecting *entry;
+
+    for (entry = ctx->collecting; entry; entry = entry->next)
+        if (pthread_equal(entry->thread, pthread_self()))
+            return true;
+    return false;
+}
+
+bool registry_is_collecting(struct vitals_ctx *ctx)
+{
+    bool collecting;
+
+    pthread_mutex_lock(&ctx->lock);
+    collecting = is_collecting(ctx);
+    pthread_mutex_unlock(&ctx->lock);
+    return collecting;
+}
+
+/* Under the lock. Waits for the queries that use the group, then takes it off the list. */
+static void detach(struct vitals_ctx *ctx, struct vitals_group *group)
+{
+    struct vitals_group **link = &ctx->groups;
+
+    group->leaving = true;
+    while (group->pins)
+        pthread_cond_wait(&ctx->unpinned, &ctx->lock);
+    while (*link != group)
+        link = &(*link)->next;
+    *link = group->next;
+}
+
+int vitals_unregister(struct vitals_group *group)
+{
+    struct vitals_ctx *ctx;
+
+    if (!group)
+        return 0;
+    ctx = group->ctx;
+    pthread_mutex_lock(&ctx->lock);
+    if (is_collecting(ctx)) {
+        pthread_mutex_unlock(&ctx->lock);
+        return ctx_fail(ctx, -EBUSY, "a group can't be unregistered from inside collect()");
+    }
+    detach(ctx, group);
+    pthread_mutex_unlock(&ctx->lock);
+    if (group->release)
+        group->release(group->opaque);
+    free_group(group);
+    return 0;
+}
+
+/* ---- visiting ------------------------------------------------------------------------------- */
+
+static struct vitals_group *find_behind(struct vitals_ctx *ctx, const char *target, uint64_t order)
+{
+    struct vitals_group *group;
+
+    for (group = ctx->groups; group; group = group->next)
+        if (group->order > order && !group->leaving && !strcmp(group->schema->target, target))
+            return group;
+    return NULL;
+}
+
+bool registry_pin_next(struct vitals_ctx *ctx, const char *target, uint64_t *order,
+                       struct group_pin *ret_pin)
+{
+    struct vitals_group *group;
+
+    pthread_mutex_lock(&ctx->lock);
+    group = find_behind(ctx, target, *order);
+    if (group) {
+        group->pins++;
+        *order = group->order;
+        *ret_pin = (struct group_pin){.group = group, .schema = schema_ref(group->schema)};
+    }
+    pthread_mutex_unlock(&ctx->lock);
+    return group != NULL;
+}
+
+void registry_unpin(struct group_pin *pin)
+{
+    struct vitals_ctx *ctx = pin->group->ctx;
+
+    schema_unref(pin->schema);
+    pthread_mutex_lock(&ctx->lock);
+    if (!--pin->group->pins)
+        pthread_cond_broadcast(&ctx->unpinned);
+    pthread_mutex_unlock(&ctx->lock);
+}
+
+static void enter_collect(struct vitals_ctx *ctx, struct collecting *entry)
+{
+    entry->thread = pthread_self();
+    pthread_mutex_lock(&ctx->lock);
+    entry->next = ctx->collecting;
+    ctx->collecting = entry;
+    pthread_mutex_unlock(&ctx->lock);
+}
+
+static void leave_collect(struct vitals_ctx *ctx, struct collecting *entry)
+{
+    struct collecting **link = &ctx->collecting;
+
+    pthread_mutex_lock(&ctx->lock);
+    while (*link != entry)
+        link = &(*link)->next;
+    *link = entry->next;
+    pthread_mutex_unlock(&ctx->lock);
+}
+
+int registry_collect(const struct group_pin *pin, struct vitals_sink *sink)
+{
+    struct vitals_group *group = pin->group;
+    bool one_at_a_time = !(group->flags & VITALS_GROUP_CONCURRENT);
+    struct collecting entry;
+    int err;
+
+    if (one_at_a_time)
+        pthread_mutex_lock(&group->turn);
+    enter_collect(group->ctx, &entry);
+    err = group->collect(group->opaque, sink);
+    leave_collect(group->ctx, &entry);
+    if (one_at_a_time)
+        pthread_mutex_unlock(&group->turn);
+    return err;
+}
+
+/* ---- providers ------------------------------------------------------------------------------ */
+
+/* Under the lock. Whether a group before @group has the same provider. */
+static bool is_repeated(const struct vitals_ctx *ctx, const struct vitals_group *group)
+{
+    const struct vitals_group *earlier;
+
+    for (earlier = ctx->groups; earlier != group; earlier = earlier->next)
+        if (!strcmp(earlier->schema->provider, group->schema->provider))
+            return true;
+    return false;
+}
+
+void registry_each_provider(struct vitals_ctx *ctx, void (*fn)(void *opaque, const char *provider),
+                            void *opaque)
+{
+    const struct vitals_group *group;
+
+    pthread_mutex_lock(&ctx->lock);
+    for (group = ctx->groups; group; group = group->next)
+        if (!is_repeated(ctx, group))
+            fn(opaque, group->schema->provider);
+    pthread_mutex_unlock(&ctx->lock);
+}
+
+struct provider_search {
+    const char *provider;
+    bool found;
+};
+
+static void compare_provider(void *opaque, const char *provider)
+{
+    struct provider_search *search = opaque;
+
+    if (!strcmp(provider, search->provider))
+        search->found = true;
+}
+
+bool registry_has_provider(struct vitals_ctx *ctx, const char *provider)
+{
+    struct provider_search search = {.provider = provider};
+
+    registry_each_provider(ctx, compare_provider, &search);
+    return search.found;
+}

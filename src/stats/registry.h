@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The registered groups of a context. A query visits them one at a time, each pinned while it is
+ * used, so that one can be removed while queries run: removal waits for the pins to go.
+ */
+#ifndef STATS_REGISTRY_H
+#define STATS_REGISTRY_H
+
+#include "stats/ctx.h"
+
+struct vitals_group {
+    struct vitals_ctx *ctx;
+    struct vitals_group *next;
+    uint64_t order; /* its place among the groups; never used again */
+    uint32_t flags;
+    int (*collect)(void *opaque, struct vitals_sink *sink);
+    void (*release)(void *opaque);
+    void *opaque;
+    pthread_mutex_t turn; /* held around collect() of a group that is not concurrent */
+    atomic_bool failure_logged;
+
+    /* under ctx->lock */
+    struct stats_schema *schema;
+    unsigned pins;
+    bool leaving; /* being unregistered: no new pins */
+};
+
+/* A group in use by one query. */
+struct group_pin {
+    struct vitals_group *group;
+    struct stats_schema *schema; /* as it was when the group was pinned */
+};
+
+/*
+ * Registers a group whose schema exists, so that many contexts can share it. Takes a reference to
+ * the schema. Errors and @ops->release as vitals_register(); the descriptions in @ops are not used.
+ */
+int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
+                 struct stats_schema *schema, struct vitals_group **ret_group);
+
+/* Gives a group another schema; -EEXIST on a name clash. Queries under way go on with the old one. */
+int registry_set_schema(struct vitals_group *group, struct stats_schema *schema);
+
+/* Pins the first group of @target behind the place *@order, and moves *@order there. */
+bool registry_pin_next(struct vitals_ctx *ctx, const char *target, uint64_t *order,
+                       struct group_pin *ret_pin);
+void registry_unpin(struct group_pin *pin);
+
+/* Calls collect() of a pinned group. */
+int registry_collect(const struct group_pin *pin, struct vitals_sink *sink);
+
+/* Whether the calling thread is inside collect() of one of the context's groups. */
+bool registry_is_collecting(struct vitals_ctx *ctx);
+
+bool registry_has_provider(struct vitals_ctx *ctx, const char *provider);
+
+/* Calls @fn for each provider once, in the order of registration, while the registry is locked. */
+void registry_each_provider(struct vitals_ctx *ctx, void (*fn)(void *opaque, const char *provider),
+                            void *opaque);
+
+#endif

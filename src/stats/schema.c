@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "stats/schema.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+bool schema_name_is_valid(const char *name)
+{
+    size_t i;
+
+    if (!name || !is_lower(name[0]))
+        return false;
+    for (i = 1; name[i]; i++) {
+        if (i >= VITALS_NAME_MAX)
+            return false;
+        if (!is_lower(name[i]) && !(name[i] >= '0' && name[i] <= '9') && name[i] != '_' &&
+            name[i] != '-')
+            return false;
+    }
+    return true;
+}
+
+static int check_shape(const struct vitals_stat *stat, struct error_text *error)
+{
+    bool linear = stat->type == VITALS_LINEAR_HIST;
+
+    if (stat->type > VITALS_LOG_HIST)
+        return error_set(error, -EINVAL, "statistic '%s': type %u is unknown", stat->name,
+                         stat->type);
+    if (stat->unit > VITALS_BOOLEAN)
+        return error_set(error, -EINVAL, "statistic '%s': unit %u is unknown", stat->name,
+                         stat->unit);
+    if (stat->base != 10 && stat->base != 2)
+        return error_set(error, -EINVAL, "statistic '%s': base is %u, must be 10 or 2", stat->name,
+                         stat->base);
+    if (!stat->count || (stat->count > 1 && !stat_is_histogram(stat)))
+        return error_set(error, -EINVAL,
+                         "statistic '%s': count is %u, must be 1 or, for a "
+                         "histogram, the number of buckets",
+                         stat->name, stat->count);
+    if (linear != (stat->bucket_size != 0))
+        return error_set(error, -EINVAL,
+                         "statistic '%s': bucket_size is %u, must be the width of "
+                         "a linear histogram's buckets, else 0",
+                         stat->name, stat->bucket_size);
+    return 0;
+}
+
+int schema_check_stat(const struct vitals_stat *stat, uint32_t row_len, struct error_text *error)
+{
+    if (!schema_name_is_valid(stat->name))
+        return error_set(error, -EINVAL, "statistic name '%.100s' is not [a-z][a-z0-9_-]{0,62}",
+                         stat->name ? stat->name : "");
+    if (stat->slot > row_len || stat->count > row_len - stat->slot)
+        return error_set(error, -EINVAL,
+                         "statistic '%s': elements [%u, %u) are outside the row of "
+                         "%u",
+                         stat->name, stat->slot, stat->slot + stat->count, row_len);
+    return check_shape(stat, error);
+}
+
+static int check_ops(const struct vitals_group_ops *ops, struct error_text *error)
+{
+    if (ops->stat_size < sizeof(struct vitals_stat))
+        return error_set(error, -EINVAL, "stat_size is %zu, must be at least %zu", ops->stat_size,
+                         sizeof(struct vitals_stat));
+    if (!schema_name_is_valid(ops->provider))
+        return error_set(error, -EINVAL, "provider name '%.100s' is not [a-z][a-z0-9_-]{0,62}",
+                         ops->provider ? ops->provider : "");
+    if (!schema_name_is_valid(ops->target))
+        return error_set(error, -EINVAL, "target name '%.100s' is not [a-z][a-z0-9_-]{0,62}",
+                         ops->target ? ops->target : "");
+    if (ops->n_stats > VITALS_STATS_MAX)
+        return error_set(error, -E2BIG, "%u statistics in a group, at most %u", ops->n_stats,
+                         VITALS_STATS_MAX);
+    if (ops->row_len > VITALS_ROW_MAX)
+        return error_set(error, -E2BIG, "a row of %u elements, at most %u", ops->row_len,
+                         VITALS_ROW_MAX);
+    if (ops->n_stats && !ops->stats)
+        return error_set(error, -EINVAL, "stats is NULL");
+    return 0;
+}
+
+/* The caller's struct vitals_stat may be a longer one than ours. */
+static const struct vitals_stat *ops_stat(const struct vitals_group_ops *ops, uint32_t i)
+{
+    return (const void *)((const char *)ops->stats + i * ops->stat_size);
+}
+
+static size_t string_size(const char *text)
+{
+    return text ? strlen(text) + 1 : 0;
+}
+
+static int measure(const struct vitals_group_ops *ops, struct error_text *error, size_t *ret_size)
+{
+    size_t size = string_size(ops->provider) + string_size(ops->target);
+    uint32_t i;
+
+    for (i = 0; i < ops->n_stats; i++) {
+        const struct vitals_stat *stat = ops_stat(ops, i);
+        int err = schema_check_stat(stat, ops->row_len, error);
+
+        if (err)
+            return err;
+        size += string_size(stat->name) + string_size(stat->help);
+    }
+    *ret_size = sizeof(struct stats_schema) +
+                ops->n_stats * (sizeof(struct vitals_stat) + sizeof(uint32_t)) + size;
+    return 0;
+}
+
+static const char *copy_string(char **end, const char *text)
+{
+    char *copy = *end;
+
+    if (!text)
+        return NULL;
+    *end = stpcpy(copy, text) + 1;
+    return copy;
+}
+
+static int compare_names(const void *a, const void *b, void *stats)
+{
+    const struct vitals_stat *s = stats;
+
+    return strcmp(s[*(const uint32_t *)a].name, s[*(const uint32_t *)b].name);
+}
+
+static void copy_stats(struct stats_schema *schema, const struct vitals_group_ops *ops)
+{
+    uint32_t *by_name = (uint32_t *)&schema->stats[ops->n_stats];
+    char *end = (char *)&by_name[ops->n_stats];
+    uint32_t i;
+
+    schema->provider = copy_string(&end, ops->provider);
+    schema->target = copy_string(&end, ops->target);
+    for (i = 0; i < ops->n_stats; i++) {
+        schema->stats[i] = *ops_stat(ops, i);
+        schema->stats[i].name = copy_string(&end, schema->stats[i].name);
+        schema->stats[i].help = copy_string(&end, schema->stats[i].help);
+        by_name[i] = i;
+    }
+    qsort_r(by_name, ops->n_stats, sizeof(*by_name), compare_names, schema->stats);
+    schema->by_name = by_name;
+}
+
+static int check_names_differ(const struct stats_schema *schema, struct error_text *error)
+{
+    uint32_t i;
+
+    for (i = 1; i < schema->n_stats; i++) {
+        const char *name = schema->stats[schema->by_name[i]].name;
+
+        if (!strcmp(schema->stats[schema->by_name[i - 1]].name, name))
+            return error_set(error, -EEXIST, "statistic '%s' is there twice", name);
+    }
+    return 0;
+}
+
+int schema_new(const struct vitals_group_ops *ops, struct error_text *error,
+               struct stats_schema **ret_schema)
+{
+    struct stats_schema *schema;
+    size_t size = 0;
+    int err;
+
+    err = check_ops(ops, error);
+    if (!err)
+        err = measure(ops, error, &size);
+    if (err)
+        return err;
+    schema = calloc(1, size);
+    if (!schema)
+        return error_set(error, -ENOMEM, "no memory for a schema");
+    atomic_init(&schema->refs, 1);
+    schema->n_stats = ops->n_stats;
+    schema->row_len = ops->row_len;
+    copy_stats(schema, ops);
+    err = check_names_differ(schema, error);
+    if (err) {
+        schema_unref(schema);
+        return err;
+    }
+    *ret_schema = schema;
+    return 0;
+}
+
+struct stats_schema *schema_ref(struct stats_schema *schema)
+{
+    atomic_fetch_add_explicit(&schema->refs, 1, memory_order_relaxed);
+    return schema;
+}
+
+void schema_unref(struct stats_schema *schema)
+{
+    unsigned i;
+
+    if (!schema || atomic_fetch_sub_explicit(&schema->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (i = 0; i < SCHEMA_NOTES; i++) {
+        struct schema_note *note = schema_get_note(schema, i);
+
+        if (note)
+            note->free(note);
+    }
+    free(schema);
+}
+
+struct schema_note *schema_keep_note(struct stats_schema *schema, unsigned slot,
+                                     struct schema_note *note)
+{
+    struct schema_note *present = NULL;
+
+    if (atomic_compare_exchange_strong(&schema->notes[slot], &present, note))
+        return note;
+    note->free(note);
+    return present;
+}
+
+int64_t schema_find(const struct stats_schema *schema, const char *name)
+{
+    uint32_t low = 0, high = schema->n_stats;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2, i = schema->by_name[middle];
+        int order = strcmp(name, schema->stats[i].name);
+
+        if (!order)
+            return i;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return -1;
+}
