@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "kvm/stats_fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kvm/stats_file.h"
+
+/* Headers older than Linux 5.14 lack it. */
+#ifndef KVM_GET_STATS_FD
+#define KVM_GET_STATS_FD _IO(KVMIO, 0xce)
+#endif
+
+enum fd_kind { FD_OTHER, FD_KVM, FD_STATS };
+
+static bool starts_with(const char *text, const char *start)
+{
+    return !strncmp(text, start, strlen(start));
+}
+
+/*
+ * The kernel names its anonymous files; a real path starts with "/", so this can't be imitated.
+ * A vCPU's are "kvm-vcpu:0" and "kvm-vcpu-stats:0".
+ */
+static enum fd_kind kind_of_link(const char *link)
+{
+    if (!strcmp(link, "anon_inode:kvm-vm-stats") || starts_with(link, "anon_inode:kvm-vcpu-stats:"))
+        return FD_STATS;
+    if (!strcmp(link, "anon_inode:kvm-vm") || starts_with(link, "anon_inode:kvm-vcpu:"))
+        return FD_KVM;
+    return FD_OTHER;
+}
+
+static enum fd_kind fd_kind(int fd)
+{
+    char path[64], link[128];
+    struct stat st;
+    ssize_t len;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    len = readlink(path, link, sizeof(link) - 1);
+    if (len > 0) {
+        link[len] = '\0';
+        if (kind_of_link(link) != FD_OTHER)
+            return kind_of_link(link);
+    }
+    /* A pipe or a device could make a read wait for ever; a file on a disk can't. */
+    return !fstat(fd, &st) && S_ISREG(st.st_mode) ? FD_STATS : FD_OTHER;
+}
+
+static int get_stats_fd(int fd, struct error_text *error)
+{
+    int stats_fd = ioctl(fd, KVM_GET_STATS_FD, 0);
+
+    if (stats_fd >= 0)
+        return stats_fd;
+    switch (errno) {
+    case ENOTTY:
+    case EINVAL:
+        return error_set(error, -ENOTTY,
+                         "this kernel has no binary statistics of KVM; Linux 5.14 "
+                         "and later have");
+    case EIO:
+        return error_set(error, -EIO,
+                         "the VM belongs to another process: the VMM itself must open "
+                         "the statistics file");
+    default:
+        return error_set(error, -errno, "KVM_GET_STATS_FD: %s", strerror(errno));
+    }
+}
+
+int kvm_stats_fd_open(int fd, struct error_text *error)
+{
+    int copy;
+
+    switch (fd_kind(fd)) {
+    case FD_KVM:
+        return get_stats_fd(fd, error);
+    case FD_STATS:
+        copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        return copy >= 0
+                   ? copy
+                   : error_set(error, -errno, "can't duplicate fd %d: %s", fd, strerror(errno));
+    default:
+        return error_set(error, -EINVAL, "fd %d is neither a VM, a vCPU nor a statistics file", fd);
+    }
+}
+
+int kvm_stats_fd_load(int fd, struct error_text *error, uint8_t **ret_bytes, size_t *ret_size)
+{
+    uint8_t *bytes = malloc(KVM_FILE_MAX + 1);
+    ssize_t size;
+    int err = 0;
+
+    if (!bytes)
+        return error_set(error, -ENOMEM, "no memory for a statistics file");
+    size = pread(fd, bytes, KVM_FILE_MAX + 1, 0);
+    if (size < 0)
+        err = error_set(error, -errno, "can't read the statistics file: %s", strerror(errno));
+    else if (size > KVM_FILE_MAX)
+        err =
+            error_set(error, -EBADMSG, "the statistics file has more than %d bytes", KVM_FILE_MAX);
+    if (err) {
+        free(bytes);
+        return err;
+    }
+    *ret_bytes = bytes;
+    *ret_size = (size_t)size;
+    return 0;
+}

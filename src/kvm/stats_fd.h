@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* From what a VMM hands over to an open statistics file. */
+#ifndef KVM_STATS_FD_H
+#define KVM_STATS_FD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stats/error.h"
+
+/*
+ * A statistics file of our own, for a VM's or vCPU's fd or for a statistics file, which may be an
+ * ordinary file that holds a recorded one. @fd stays the caller's. Returns the new fd or -errno.
+ */
+int kvm_stats_fd_open(int fd, struct error_text *error);
+
+/* Reads the whole file into memory, to be freed by free(). */
+int kvm_stats_fd_load(int fd, struct error_text *error, uint8_t **ret_bytes, size_t *ret_size);
+
+#endif
