@@ -67,21 +67,21 @@ int vitals_server_start(struct vitals_server *server);
 int vitals_server_stop(struct vitals_server *server);
 
 struct vitals_listen_options {
-    size_t size; /* these three: VITALS_LISTEN_OPTIONS_INIT */
+    size_t size; /* VITALS_LISTEN_OPTIONS_INIT */
     /*
      * Path of the socket to make. A socket file that nobody listens on any more is replaced; one
      * that is live is -EADDRINUSE; any other file is -EEXIST. Removed when the listener is closed.
      */
     const char *path;
-    int fd;                      /* or, where path is NULL: a listening unix socket to take over */
-    mode_t mode;                 /* permissions of the socket file, whatever the umask; 0600 */
+    int fd;                      /* where path is NULL: a listening unix socket to take over */
+    mode_t mode;                 /* permissions of the socket file, whatever the umask; 0: 0600 */
     enum vitals_dialect dialect; /* the form of the two commands on this socket */
 };
-#define VITALS_LISTEN_OPTIONS_INIT .size = sizeof(struct vitals_listen_options), .fd = -1, .mode = 0600
+#define VITALS_LISTEN_OPTIONS_INIT .size = sizeof(struct vitals_listen_options)
 
 /*
  * Serves @ctx, which must outlive the listener. @ret_listener may be NULL: it lives as long as the
- * server. With @options->fd, the fd belongs to the library from the call on, also if it fails.
+ * server. @options->fd belongs to the library if the call succeeds.
  * -EINVAL, -ENAMETOOLONG, -EADDRINUSE, -EEXIST, and what socket(), bind() and listen() say.
  */
 int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,

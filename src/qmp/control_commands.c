@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands about the session and the VM that any QMP client expects. */
+#include "qmp/call.h"
+#include "qmp/json_write.h"
+#include "qapi_commands.h"
+#include "qmp/version.h"
+#include "vitals/vitals.h"
+
+void qmp_put_version(struct buf *out, const struct qmp_dialect *dialect)
+{
+    buf_printf(out,
+               "{\"qemu\": {\"micro\": %u, \"minor\": %u, \"major\": %u}, "
+               "\"package\": \"vitals %s\"}",
+               dialect->qemu_micro, dialect->qemu_minor, dialect->qemu_major, vitals_version());
+}
+
+void qmp_qmp_capabilities(struct qmp_call *call)
+{
+    struct json_object *enable = qmp_argument(call, "enable");
+
+    if (call->session->negotiated) {
+        qmp_fail(call, QMP_COMMAND_NOT_FOUND,
+                 "Capabilities negotiation is already complete, command ignored");
+    } else if (enable && json_object_array_length(enable)) {
+        qmp_fail(call, QMP_GENERIC_ERROR, "Capability %s not available",
+                 json_object_get_string(json_object_array_get_idx(enable, 0)));
+    } else {
+        call->session->negotiated = true;
+        buf_puts(call->out, "{}");
+    }
+}
+
+void qmp_query_version(struct qmp_call *call)
+{
+    qmp_put_version(call->out, call->session->dialect);
+}
+
+void qmp_query_commands(struct qmp_call *call)
+{
+    const struct qapi_schema *schema = call->session->dialect->schema;
+    size_t i;
+
+    buf_puts(call->out, "[");
+    for (i = 0; i < schema->n_commands; i++)
+        buf_printf(call->out, "%s{\"name\": \"%s\"}", i ? ", " : "", schema->commands[i].name);
+    buf_puts(call->out, "]");
+}
+
+void qmp_query_name(struct qmp_call *call)
+{
+    const char *name = call->session->ctx->options.name;
+
+    buf_puts(call->out, "{");
+    if (name) {
+        buf_puts(call->out, "\"name\": ");
+        json_put_string(call->out, name);
+    }
+    buf_puts(call->out, "}");
+}
+
+void qmp_query_status(struct qmp_call *call)
+{
+    bool running = atomic_load(&call->session->ctx->running);
+
+    buf_printf(call->out, "{\"status\": \"%s\", \"singlestep\": false, \"running\": %s}",
+               running ? "running" : "paused", running ? "true" : "false");
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* A dialect: one wire form of query-stats and query-stats-schemas. Everything else is shared. */
+#ifndef QMP_DIALECT_H
+#define QMP_DIALECT_H
+
+#include "qmp/call.h"
+
+struct qmp_dialect {
+    const struct qapi_schema *schema;
+    unsigned qemu_major, qemu_minor,
+        qemu_micro; /* the release of QEMU that speaks the commands so */
+    void (*query_stats)(struct qmp_call *call);
+    /* @provider: only of this one; NULL: of all. */
+    void (*query_schemas)(struct qmp_call *call, const char *provider);
+};
+
+extern const struct qmp_dialect qmp_grouped;
+
+/* NULL: there is no such dialect. */
+const struct qmp_dialect *qmp_dialect(enum vitals_dialect dialect);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The framing scanner: cuts a stream of bytes into JSON messages, in QEMU's dialect of JSON, and
+ * rewrites each as strict JSON for the parser. It takes any bytes, in pieces of any size, and keeps
+ * no more than the message that is under way.
+ *
+ * A message ends where its brackets balance; outside of brackets each token is one. What is wrong
+ * with a message is reported once, as soon as it is seen, and the rest of it is skipped:
+ *  - where the tokens are still clear (a bad escape in a string), to the message's end;
+ *  - where they are not (a stray byte) or a limit is passed, to its end or the end of the line;
+ *  - a byte of 0xFE, 0xFF, or a control character other than TAB, CR and LF, ends any message: a
+ *    client that has lost track sends 0xFF, reads one error, and starts afresh.
+ */
+#ifndef QMP_FRAME_H
+#define QMP_FRAME_H
+
+#include <stdint.h>
+
+#include "qmp/buf.h"
+
+/*
+ * Tokens in one message. A parsed token takes up to 300 bytes of memory, so the size of a message
+ * alone would allow too much. A list of 30000 strings is below it.
+ */
+enum { FRAME_TOKENS_MAX = 1 << 16 };
+
+enum frame_event {
+    FRAME_MORE,    /* all bytes are taken, no message is complete */
+    FRAME_MESSAGE, /* the text is one message: its tokens are valid JSON, its grammar is not checked */
+    FRAME_ERROR, /* the error says why a message was refused */
+};
+
+struct frame {
+    uint8_t state, skip, event;
+    char quote;
+    int64_t braces, brackets; /* open at the moment */
+    uint32_t tokens, members; /* so far in this message; members: the number of colons */
+    size_t size;              /* bytes of this message so far */
+    size_t token;             /* where the token under way starts in the text */
+    uint32_t code_point, high_surrogate;
+    uint8_t digits_left, utf8_left, utf8_len;
+};
+
+/* Where a scanner writes; both are emptied by the caller when it has used them. */
+struct frame_output {
+    struct buf *text;  /* of the message under way */
+    struct buf *error; /* QEMU's description, where the event is FRAME_ERROR */
+    uint32_t members;  /* where it is FRAME_MESSAGE: how many members its objects have in all */
+};
+
+/* Takes bytes up to the end of one message or the place of one error. Returns how many. */
+size_t frame_feed(struct frame *frame, const uint8_t *bytes, size_t len, struct frame_output *out,
+                  enum frame_event *ret_event);
+
+/* There is no more to come. True: half a message was under way, and the error says so. */
+bool frame_finish(struct frame *frame, struct frame_output *out);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* Dialect 'grouped': the form of the 2022 proposal. qapi/stats-grouped.json is its contract. */
+#include "qmp/dialect.h"
+
+#include <errno.h>
+
+#include "qmp/json_write.h"
+#include "qapi_commands.h"
+#include "qmp/stat_texts.h"
+#include "qmp/stats_arguments.h"
+
+static const struct stat_form grouped_form = {
+    .note = VITALS_DIALECT_GROUPED,
+    .histogram_start = "{\"values\": [",
+    .histogram_end = "]}",
+    .false_text = "0",
+    .true_text = "1",
+};
+
+/* ---- query-stats ---------------------------------------------------------------------------- */
+
+static int read_filters(struct qmp_call *call, struct stats_request *request)
+{
+    struct json_object *array = qmp_argument(call, "filters");
+    struct stats_filter *filters;
+    size_t n, i;
+
+    request->all_stats = !array;
+    if (!array)
+        return 0;
+    n = json_object_array_length(array);
+    filters = arena_alloc(&call->bench->arena, n * sizeof(*filters));
+    if (!filters)
+        return -ENOMEM;
+    for (i = 0; i < n; i++)
+        if (stats_read_filter(call, json_object_array_get_idx(array, i), "fields", &filters[i]))
+            return -ENOMEM;
+    request->filters = filters;
+    request->n_filters = n;
+    return 0;
+}
+
+/* The providers that have something for object number @object, as the list [{provider, stats}]. */
+static void put_providers(struct buf *out, const struct stats_collection *collection, size_t object)
+{
+    const char *separator = "";
+    size_t i;
+
+    buf_puts(out, "[");
+    for (i = 0; i < collection->n_parts; i++) {
+        const struct stats_part *part = &collection->parts[i];
+        const uint64_t *row = stats_part_row(part, object);
+
+        if (!row)
+            continue;
+        buf_puts(out, separator);
+        buf_puts(out, "{\"provider\": \"");
+        buf_puts(out, part->schema->provider);
+        buf_puts(out, "\", \"stats\": ");
+        stat_texts_put_row(out, &grouped_form, part, row);
+        buf_puts(out, "}");
+        separator = ", ";
+    }
+    buf_puts(out, "]");
+}
+
+static bool has_rows(const struct stats_collection *collection, size_t object)
+{
+    size_t i;
+
+    for (i = 0; i < collection->n_parts; i++)
+        if (stats_part_row(&collection->parts[i], object))
+            return true;
+    return false;
+}
+
+static void put_vcpus(struct buf *out, const struct stats_collection *collection)
+{
+    const char *separator = "";
+    size_t i;
+
+    buf_puts(out, "{\"vcpus\": [");
+    for (i = 0; i < collection->objects.count; i++) {
+        if (!has_rows(collection, i))
+            continue;
+        buf_puts(out, separator);
+        buf_puts(out, "{\"path\": ");
+        json_put_string(out, collection->objects.paths[i]);
+        buf_puts(out, ", \"providers\": ");
+        put_providers(out, collection, i);
+        buf_puts(out, "}");
+        separator = ", ";
+    }
+    buf_puts(out, "]}");
+}
+
+/* The VM is the only object of its target. */
+static void put_vm(struct buf *out, const struct stats_collection *collection)
+{
+    buf_puts(out, "{\"vm\": ");
+    put_providers(out, collection, 0);
+    buf_puts(out, "}");
+}
+
+static void query_stats(struct qmp_call *call)
+{
+    struct stats_collection *collection = &call->bench->collection;
+    struct stats_request request = {0};
+
+    if (stats_read_objects(call, &request) || read_filters(call, &request) ||
+        stats_collect(collection, call->session->ctx, &request))
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+    else if (!strcmp(request.target, "vm"))
+        put_vm(call->out, collection);
+    else
+        put_vcpus(call->out, collection);
+}
+
+/* ---- query-stats-schemas -------------------------------------------------------------------- */
+
+static void put_stat(struct buf *out, const struct vitals_stat *stat)
+{
+    static const char *const types[] = {"cumulative", "instant", "peak", "linear-hist", "log-hist"};
+    /* The proposal knows no booleans. */
+    static const char *const units[] = {"none", "bytes", "seconds", "cycles", "none"};
+
+    buf_printf(out, "{\"name\": \"%s\", \"unit\": \"%s\", \"base\": \"%s\"", stat->name,
+               units[stat->unit], stat->base == 2 ? "pow2" : "pow10");
+    if (stat->type == VITALS_LINEAR_HIST)
+        buf_printf(out, ", \"bucket-size\": %u", stat->bucket_size);
+    buf_printf(out, ", \"exponent\": %d, \"type\": \"%s\"}", stat->exponent, types[stat->type]);
+}
+
+static void put_schema(struct buf *out, const struct stats_schema *schema)
+{
+    uint32_t i;
+
+    buf_printf(out, "{\"provider\": \"%s\", \"stats\": [", schema->provider);
+    for (i = 0; i < schema->n_stats; i++) {
+        if (i)
+            buf_puts(out, ", ");
+        put_stat(out, &schema->stats[i]);
+    }
+    buf_puts(out, "]}");
+}
+
+/* The member of @target, unless it would be empty. Returns whether something was written. */
+static bool put_target(struct buf *out, struct vitals_ctx *ctx, const char *target,
+                       const char *provider, const char *separator)
+{
+    struct group_pin pin;
+    uint64_t order = 0;
+    bool any = false;
+
+    while (registry_pin_next(ctx, target, &order, &pin)) {
+        if (pin.schema->n_stats && (!provider || !strcmp(provider, pin.schema->provider))) {
+            if (any)
+                buf_puts(out, ", ");
+            else
+                buf_printf(out, "%s\"%s\": [", separator, target);
+            put_schema(out, pin.schema);
+            any = true;
+        }
+        registry_unpin(&pin);
+    }
+    if (any)
+        buf_puts(out, "]");
+    return any;
+}
+
+static void query_schemas(struct qmp_call *call, const char *provider)
+{
+    struct vitals_ctx *ctx = call->session->ctx;
+    struct buf *out = call->out;
+    bool any;
+
+    buf_puts(out, "{");
+    any = put_target(out, ctx, "vcpu", provider, "");
+    put_target(out, ctx, "vm", provider, any ? ", " : "");
+    buf_puts(out, "}");
+}
+
+const struct qmp_dialect qmp_grouped = {
+    .schema = &grouped_schema,
+    .qemu_major = 7,
+    .qemu_minor = 0,
+    .qemu_micro = 0,
+    .query_stats = query_stats,
+    .query_schemas = query_schemas,
+};

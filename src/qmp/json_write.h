@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* JSON out, in QEMU's form: ", " and ": " between tokens, ASCII only. */
+#ifndef QMP_JSON_WRITE_H
+#define QMP_JSON_WRITE_H
+
+#include "qmp/buf.h"
+
+struct json_object;
+
+enum { U64_DIGITS_MAX = 20 };
+
+/* Writes decimal digits at @at, which has room for U64_DIGITS_MAX; returns the end. */
+char *u64_to_text(char *at, uint64_t value);
+
+void json_put_u64(struct buf *buf, uint64_t value);
+void json_put_i64(struct buf *buf, int64_t value);
+
+/* With quotes and escapes. Bytes that are no character become U+FFFD; C0 80 becomes U+0000. */
+void json_put_string(struct buf *buf, const char *text);
+
+/* A parsed value, as QEMU prints it. */
+void json_put_value(struct buf *buf, struct json_object *value);
+
+#endif

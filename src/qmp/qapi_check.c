@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+#include "qmp/qapi.h"
+
+#include <string.h>
+
+#include "qmp/qapi_order.h"
+
+const struct qapi_command *qapi_find_command(const struct qapi_schema *schema, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < schema->n_commands; i++)
+        if (!strcmp(schema->commands[i].name, name))
+            return &schema->commands[i];
+    return NULL;
+}
+
+/* ---- errors --------------------------------------------------------------------------------- */
+
+struct check {
+    const struct qapi_open_enums *open;
+    struct buf *text;
+};
+
+/* Where a value is: a member of its parent, or with name NULL an element of it. */
+struct place {
+    const struct place *parent; /* NULL: the arguments themselves */
+    const char *name;
+    size_t index;
+};
+
+static void put_path(struct buf *text, const struct place *place)
+{
+    if (place->parent)
+        put_path(text, place->parent);
+    if (!place->name)
+        buf_printf(text, "[%zu]", place->index);
+    else
+        buf_printf(text, "%s%s", place->parent ? "." : "", place->name);
+}
+
+/* In some errors QEMU names only the last part, and an element has no name. */
+static const char *last_name(const struct place *place)
+{
+    return place->name ? place->name : "null";
+}
+
+static bool fail_member(struct check *check, const struct place *place, const char *problem)
+{
+    buf_puts(check->text, "Parameter '");
+    put_path(check->text, place);
+    buf_printf(check->text, "' is %s", problem);
+    return false;
+}
+
+static bool fail_type(struct check *check, const struct place *place, const char *expected)
+{
+    buf_puts(check->text, "Invalid parameter type for '");
+    put_path(check->text, place);
+    buf_printf(check->text, "', expected: %s", expected);
+    return false;
+}
+
+/* ---- simple values -------------------------------------------------------------------------- */
+
+static bool check_json_type(struct check *check, const struct place *place,
+                            struct json_object *value, enum json_type type, const char *name)
+{
+    return json_object_is_type(value, type) || fail_type(check, place, name);
+}
+
+static bool fail_range(struct check *check, const struct place *place, const struct qapi_type *type)
+{
+    buf_printf(check->text, "Parameter '%s' expects %s", last_name(place), type->name);
+    return false;
+}
+
+static bool check_signed(struct check *check, const struct place *place,
+                         const struct qapi_type *type, struct json_object *value)
+{
+    int64_t number;
+
+    if (!json_object_is_type(value, json_type_int) || json_object_get_uint64(value) > INT64_MAX)
+        return fail_type(check, place, "integer");
+    number = json_object_get_int64(value);
+    return (number >= type->signed_range.min && number <= type->signed_range.max) ||
+           fail_range(check, place, type);
+}
+
+/* A negative number stands for the unsigned one with the same bits, as it always did in QEMU. */
+static uint64_t unsigned_value(struct json_object *value)
+{
+    int64_t number = json_object_get_int64(value);
+
+    return number < 0 ? (uint64_t)number : json_object_get_uint64(value);
+}
+
+static bool check_unsigned(struct check *check, const struct place *place,
+                           const struct qapi_type *type, struct json_object *value)
+{
+    if (!json_object_is_type(value, json_type_int))
+        return fail_type(check, place, "uint64");
+    return unsigned_value(value) <= type->unsigned_max || fail_range(check, place, type);
+}
+
+static bool check_number(struct check *check, const struct place *place, struct json_object *value)
+{
+    return json_object_is_type(value, json_type_int) ||
+           check_json_type(check, place, value, json_type_double, "number");
+}
+
+static bool accepts(const struct check *check, const struct qapi_type *type, const char *value)
+{
+    size_t i;
+
+    if (type->enumeration.open)
+        return check->open->accepts(check->open->opaque, type->name, value);
+    for (i = 0; i < type->enumeration.n_values; i++)
+        if (!strcmp(type->enumeration.values[i], value))
+            return true;
+    return false;
+}
+
+static bool check_enum(struct check *check, const struct place *place, const struct qapi_type *type,
+                       struct json_object *value)
+{
+    const char *text;
+
+    if (!json_object_is_type(value, json_type_string))
+        return fail_type(check, place, "string");
+    text = json_object_get_string(value);
+    if (accepts(check, type, text))
+        return true;
+    buf_printf(check->text, "Parameter '%s' does not accept value '%s'", last_name(place), text);
+    return false;
+}
+
+/* ---- values with parts ---------------------------------------------------------------------- */
+
+static bool check_value(struct check *check, const struct place *place,
+                        const struct qapi_type *type, struct json_object *value);
+
+static bool check_list(struct check *check, const struct place *place, const struct qapi_type *type,
+                       struct json_object *list)
+{
+    struct place element = {.parent = place};
+
+    if (!json_object_is_type(list, json_type_array))
+        return fail_type(check, place, "array");
+    for (; element.index < json_object_array_length(list); element.index++)
+        if (!check_value(check, &element, type->element,
+                         json_object_array_get_idx(list, element.index)))
+            return false;
+    return true;
+}
+
+static enum json_type json_type_of(const struct qapi_type *type)
+{
+    switch (type->kind) {
+    case QAPI_SIGNED:
+    case QAPI_UNSIGNED:
+    case QAPI_NUMBER:
+        return json_type_double;
+    case QAPI_BOOLEAN:
+        return json_type_boolean;
+    case QAPI_NULL:
+        return json_type_null;
+    case QAPI_OBJECT:
+        return json_type_object;
+    case QAPI_LIST:
+        return json_type_array;
+    default:
+        return json_type_string;
+    }
+}
+
+static bool check_alternate(struct check *check, const struct place *place,
+                            const struct qapi_type *type, struct json_object *value)
+{
+    enum json_type given = json_object_get_type(value);
+    size_t i;
+
+    if (given == json_type_int) /* QEMU chooses by the kind of value, and has one kind of number */
+        given = json_type_double;
+    for (i = 0; i < type->alternate.n_branches; i++)
+        if (json_type_of(type->alternate.branches[i]) == given)
+            return check_value(check, place, type->alternate.branches[i], value);
+    buf_printf(check->text, "Invalid parameter type for '%s', expected: %s", last_name(place),
+               type->name);
+    return false;
+}
+
+/* ---- objects -------------------------------------------------------------------------------- */
+
+/* Of the arguments themselves @place is NULL, and @object too if there are none. */
+static bool check_members(struct check *check, const struct place *place,
+                          const struct qapi_type *type, struct json_object *object)
+{
+    size_t i;
+
+    for (i = 0; i < type->object.n_members; i++) {
+        const struct qapi_member *member = &type->object.members[i];
+        const struct place inside = {.parent = place, .name = member->name};
+        struct json_object *value;
+
+        if (json_object_object_get_ex(object, member->name, &value)) {
+            if (!check_value(check, &inside, member->type, value))
+                return false;
+        } else if (!member->optional) {
+            return fail_member(check, &inside, "missing");
+        }
+    }
+    return true;
+}
+
+/* The members that come with the tag's value: an object type, or NULL. The tag has been checked. */
+static const struct qapi_type *chosen_variant(const struct qapi_type *type,
+                                              struct json_object *object)
+{
+    const char *tag_value;
+    size_t i;
+
+    if (!type->object.tag)
+        return NULL;
+    tag_value = json_object_get_string(json_object_object_get(object, type->object.tag));
+    for (i = 0; i < type->object.n_variants; i++)
+        if (!strcmp(type->object.variants[i].tag_value, tag_value))
+            return type->object.variants[i].object;
+    return NULL;
+}
+
+static bool has_member(const struct qapi_type *type, const char *name)
+{
+    size_t i;
+
+    for (i = 0; type && i < type->object.n_members; i++)
+        if (!strcmp(type->object.members[i].name, name))
+            return true;
+    return false;
+}
+
+static void remove_visited(struct key_table *table, const struct qapi_type *type,
+                           struct json_object *object)
+{
+    size_t i;
+
+    for (i = 0; type && i < type->object.n_members; i++)
+        if (json_object_object_get_ex(object, type->object.members[i].name, NULL))
+            key_table_remove(table, type->object.members[i].name);
+}
+
+/* Of several, the one that QEMU names; @any, where its order is not to be had. */
+static const char *choose_unexpected(const struct qapi_type *type, const struct qapi_type *variant,
+                                     struct json_object *object, const char *any)
+{
+    struct key_table *table = key_table_new(object);
+    const char *first;
+
+    if (!table)
+        return any;
+    remove_visited(table, type, object);
+    remove_visited(table, variant, object);
+    first = key_table_first(table);
+    key_table_free(table);
+    return first;
+}
+
+static bool check_nothing_else(struct check *check, const struct place *place,
+                               const struct qapi_type *type, const struct qapi_type *variant,
+                               struct json_object *object)
+{
+    struct place unexpected = {.parent = place};
+    unsigned count = 0;
+
+    if (!object)
+        return true;
+    json_object_object_foreach(object, key, value)
+    {
+        (void)value;
+        if (!has_member(type, key) && !has_member(variant, key) && !count++)
+            unexpected.name = key;
+    }
+    if (count > 1)
+        unexpected.name = choose_unexpected(type, variant, object, unexpected.name);
+    return !count || fail_member(check, &unexpected, "unexpected");
+}
+
+static bool check_object(struct check *check, const struct place *place,
+                         const struct qapi_type *type, struct json_object *object)
+{
+    const struct qapi_type *variant;
+
+    if (!check_members(check, place, type, object))
+        return false;
+    variant = chosen_variant(type, object);
+    if (variant && !check_members(check, place, variant, object))
+        return false;
+    return check_nothing_else(check, place, type, variant, object);
+}
+
+/* ---- any value ------------------------------------------------------------------------------ */
+
+static bool check_value(struct check *check, const struct place *place,
+                        const struct qapi_type *type, struct json_object *value)
+{
+    switch (type->kind) {
+    case QAPI_STRING:
+        return check_json_type(check, place, value, json_type_string, "string");
+    case QAPI_SIGNED:
+        return check_signed(check, place, type, value);
+    case QAPI_UNSIGNED:
+        return check_unsigned(check, place, type, value);
+    case QAPI_NUMBER:
+        return check_number(check, place, value);
+    case QAPI_BOOLEAN:
+        return check_json_type(check, place, value, json_type_boolean, "boolean");
+    case QAPI_NULL:
+        return check_json_type(check, place, value, json_type_null, "null");
+    case QAPI_ANY:
+        return true;
+    case QAPI_ENUM:
+        return check_enum(check, place, type, value);
+    case QAPI_OBJECT:
+        return check_json_type(check, place, value, json_type_object, "object") &&
+               check_object(check, place, type, value);
+    case QAPI_ALTERNATE:
+        return check_alternate(check, place, type, value);
+    case QAPI_LIST:
+        return check_list(check, place, type, value);
+    }
+    return false;
+}
+
+bool qapi_check_arguments(const struct qapi_type *type, struct json_object *arguments,
+                          const struct qapi_open_enums *open, struct buf *ret_text)
+{
+    struct check check = {.open = open, .text = ret_text};
+
+    return check_object(&check, NULL, type, arguments);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+#include "qmp/session.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "qmp/call.h"
+#include "qmp/dialect.h"
+#include "qmp/json_write.h"
+#include "qmp/qapi_order.h"
+#include "qmp/version.h"
+#include "stats/registry.h"
+
+/* ---- workbench and session ------------------------------------------------------------------ */
+
+int qmp_workbench_init(struct qmp_workbench *bench)
+{
+    *bench = (struct qmp_workbench){0};
+    /* The scanner is stricter: the parser never sees more than VITALS_NESTING_MAX. */
+    bench->parser = json_tokener_new_ex(VITALS_NESTING_MAX + 2);
+    if (!bench->parser)
+        return -ENOMEM;
+    json_tokener_set_flags(bench->parser, JSON_TOKENER_STRICT);
+    return 0;
+}
+
+void qmp_workbench_free(struct qmp_workbench *bench)
+{
+    if (bench->parser)
+        json_tokener_free(bench->parser);
+    buf_free(&bench->text);
+    buf_free(&bench->error);
+    arena_free(&bench->arena);
+    stats_collection_free(&bench->collection);
+}
+
+void qmp_session_init(struct qmp_session *session, struct vitals_ctx *ctx,
+                      enum vitals_dialect dialect)
+{
+    *session = (struct qmp_session){.ctx = ctx, .dialect = qmp_dialect(dialect)};
+}
+
+void qmp_session_free(struct qmp_session *session)
+{
+    buf_free(&session->partial);
+}
+
+void qmp_session_greet(const struct qmp_session *session, struct buf *out)
+{
+    buf_puts(out, "{\"QMP\": {\"version\": ");
+    qmp_put_version(out, session->dialect);
+    buf_puts(out, ", \"capabilities\": []}}\r\n");
+}
+
+/* ---- replies -------------------------------------------------------------------------------- */
+
+void qmp_fail(struct qmp_call *call, const char *error_class, const char *format, ...)
+{
+    va_list args;
+
+    call->error_class = error_class;
+    buf_reset(&call->bench->error);
+    va_start(args, format);
+    buf_vprintf(&call->bench->error, format, args);
+    va_end(args);
+}
+
+static const char *c_string(struct buf *buf)
+{
+    if (!buf_reserve(buf, 1))
+        return "out of memory";
+    buf->data[buf->len] = '\0';
+    return buf->data;
+}
+
+static void put_error(struct buf *out, struct json_object *message, const char *error_class,
+                      const char *description)
+{
+    struct json_object *id;
+
+    buf_puts(out, "{");
+    if (message && json_object_object_get_ex(message, "id", &id)) {
+        buf_puts(out, "\"id\": ");
+        json_put_value(out, id);
+        buf_puts(out, ", ");
+    }
+    buf_printf(out, "\"error\": {\"class\": \"%s\", \"desc\": ", error_class);
+    json_put_string(out, description);
+    buf_puts(out, "}}\r\n");
+}
+
+static void end_reply(struct buf *out, struct json_object *message)
+{
+    struct json_object *id;
+
+    if (json_object_object_get_ex(message, "id", &id)) {
+        buf_puts(out, ", \"id\": ");
+        json_put_value(out, id);
+    }
+    buf_puts(out, "}\r\n");
+}
+
+/* ---- the form of a message ------------------------------------------------------------------ */
+
+struct json_object *qmp_argument(const struct qmp_call *call, const char *name)
+{
+    struct json_object *value = NULL;
+
+    if (call->arguments)
+        json_object_object_get_ex(call->arguments, name, &value);
+    return value;
+}
+
+/* What is wrong with a member of a message, or NULL. */
+static const char *member_error(const char *name, struct json_object *value)
+{
+    if (!strcmp(name, "execute"))
+        return json_object_is_type(value, json_type_string) ? NULL : "must be a string";
+    if (!strcmp(name, "arguments"))
+        return json_object_is_type(value, json_type_object) ? NULL : "must be an object";
+    return strcmp(name, "id") ? "is unexpected" : NULL;
+}
+
+static bool members_are_in_order(struct json_object *message)
+{
+    json_object_object_foreach(message, name, value)
+    {
+        if (member_error(name, value))
+            return false;
+    }
+    return true;
+}
+
+/* Of several errors, QEMU reports the one that its own order of members comes to first. */
+static void report_first_error(struct qmp_call *call, struct json_object *message)
+{
+    size_t n = (size_t)json_object_object_length(message), i;
+    struct qdict_entry *members = malloc(n * sizeof(*members));
+    const char *error = NULL;
+
+    if (!members) {
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+        return;
+    }
+    qdict_order(message, members);
+    for (i = 0; i < n && !error; i++) {
+        error = member_error(members[i].key, members[i].value);
+        if (error)
+            qmp_fail(call, QMP_GENERIC_ERROR, "QMP input member '%s' %s", members[i].key, error);
+    }
+    free(members);
+}
+
+static bool check_form(struct qmp_call *call, struct json_object *message)
+{
+    if (!members_are_in_order(message))
+        report_first_error(call, message);
+    else if (!json_object_object_get_ex(message, "execute", NULL))
+        qmp_fail(call, QMP_GENERIC_ERROR, "QMP input lacks member 'execute'");
+    return !call->error_class;
+}
+
+/* ---- dispatch ------------------------------------------------------------------------------- */
+
+static bool accepts_value(void *ctx, const char *enum_name, const char *value)
+{
+    return !strcmp(enum_name, "StatsProvider") && registry_has_provider(ctx, value);
+}
+
+static bool find_command(struct qmp_call *call, const char *name)
+{
+    const struct qmp_session *session = call->session;
+
+    if (!session->negotiated && strcmp(name, "qmp_capabilities")) {
+        qmp_fail(call, QMP_COMMAND_NOT_FOUND,
+                 "Expecting capabilities negotiation with 'qmp_capabilities'");
+        return false;
+    }
+    call->command = qapi_find_command(session->dialect->schema, name);
+    if (!call->command)
+        qmp_fail(call, QMP_COMMAND_NOT_FOUND, "The command %s has not been found", name);
+    return call->command;
+}
+
+static bool check_arguments(struct qmp_call *call)
+{
+    const struct qapi_open_enums open = {.accepts = accepts_value, .opaque = call->session->ctx};
+
+    buf_reset(&call->bench->error);
+    if (qapi_check_arguments(call->command->arguments, call->arguments, &open, &call->bench->error))
+        return true;
+    call->error_class = QMP_GENERIC_ERROR;
+    return false;
+}
+
+static void dispatch(struct qmp_call *call, struct json_object *message)
+{
+    if (!check_form(call, message))
+        return;
+    if (!find_command(call, json_object_get_string(json_object_object_get(message, "execute"))))
+        return;
+    json_object_object_get_ex(message, "arguments", &call->arguments);
+    if (check_arguments(call))
+        call->command->run(call);
+}
+
+static void run_message(struct qmp_session *session, struct qmp_workbench *bench,
+                        struct json_object *message, struct buf *out)
+{
+    struct qmp_call call = {.session = session, .bench = bench, .out = out};
+    size_t start = out->len;
+
+    arena_reset(&bench->arena);
+    buf_puts(out, "{\"return\": ");
+    dispatch(&call, message);
+    if (!call.error_class && out->failed)
+        qmp_fail(&call, QMP_GENERIC_ERROR, "out of memory");
+    session->refused = !call.command;
+    if (!call.error_class) {
+        end_reply(out, message);
+        return;
+    }
+    out->len = start;
+    out->failed = false;
+    put_error(out, message, call.error_class, c_string(&bench->error));
+}
+
+/* ---- parsing -------------------------------------------------------------------------------- */
+
+/* The members of all objects inside @value. Infinite numbers, which JSON can't write, are refused. */
+static uint32_t count_members(struct json_object *value, bool *ret_infinite)
+{
+    uint32_t members = 0;
+    size_t i;
+
+    if (json_object_is_type(value, json_type_array)) {
+        for (i = 0; i < json_object_array_length(value); i++)
+            members += count_members(json_object_array_get_idx(value, i), ret_infinite);
+    } else if (json_object_is_type(value, json_type_object)) {
+        json_object_object_foreach(value, key, member)
+        {
+            (void)key;
+            members += 1 + count_members(member, ret_infinite);
+        }
+    } else if (json_object_is_type(value, json_type_double)) {
+        *ret_infinite |= !isfinite(json_object_get_double(value));
+    }
+    return members;
+}
+
+/* QEMU's words for the errors of grammar. */
+static const char *grammar_error(enum json_tokener_error error)
+{
+    switch (error) {
+    case json_tokener_error_parse_array:
+        return "JSON parse error, expected separator in list";
+    case json_tokener_error_parse_object_key_name:
+        return "JSON parse error, key is not a string in object";
+    case json_tokener_error_parse_object_key_sep:
+        return "JSON parse error, missing : in object pair";
+    case json_tokener_error_parse_object_value_sep:
+        return "JSON parse error, expected separator in dict";
+    default:
+        return "JSON parse error, expecting value";
+    }
+}
+
+/* @text ends in NUL: a number on its own has no other end. Returns an error's description or NULL. */
+static const char *parse(struct json_tokener *parser, const struct buf *text, uint32_t members,
+                         struct json_object **ret_message)
+{
+    bool infinite = false;
+
+    json_tokener_reset(parser);
+    *ret_message = json_tokener_parse_ex(parser, text->data, (int)text->len + 1);
+    if (json_tokener_get_error(parser) != json_tokener_success)
+        return grammar_error(json_tokener_get_error(parser));
+    if (count_members(*ret_message, &infinite) != members)
+        return "JSON parse error, duplicate key";
+    if (infinite)
+        return "JSON parse error, number is too large";
+    if (!json_object_is_type(*ret_message, json_type_object))
+        return "QMP input must be a JSON object";
+    return NULL;
+}
+
+static void take_message(struct qmp_session *session, struct qmp_workbench *bench, struct buf *text,
+                         uint32_t members, struct buf *out)
+{
+    struct json_object *message = NULL;
+    const char *error;
+
+    c_string(text);
+    error = text->failed ? "out of memory" : parse(bench->parser, text, members, &message);
+    if (error) {
+        put_error(out, NULL, QMP_GENERIC_ERROR, error);
+        session->refused = true;
+    } else {
+        run_message(session, bench, message, out);
+    }
+    json_object_put(message);
+}
+
+/* ---- bytes in ------------------------------------------------------------------------------- */
+
+static void refuse_bytes(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out)
+{
+    put_error(out, NULL, QMP_GENERIC_ERROR, c_string(&bench->error));
+    session->refused = true;
+}
+
+size_t qmp_session_feed(struct qmp_session *session, struct qmp_workbench *bench, const void *bytes,
+                        size_t len, struct buf *out)
+{
+    struct buf *text = session->partial.data ? &session->partial : &bench->text;
+    struct frame_output output = {.text = text, .error = &bench->error};
+    enum frame_event event;
+    size_t taken = frame_feed(&session->frame, bytes, len, &output, &event);
+
+    if (event == FRAME_MORE) {
+        if (text == &bench->text && text->len) { /* the rest comes later: the session keeps it */
+            session->partial = bench->text;
+            bench->text = (struct buf){0};
+        }
+        return taken;
+    }
+    if (event == FRAME_MESSAGE)
+        take_message(session, bench, text, output.members, out);
+    else
+        refuse_bytes(session, bench, out);
+    buf_reset(text);
+    buf_free(&session->partial);
+    return taken;
+}
+
+void qmp_session_finish(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out)
+{
+    struct frame_output output = {.text = &bench->text, .error = &bench->error};
+
+    if (frame_finish(&session->frame, &output))
+        refuse_bytes(session, bench, out);
+    buf_free(&session->partial);
+}

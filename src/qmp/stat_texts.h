@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The constant text in front of each value of a schema, written once per schema and dialect: a reply
+ * is these texts and numbers in turn.
+ */
+#ifndef QMP_STAT_TEXTS_H
+#define QMP_STAT_TEXTS_H
+
+#include "qmp/buf.h"
+#include "stats/collect.h"
+
+/* How a dialect writes a histogram and a boolean. */
+struct stat_form {
+    unsigned note; /* which of the schema's notes holds the dialect's texts */
+    const char *histogram_start, *histogram_end;
+    const char *false_text, *true_text;
+};
+
+/* Appends the wanted statistics of @part, with the values of @row, as the list [{name, value}]. */
+void stat_texts_put_row(struct buf *out, const struct stat_form *form,
+                        const struct stats_part *part, const uint64_t *row);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* query-stats and query-stats-schemas: the dialect of the socket answers. */
+#include "qmp/dialect.h"
+#include "qapi_commands.h"
+
+void qmp_query_stats(struct qmp_call *call)
+{
+    call->session->dialect->query_stats(call);
+}
+
+void qmp_query_stats_schemas(struct qmp_call *call)
+{
+    struct json_object *provider = qmp_argument(call, "provider");
+
+    call->session->dialect->query_schemas(call, provider ? json_object_get_string(provider) : NULL);
+}
+
+const struct qmp_dialect *qmp_dialect(enum vitals_dialect dialect)
+{
+    switch (dialect) {
+    case VITALS_DIALECT_GROUPED:
+        return &qmp_grouped;
+    }
+    return NULL;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of a server: one epoll set with listeners and clients in it, served by one thread at a
+ * time. Other threads may add and close listeners: the lock is held while one event is handled, and
+ * let go between two.
+ */
+#ifndef SERVER_INTERNAL_H
+#define SERVER_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include "qmp/session.h"
+#include "vitals/qmp.h"
+
+enum {
+    SERVER_READ_SIZE = 16 * 1024, /* bytes taken from one client at a time */
+    SERVER_EVENTS = 64,           /* events handled between two looks at the queues */
+    /*
+     * A client whose messages are refused this often in a row is taken for noise, and read only
+     * once in NOISE_PAUSE_MS, so that it can't take time from the others.
+     */
+    NOISE_MESSAGES = 32,
+    NOISE_PAUSE_MS = 10,
+};
+
+/*
+ * What an event of epoll refers to. An event may come late, when its client is gone and the slot has
+ * another owner; then the generation differs.
+ */
+enum slot_kind { SLOT_FREE, SLOT_WAKE, SLOT_TIMER, SLOT_LISTENER, SLOT_CLIENT };
+struct slot {
+    enum slot_kind kind;
+    uint32_t generation;
+    void *owner;
+};
+
+/* Where a client waits, when it is not for its socket. */
+enum client_queue {
+    QUEUE_NONE,
+    QUEUE_READY, /* bytes were received that the session has not taken yet */
+    QUEUE_QUIET, /* noise: until resume_at */
+};
+
+struct client {
+    struct vitals_server *server;
+    struct vitals_listener *listener;
+    int fd;
+    uint32_t slot;
+    uint32_t interest; /* the events of epoll that are asked for */
+    uint32_t noise;    /* refused messages in a row */
+    bool ended;        /* it sends no more */
+    struct qmp_session session;
+    struct buf input; /* received, and from fed on not yet taken */
+    size_t fed;
+    struct buf output; /* replies, from sent on not yet sent */
+    size_t sent;
+    size_t held; /* bytes counted in the server's */
+    enum client_queue queue;
+    uint64_t resume_at; /* ms */
+    TAILQ_ENTRY(client) link;
+};
+TAILQ_HEAD(client_list, client);
+
+struct vitals_listener {
+    struct vitals_server *server;
+    struct vitals_ctx *ctx;
+    enum vitals_dialect dialect;
+    int fd;
+    uint32_t slot;
+    char *path;   /* NULL: the socket was inherited */
+    dev_t device; /* of the file at path, to know it again */
+    ino_t inode;
+};
+
+struct vitals_server {
+    struct vitals_server_options options;
+    int epoll_fd;
+    int wake_fd;  /* readable while a client is ready, or the thread is to stop */
+    int timer_fd; /* readable when the first quiet client may speak again */
+    int spare_fd; /* given up to accept and close a client when no fd is left */
+    bool woken;   /* by wake_fd, which has not been read since */
+    pthread_t thread;
+    bool has_thread;
+    atomic_bool stopping;
+
+    pthread_mutex_t lock; /* all below; -EBUSY where its own thread asks again */
+    struct slot *slots;
+    uint32_t n_slots, n_clients, n_ready;
+    size_t held; /* bytes held for all clients */
+    struct client_list ready, quiet;
+    struct qmp_workbench bench;
+    struct buf reply;
+    uint8_t input[SERVER_READ_SIZE];
+};
+
+/* slots.c */
+int slot_add(struct vitals_server *server, enum slot_kind kind, void *owner, int fd,
+             uint32_t interest, uint32_t *ret_slot);
+int slot_set_interest(struct vitals_server *server, uint32_t slot, int fd, uint32_t interest);
+void slot_remove(struct vitals_server *server, uint32_t slot, int fd);
+/* NULL: the event came too late. */
+struct slot *slot_of_event(struct vitals_server *server, uint64_t data);
+
+/* client.c; a client may be closed in any of these. Under the lock. */
+void client_accepted(struct vitals_listener *listener, int fd); /* takes the fd */
+void client_event(struct client *client, uint32_t events);
+void client_close(struct client *client);
+/* Gives each client that was ready at the start of the call one turn. */
+void clients_serve_ready(struct vitals_server *server);
+/* Lets the quiet clients whose time has come go on. */
+void clients_resume(struct vitals_server *server);
+
+/* listener.c; under the lock. */
+void listener_event(struct vitals_listener *listener);
+void listener_free(struct vitals_listener *listener); /* its clients are gone */
+
+/* socket.c */
+int socket_listen(const char *path, mode_t mode);
+int socket_check_listening(int fd);
+
+#endif

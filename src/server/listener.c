@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "server/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "qmp/dialect.h"
+
+enum { ACCEPTS_AT_A_TIME = 16 };
+
+/* No fd is left: gives up the spare one, so that the client is told by a close, and does not wait. */
+static void refuse_one(struct vitals_listener *listener)
+{
+    struct vitals_server *server = listener->server;
+
+    if (server->spare_fd >= 0)
+        close(server->spare_fd);
+    close(accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC));
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void listener_event(struct vitals_listener *listener)
+{
+    int i, fd;
+
+    for (i = 0; i < ACCEPTS_AT_A_TIME; i++) {
+        fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0)
+            client_accepted(listener, fd);
+        else if (errno == EMFILE || errno == ENFILE)
+            refuse_one(listener);
+        else if (errno != ECONNABORTED && errno != EINTR)
+            return;
+    }
+}
+
+static void remove_path(const struct vitals_listener *listener)
+{
+    struct stat st;
+
+    /* Somebody else's by now? Then it is not ours to remove. */
+    if (listener->path && !lstat(listener->path, &st) && st.st_dev == listener->device &&
+        st.st_ino == listener->inode)
+        unlink(listener->path);
+}
+
+void listener_free(struct vitals_listener *listener)
+{
+    slot_remove(listener->server, listener->slot, listener->fd);
+    remove_path(listener);
+    close(listener->fd);
+    free(listener->path);
+    free(listener);
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static int note_path(struct vitals_listener *listener, const char *path)
+{
+    struct stat st;
+
+    if (!path)
+        return 0;
+    listener->path = realpath(path, NULL);
+    if (!listener->path || lstat(listener->path, &st) < 0)
+        return -errno;
+    listener->device = st.st_dev;
+    listener->inode = st.st_ino;
+    return 0;
+}
+
+static int open_fd(const struct vitals_listen_options *options)
+{
+    int err;
+
+    if (options->path)
+        return socket_listen(options->path, options->mode);
+    err = socket_check_listening(options->fd);
+    return err ? err : options->fd;
+}
+
+/* Under the lock. */
+static int add_listener(struct vitals_server *server, struct vitals_ctx *ctx,
+                        const struct vitals_listen_options *options, int fd,
+                        struct vitals_listener **ret_listener)
+{
+    struct vitals_listener *listener = calloc(1, sizeof(*listener));
+    int err = -ENOMEM;
+
+    if (listener) {
+        *listener = (struct vitals_listener){
+            .server = server, .ctx = ctx, .dialect = options->dialect, .fd = fd};
+        err = note_path(listener, options->path);
+        if (!err)
+            err = slot_add(server, SLOT_LISTENER, listener, fd, EPOLLIN, &listener->slot);
+    }
+    if (err) {
+        if (listener)
+            free(listener->path);
+        free(listener);
+        return err;
+    }
+    *ret_listener = listener;
+    return 0;
+}
+
+static int check_options(struct vitals_listen_options *options,
+                         const struct vitals_listen_options *given)
+{
+    if (given->size < sizeof(*options))
+        return -EINVAL;
+    *options = *given;
+    if (!qmp_dialect(options->dialect) || options->mode & ~(mode_t)0777)
+        return -EINVAL;
+    if (!options->mode)
+        options->mode = 0600;
+    return options->path || options->fd >= 0 ? 0 : -EINVAL;
+}
+
+int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
+                         const struct vitals_listen_options *given,
+                         struct vitals_listener **ret_listener)
+{
+    struct vitals_listen_options options;
+    struct vitals_listener *listener;
+    int fd, err;
+
+    err = check_options(&options, given);
+    if (err)
+        return err;
+    fd = open_fd(&options);
+    if (fd < 0)
+        return fd;
+    err = -EBUSY;
+    if (!pthread_mutex_lock(&server->lock)) {
+        err = add_listener(server, ctx, &options, fd, &listener);
+        pthread_mutex_unlock(&server->lock);
+    }
+    if (err && options.path)
+        close(fd);
+    if (!err && ret_listener)
+        *ret_listener = listener;
+    return err;
+}
+
+/* ---- closing -------------------------------------------------------------------------------- */
+
+static void close_clients(struct vitals_listener *listener)
+{
+    struct vitals_server *server = listener->server;
+    uint32_t i;
+
+    for (i = 0; i < server->n_slots; i++) {
+        struct client *client = server->slots[i].owner;
+
+        if (server->slots[i].kind == SLOT_CLIENT && client->listener == listener)
+            client_close(client);
+    }
+}
+
+int vitals_listener_close(struct vitals_listener *listener)
+{
+    struct vitals_server *server;
+
+    if (!listener)
+        return 0;
+    server = listener->server;
+    if (pthread_mutex_lock(&server->lock))
+        return -EBUSY;
+    close_clients(listener);
+    listener_free(listener);
+    pthread_mutex_unlock(&server->lock);
+    return 0;
+}

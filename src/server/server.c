@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "server/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+/* ---- making and freeing --------------------------------------------------------------------- */
+
+static int copy_options(struct vitals_server *server, const struct vitals_server_options *options)
+{
+    if (options && options->size < sizeof(*options))
+        return -EINVAL;
+    if (options)
+        server->options = *options;
+    if (!server->options.clients_max)
+        server->options.clients_max = VITALS_CLIENTS_MAX;
+    if (!server->options.memory_max)
+        server->options.memory_max = VITALS_MEMORY_MAX;
+    return 0;
+}
+
+static int open_fds(struct vitals_server *server)
+{
+    server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    server->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (server->epoll_fd < 0 || server->wake_fd < 0 || server->timer_fd < 0)
+        return -errno;
+    return 0;
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+/* A thread that comes back for a lock it holds is told so, instead of waiting for itself. */
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attr;
+
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
+    pthread_mutex_init(lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+}
+
+static int init(struct vitals_server *server, const struct vitals_server_options *options)
+{
+    uint32_t slot;
+    int err;
+
+    TAILQ_INIT(&server->ready);
+    TAILQ_INIT(&server->quiet);
+    err = copy_options(server, options);
+    if (!err)
+        err = open_fds(server);
+    if (!err)
+        err = qmp_workbench_init(&server->bench);
+    if (!err)
+        err = slot_add(server, SLOT_WAKE, server, server->wake_fd, EPOLLIN, &slot);
+    if (!err)
+        err = slot_add(server, SLOT_TIMER, server, server->timer_fd, EPOLLIN, &slot);
+    return err;
+}
+
+int vitals_server_new(const struct vitals_server_options *options,
+                      struct vitals_server **ret_server)
+{
+    struct vitals_server *server = calloc(1, sizeof(*server));
+    int err;
+
+    if (!server)
+        return -ENOMEM;
+    server->epoll_fd = server->wake_fd = server->timer_fd = server->spare_fd = -1;
+    init_lock(&server->lock);
+    err = init(server, options);
+    if (err) {
+        vitals_server_free(server);
+        return err;
+    }
+    *ret_server = server;
+    return 0;
+}
+
+static void close_all(struct vitals_server *server)
+{
+    uint32_t i;
+
+    for (i = 0; i < server->n_slots; i++)
+        if (server->slots[i].kind == SLOT_CLIENT)
+            client_close(server->slots[i].owner);
+    for (i = 0; i < server->n_slots; i++)
+        if (server->slots[i].kind == SLOT_LISTENER)
+            listener_free(server->slots[i].owner);
+}
+
+void vitals_server_free(struct vitals_server *server)
+{
+    if (!server)
+        return;
+    vitals_server_stop(server);
+    close_all(server);
+    qmp_workbench_free(&server->bench);
+    buf_free(&server->reply);
+    free(server->slots);
+    close_fd(server->epoll_fd);
+    close_fd(server->wake_fd);
+    close_fd(server->timer_fd);
+    close_fd(server->spare_fd);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static void handle_timer(struct vitals_server *server)
+{
+    uint64_t expirations;
+
+    if (read(server->timer_fd, &expirations, sizeof(expirations)) > 0)
+        clients_resume(server);
+}
+
+/* Under the lock. */
+static void handle_slot(struct vitals_server *server, struct slot *slot, uint32_t events)
+{
+    switch (slot->kind) {
+    case SLOT_TIMER:
+        handle_timer(server);
+        break;
+    case SLOT_LISTENER:
+        listener_event(slot->owner);
+        break;
+    case SLOT_CLIENT:
+        client_event(slot->owner, events);
+        break;
+    case SLOT_WAKE:
+        server->woken = true;
+        break;
+    case SLOT_FREE:
+        break;
+    }
+}
+
+static int handle_event(struct vitals_server *server, const struct epoll_event *event)
+{
+    struct slot *slot;
+
+    if (pthread_mutex_lock(&server->lock))
+        return -EBUSY;
+    slot = slot_of_event(server, event->data.u64);
+    if (slot)
+        handle_slot(server, slot, event->events);
+    pthread_mutex_unlock(&server->lock);
+    return 0;
+}
+
+/* The wake fd stays readable while there are ready clients, so that the host's loop comes back. */
+static int serve_ready(struct vitals_server *server)
+{
+    eventfd_t value;
+
+    if (pthread_mutex_lock(&server->lock))
+        return -EBUSY;
+    clients_serve_ready(server);
+    if (server->woken && !server->n_ready) {
+        eventfd_read(server->wake_fd, &value);
+        server->woken = false;
+    }
+    pthread_mutex_unlock(&server->lock);
+    return 0;
+}
+
+static int process(struct vitals_server *server, int timeout)
+{
+    struct epoll_event events[SERVER_EVENTS];
+    int n, i, err = 0;
+
+    n = epoll_wait(server->epoll_fd, events, SERVER_EVENTS, timeout);
+    if (n < 0)
+        return errno == EINTR ? 0 : -errno;
+    for (i = 0; i < n && !err; i++)
+        err = handle_event(server, &events[i]);
+    return err ? err : serve_ready(server);
+}
+
+int vitals_server_fd(const struct vitals_server *server)
+{
+    return server->epoll_fd;
+}
+
+int vitals_server_process(struct vitals_server *server)
+{
+    return server->has_thread ? -EBUSY : process(server, 0);
+}
+
+/* ---- the thread ----------------------------------------------------------------------------- */
+
+static void *run(void *opaque)
+{
+    struct vitals_server *server = opaque;
+
+    while (!server->stopping)
+        process(server, -1);
+    return NULL;
+}
+
+int vitals_server_start(struct vitals_server *server)
+{
+    sigset_t all, old;
+    int err;
+
+    if (server->has_thread)
+        return -EBUSY;
+    server->stopping = false;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old); /* the thread inherits it */
+    err = pthread_create(&server->thread, NULL, run, server);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (err)
+        return -err;
+    pthread_setname_np(server->thread, "vitals-qmp");
+    server->has_thread = true;
+    return 0;
+}
+
+int vitals_server_stop(struct vitals_server *server)
+{
+    eventfd_t value;
+
+    if (!server->has_thread)
+        return 0;
+    if (pthread_equal(server->thread, pthread_self()))
+        return -EBUSY;
+    server->stopping = true;
+    eventfd_write(server->wake_fd, 1);
+    pthread_join(server->thread, NULL);
+    server->has_thread = false;
+    server->stopping = false;
+    eventfd_read(server->wake_fd, &value);
+    if (server->n_ready)
+        eventfd_write(server->wake_fd, 1);
+    return 0;
+}
