@@ -1,0 +1,388 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Shows what vitals does, in ten seconds: runs `vitals demo` and talks QMP with it.
+
+Usage: scripts/demo.py build/vitals
+
+Where /dev/kvm can't be opened, it says why and shows recorded statistics instead; every heading is
+then marked [recorded].
+"""
+
+import contextlib
+import errno
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+
+WIDTH = 100
+VCPUS = 5
+SHOWN = 3  # elements of a long list
+BAR = 40
+BUSIEST = 10
+TIMEOUT = 10  # seconds that an answer may take
+HISTOGRAM = "halt_wait_hist"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RECORDING = ROOT / "tests" / "data" / "recording"
+
+COLOR = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+BOLD, DIM, GREEN, CYAN = "1", "2", "32", "36"
+
+
+class DemoError(Exception):
+    """What went wrong, in words for the user."""
+
+
+# ---- text ---------------------------------------------------------------------------------------
+
+
+def paint(code, text):
+    return f"\033[{code}m{text}\033[0m" if COLOR else text
+
+
+def say(text):
+    print(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False))
+
+
+def heading(text, recorded):
+    line = f"── {'[recorded] ' if recorded else ''}{text} "
+    print()
+    print(paint(BOLD, line + "─" * (WIDTH - len(line))))
+    print()
+
+
+def bracketed(opening, items, closing):
+    """Lines of a JSON object or array, of which each item is a list of lines already."""
+    lines = [opening]
+    for item in items:
+        lines += ["  " + line for line in item]
+    return lines + [closing]
+
+
+def with_commas(items):
+    return [item[:-1] + [item[-1] + ","] for item in items[:-1]] + items[-1:]
+
+
+def pretty(value, room, shown):
+    """Lines of JSON: what fits stays on one line; of long lists the first elements are shown."""
+    text = json.dumps(value)
+    is_list = isinstance(value, list)
+    cut = is_list and shown is not None and len(value) > shown and not isinstance(value[0], int)
+    if len(text) <= room and not cut:
+        return [text]
+    if isinstance(value, dict):
+        items = []
+        for key, member in value.items():
+            name = json.dumps(key) + ": "
+            lines = pretty(member, room - len(name) - 2, shown)
+            items.append([name + lines[0]] + lines[1:])
+        return bracketed("{", with_commas(items), "}")
+    if is_list:
+        items = [pretty(element, room - 3, shown) for element in value[: shown if cut else None]]
+        more = [[paint(DIM, f"… {len(value) - shown} more")]] if cut else []
+        return bracketed("[", with_commas(items) + more, "]")
+    return [text]
+
+
+def show(arrow, color, message, shown):
+    for i, line in enumerate(pretty(message, WIDTH - 3, shown)):
+        print((paint(color, arrow) if i == 0 else "  ") + " " + line)
+
+
+def human(value, unit):
+    """Three digits of a number and the unit with its prefix, e.g. '524 us'."""
+    suffix = {"seconds": "s", "bytes": "B", "cycles": " cycles", "none": ""}[unit]
+    if unit == "seconds":
+        prefixes = [(1, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n")]
+    else:
+        prefixes = [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]
+    size, prefix = next((p for p in prefixes if value >= p[0] * 0.9995), prefixes[-1])
+    number = value / size
+    digits = 0 if number >= 99.95 else 1 if number >= 9.995 else 2
+    text = f"{number:.{digits}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return f"{text} {prefix}{suffix}".rstrip()
+
+
+# ---- QMP ----------------------------------------------------------------------------------------
+
+
+class Qmp:
+    """A client: connects, and sends one command at a time."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(TIMEOUT)
+        self.socket.connect(path)
+        self.file = self.socket.makefile("rb")
+        self.greeting = self.receive()
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+    def receive(self):
+        line = self.file.readline()
+        if not line:
+            raise DemoError("the server closed the connection")
+        return json.loads(line)
+
+    def send(self, request):
+        self.socket.sendall(json.dumps(request).encode() + b"\n")
+        return self.receive()
+
+    def ask(self, execute, **arguments):
+        reply = self.send({"execute": execute, "arguments": arguments})
+        return result_of(reply)
+
+
+def result_of(reply):
+    if "return" not in reply:
+        raise DemoError(f"the server refused: {reply.get('error', reply)}")
+    return reply["return"]
+
+
+# ---- the program --------------------------------------------------------------------------------
+
+
+def kvm_problem():
+    """Why /dev/kvm can't be used, or None."""
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM):
+            advice = (
+                "Join the group that owns it (often: usermod -a -G kvm USER) and log in again, or "
+                "run this as root."
+            )
+        else:
+            advice = (
+                "Load KVM's module (modprobe kvm_intel, or kvm_amd); if that fails, enable "
+                "virtualisation in the firmware or, inside a VM, nested virtualisation."
+            )
+        return f"/dev/kvm can't be opened: {error.strerror}. {advice}"
+    return None
+
+
+@contextlib.contextmanager
+def running(command):
+    """Runs the program until it has said that it serves; at the end it must exit well."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise DemoError(f"{command[0]} did not start, exit status {process.wait(TIMEOUT)}")
+        yield line.strip()
+    except BaseException:
+        process.kill()
+        raise
+    else:
+        process.send_signal(signal.SIGTERM)
+        if process.wait(TIMEOUT) != 0:
+            raise DemoError(f"{command[0]} ended with exit status {process.returncode}")
+    finally:
+        process.stdout.close()
+        process.wait()
+
+
+# ---- screens ------------------------------------------------------------------------------------
+
+
+def negotiate(qmp, recorded):
+    heading("Connect", recorded)
+    say("The server greets, and the client says which capabilities it wants. Here: none.")
+    print()
+    show("<-", GREEN, qmp.greeting, None)
+    request = {"execute": "qmp_capabilities"}
+    show("->", CYAN, request, None)
+    reply = qmp.send(request)
+    show("<-", GREEN, reply, None)
+    result_of(reply)
+
+
+COMMANDS = [
+    (
+        "The VM's statistics",
+        "All providers answer: 'kvm' is the kernel, 'demo' is this VMM's own.",
+        {"execute": "query-stats", "arguments": {"target": "vm"}},
+    ),
+    (
+        "The vCPUs' statistics",
+        "The same for each vCPU.",
+        {"execute": "query-stats", "arguments": {"target": "vcpu"}},
+    ),
+    (
+        "Some statistics of some vCPUs",
+        "Nothing else is read. Provider 'demo' and its 'demo_exits_handled' stand where the "
+        "proposal's example has 'xyz' and 'somestat'.",
+        {
+            "execute": "query-stats",
+            "arguments": {
+                "target": "vcpu",
+                "vcpus": ["/machine/unattached/device[2]", "/machine/unattached/device[4]"],
+                "filters": [
+                    {"provider": "kvm", "fields": ["l1d_flush", "exits"]},
+                    {"provider": "demo", "fields": ["demo_exits_handled"]},
+                ],
+            },
+        },
+    ),
+    (
+        "The schemas",
+        "What the statistics are: type, unit, scale, and the bucket width of linear histograms.",
+        {"execute": "query-stats-schemas"},
+    ),
+]
+
+
+def run_commands(qmp, recorded):
+    for number, (title, text, request) in enumerate(COMMANDS, 1):
+        heading(f"{number}. {title}", recorded)
+        say(text)
+        print()
+        show("->", CYAN, request, None)
+        reply = qmp.send(request)
+        show("<-", GREEN, reply, SHOWN)
+        result_of(reply)
+
+
+def find_stat(providers, name):
+    for provider in providers:
+        for stat in provider["stats"]:
+            if stat["name"] == name:
+                return stat
+    raise DemoError(f"there is no statistic '{name}'")
+
+
+def bounds(schema, count):
+    """The lower bounds of the buckets, in units, e.g. seconds."""
+    scale = (10.0 if schema["base"] == "pow10" else 2.0) ** schema["exponent"]
+    if schema["type"] == "linear-hist":
+        return [i * schema["bucket-size"] * scale for i in range(count)]
+    return [0.0] + [2.0**i * scale for i in range(count - 1)]
+
+
+def labels(schema, count):
+    lower = [human(bound, schema["unit"]) for bound in bounds(schema, count)]
+    names = [f"{low} – {high}" for low, high in zip(lower, lower[1:])]
+    if schema["type"] == "log-hist":
+        names[0] = "0"
+    return names + [f"{lower[-1]} and more"]
+
+
+def trimmed(values):
+    """The range without the empty buckets at both ends."""
+    filled = [i for i, value in enumerate(values) if value]
+    return range(filled[0], filled[-1] + 1) if filled else range(0)
+
+
+def show_histogram(qmp, recorded):
+    path = "/machine/unattached/device[0]"
+    heading(f"A histogram: {HISTOGRAM} of {path}", recorded)
+    say("How long the halted vCPU waited to be woken. The bounds come from the schema.")
+    print()
+    schema = find_stat(qmp.ask("query-stats-schemas", provider="kvm")["vcpu"], HISTOGRAM)
+    filters = [{"provider": "kvm", "fields": [HISTOGRAM]}]
+    reply = qmp.ask("query-stats", target="vcpu", vcpus=[path], filters=filters)
+    values = find_stat(reply["vcpus"][0]["providers"], HISTOGRAM)["value"]["values"]
+    names = labels(schema, len(values))
+    shown = trimmed(values)
+    for i in shown:
+        bar = "█" * max(1, round(values[i] * BAR / max(values))) if values[i] else ""
+        print(f"  {names[i]:>20} {values[i]:>8}  {paint(GREEN, bar)}".rstrip())
+    print()
+    empty = len(values) - len(shown)
+    say(f"{sum(values)} waits. Left out: {empty} empty buckets at the ends, of {len(values)}.")
+
+
+def read_counters(qmp, names):
+    """Sums over all vCPUs, and the time."""
+    filters = [{"provider": "kvm", "fields": names}]
+    totals = dict.fromkeys(names, 0)
+    reply = qmp.ask("query-stats", target="vcpu", filters=filters)
+    for vcpu in reply["vcpus"]:
+        for provider in vcpu["providers"]:
+            for stat in provider["stats"]:
+                totals[stat["name"]] += stat["value"]
+    return totals, time.monotonic()
+
+
+def show_rates(qmp, recorded):
+    heading("The busiest counters, all vCPUs together", recorded)
+    schemas = qmp.ask("query-stats-schemas", provider="kvm")["vcpu"][0]["stats"]
+    counters = [s["name"] for s in schemas if s["type"] == "cumulative" and s["unit"] == "none"]
+    before, start = read_counters(qmp, counters)
+    time.sleep(1)
+    after, end = read_counters(qmp, counters)
+    # A counter can be reset, so it may have gone down.
+    rates = {name: max(0, after[name] - before[name]) / (end - start) for name in counters}
+    print(paint(BOLD, f"  {'name':<24} {'value':>12} {'per second':>12}"))
+    for name in sorted(counters, key=rates.get, reverse=True)[:BUSIEST]:
+        print(f"  {name:<24} {after[name]:>12} {rates[name]:>12.0f}")
+    if not recorded and not any(rates.values()):
+        raise DemoError("no counter moved: does the guest run?")
+
+
+def show_next_steps(program, recorded):
+    heading("What to try next", recorded)
+    socket_path = "/tmp/vitals.sock"
+    options = f" --recording {os.path.relpath(RECORDING)}" if recorded else ""
+    for command, text in [
+        (f"{program} demo{options} --qmp {socket_path}", "serves until you press ^C; meanwhile,"),
+        (f"socat READLINE UNIX-CONNECT:{socket_path}", "in another terminal: type the commands"),
+        (f"{program} demo --help", "other guests, more vCPUs, recordings"),
+        ("less README.md HACKING.md", "what it is for, and how to work on it"),
+    ]:
+        print(f"  {paint(BOLD, command)}")
+        print(f"      {text}")
+
+
+def demo(program):
+    problem = kvm_problem()
+    recorded = problem is not None
+    if recorded:
+        say(problem)
+        say("Recorded statistics are shown instead.")
+        source = ["--recording", str(RECORDING)]
+    else:
+        source = ["--vcpus", str(VCPUS), "--guest", "work"]
+    with tempfile.TemporaryDirectory(prefix="vitals-demo-") as directory:
+        path = os.path.join(directory, "qmp.sock")
+        command = [program, "demo", *source, "--qmp", path]
+        heading("Start", recorded)
+        say("$ " + " ".join(command))
+        with running(command) as line, contextlib.closing(Qmp(path)) as qmp:
+            say(line)
+            if not recorded:
+                time.sleep(1)  # so that the counters have something to say
+            negotiate(qmp, recorded)
+            run_commands(qmp, recorded)
+            show_histogram(qmp, recorded)
+            show_rates(qmp, recorded)
+    show_next_steps(program, recorded)
+
+
+def main():
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        print(__doc__.strip(), file=sys.stdout if "--help" in sys.argv else sys.stderr)
+        return 0 if "--help" in sys.argv else 2
+    try:
+        demo(sys.argv[1])
+    except (DemoError, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
+        sys.stdout.flush()
+        print(f"demo.py: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

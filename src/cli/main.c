@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* `vitals VERB`: finds the verb and runs it. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "vitals/vitals.h"
+
+#define VERB_MAX    32 /* bytes of a verb that is worth a suggestion */
+#define TYPOS_MAX   2
+#define COMMAND_MAX 64
+
+static const struct verb {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+} verbs[] = {
+    {"demo", "run a small VM and serve its statistics over QMP", cmd_demo},
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+int cli_try_help(const char *command)
+{
+    fprintf(stderr, "Try '%s --help'.\n", command);
+    return EXIT_USAGE;
+}
+
+int cli_usage_error(const char *command, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "%s: ", command);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return cli_try_help(command);
+}
+
+static int print_help(void)
+{
+    printf("Usage: vitals VERB [OPTION]...\n"
+           "Publishes the statistics of virtual machines over QMP.\n"
+           "\n");
+    for (size_t i = 0; i < COUNT(verbs); i++)
+        printf("  %-10s %s\n", verbs[i].name, verbs[i].summary);
+    printf("\n"
+           "vitals VERB --help (or: vitals help VERB) says what the verb takes.\n"
+           "vitals --version prints the version.\n");
+    return EXIT_SUCCESS;
+}
+
+static int print_version(void)
+{
+    printf("vitals %s\n", vitals_version());
+    return EXIT_SUCCESS;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < COUNT(verbs); i++) {
+        if (strcmp(name, verbs[i].name) == 0)
+            return &verbs[i];
+    }
+    return NULL;
+}
+
+static size_t min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The edit distance: letters to insert, drop or replace to get from one word to the other. */
+static size_t count_typos(const char *a, const char *b)
+{
+    size_t row[VERB_MAX + 1], len = strlen(b);
+
+    for (size_t j = 0; j <= len; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < len; j++) {
+            size_t replaced = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = min(replaced, min(row[j], row[j + 1]) + 1);
+        }
+    }
+    return row[len];
+}
+
+static const struct verb *find_similar_verb(const char *name)
+{
+    const struct verb *nearest = NULL;
+    size_t fewest = TYPOS_MAX + 1;
+
+    for (size_t i = 0; strlen(name) <= VERB_MAX && i < COUNT(verbs); i++) {
+        size_t typos = count_typos(verbs[i].name, name);
+        if (typos < fewest) {
+            fewest = typos;
+            nearest = &verbs[i];
+        }
+    }
+    return nearest;
+}
+
+static int refuse_verb(const char *name)
+{
+    const struct verb *similar = find_similar_verb(name);
+
+    if (similar)
+        return cli_usage_error("vitals", "unknown verb '%s'; did you mean '%s'?", name,
+                               similar->name);
+    return cli_usage_error("vitals", "unknown verb '%s'", name);
+}
+
+/* getopt_long() and the verb's own messages begin with argv[0]. */
+static int run_verb(const char *name, int argc, char **argv)
+{
+    const struct verb *verb = find_verb(name);
+    char command[COMMAND_MAX];
+
+    if (!verb)
+        return refuse_verb(name);
+    snprintf(command, sizeof(command), "vitals %s", verb->name);
+    argv[0] = command;
+    return verb->run(argc, argv);
+}
+
+static int run_help(const char *name)
+{
+    char option[] = "--help";
+    char *argv[] = {NULL, option, NULL};
+
+    return run_verb(name, 2, argv);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return cli_usage_error("vitals", "the verb is missing");
+    if (strcmp(argv[1], "--help") == 0 || (strcmp(argv[1], "help") == 0 && argc == 2))
+        return print_help();
+    if (strcmp(argv[1], "--version") == 0)
+        return print_version();
+    if (strcmp(argv[1], "help") == 0)
+        return run_help(argv[2]);
+    return run_verb(argv[1], argc - 1, argv + 1);
+}
