@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Shows what vitals does, in ten seconds: runs `vitals demo` and talks QMP with it.
+"""Shows what vitals does, in a few seconds: runs `vitals demo` and talks QMP with it.
 
 Usage: scripts/demo.py build/vitals
 
@@ -57,37 +57,61 @@ def heading(text, recorded):
     print()
 
 
-def bracketed(opening, items, closing):
-    """Lines of a JSON object or array, of which each item is a list of lines already."""
-    lines = [opening]
-    for item in items:
+def indented(items):
+    """The lines of several items of a JSON object or array, with the commas between them."""
+    lines = []
+    for number, item in enumerate(items, 1):
         lines += ["  " + line for line in item]
-    return lines + [closing]
+        if number < len(items):
+            lines[-1] += ","
+    return lines
 
 
-def with_commas(items):
-    return [item[:-1] + [item[-1] + ","] for item in items[:-1]] + items[-1:]
+def packed(texts, room):
+    """The members of an object on as few lines as they need, or None if one is too long."""
+    lines = ["{" + texts[0]]
+    for text in texts[1:]:
+        lines[-1] += ","
+        if len(lines[-1] + text) + 2 <= room:
+            lines[-1] += " " + text
+        else:
+            lines.append(" " + text)
+    lines[-1] += "}"
+    return lines if all(len(line) <= room for line in lines) else None
+
+
+def pretty_object(value, room, shown):
+    """On several lines. A long last member goes on behind the others, if these leave it a line."""
+    members = [(json.dumps(key) + ": ", pretty(value[key], room - 2, shown)) for key in value]
+    *others, (name, last) = members
+    short = all(len(lines) == 1 for _, lines in others)
+    if short and len(last) > 1:
+        start = "{" + "".join(other + lines[0] + ", " for other, lines in others) + name
+        if len(start + last[0]) <= room:
+            return [start + last[0]] + last[1:-1] + [last[-1] + "}"]
+    elif short:
+        lines = packed([name + lines[0] for name, lines in members], room)
+        if lines:
+            return lines
+    return ["{"] + indented([[name + lines[0]] + lines[1:] for name, lines in members]) + ["}"]
+
+
+def pretty_array(value, room, shown):
+    items = [pretty(element, room - 3, shown) for element in value[:shown]]
+    left = len(value) - len(items)
+    more = ["  " + paint(DIM, f"… {left} more")] if left else []
+    return ["["] + indented(items) + more + ["]"]
 
 
 def pretty(value, room, shown):
-    """Lines of JSON: what fits stays on one line; of long lists the first elements are shown."""
+    """Lines of JSON: what fits stays on one line. Of a long array only @shown elements are there."""
     text = json.dumps(value)
-    is_list = isinstance(value, list)
-    cut = is_list and shown is not None and len(value) > shown and not isinstance(value[0], int)
-    if len(text) <= room and not cut:
+    if isinstance(value, list) and len(value) > (shown or len(value)):
+        if isinstance(value[0], dict):
+            return pretty_array(value, room, shown)
+    if len(text) <= room or not value or not isinstance(value, (dict, list)):
         return [text]
-    if isinstance(value, dict):
-        items = []
-        for key, member in value.items():
-            name = json.dumps(key) + ": "
-            lines = pretty(member, room - len(name) - 2, shown)
-            items.append([name + lines[0]] + lines[1:])
-        return bracketed("{", with_commas(items), "}")
-    if is_list:
-        items = [pretty(element, room - 3, shown) for element in value[: shown if cut else None]]
-        more = [[paint(DIM, f"… {len(value) - shown} more")]] if cut else []
-        return bracketed("[", with_commas(items) + more, "]")
-    return [text]
+    return (pretty_object if isinstance(value, dict) else pretty_array)(value, room, shown)
 
 
 def show(arrow, color, message, shown):
@@ -106,8 +130,8 @@ def human(value, unit):
     number = value / size
     digits = 0 if number >= 99.95 else 1 if number >= 9.995 else 2
     text = f"{number:.{digits}f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
+    if number == int(number):
+        text = str(int(number))
     return f"{text} {prefix}{suffix}".rstrip()
 
 
@@ -326,8 +350,8 @@ def show_rates(qmp, recorded):
     print(paint(BOLD, f"  {'name':<24} {'value':>12} {'per second':>12}"))
     for name in sorted(counters, key=rates.get, reverse=True)[:BUSIEST]:
         print(f"  {name:<24} {after[name]:>12} {rates[name]:>12.0f}")
-    if not recorded and not any(rates.values()):
-        raise DemoError("no counter moved: does the guest run?")
+    if not any(rates.values()):
+        raise DemoError("no counter moved in a second")
 
 
 def show_next_steps(program, recorded):
@@ -350,7 +374,7 @@ def demo(program):
     if recorded:
         say(problem)
         say("Recorded statistics are shown instead.")
-        source = ["--recording", str(RECORDING)]
+        source = ["--recording", os.path.relpath(RECORDING)]
     else:
         source = ["--vcpus", str(VCPUS), "--guest", "work"]
     with tempfile.TemporaryDirectory(prefix="vitals-demo-") as directory:
@@ -360,8 +384,8 @@ def demo(program):
         say("$ " + " ".join(command))
         with running(command) as line, contextlib.closing(Qmp(path)) as qmp:
             say(line)
-            if not recorded:
-                time.sleep(1)  # so that the counters have something to say
+            # So that the guest has done something; or to be in the middle between two frames.
+            time.sleep(0.5 if recorded else 1)
             negotiate(qmp, recorded)
             run_commands(qmp, recorded)
             show_histogram(qmp, recorded)
@@ -375,13 +399,17 @@ def main():
         return 0 if "--help" in sys.argv else 2
     try:
         demo(sys.argv[1])
-    except (DemoError, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
-        sys.stdout.flush()
-        print(f"demo.py: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+    except DemoError as error:
+        problem = str(error)
+    except (OSError, ValueError, LookupError, subprocess.TimeoutExpired) as error:
+        problem = f"{type(error).__name__}: {error}"
     except KeyboardInterrupt:
         return 130
-    return 0
+    else:
+        return 0
+    sys.stdout.flush()
+    print(f"demo.py: {problem}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@
 extern "C" {
 #endif
 
-#define VITALS_MESSAGE_MAX (1 << 20)        /* bytes of one request */
-#define VITALS_NESTING_MAX 1024             /* brackets open at a time in one request */
-#define VITALS_CLIENTS_MAX 4096             /* clients of a server, by default */
+#define VITALS_MESSAGE_MAX (1 << 20)         /* bytes of one request */
+#define VITALS_NESTING_MAX 1024              /* brackets open at a time in one request */
+#define VITALS_CLIENTS_MAX 4096              /* clients of a server, by default */
 #define VITALS_MEMORY_MAX  (256 * (1 << 20)) /* bytes held for slow clients, by default */
 
 struct vitals_server;
@@ -48,7 +48,8 @@ struct vitals_server_options {
 #define VITALS_SERVER_OPTIONS_INIT .size = sizeof(struct vitals_server_options)
 
 /* @options may be NULL. -EINVAL, -ENOMEM, -EMFILE. */
-int vitals_server_new(const struct vitals_server_options *options, struct vitals_server **ret_server);
+int vitals_server_new(const struct vitals_server_options *options,
+                      struct vitals_server **ret_server);
 
 /* Stops its thread, closes all clients and sockets. Not from inside collect(). NULL is allowed. */
 void vitals_server_free(struct vitals_server *server);

@@ -136,9 +136,13 @@ struct vitals_group_ops {
      * Must not call vitals_unregister() or vitals_ctx_free() (-EBUSY).
      */
     int (*collect)(void *opaque, struct vitals_sink *sink);
-    /* Called exactly once, when no collect() runs and none will; may be NULL. */
+    /*
+     * Called exactly once, when no collect() runs and none will; may be NULL. Two groups that share
+     * what opaque points to may leave it NULL, and their owner frees it behind vitals_unregister().
+     */
     void (*release)(void *opaque);
-    void *opaque; /* belongs to the library from the call of vitals_register() on, also if it fails */
+    void *
+        opaque; /* belongs to the library from the call of vitals_register() on, also if it fails */
 };
 #define VITALS_GROUP_OPS_INIT                                                                      \
     .size = sizeof(struct vitals_group_ops), .stat_size = sizeof(struct vitals_stat)

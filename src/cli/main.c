@@ -138,7 +138,7 @@ static int run_help(const char *name)
     return run_verb(name, 2, argv);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2)
         return cli_usage_error("vitals", "the verb is missing");
@@ -149,4 +149,15 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "help") == 0)
         return run_help(argv[2]);
     return run_verb(argv[1], argc - 1, argv + 1);
+}
+
+/* What was printed may still fail to reach its file: a full disk is an error, too. */
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    perror("vitals: standard output");
+    return EXIT_FAILURE;
 }

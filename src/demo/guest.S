@@ -29,6 +29,7 @@
 #define DELAY_FIRST   2000     /* ns; doubled up to the last */
 #define DELAY_LAST    32768000
 #define DELAY_REPEATS 32       /* so often that the host learns to poll for the end of a halt */
+#define LADDER_STARTS 8        /* a power of 2: the first step, the last one, the last but one ... */
 #define BURST_PERIOD  10000000 /* ns */
 #define BURST_MAX     16       /* rounds; a power of 2 */
 
@@ -77,9 +78,17 @@ halted:
  * Parts 0 and 2: sleeps of 2 us, 4 us ... 32 ms, each ended by a one-shot timer. Short ones end
  * while the host still polls, long ones after it put the vCPU's thread to sleep, so that all
  * histograms of halts get their share. Part 2 also interrupts the next vCPU before each sleep.
+ *
+ * Not all begin with the first step: the host polls only while nobody else wants the CPU, so it is
+ * better if the vCPUs' short sleeps are at different times.
  */
 ladder:
-        mov     ebx, DELAY_FIRST
+        mov     ecx, r15d
+        shr     ecx, 1
+        and     ecx, LADDER_STARTS - 1
+        mov     ebx, DELAY_LAST * 2
+        shr     ebx, cl
+        jmp     ladder_check
 ladder_step:
         mov     r13d, DELAY_REPEATS
 ladder_sleep:
@@ -102,9 +111,11 @@ ladder_halt:
         dec     r13d
         jnz     ladder_sleep
         add     ebx, ebx
+ladder_check:
         cmp     ebx, DELAY_LAST
         jbe     ladder_step
-        jmp     ladder
+        mov     ebx, DELAY_FIRST
+        jmp     ladder_step
 
 /*
  * Part 1: every 10 ms a burst of port and memory accesses that the VMM must handle: 1 round of four

@@ -19,7 +19,7 @@
 #include <time.h>
 
 #define EXITS_BUCKETS     16
-#define EXITS_BUCKET_SIZE 16
+#define EXITS_BUCKET_SIZE 32
 
 /* ---- 1. the tables -------------------------------------------------------------------------- */
 

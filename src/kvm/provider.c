@@ -73,15 +73,18 @@ static int get_schema(struct vitals_ctx *ctx, struct kvm_stats_file *file, const
                                          .form = file->name_size,
                                          .bytes = file->descriptors,
                                          .size = file->descriptors_size};
+    struct stats_schema *schema;
     int err;
 
     *ret_schema = schema_pool_find(ctx->pool, &source);
     if (*ret_schema)
         return 0;
-    err = describe(ctx, file, target, error, ret_schema);
-    if (!err)
-        schema_pool_add(ctx->pool, &source, *ret_schema);
-    return err;
+    err = describe(ctx, file, target, error, &schema);
+    if (err)
+        return err;
+    *ret_schema = schema_pool_add(ctx->pool, &source, schema);
+    schema_unref(schema);
+    return *ret_schema ? 0 : error_set(error, -ENOMEM, "no memory for a schema");
 }
 
 static int read_file(struct vitals_ctx *ctx, const char *target, struct error_text *error,
@@ -237,7 +240,7 @@ static int add_vm_group(struct vitals_kvm *kvm, int fd)
 {
     int err;
 
-    if (fd < 0)
+    if (fd == -1)
         return 0;
     err = open_object(kvm->ctx, "vm", fd, &kvm->vm);
     if (err)
@@ -258,9 +261,13 @@ static void init_lock(pthread_rwlock_t *lock)
 
 int vitals_kvm_new(struct vitals_ctx *ctx, int fd, struct vitals_kvm **ret_kvm)
 {
-    struct vitals_kvm *kvm = calloc(1, sizeof(*kvm));
+    struct vitals_kvm *kvm;
     int err;
 
+    /* What fails half-way is unregistered again, which can't be done there. */
+    if (registry_is_collecting(ctx))
+        return ctx_fail(ctx, -EBUSY, "a provider can't be made from inside collect()");
+    kvm = calloc(1, sizeof(*kvm));
     if (!kvm)
         return ctx_fail(ctx, -ENOMEM, "no memory for provider 'kvm'");
     kvm->ctx = ctx;

@@ -92,22 +92,20 @@ static int check_header(const struct file_header *header, struct error_text *err
 /* "kvm-<thread>" or "kvm-<thread>/vcpu-<id>"; anything else is no error, it just says nothing. */
 static void parse_id(struct kvm_stats_file *file, const char *id)
 {
+    long thread, vcpu_id = -1;
     char *end;
-    long value;
 
     file->thread = file->vcpu_id = -1;
     if (strncmp(id, "kvm-", 4) || id[4] < '0' || id[4] > '9')
         return;
     errno = 0;
-    value = strtol(id + 4, &end, 10);
-    if (errno || value > INT32_MAX)
+    thread = strtol(id + 4, &end, 10);
+    if (!strncmp(end, "/vcpu-", 6) && end[6] >= '0' && end[6] <= '9')
+        vcpu_id = strtol(end + 6, &end, 10);
+    if (errno || *end || thread > INT32_MAX || vcpu_id > INT32_MAX)
         return;
-    file->thread = value;
-    if (strncmp(end, "/vcpu-", 6) || end[6] < '0' || end[6] > '9')
-        return;
-    value = strtol(end + 6, &end, 10);
-    if (!errno && !*end && value <= INT32_MAX)
-        file->vcpu_id = value;
+    file->thread = thread;
+    file->vcpu_id = vcpu_id;
 }
 
 /* ---- the descriptors ------------------------------------------------------------------------ */

@@ -42,7 +42,8 @@ static void start_message(struct frame *frame)
     *frame = (struct frame){.event = frame->event};
 }
 
-static void report(struct frame *frame, struct frame_output *out, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void
+report(struct frame *frame, struct frame_output *out, const char *format, va_list args)
 {
     buf_reset(out->text);
     buf_reset(out->error);
@@ -145,16 +146,25 @@ static void start_token(struct frame *frame, struct frame_output *out, enum lex_
     put(frame, out, byte);
 }
 
+/* Inside of a message, white space keeps tokens apart. */
+static void put_space(struct frame *frame, struct frame_output *out)
+{
+    if (frame->braces || frame->brackets)
+        put(frame, out, ' ');
+}
+
 static enum taken take_start(struct frame *frame, struct frame_output *out, uint8_t byte)
 {
     switch (byte) {
     case '\n':
         if (frame->skip == SKIP_RESYNC)
             start_message(frame);
+        put_space(frame, out);
         break;
     case ' ':
     case '\t':
     case '\r':
+        put_space(frame, out);
         break;
     case '{':
     case '}':
@@ -470,6 +480,18 @@ static void count_byte(struct frame *frame, struct frame_output *out)
         refuse(frame, out, SKIP_RESYNC, "JSON token size limit exceeded");
 }
 
+/* The line feed behind a message goes with it, so that the server need not come back for it. */
+static size_t take_white_space(const struct frame *frame, const uint8_t *bytes, size_t len)
+{
+    size_t i = 0;
+
+    if (is_under_way(frame) || frame->skip != SKIP_NOTHING)
+        return 0;
+    while (i < len && (bytes[i] == ' ' || bytes[i] == '\t' || bytes[i] == '\r' || bytes[i] == '\n'))
+        i++;
+    return i;
+}
+
 size_t frame_feed(struct frame *frame, const uint8_t *bytes, size_t len, struct frame_output *out,
                   enum frame_event *ret_event)
 {
@@ -485,7 +507,7 @@ size_t frame_feed(struct frame *frame, const uint8_t *bytes, size_t len, struct 
         }
     }
     *ret_event = frame->event;
-    return i;
+    return i + take_white_space(frame, bytes + i, len - i);
 }
 
 bool frame_finish(struct frame *frame, struct frame_output *out)

@@ -48,7 +48,8 @@ struct frame_output {
     uint32_t members;  /* where it is FRAME_MESSAGE: how many members its objects have in all */
 };
 
-/* Takes bytes up to the end of one message or the place of one error. Returns how many. */
+/* Takes bytes up to the end of one message, with the white space behind, or the place of one error.
+ * Returns how many. */
 size_t frame_feed(struct frame *frame, const uint8_t *bytes, size_t len, struct frame_output *out,
                   enum frame_event *ret_event);
 

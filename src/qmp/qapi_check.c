@@ -45,11 +45,11 @@ static const char *last_name(const struct place *place)
     return place->name ? place->name : "null";
 }
 
-static bool fail_member(struct check *check, const struct place *place, const char *problem)
+static bool fail_parameter(struct check *check, const struct place *place, const char *problem)
 {
     buf_puts(check->text, "Parameter '");
     put_path(check->text, place);
-    buf_printf(check->text, "' is %s", problem);
+    buf_printf(check->text, "' %s", problem);
     return false;
 }
 
@@ -99,7 +99,7 @@ static bool check_unsigned(struct check *check, const struct place *place,
                            const struct qapi_type *type, struct json_object *value)
 {
     if (!json_object_is_type(value, json_type_int))
-        return fail_type(check, place, "uint64");
+        return fail_parameter(check, place, "expects uint64");
     return unsigned_value(value) <= type->unsigned_max || fail_range(check, place, type);
 }
 
@@ -207,7 +207,7 @@ static bool check_members(struct check *check, const struct place *place,
             if (!check_value(check, &inside, member->type, value))
                 return false;
         } else if (!member->optional) {
-            return fail_member(check, &inside, "missing");
+            return fail_parameter(check, &inside, "is missing");
         }
     }
     return true;
@@ -282,7 +282,7 @@ static bool check_nothing_else(struct check *check, const struct place *place,
     }
     if (count > 1)
         unexpected.name = choose_unexpected(type, variant, object, unexpected.name);
-    return !count || fail_member(check, &unexpected, "unexpected");
+    return !count || fail_parameter(check, &unexpected, "is unexpected");
 }
 
 static bool check_object(struct check *check, const struct place *place,

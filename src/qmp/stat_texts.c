@@ -29,7 +29,7 @@ static size_t value_max(const struct vitals_stat *stat, const struct stat_form *
 static void write_text(struct buf *buf, const struct vitals_stat *stat,
                        const struct stat_form *form)
 {
-    /* The name needs no escapes: schema_name_is_valid(). */
+    /* The name needs no escapes: schema_check_stat(). */
     buf_printf(buf, ", {\"name\": \"%s\", \"value\": %s", stat->name,
                stat_is_histogram(stat) ? form->histogram_start : "");
 }

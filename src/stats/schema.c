@@ -11,20 +11,31 @@ static bool is_lower(char c)
     return c >= 'a' && c <= 'z';
 }
 
-bool schema_name_is_valid(const char *name)
+/* Whether the characters are in order, whatever their number. */
+static bool has_name_characters(const char *name)
 {
     size_t i;
 
     if (!name || !is_lower(name[0]))
         return false;
     for (i = 1; name[i]; i++) {
-        if (i >= VITALS_NAME_MAX)
-            return false;
         if (!is_lower(name[i]) && !(name[i] >= '0' && name[i] <= '9') && name[i] != '_' &&
             name[i] != '-')
             return false;
     }
     return true;
+}
+
+/* @what: "provider", "statistic". */
+static int check_name(const char *what, const char *name, struct error_text *error)
+{
+    if (!has_name_characters(name))
+        return error_set(error, -EINVAL, "%s name '%.100s' is not [a-z][a-z0-9_-]{0,62}", what,
+                         name ? name : "");
+    if (strlen(name) > VITALS_NAME_MAX)
+        return error_set(error, -E2BIG, "%s name '%.100s' has %zu bytes, at most %d", what, name,
+                         strlen(name), VITALS_NAME_MAX);
+    return 0;
 }
 
 static int check_shape(const struct vitals_stat *stat, struct error_text *error)
@@ -55,9 +66,10 @@ static int check_shape(const struct vitals_stat *stat, struct error_text *error)
 
 int schema_check_stat(const struct vitals_stat *stat, uint32_t row_len, struct error_text *error)
 {
-    if (!schema_name_is_valid(stat->name))
-        return error_set(error, -EINVAL, "statistic name '%.100s' is not [a-z][a-z0-9_-]{0,62}",
-                         stat->name ? stat->name : "");
+    int err = check_name("statistic", stat->name, error);
+
+    if (err)
+        return err;
     if (stat->slot > row_len || stat->count > row_len - stat->slot)
         return error_set(error, -EINVAL,
                          "statistic '%s': elements [%u, %u) are outside the row of "
@@ -68,15 +80,16 @@ int schema_check_stat(const struct vitals_stat *stat, uint32_t row_len, struct e
 
 static int check_ops(const struct vitals_group_ops *ops, struct error_text *error)
 {
+    int err;
+
     if (ops->stat_size < sizeof(struct vitals_stat))
         return error_set(error, -EINVAL, "stat_size is %zu, must be at least %zu", ops->stat_size,
                          sizeof(struct vitals_stat));
-    if (!schema_name_is_valid(ops->provider))
-        return error_set(error, -EINVAL, "provider name '%.100s' is not [a-z][a-z0-9_-]{0,62}",
-                         ops->provider ? ops->provider : "");
-    if (!schema_name_is_valid(ops->target))
-        return error_set(error, -EINVAL, "target name '%.100s' is not [a-z][a-z0-9_-]{0,62}",
-                         ops->target ? ops->target : "");
+    err = check_name("provider", ops->provider, error);
+    if (!err)
+        err = check_name("target", ops->target, error);
+    if (err)
+        return err;
     if (ops->n_stats > VITALS_STATS_MAX)
         return error_set(error, -E2BIG, "%u statistics in a group, at most %u", ops->n_stats,
                          VITALS_STATS_MAX);

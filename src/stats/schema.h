@@ -39,7 +39,6 @@ int64_t schema_find(const struct stats_schema *schema, const char *name);
 
 /* Whether @stat is described as the public header asks; if not, says why. */
 int schema_check_stat(const struct vitals_stat *stat, uint32_t row_len, struct error_text *error);
-bool schema_name_is_valid(const char *name);
 
 /*
  * Hands @note over to @schema as its note number @slot, and returns the note that stands there: of

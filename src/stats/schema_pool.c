@@ -60,32 +60,63 @@ static bool is_made_from(const struct pooled_schema *pooled, const struct schema
            !strcmp(pooled->schema->provider, source->provider);
 }
 
-struct stats_schema *schema_pool_find(struct schema_pool *pool, const struct schema_source *source)
+/* Under the lock. */
+static struct stats_schema *find(struct schema_pool *pool, const struct schema_source *source)
 {
-    struct stats_schema *schema = NULL;
     struct pooled_schema *pooled;
 
-    pthread_mutex_lock(&pool->lock);
-    for (pooled = pool->schemas; pooled && !schema; pooled = pooled->next)
+    for (pooled = pool->schemas; pooled; pooled = pooled->next)
         if (is_made_from(pooled, source))
-            schema = schema_ref(pooled->schema);
+            return schema_ref(pooled->schema);
+    return NULL;
+}
+
+struct stats_schema *schema_pool_find(struct schema_pool *pool, const struct schema_source *source)
+{
+    struct stats_schema *schema;
+
+    pthread_mutex_lock(&pool->lock);
+    schema = find(pool, source);
     pthread_mutex_unlock(&pool->lock);
     return schema;
 }
 
-void schema_pool_add(struct schema_pool *pool, const struct schema_source *source,
-                     struct stats_schema *schema)
+static struct pooled_schema *new_pooled(const struct schema_source *source,
+                                        struct stats_schema *schema)
 {
     struct pooled_schema *pooled = malloc(sizeof(*pooled) + source->size);
 
     if (!pooled)
-        return;
+        return NULL;
     pooled->schema = schema_ref(schema);
     pooled->form = source->form;
     pooled->size = source->size;
     memcpy(pooled->bytes, source->bytes, source->size);
-    pthread_mutex_lock(&pool->lock);
+    return pooled;
+}
+
+/* Under the lock. */
+static struct stats_schema *add(struct schema_pool *pool, const struct schema_source *source,
+                                struct stats_schema *schema)
+{
+    struct pooled_schema *pooled = new_pooled(source, schema);
+
+    if (!pooled)
+        return NULL;
     pooled->next = pool->schemas;
     pool->schemas = pooled;
+    return schema_ref(schema);
+}
+
+struct stats_schema *schema_pool_add(struct schema_pool *pool, const struct schema_source *source,
+                                     struct stats_schema *schema)
+{
+    struct stats_schema *kept;
+
+    pthread_mutex_lock(&pool->lock);
+    kept = find(pool, source);
+    if (!kept)
+        kept = add(pool, source, schema);
     pthread_mutex_unlock(&pool->lock);
+    return kept;
 }

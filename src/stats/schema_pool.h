@@ -27,8 +27,11 @@ struct schema_source {
 /* A new reference to the schema that was made from @source, or NULL. */
 struct stats_schema *schema_pool_find(struct schema_pool *pool, const struct schema_source *source);
 
-/* Keeps @schema for others to find. No memory: it is not kept. */
-void schema_pool_add(struct schema_pool *pool, const struct schema_source *source,
-                     struct stats_schema *schema);
+/*
+ * Keeps @schema for others to find, unless another thread was faster. Returns a new reference to the
+ * one that is kept, or NULL: no memory.
+ */
+struct stats_schema *schema_pool_add(struct schema_pool *pool, const struct schema_source *source,
+                                     struct stats_schema *schema);
 
 #endif

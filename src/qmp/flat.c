@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Dialect 'flat': the form of QEMU 7.1 and later. qapi/stats-flat.json is its contract. */
+#include "qmp/dialect.h"
+
+#include <errno.h>
+
+#include "qmp/json_write.h"
+#include "qapi_commands.h"
+#include "qmp/stat_texts.h"
+#include "qmp/stats_arguments.h"
+
+/*
+ * Each entry of `providers` is answered on its own, so a client that repeats a provider multiplies
+ * the reply.
+ */
+enum { FLAT_PROVIDERS_MAX = 16 };
+
+static const struct stat_form flat_form = {
+    .note = VITALS_DIALECT_FLAT,
+    .histogram_start = "[",
+    .histogram_end = "]",
+    .false_text = "false",
+    .true_text = "true",
+};
+
+/* ---- query-stats ---------------------------------------------------------------------------- */
+
+static void put_result(struct buf *out, const struct stats_part *part, const uint64_t *row,
+                       const char *path)
+{
+    buf_puts(out, out->data[out->len - 1] == '[' ? "" : ", ");
+    buf_printf(out, "{\"provider\": \"%s\", \"stats\": ", part->schema->provider);
+    stat_texts_put_row(out, &flat_form, part, row);
+    if (path) {
+        buf_puts(out, ", \"qom-path\": ");
+        json_put_string(out, path);
+    }
+    buf_puts(out, "}");
+}
+
+static void put_collection(struct buf *out, const struct stats_collection *collection, bool is_vm)
+{
+    size_t part, object;
+
+    for (part = 0; part < collection->n_parts; part++) {
+        for (object = 0; object < collection->objects.count; object++) {
+            const uint64_t *row = stats_part_row(&collection->parts[part], object);
+
+            if (row)
+                put_result(out, &collection->parts[part], row,
+                           is_vm ? NULL : collection->objects.paths[object]);
+        }
+    }
+}
+
+/* One entry of `providers`, or NULL: all of all. */
+static int answer(struct qmp_call *call, struct stats_request *request, struct json_object *entry)
+{
+    struct stats_filter filter;
+
+    if (entry && stats_read_filter(call, entry, "names", &filter))
+        return -ENOMEM;
+    request->all_stats = !entry;
+    request->filters = &filter;
+    request->n_filters = 1;
+    if (stats_collect(&call->bench->collection, call->session->ctx, request))
+        return -ENOMEM;
+    put_collection(call->out, &call->bench->collection, !strcmp(request->target, "vm"));
+    return 0;
+}
+
+static int answer_each(struct qmp_call *call, struct stats_request *request,
+                       struct json_object *providers)
+{
+    size_t n = json_object_array_length(providers), i;
+    int err = 0;
+
+    for (i = 0; i < n && !err; i++)
+        err = answer(call, request, json_object_array_get_idx(providers, i));
+    return err;
+}
+
+static void query_stats(struct qmp_call *call)
+{
+    struct json_object *providers = qmp_argument(call, "providers");
+    struct stats_request request = {0};
+    int err;
+
+    if (providers && json_object_array_length(providers) > FLAT_PROVIDERS_MAX) {
+        qmp_fail(call, QMP_GENERIC_ERROR, "Parameter 'providers' has more than %d elements",
+                 FLAT_PROVIDERS_MAX);
+        return;
+    }
+    buf_puts(call->out, "[");
+    err = stats_read_objects(call, &request);
+    if (!err)
+        err = providers ? answer_each(call, &request, providers) : answer(call, &request, NULL);
+    if (err)
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+    buf_puts(call->out, "]");
+}
+
+/* ---- query-stats-schemas -------------------------------------------------------------------- */
+
+static void put_unit(struct buf *out, uint8_t unit)
+{
+    static const char *const units[] = {NULL, "bytes", "seconds", "cycles", "boolean"};
+
+    if (units[unit])
+        buf_printf(out, ", \"unit\": \"%s\"", units[unit]);
+}
+
+static void put_stat(struct buf *out, const struct vitals_stat *stat)
+{
+    static const char *const types[] = {"cumulative", "instant", "peak", "linear-histogram",
+                                        "log2-histogram"};
+
+    buf_printf(out, "{\"name\": \"%s\"", stat->name);
+    put_unit(out, stat->unit);
+    if (stat->exponent)
+        buf_printf(out, ", \"base\": %u", stat->base);
+    if (stat->type == VITALS_LINEAR_HIST)
+        buf_printf(out, ", \"bucket-size\": %u", stat->bucket_size);
+    buf_printf(out, ", \"exponent\": %d, \"type\": \"%s\"}", stat->exponent, types[stat->type]);
+}
+
+static void put_schema(struct buf *out, const struct stats_schema *schema)
+{
+    uint32_t i;
+
+    buf_puts(out, out->data[out->len - 1] == '[' ? "" : ", ");
+    buf_printf(out, "{\"provider\": \"%s\", \"stats\": [", schema->provider);
+    for (i = 0; i < schema->n_stats; i++) {
+        if (i)
+            buf_puts(out, ", ");
+        put_stat(out, &schema->stats[i]);
+    }
+    buf_printf(out, "], \"target\": \"%s\"}", schema->target);
+}
+
+static void put_target(struct qmp_call *call, const char *target, const char *provider)
+{
+    struct group_pin pin;
+    uint64_t order = 0;
+
+    while (registry_pin_next(call->session->ctx, target, &order, &pin)) {
+        if (pin.schema->n_stats && (!provider || !strcmp(provider, pin.schema->provider)))
+            put_schema(call->out, pin.schema);
+        registry_unpin(&pin);
+    }
+}
+
+static void query_schemas(struct qmp_call *call, const char *provider)
+{
+    buf_puts(call->out, "[");
+    put_target(call, "vcpu", provider);
+    put_target(call, "vm", provider);
+    buf_puts(call->out, "]");
+}
+
+const struct qmp_dialect qmp_flat = {
+    .schema = &flat_schema,
+    .qemu_major = 7,
+    .qemu_minor = 1,
+    .qemu_micro = 0,
+    .query_stats = query_stats,
+    .query_schemas = query_schemas,
+};
