@@ -21,9 +21,6 @@ from qapi.schema import Schema, load
 from qapi.source import QapiError
 from qapi.tables import commands_header, schema_source
 
-HEADER = "qapi_commands.h"
-
-
 def parse_schema(argument: str) -> tuple[str, str]:
     """PREFIX=FILE of the command line."""
     prefix, separator, file = argument.partition("=")
@@ -34,10 +31,11 @@ def parse_schema(argument: str) -> tuple[str, str]:
 
 def write_c(options: argparse.Namespace, schemas: dict[str, Schema]) -> list[pathlib.Path]:
     """Writes the header and one C file per schema; returns their paths."""
-    texts = {HEADER: commands_header(schemas, HEADER)}
+    header = options.header
+    texts = {header: commands_header(schemas, header)}
     for prefix, file in options.schemas:
         texts[f"{prefix}_schema.c"] = schema_source(prefix, schemas[prefix],
-                                                    pathlib.Path(file).name, HEADER)
+                                                    pathlib.Path(file).name, header)
     for name, text in texts.items():
         (options.directory / name).write_text(text, encoding="ascii")
     return [options.directory / name for name in texts]
@@ -70,6 +68,7 @@ def parse_options() -> argparse.Namespace:
     verbs = parser.add_subparsers(required=True, metavar="{c,manual}")
     c = verbs.add_parser("c", parents=[common], help="C tables")
     c.add_argument("--directory", type=pathlib.Path, default=pathlib.Path("."))
+    c.add_argument("--header", default="qapi_commands.h")
     c.set_defaults(write=write_c)
     manual = verbs.add_parser("manual", parents=[common], help="reference manual")
     manual.add_argument("--output", type=pathlib.Path, required=True)

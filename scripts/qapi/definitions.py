@@ -241,21 +241,26 @@ class DefinitionBuilder:
         if len(node.value) != 1:
             raise QapiError(node.position, f"{what} is a list of {len(node.value)} types",
                             "one type in brackets is expected")
-        return Reference(node.position, node.value[0].string(f"the element type of {what}"), True)
+        return Reference(node.position, node.value[0].string(f"in brackets, {what}"), True)
+
+    def _type_and_features(self, node: Node, what: str,
+                           optional: set[str]) -> tuple[Reference, list[Feature]]:
+        """A type, or an object with a key 'type' and maybe 'features'."""
+        features: list[Feature] = []
+        if isinstance(node.value, dict):
+            keys = node.value
+            _check_keys(node.position, set(keys), what, {"type"}, optional)
+            if "features" in keys:
+                features = self._features(keys["features"])
+            node = keys["type"]
+        return self._reference(node, f"the type of {what}"), features
 
     def _member(self, key: str, node: Node) -> Member:
-        """A member, whose value is its type or an object with its type and features."""
         name = key.removeprefix("*")
-        what = f"the type of '{name}' in {self.head}"
         check_member_name(node.position, self.head.name, name, self.pragmas)
-        member = Member(node.position, name, Reference(node.position, ""), key.startswith("*"))
-        if isinstance(node.value, dict):
-            _check_keys(node.position, set(node.value), f"member '{name}'", {"type"}, {"features"})
-            if "features" in node.value:
-                member.features = self._features(node.value["features"])
-            node = node.value["type"]
-        member.reference = self._reference(node, what)
-        return member
+        reference, features = self._type_and_features(node, f"'{name}' in {self.head}",
+                                                      {"features"})
+        return Member(node.position, name, reference, key.startswith("*"), features)
 
     def _members(self, node: Node, what: str) -> list[Member]:
         return [self._member(key, value)
@@ -264,8 +269,8 @@ class DefinitionBuilder:
     def _branches(self) -> list[Member]:
         branches = []
         for name, node in self.keys["data"].object(f"'data' of {self.head}").items():
-            what = f"branch '{name}' of {self.head}"
-            branches.append(Member(node.position, name, self._reference(node, what)))
+            reference, _ = self._type_and_features(node, f"'{name}' in {self.head}", set())
+            branches.append(Member(node.position, name, reference))
         if not branches:
             raise QapiError(self.head.position, f"{self.head} has no branches",
                             "at least one is expected")

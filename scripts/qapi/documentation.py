@@ -20,6 +20,11 @@ def own_members(definition: Definition) -> list[Member | EnumValue]:
     return list(definition.own_arguments.members) if definition.own_arguments else []
 
 
+def _noun(definition: Definition) -> str:
+    nouns = {"enum": "value", "alternate": "branch", "command": "argument"}
+    return nouns.get(definition.head.kind, "member")
+
+
 def all_features(definition: Definition) -> list[Feature]:
     """The features of a definition and of its members."""
     features = list(definition.head.features)
@@ -67,7 +72,7 @@ def check_documentation(definition: Definition) -> None:
     if comment.name != head.name:
         raise QapiError(comment.position, f"the comment of '{comment.name}' stands before {head}",
                         f"the comment of '{head.name}' is expected there")
-    _check_names(definition, "member", comment.members,
+    _check_names(definition, _noun(definition), comment.members,
                  {member.name: member.position for member in own_members(definition)})
     _check_names(definition, "feature", comment.features,
                  {feature.name: feature.position for feature in all_features(definition)})

@@ -81,7 +81,7 @@ def _take_block(file: str, lines: Iterator[tuple[int, str]], start: Position) ->
 
 def tokens(file: str, text: str) -> Iterator[Token]:
     """All tokens of a file. Comments other than documentation are left out."""
-    lines = iter(enumerate(map(str.rstrip, f"{text}\n".split("\n")), start=1))
+    lines = iter(enumerate(map(str.rstrip, [*text.rstrip("\n").split("\n"), ""]), start=1))
     number = 1
     for number, line in lines:
         position = Position(file, number)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "qmp/frame.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -123,12 +124,33 @@ static void end_token(struct frame *frame, struct frame_output *out, uint8_t las
 
 /* ---- between tokens ------------------------------------------------------------------------- */
 
+/* Inside of a message, white space keeps tokens apart. */
+static void put_space(struct frame *frame, struct frame_output *out)
+{
+    if (frame->braces || frame->brackets)
+        put(frame, out, ' ');
+}
+
+/*
+ * The parser takes all that follows a number or a keyword directly for a part of it, and finds fault
+ * with that instead of with the grammar.
+ */
+static void keep_apart(struct frame *frame, struct frame_output *out)
+{
+    const struct buf *text = out->text;
+
+    if (text->len && isalnum((unsigned char)text->data[text->len - 1]))
+        put_space(frame, out);
+}
+
 static void take_structure(struct frame *frame, struct frame_output *out, uint8_t byte)
 {
     bool opens = byte == '{' || byte == '[';
 
     if (opens && frame->skip == SKIP_RESYNC && !frame->braces && !frame->brackets)
         start_message(frame);
+    if (opens || byte == ':')
+        keep_apart(frame, out);
     put(frame, out, byte);
     frame->braces += (byte == '{') - (byte == '}');
     frame->brackets += (byte == '[') - (byte == ']');
@@ -141,16 +163,10 @@ static void take_structure(struct frame *frame, struct frame_output *out, uint8_
 static void start_token(struct frame *frame, struct frame_output *out, enum lex_state state,
                         uint8_t byte)
 {
+    keep_apart(frame, out);
     frame->state = (uint8_t)state;
     frame->token = out->text->len;
     put(frame, out, byte);
-}
-
-/* Inside of a message, white space keeps tokens apart. */
-static void put_space(struct frame *frame, struct frame_output *out)
-{
-    if (frame->braces || frame->brackets)
-        put(frame, out, ' ');
 }
 
 static enum taken take_start(struct frame *frame, struct frame_output *out, uint8_t byte)

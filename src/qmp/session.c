@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "qmp/session.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -249,14 +250,15 @@ static uint32_t count_members(struct json_object *value, bool *ret_infinite)
     return members;
 }
 
-/* QEMU's words for the errors of grammar. */
-static const char *grammar_error(enum json_tokener_error error)
+/* QEMU's words for the errors of grammar. @at: where the parser stopped. */
+static const char *grammar_error(enum json_tokener_error error, char at)
 {
     switch (error) {
     case json_tokener_error_parse_array:
         return "JSON parse error, expected separator in list";
     case json_tokener_error_parse_object_key_name:
-        return "JSON parse error, key is not a string in object";
+        return strchr("{[", at) || !ispunct(at) ? "JSON parse error, key is not a string in object"
+                                                : "JSON parse error, expecting value";
     case json_tokener_error_parse_object_key_sep:
         return "JSON parse error, missing : in object pair";
     case json_tokener_error_parse_object_value_sep:
@@ -275,7 +277,8 @@ static const char *parse(struct json_tokener *parser, const struct buf *text, ui
     json_tokener_reset(parser);
     *ret_message = json_tokener_parse_ex(parser, text->data, (int)text->len + 1);
     if (json_tokener_get_error(parser) != json_tokener_success)
-        return grammar_error(json_tokener_get_error(parser));
+        return grammar_error(json_tokener_get_error(parser),
+                             text->data[json_tokener_get_parse_end(parser)]);
     if (count_members(*ret_message, &infinite) != members)
         return "JSON parse error, duplicate key";
     if (infinite)

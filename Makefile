@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+# The front door: meson does the work. `make` lists the targets.
+
+BUILD     ?= build
+PACKAGES  := scripts/install_dependencies
+CHECK     := scripts/check.py
+
+.PHONY: help demo check deps build install check-sanitizers fuzz format clean
+
+help:
+	@echo 'vitals: the statistics of virtual machines, over QMP'
+	@echo
+	@echo '  make demo              build, and show the main job on a real VM'
+	@echo '  make check             build, and run all tests'
+	@echo '  make build             build into $(BUILD)/'
+	@echo '  make install           install what was built (DESTDIR, meson setup -Dprefix)'
+	@echo '  make deps              install the Debian packages for all of this'
+	@echo
+	@echo '  make check-sanitizers  all tests with ASan and UBSan, and again with TSan'
+	@echo '  make fuzz              each fuzz target for SECONDS=60'
+	@echo '  make format            clang-format on all C files'
+	@echo '  make clean             remove all build directories'
+
+demo:
+	@$(PACKAGES) build
+	@$(MAKE) --no-print-directory build
+	@scripts/demo.py $(BUILD)/vitals
+
+check:
+	@$(PACKAGES) build check
+	@$(MAKE) --no-print-directory build
+	@$(CHECK) $(BUILD) $(CHECK_FLAGS)
+
+deps:
+	@$(PACKAGES) build check develop
+
+build: $(BUILD)/build.ninja
+	@meson compile -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) $(MESON_FLAGS)
+
+install: build
+	@meson install -C $(BUILD)
+
+# The developer's configuration: build-dev.ini has the flags.
+build-asan/build.ninja:
+	@meson setup build-asan --native-file build-dev.ini -Db_sanitize=address,undefined
+
+build-tsan/build.ninja:
+	@meson setup build-tsan --native-file build-dev.ini -Db_sanitize=thread
+
+check-sanitizers: build-asan/build.ninja build-tsan/build.ninja
+	@meson compile -C build-asan
+	@$(CHECK) build-asan $(CHECK_FLAGS)
+	@meson compile -C build-tsan
+	@$(CHECK) build-tsan $(CHECK_FLAGS)
+
+build-fuzz/build.ninja:
+	@CC=clang meson setup build-fuzz --native-file build-dev.ini -Dfuzz=true
+
+fuzz: build-fuzz/build.ninja
+	@meson compile -C build-fuzz
+	@fuzz/run build-fuzz $(SECONDS)
+
+SECONDS ?= 60
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf build build-asan build-tsan build-fuzz

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the wire and those on KVM share."""
+
+import pytest
+
+from support.programs import Programs
+
+
+@pytest.fixture
+def programs():
+    """Starts programs and clients, and ends them with the test."""
+    started = Programs()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def server(programs):
+    """A test server without any provider."""
+    return programs.server()
+
+
+@pytest.fixture
+def client(programs, server):
+    """A client of it that has negotiated."""
+    return programs.client(server)

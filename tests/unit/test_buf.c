@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* The growing buffer. */
+#include "qmp/buf.h"
+
+#include "check.h"
+
+static void an_empty_buffer_is_all_zeros(void **state)
+{
+    struct buf buf = {0};
+
+    (void)state;
+    buf_append(&buf, "", 0);
+    buf_append(&buf, NULL, 0);
+    assert_int_equal(buf.len, 0);
+    buf_free(&buf);
+    buf_free(&buf);
+}
+
+static void bytes_come_one_behind_the_other(void **state)
+{
+    struct buf buf = {0};
+
+    (void)state;
+    buf_append(&buf, "ab\0c", 4);
+    buf_puts(&buf, "de");
+    buf_printf(&buf, "%d%s", 42, "x");
+    assert_int_equal(buf.len, 9);
+    assert_memory_equal(buf.data, "ab\0cde42x", 9);
+    buf_free(&buf);
+}
+
+static void a_buffer_grows(void **state)
+{
+    struct buf buf = {0};
+    int i;
+
+    (void)state;
+    for (i = 0; i < 100000; i++)
+        buf_printf(&buf, "%05d", i);
+    assert_int_equal(buf.len, 500000);
+    assert_memory_equal(buf.data + 5 * 77777, "77777", 5);
+    assert_false(buf.failed);
+    buf_free(&buf);
+}
+
+static void a_long_text_is_printed_whole(void **state)
+{
+    struct buf buf = {0};
+
+    (void)state;
+    buf_printf(&buf, "%0*d", 5000, 7);
+    assert_int_equal(buf.len, 5000);
+    assert_int_equal(buf.data[4999], '7');
+    buf_free(&buf);
+}
+
+static void room_is_made_exactly_as_asked(void **state)
+{
+    struct buf buf = {0};
+
+    (void)state;
+    assert_true(buf_reserve(&buf, 0));
+    assert_non_null(buf.data);
+    assert_true(buf_reserve(&buf, 1000));
+    assert_true(buf.cap >= 1000);
+    assert_int_equal(buf.len, 0);
+    buf_free(&buf);
+}
+
+static void a_size_that_can_not_be_is_a_failure(void **state)
+{
+    struct buf buf = {0};
+
+    (void)state;
+    buf_puts(&buf, "before");
+    assert_false(buf_reserve(&buf, SIZE_MAX));
+    assert_true(buf.failed);
+    assert_int_equal(buf.len, 6);
+    buf_reset(&buf);
+    assert_false(buf.failed);
+    assert_int_equal(buf.len, 0);
+    buf_puts(&buf, "after");
+    assert_memory_equal(buf.data, "after", 5);
+    buf_free(&buf);
+}
+
+static void a_reset_keeps_the_memory(void **state)
+{
+    struct buf buf = {0};
+    size_t cap;
+
+    (void)state;
+    buf_printf(&buf, "%0*d", 5000, 7);
+    cap = buf.cap;
+    buf_reset(&buf);
+    assert_int_equal(buf.cap, cap);
+    buf_free(&buf);
+    assert_null(buf.data);
+    assert_int_equal(buf.cap, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_buffer_is_all_zeros),
+        cmocka_unit_test(bytes_come_one_behind_the_other),
+        cmocka_unit_test(a_buffer_grows),
+        cmocka_unit_test(a_long_text_is_printed_whole),
+        cmocka_unit_test(room_is_made_exactly_as_asked),
+        cmocka_unit_test(a_size_that_can_not_be_is_a_failure),
+        cmocka_unit_test(a_reset_keeps_the_memory),
+    };
+
+    return cmocka_run_group_tests_name("buffers", tests, NULL, NULL);
+}

@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: MIT */
+/* What a query selects, what a provider is asked, and what is left when part of it fails. */
+#include "ask.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "fake.h"
+
+static const char *const cpus[] = {"cpu/0", "cpu/1", NULL};
+
+/* Two providers of two vCPUs, and one of the VM. */
+struct vm {
+    struct vitals_ctx *ctx;
+    struct log_book book;
+    struct fake sched, xyz, memory;
+};
+
+static int make_vm(void **state)
+{
+    struct vm *vm = calloc(1, sizeof(*vm));
+
+    vm->ctx = ctx_with_log(&vm->book);
+    vm->sched = (struct fake){.provider = "sched", .target = "vcpu", .names = {"runs", "waits"}};
+    vm->xyz = (struct fake){
+        .provider = "xyz", .target = "vcpu", .names = {"somestat", "other", "third"}, .base = 100};
+    vm->memory = (struct fake){.provider = "mem", .target = "vm", .names = {"used"}, .base = 7};
+    vm->sched.objects = vm->xyz.objects = cpus;
+    check_ok(fake_register(vm->ctx, &vm->sched, NULL));
+    check_ok(fake_register(vm->ctx, &vm->xyz, NULL));
+    check_ok(fake_register(vm->ctx, &vm->memory, NULL));
+    *state = vm;
+    return 0;
+}
+
+static int free_vm(void **state)
+{
+    struct vm *vm = *state;
+
+    check_ok(vitals_ctx_free(vm->ctx));
+    free(vm);
+    return 0;
+}
+
+/* ---- filters -------------------------------------------------------------------------------- */
+
+static void without_filters_everything_is_returned(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx,
+                  "cpu/0 sched:runs=0,waits=1 xyz:somestat=100,other=101,third=102; "
+                  "cpu/1 sched:runs=10,waits=11 xyz:somestat=110,other=111,third=112",
+                  .target = "vcpu");
+    assert_answer(vm->ctx, "vm mem:used=7", .target = "vm");
+}
+
+static void a_target_that_nobody_has_is_empty(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "", .target = "block");
+}
+
+static void an_empty_list_of_filters_selects_nothing(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "", .target = "vcpu", .filters = NO_FILTER);
+    assert_int_equal(vm->sched.collects, 0);
+}
+
+static void an_empty_list_of_fields_selects_nothing(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "", .target = "vcpu", .filters = FILTERS({"sched", NOTHING}));
+    assert_int_equal(vm->sched.collects, 0);
+}
+
+static void a_filter_without_members_selects_all(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "vm mem:used=7", .target = "vm", .filters = FILTERS({NULL, NULL}));
+}
+
+static void a_filter_can_name_a_provider(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "cpu/0 sched:runs=0,waits=1; cpu/1 sched:runs=10,waits=11",
+                  .target = "vcpu", .filters = FILTERS({"sched", NULL}));
+    assert_int_equal(vm->xyz.collects, 0);
+}
+
+static void a_filter_can_name_fields_of_any_provider(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "cpu/0 sched:waits=1 xyz:other=101; cpu/1 sched:waits=11 xyz:other=111",
+                  .target = "vcpu", .filters = FILTERS({NULL, LIST("other", "waits")}));
+}
+
+static void fields_belong_to_the_provider_of_their_filter(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "", .target = "vcpu", .filters = FILTERS({"sched", LIST("somestat")}));
+    assert_int_equal(vm->sched.collects, 0);
+    assert_int_equal(vm->xyz.collects, 0);
+}
+
+static void what_any_filter_selects_is_returned_once(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx,
+                  "cpu/0 sched:waits=1 xyz:somestat=100,third=102; "
+                  "cpu/1 sched:waits=11 xyz:somestat=110,third=112",
+                  .target = "vcpu",
+                  .filters = FILTERS({"xyz", LIST("third")}, {"sched", LIST("waits")},
+                                     {NULL, LIST("somestat", "waits")}, {"xyz", LIST("third")}));
+}
+
+static void repeated_fields_are_returned_once(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "cpu/0 sched:runs=0; cpu/1 sched:runs=10", .target = "vcpu",
+                  .filters = FILTERS({"sched", LIST("runs", "runs", "runs")}));
+}
+
+static void statistics_come_in_the_order_of_the_schema(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "cpu/0 xyz:somestat=100,other=101,third=102", .target = "vcpu",
+                  .filters = FILTERS({"xyz", LIST("third", "other", "somestat")}),
+                  .objects = LIST("cpu/0"));
+}
+
+static void unknown_names_select_nothing(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "", .target = "vcpu",
+                  .filters = FILTERS({"nobody", NULL}, {"sched", LIST("run", "runs2", "", "RUNS")},
+                                     {NULL, LIST("nothing")}));
+    assert_answer(vm->ctx, "cpu/0 sched:runs=0; cpu/1 sched:runs=10", .target = "vcpu",
+                  .filters = FILTERS({"sched", LIST("zzz", "runs", "aaa")}));
+}
+
+/* ---- objects -------------------------------------------------------------------------------- */
+
+static void named_objects_are_returned(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "cpu/1 sched:runs=10", .target = "vcpu", .objects = LIST("cpu/1"),
+                  .filters = FILTERS({NULL, LIST("runs")}));
+}
+
+static void repeated_objects_are_returned_once(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "cpu/0 sched:runs=0; cpu/1 sched:runs=10", .target = "vcpu",
+                  .objects = LIST("cpu/1", "cpu/0", "cpu/1", "cpu/1"),
+                  .filters = FILTERS({NULL, LIST("runs")}));
+}
+
+static void unknown_objects_select_nothing(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "", .target = "vcpu", .objects = LIST("cpu/2", "cpu", "", "cpu/00"));
+    assert_answer(vm->ctx, "cpu/0 sched:runs=0", .target = "vcpu",
+                  .objects = LIST("cpu/2", "cpu/0"), .filters = FILTERS({NULL, LIST("runs")}));
+}
+
+static void an_empty_list_of_objects_selects_nothing(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_answer(vm->ctx, "", .target = "vcpu", .objects = NOTHING);
+}
+
+static void objects_come_in_the_order_in_which_they_were_named_first(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    struct fake first = {.provider = "one", .target = "vcpu", .names = {"a"},
+                         .objects = LIST("z", "m")};
+    struct fake second = {.provider = "two", .target = "vcpu", .names = {"b"}, .base = 5,
+                          .objects = LIST("x", "m", "a", "z")};
+
+    (void)state;
+    check_ok(fake_register(ctx, &first, NULL));
+    check_ok(fake_register(ctx, &second, NULL));
+    assert_answer(ctx, "z one:a=0 two:b=35; m one:a=10 two:b=15; x two:b=5; a two:b=25",
+                  .target = "vcpu");
+    vitals_ctx_free(ctx);
+}
+
+/* ---- what the provider is told -------------------------------------------------------------- */
+
+struct seen {
+    bool wants[8];
+    size_t n_objects;
+    bool all_objects;
+    char objects[64];
+};
+
+static void look(struct fake *fake, struct vitals_sink *sink)
+{
+    struct seen *seen = fake->opaque;
+    const char *const *objects;
+    size_t i;
+
+    *seen = (struct seen){.n_objects = 99};
+    for (i = 0; i < N_ELEMENTS(seen->wants); i++)
+        seen->wants[i] = vitals_wants(sink, (uint32_t)i);
+    objects = vitals_wanted_objects(sink, &seen->n_objects);
+    seen->all_objects = !objects;
+    for (i = 0; objects && i < seen->n_objects; i++) {
+        strcat(seen->objects, objects[i]);
+        strcat(seen->objects, " ");
+    }
+}
+
+static void the_provider_sees_which_statistics_are_wanted(void **state)
+{
+    struct vm *vm = *state;
+    struct seen seen;
+
+    vm->xyz.inside = look;
+    vm->xyz.opaque = &seen;
+    free(ask(vm->ctx, &(struct ask){.target = "vcpu",
+                                    .filters = FILTERS({"xyz", LIST("third", "somestat")})}));
+    assert_true(seen.wants[0]);
+    assert_false(seen.wants[1]);
+    assert_true(seen.wants[2]);
+    assert_false(seen.wants[3]);
+}
+
+static void statistics_past_the_last_are_never_wanted(void **state)
+{
+    struct vm *vm = *state;
+    struct seen seen;
+
+    vm->xyz.inside = look;
+    vm->xyz.opaque = &seen;
+    free(ask_all(vm->ctx, "vcpu"));
+    assert_true(seen.wants[2]);
+    assert_false(seen.wants[3]);
+    assert_false(seen.wants[7]);
+}
+
+static void the_provider_sees_that_all_objects_are_wanted(void **state)
+{
+    struct vm *vm = *state;
+    struct seen seen;
+
+    vm->sched.inside = look;
+    vm->sched.opaque = &seen;
+    free(ask_all(vm->ctx, "vcpu"));
+    assert_true(seen.all_objects);
+    assert_int_equal(seen.n_objects, 99);
+}
+
+static void the_provider_sees_each_wanted_object_once(void **state)
+{
+    struct vm *vm = *state;
+    struct seen seen;
+
+    vm->sched.inside = look;
+    vm->sched.opaque = &seen;
+    free(ask(vm->ctx, &(struct ask){.target = "vcpu",
+                                    .objects = LIST("cpu/1", "nope", "cpu/0", "cpu/1", "nope")}));
+    assert_false(seen.all_objects);
+    assert_int_equal(seen.n_objects, 3);
+    assert_string_equal(seen.objects, "cpu/0 cpu/1 nope ");
+}
+
+static void a_provider_that_is_not_wanted_is_not_called(void **state)
+{
+    struct vm *vm = *state;
+
+    free(ask(vm->ctx, &(struct ask){.target = "vcpu", .filters = FILTERS({"sched", NULL})}));
+    free(ask(vm->ctx, &(struct ask){.target = "vcpu", .filters = FILTERS({NULL, LIST("runs")})}));
+    free(ask_all(vm->ctx, "vm"));
+    assert_int_equal(vm->sched.collects, 2);
+    assert_int_equal(vm->xyz.collects, 0);
+    assert_int_equal(vm->memory.collects, 1);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static void take_one_row(struct fake *fake, struct vitals_sink *sink)
+{
+    uint64_t *row = vitals_row(sink, "cpu/0");
+
+    assert_non_null(row);
+    assert_int_equal(row[0], 0);
+    assert_int_equal(row[1], 0);
+    row[0] = row[1] = UINT64_MAX; /* what the memory would hold at the next query */
+    *(uint64_t **)fake->opaque = row;
+}
+
+static void a_row_is_zeroed_before_it_is_filled(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    struct stats_collection collection = {0};
+    const struct ask all = {.target = "vcpu"};
+    uint64_t *row;
+    struct fake fake = {.provider = "sched", .target = "vcpu", .names = {"runs", "waits"},
+                        .inside = take_one_row, .opaque = &row};
+    int i;
+
+    (void)state;
+    check_ok(fake_register(ctx, &fake, NULL));
+    for (i = 0; i < 3; i++)
+        free(ask_with(&collection, ctx, &all));
+    assert_int_equal(fake.collects, 3);
+    stats_collection_free(&collection);
+    vitals_ctx_free(ctx);
+}
+
+static void take_a_row_twice(struct fake *fake, struct vitals_sink *sink)
+{
+    uint64_t *first = vitals_row(sink, "cpu/0"), *second = vitals_row(sink, "cpu/0");
+
+    (void)fake;
+    assert_non_null(first);
+    assert_null(second);
+}
+
+static void an_object_has_one_row(void **state)
+{
+    struct vm *vm = *state;
+
+    vm->sched.inside = take_a_row_twice; /* and then collect() asks once more */
+    assert_answer(vm->ctx, "cpu/0 sched:runs=0,waits=0; cpu/1 sched:runs=10,waits=11",
+                  .target = "vcpu", .filters = FILTERS({"sched", NULL}));
+}
+
+static void fill_two_rows_at_a_time(struct fake *fake, struct vitals_sink *sink)
+{
+    uint64_t *first = vitals_row(sink, "cpu/0"), *second = vitals_row(sink, "cpu/1");
+
+    (void)fake;
+    first[0] = 1;
+    second[0] = 2;
+    first[1] = 3;
+    second[1] = 4;
+}
+
+static void several_rows_may_be_filled_at_a_time(void **state)
+{
+    struct vm *vm = *state;
+
+    vm->sched.inside = fill_two_rows_at_a_time;
+    assert_answer(vm->ctx, "cpu/0 sched:runs=1,waits=3; cpu/1 sched:runs=2,waits=4",
+                  .target = "vcpu", .filters = FILTERS({"sched", NULL}));
+}
+
+static void offer_bad_paths(struct fake *fake, struct vitals_sink *sink)
+{
+    char path[VITALS_OBJECT_MAX + 2];
+
+    (void)fake;
+    memset(path, 'p', sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    assert_null(vitals_row(sink, NULL));
+    assert_null(vitals_row(sink, ""));
+    assert_null(vitals_row(sink, path));
+    path[VITALS_OBJECT_MAX] = '\0';
+    assert_non_null(vitals_row(sink, path));
+    vitals_row_fail(sink, -ENODEV);
+}
+
+static void wrong_paths_get_no_row_and_are_logged_once(void **state)
+{
+    struct vm *vm = *state;
+
+    vm->sched.inside = offer_bad_paths;
+    assert_answer(vm->ctx, "cpu/0 sched:runs=0,waits=1; cpu/1 sched:runs=10,waits=11",
+                  .target = "vcpu", .filters = FILTERS({"sched", NULL}));
+    assert_int_equal(vm->book.lines, 1);
+    assert_contains(vm->book.last, "sched");
+    assert_contains(vm->book.last, "path");
+}
+
+static void offer_a_path_for_the_vm(struct fake *fake, struct vitals_sink *sink)
+{
+    (void)fake;
+    assert_null(vitals_row(sink, "cpu/0"));
+    assert_null(vitals_row(sink, ""));
+}
+
+static void the_vm_has_no_path(void **state)
+{
+    struct vm *vm = *state;
+
+    vm->memory.inside = offer_a_path_for_the_vm;
+    assert_answer(vm->ctx, "vm mem:used=7", .target = "vm");
+    assert_int_equal(vm->book.lines, 1);
+}
+
+/* ---- failures ------------------------------------------------------------------------------- */
+
+static void fail_the_first_row(struct fake *fake, struct vitals_sink *sink)
+{
+    uint64_t *row = vitals_row(sink, fake->objects[0]);
+
+    if (row)
+        row[0] = 12345;
+    vitals_row_fail(sink, -ENODEV);
+    fake->objects++; /* for the rest of this collect() */
+}
+
+static void a_row_that_fails_drops_only_its_object(void **state)
+{
+    struct vm *vm = *state;
+
+    vm->sched.inside = fail_the_first_row;
+    assert_answer(vm->ctx, "cpu/0 xyz:somestat=100; cpu/1 sched:runs=0 xyz:somestat=110",
+                  .target = "vcpu", .filters = FILTERS({NULL, LIST("runs", "somestat")}));
+    assert_int_equal(vm->book.lines, 1);
+    assert_int_equal(vm->book.level, VITALS_LOG_WARNING);
+    assert_contains(vm->book.last, "sched");
+    assert_contains(vm->book.last, strerror(ENODEV));
+}
+
+static void an_object_of_which_nothing_is_left_is_left_out(void **state)
+{
+    struct vm *vm = *state;
+
+    vm->sched.inside = fail_the_first_row;
+    assert_answer(vm->ctx, "cpu/1 sched:runs=0", .target = "vcpu",
+                  .filters = FILTERS({NULL, LIST("runs")}));
+}
+
+static void fail_without_a_row(struct fake *fake, struct vitals_sink *sink)
+{
+    (void)fake;
+    vitals_row_fail(sink, -ENODEV);
+    assert_non_null(vitals_row(sink, "cpu/0"));
+    assert_null(vitals_row(sink, "not-wanted"));
+    vitals_row_fail(sink, -ENODEV); /* of the one that was not wanted: cpu/0 keeps its row */
+}
+
+static void a_failure_without_a_row_harms_no_other_object(void **state)
+{
+    struct vm *vm = *state;
+
+    vm->sched.inside = fail_without_a_row;
+    assert_answer(vm->ctx, "cpu/0 sched:runs=0,waits=0; cpu/1 sched:runs=10,waits=11",
+                  .target = "vcpu", .filters = FILTERS({"sched", NULL}),
+                  .objects = LIST("cpu/0", "cpu/1"));
+}
+
+static void a_group_that_fails_drops_only_itself(void **state)
+{
+    struct vm *vm = *state;
+
+    vm->sched.result = -EIO;
+    assert_answer(vm->ctx,
+                  "cpu/0 xyz:somestat=100,other=101,third=102; "
+                  "cpu/1 xyz:somestat=110,other=111,third=112",
+                  .target = "vcpu");
+    assert_int_equal(vm->book.lines, 1);
+    assert_contains(vm->book.last, "sched");
+    assert_contains(vm->book.last, strerror(EIO));
+}
+
+static void a_failure_is_logged_once(void **state)
+{
+    struct vm *vm = *state;
+    int i;
+
+    vm->sched.result = -EIO;
+    for (i = 0; i < 5; i++)
+        free(ask_all(vm->ctx, "vcpu"));
+    assert_int_equal(vm->sched.collects, 5);
+    assert_int_equal(vm->book.lines, 1);
+    vm->memory.result = -ENODEV; /* another cause */
+    free(ask_all(vm->ctx, "vm"));
+    assert_int_equal(vm->book.lines, 2);
+}
+
+static void a_failure_that_ends_is_forgotten(void **state)
+{
+    struct vm *vm = *state;
+
+    vm->memory.result = -EIO;
+    assert_answer(vm->ctx, "", .target = "vm");
+    vm->memory.result = 0;
+    assert_answer(vm->ctx, "vm mem:used=7", .target = "vm");
+}
+
+/* ---- re-use --------------------------------------------------------------------------------- */
+
+static void a_collection_serves_different_queries_in_turn(void **state)
+{
+    struct vm *vm = *state;
+    struct stats_collection collection = {0};
+    const struct ask all = {.target = "vcpu"}, of_vm = {.target = "vm"},
+                     one = {.target = "vcpu", .objects = LIST("cpu/1"),
+                            .filters = FILTERS({"xyz", LIST("other")})};
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        char *first = ask_with(&collection, vm->ctx, &all);
+        char *second = ask_with(&collection, vm->ctx, &one);
+        char *third = ask_with(&collection, vm->ctx, &of_vm);
+
+        assert_contains(first, "cpu/1 sched:runs=10,waits=11 xyz:somestat=110");
+        assert_string_equal(second, "cpu/1 xyz:other=111");
+        assert_string_equal(third, "vm mem:used=7");
+        free(first);
+        free(second);
+        free(third);
+    }
+    stats_collection_free(&collection);
+}
+
+static void a_collection_outlives_the_groups_it_was_made_from(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    struct stats_collection collection = {0};
+    struct fake fake = {.provider = "sched", .target = "vm", .names = {"runs"}, .base = 4};
+    struct vitals_group *group;
+
+    (void)state;
+    check_ok(fake_register(ctx, &fake, &group));
+    free(ask_with(&collection, ctx, &(struct ask){.target = "vm"}));
+    vitals_unregister(group);
+    vitals_ctx_free(ctx);
+    assert_string_equal(collection.parts[0].schema->stats[0].name, "runs");
+    assert_int_equal(stats_part_row(&collection.parts[0], 0)[0], 4);
+    stats_collection_free(&collection);
+}
+
+static void many_objects_are_found_by_their_path(void **state)
+{
+    enum { N = 1024 };
+    struct vitals_ctx *ctx = new_ctx();
+    const char *paths[N + 1] = {NULL};
+    struct fake one = {.provider = "one", .target = "vcpu", .names = {"a"}, .objects = paths};
+    struct fake two = {.provider = "two", .target = "vcpu", .names = {"b"}, .objects = paths};
+    char names[N][16];
+    int i;
+
+    (void)state;
+    for (i = 0; i < N; i++) {
+        snprintf(names[i], sizeof(names[i]), "cpu/%d", i);
+        paths[i] = names[i];
+    }
+    check_ok(fake_register(ctx, &one, NULL));
+    check_ok(fake_register(ctx, &two, NULL));
+    assert_answer(ctx, "cpu/0 one:a=0 two:b=0; cpu/777 one:a=7770 two:b=7770", .target = "vcpu",
+                  .objects = LIST("cpu/777", "cpu/0", "cpu/1024"));
+    assert_answer(ctx, "cpu/1023 two:b=10230", .target = "vcpu", .objects = LIST("cpu/1023"),
+                  .filters = FILTERS({"two", NULL}));
+    vitals_ctx_free(ctx);
+}
+
+#define WITH_VM(test) cmocka_unit_test_setup_teardown(test, make_vm, free_vm)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_VM(without_filters_everything_is_returned),
+        WITH_VM(a_target_that_nobody_has_is_empty),
+        WITH_VM(an_empty_list_of_filters_selects_nothing),
+        WITH_VM(an_empty_list_of_fields_selects_nothing),
+        WITH_VM(a_filter_without_members_selects_all),
+        WITH_VM(a_filter_can_name_a_provider),
+        WITH_VM(a_filter_can_name_fields_of_any_provider),
+        WITH_VM(fields_belong_to_the_provider_of_their_filter),
+        WITH_VM(what_any_filter_selects_is_returned_once),
+        WITH_VM(repeated_fields_are_returned_once),
+        WITH_VM(statistics_come_in_the_order_of_the_schema),
+        WITH_VM(unknown_names_select_nothing),
+        WITH_VM(named_objects_are_returned),
+        WITH_VM(repeated_objects_are_returned_once),
+        WITH_VM(unknown_objects_select_nothing),
+        WITH_VM(an_empty_list_of_objects_selects_nothing),
+        cmocka_unit_test(objects_come_in_the_order_in_which_they_were_named_first),
+        WITH_VM(the_provider_sees_which_statistics_are_wanted),
+        WITH_VM(statistics_past_the_last_are_never_wanted),
+        WITH_VM(the_provider_sees_that_all_objects_are_wanted),
+        WITH_VM(the_provider_sees_each_wanted_object_once),
+        WITH_VM(a_provider_that_is_not_wanted_is_not_called),
+        cmocka_unit_test(a_row_is_zeroed_before_it_is_filled),
+        WITH_VM(an_object_has_one_row),
+        WITH_VM(several_rows_may_be_filled_at_a_time),
+        WITH_VM(wrong_paths_get_no_row_and_are_logged_once),
+        WITH_VM(the_vm_has_no_path),
+        WITH_VM(a_row_that_fails_drops_only_its_object),
+        WITH_VM(an_object_of_which_nothing_is_left_is_left_out),
+        WITH_VM(a_failure_without_a_row_harms_no_other_object),
+        WITH_VM(a_group_that_fails_drops_only_itself),
+        WITH_VM(a_failure_is_logged_once),
+        WITH_VM(a_failure_that_ends_is_forgotten),
+        WITH_VM(a_collection_serves_different_queries_in_turn),
+        cmocka_unit_test(a_collection_outlives_the_groups_it_was_made_from),
+        cmocka_unit_test(many_objects_are_found_by_their_path),
+    };
+
+    return cmocka_run_group_tests_name("collecting", tests, NULL, NULL);
+}

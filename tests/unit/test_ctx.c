@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Contexts: their options, their last error, their end. */
+#include <stdlib.h>
+
+#include "check.h"
+#include "fake.h"
+#include "stats/ctx.h"
+#include "vitals/vitals.h"
+
+static void a_context_needs_no_options(void **state)
+{
+    struct vitals_ctx *ctx = NULL;
+
+    (void)state;
+    check_ok(vitals_ctx_new(NULL, &ctx));
+    assert_non_null(ctx);
+    check_ok(vitals_ctx_free(ctx));
+}
+
+static void freeing_null_is_allowed(void **state)
+{
+    (void)state;
+    check_ok(vitals_ctx_free(NULL));
+    check_ok(vitals_unregister(NULL));
+}
+
+static void the_name_is_copied(void **state)
+{
+    char name[] = "web";
+    const struct vitals_ctx_options options = {VITALS_CTX_OPTIONS_INIT, .name = name};
+    struct vitals_ctx *ctx;
+
+    (void)state;
+    check_ok(vitals_ctx_new(&options, &ctx));
+    memset(name, 'x', sizeof(name) - 1);
+    assert_string_equal(ctx->options.name, "web");
+    vitals_ctx_free(ctx);
+}
+
+static void options_without_a_size_are_refused(void **state)
+{
+    const struct vitals_ctx_options options = {.name = "web"};
+    struct vitals_ctx *ctx = NULL;
+
+    (void)state;
+    check_error(vitals_ctx_new(&options, &ctx), EINVAL);
+    assert_null(ctx);
+}
+
+/* A caller built with a header that has only the size: what follows must not be read. */
+static void options_of_an_older_header_are_taken(void **state)
+{
+    size_t *options = malloc(sizeof(size_t));
+    struct vitals_ctx *ctx;
+
+    (void)state;
+    *options = sizeof(size_t);
+    check_ok(vitals_ctx_new((void *)options, &ctx));
+    assert_null(ctx->options.name);
+    vitals_ctx_free(ctx);
+    free(options);
+}
+
+static void options_of_a_newer_header_are_taken(void **state)
+{
+    const struct {
+        struct vitals_ctx_options options;
+        char added_later[64];
+    } newer = {.options = {.size = sizeof(newer), .name = "web"}, .added_later = "x"};
+    struct vitals_ctx *ctx;
+
+    (void)state;
+    check_ok(vitals_ctx_new(&newer.options, &ctx));
+    assert_string_equal(ctx->options.name, "web");
+    vitals_ctx_free(ctx);
+}
+
+static void there_is_no_error_at_first(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    char text[8] = "before";
+
+    (void)state;
+    assert_int_equal(vitals_error_text(ctx, text, sizeof(text)), 0);
+    assert_string_equal(text, "");
+    vitals_ctx_free(ctx);
+}
+
+static void an_error_has_a_text(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    struct fake sched = {.provider = "Sched", .target = "vm", .names = {"runs"}};
+    char text[200];
+    size_t len;
+
+    (void)state;
+    check_error(fake_register(ctx, &sched, NULL), EINVAL);
+    len = vitals_error_text(ctx, text, sizeof(text));
+    assert_int_equal(len, strlen(text));
+    assert_contains(text, "Sched");
+    vitals_ctx_free(ctx);
+}
+
+static void a_text_that_is_cut_says_its_whole_length(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    char text[4];
+
+    (void)state;
+    check_error(ctx_fail(ctx, -EINVAL, "too long"), EINVAL);
+    assert_int_equal(vitals_error_text(ctx, text, sizeof(text)), strlen("too long"));
+    assert_string_equal(text, "too");
+    assert_int_equal(vitals_error_text(ctx, text, 1), strlen("too long"));
+    assert_string_equal(text, "");
+    assert_int_equal(vitals_error_text(ctx, NULL, 0), strlen("too long"));
+    vitals_ctx_free(ctx);
+}
+
+static void an_endless_text_is_cut(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    char text[2 * ERROR_TEXT_MAX];
+
+    (void)state;
+    ctx_fail(ctx, -EINVAL, "%0*d", 2 * ERROR_TEXT_MAX, 1);
+    assert_int_equal(vitals_error_text(ctx, text, sizeof(text)), ERROR_TEXT_MAX - 1);
+    vitals_ctx_free(ctx);
+}
+
+static void without_a_callback_nothing_is_logged(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+
+    (void)state;
+    ctx_log(ctx, VITALS_LOG_ERROR, "nobody hears %s", "this");
+    vitals_ctx_free(ctx);
+}
+
+static void the_callback_gets_what_is_logged(void **state)
+{
+    struct log_book book = {0};
+    struct vitals_ctx *ctx = ctx_with_log(&book);
+
+    (void)state;
+    ctx_log(ctx, VITALS_LOG_INFO, "vCPU %d", 3);
+    assert_int_equal(book.lines, 1);
+    assert_int_equal(book.level, VITALS_LOG_INFO);
+    assert_string_equal(book.last, "vCPU 3");
+    vitals_ctx_free(ctx);
+}
+
+static void the_library_knows_its_version(void **state)
+{
+    (void)state;
+    assert_string_equal(vitals_version(), VITALS_VERSION);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_context_needs_no_options),
+        cmocka_unit_test(freeing_null_is_allowed),
+        cmocka_unit_test(the_name_is_copied),
+        cmocka_unit_test(options_without_a_size_are_refused),
+        cmocka_unit_test(options_of_an_older_header_are_taken),
+        cmocka_unit_test(options_of_a_newer_header_are_taken),
+        cmocka_unit_test(there_is_no_error_at_first),
+        cmocka_unit_test(an_error_has_a_text),
+        cmocka_unit_test(a_text_that_is_cut_says_its_whole_length),
+        cmocka_unit_test(an_endless_text_is_cut),
+        cmocka_unit_test(without_a_callback_nothing_is_logged),
+        cmocka_unit_test(the_callback_gets_what_is_logged),
+        cmocka_unit_test(the_library_knows_its_version),
+    };
+
+    return cmocka_run_group_tests_name("contexts", tests, NULL, NULL);
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MIT */
+/* Listening sockets: where one may be made, what it replaces, and what is left of it. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "fake.h"
+#include "peer.h"
+
+/* ---- helpers -------------------------------------------------------------------------------- */
+
+struct server {
+    struct vitals_server *server;
+    struct vitals_ctx *ctx;
+};
+
+static int make_server(void **state)
+{
+    struct server *server = calloc(1, sizeof(*server));
+
+    server->server = new_server();
+    server->ctx = new_ctx();
+    *state = server;
+    return make_dir(state);
+}
+
+static int free_server(void **state)
+{
+    struct server *server = *state;
+
+    vitals_server_free(server->server);
+    check_ok(vitals_ctx_free(server->ctx));
+    free(server);
+    return remove_dir(state);
+}
+
+static int try_listen(struct server *server, const struct vitals_listen_options *options)
+{
+    struct vitals_listener *listener = NULL;
+    int err = vitals_server_listen(server->server, server->ctx, options, &listener);
+
+    assert_true((listener == NULL) == (err != 0));
+    return err;
+}
+
+static int listen_with_mode(struct server *server, const char *path, mode_t mode)
+{
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT, .path = path,
+                                                  .mode = mode};
+
+    return try_listen(server, &options);
+}
+
+static int listen_path(struct server *server, const char *path)
+{
+    return listen_with_mode(server, path, 0600);
+}
+
+static int listen_fd(struct server *server, int fd)
+{
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT, .fd = fd};
+
+    return try_listen(server, &options);
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) < 0 ? 0 : st.st_mode;
+}
+
+static bool exists(const char *path)
+{
+    return access(path, F_OK) == 0 || mode_of(path);
+}
+
+static int open_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int n = 0;
+
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void answers(struct server *server, const char *path)
+{
+    struct peer peer;
+
+    peer_open(&peer, server->server, path);
+    assert_answers(&peer);
+    peer_close(&peer);
+}
+
+/* ---- making one ----------------------------------------------------------------------------- */
+
+static void a_socket_answers(void **state)
+{
+    check_ok(listen_path(*state, in_dir("qmp.sock")));
+    answers(*state, in_dir("qmp.sock"));
+}
+
+static void the_mode_is_exact_whatever_the_umask(void **state)
+{
+    static const mode_t modes[] = {0600, 0660, 0666, 0777, 0001, 0620};
+    static const mode_t umasks[] = {0077, 0000, 0022, 0777};
+    size_t i, j;
+
+    for (i = 0; i < N_ELEMENTS(modes); i++) {
+        for (j = 0; j < N_ELEMENTS(umasks); j++) {
+            char name[32];
+            mode_t old = umask(umasks[j]);
+
+            snprintf(name, sizeof(name), "sock-%zu-%zu", i, j);
+            check_ok(listen_with_mode(*state, in_dir(name), modes[i]));
+            assert_int_equal(umask(old), umasks[j]);
+            assert_int_equal(mode_of(in_dir(name)), S_IFSOCK | modes[i]);
+        }
+    }
+}
+
+static void the_mode_is_0600_by_default(void **state)
+{
+    struct server *server = *state;
+
+    listen_at(server->server, server->ctx, in_dir("qmp.sock"));
+    assert_int_equal(mode_of(in_dir("qmp.sock")), S_IFSOCK | 0600);
+}
+
+static void a_mode_has_nine_bits(void **state)
+{
+    check_error(listen_with_mode(*state, in_dir("qmp.sock"), 01600), EINVAL);
+    check_error(listen_with_mode(*state, in_dir("qmp.sock"), 04600), EINVAL);
+    assert_false(exists(in_dir("qmp.sock")));
+}
+
+static void a_path_has_at_most_107_bytes(void **state)
+{
+    char name[128], path[256];
+    size_t len = strlen(in_dir(""));
+
+    memset(name, 'n', sizeof(name));
+    name[107 - len] = '\0';
+    snprintf(path, sizeof(path), "%s", in_dir(name));
+    assert_int_equal(strlen(path), 107);
+    check_ok(listen_path(*state, path));
+    answers(*state, path);
+    strcat(path, "n");
+    check_error(listen_path(*state, path), ENAMETOOLONG);
+}
+
+static void a_path_must_have_a_directory(void **state)
+{
+    check_error(listen_path(*state, in_dir("missing/qmp.sock")), ENOENT);
+    check_error(listen_path(*state, ""), EINVAL);
+}
+
+static void a_relative_path_is_one_too(void **state)
+{
+    struct server *server = *state;
+    struct vitals_listener *listener;
+    char old[256];
+
+    assert_non_null(getcwd(old, sizeof(old)));
+    assert_int_equal(chdir(in_dir("")), 0);
+    listener = listen_at(server->server, server->ctx, "qmp.sock");
+    assert_int_equal(chdir(old), 0);
+    answers(server, in_dir("qmp.sock"));
+    check_ok(vitals_listener_close(listener));
+    assert_false(exists(in_dir("qmp.sock")));
+}
+
+/* ---- what is there already ------------------------------------------------------------------ */
+
+static void a_socket_that_nobody_listens_on_is_replaced(void **state)
+{
+    close(listening_fd(in_dir("qmp.sock")));
+    assert_true(exists(in_dir("qmp.sock")));
+    check_ok(listen_with_mode(*state, in_dir("qmp.sock"), 0640));
+    assert_int_equal(mode_of(in_dir("qmp.sock")), S_IFSOCK | 0640);
+    answers(*state, in_dir("qmp.sock"));
+}
+
+static void a_live_socket_is_not_touched(void **state)
+{
+    struct server *server = *state;
+    struct vitals_server *other = new_server();
+
+    check_ok(listen_path(server, in_dir("qmp.sock")));
+    check_error(listen_path(server, in_dir("qmp.sock")), EADDRINUSE);
+    vitals_server_free(other);
+    settle(server->server);
+    answers(server, in_dir("qmp.sock"));
+}
+
+static void a_live_socket_of_a_stranger_is_not_touched(void **state)
+{
+    int stranger = listening_fd(in_dir("qmp.sock")), client;
+    struct peer peer;
+
+    check_error(listen_path(*state, in_dir("qmp.sock")), EADDRINUSE);
+    client = accept(stranger, NULL, NULL); /* the server's knock */
+    close(client);
+    check_ok(peer_connect(&peer, NULL, in_dir("qmp.sock")));
+    peer_close(&peer);
+    close(stranger);
+}
+
+static void another_file_is_not_touched(void **state)
+{
+    char text[16] = "";
+    int fd;
+
+    write_file(in_dir("qmp.sock"), "precious");
+    check_error(listen_path(*state, in_dir("qmp.sock")), EEXIST);
+    fd = open(in_dir("qmp.sock"), O_RDONLY);
+    assert_int_equal(read(fd, text, sizeof(text)), 8);
+    assert_string_equal(text, "precious");
+    close(fd);
+}
+
+static void a_fifo_or_a_link_is_not_touched(void **state)
+{
+    assert_int_equal(mkfifo(in_dir("fifo"), 0600), 0);
+    check_error(listen_path(*state, in_dir("fifo")), EEXIST);
+    assert_true(S_ISFIFO(mode_of(in_dir("fifo"))));
+    assert_int_equal(symlink("nowhere", in_dir("link")), 0);
+    check_error(listen_path(*state, in_dir("link")), EEXIST);
+    assert_true(S_ISLNK(mode_of(in_dir("link"))));
+    assert_false(exists(in_dir("nowhere")));
+}
+
+static void a_directory_is_not_touched(void **state)
+{
+    assert_int_equal(mkdir(in_dir("dir"), 0700), 0);
+    check_error(listen_path(*state, in_dir("dir")), EEXIST);
+    assert_int_equal(rmdir(in_dir("dir")), 0);
+}
+
+/* ---- what is left --------------------------------------------------------------------------- */
+
+static void closing_removes_the_socket(void **state)
+{
+    struct server *server = *state;
+    struct vitals_listener *listener = listen_at(server->server, server->ctx, in_dir("qmp.sock"));
+
+    check_ok(vitals_listener_close(listener));
+    assert_false(exists(in_dir("qmp.sock")));
+    check_ok(listen_path(server, in_dir("qmp.sock")));
+    answers(server, in_dir("qmp.sock"));
+}
+
+static void freeing_the_server_removes_its_sockets(void **state)
+{
+    struct server *server = *state;
+    struct vitals_server *other = new_server();
+
+    listen_at(other, server->ctx, in_dir("one.sock"));
+    listen_at(other, server->ctx, in_dir("two.sock"));
+    vitals_server_free(other);
+    assert_false(exists(in_dir("one.sock")));
+    assert_false(exists(in_dir("two.sock")));
+}
+
+static void what_somebody_else_put_there_stays(void **state)
+{
+    struct server *server = *state;
+    struct vitals_listener *listener = listen_at(server->server, server->ctx, in_dir("qmp.sock"));
+
+    write_file(in_dir("new"), "somebody's");
+    assert_int_equal(rename(in_dir("new"), in_dir("qmp.sock")), 0);
+    check_ok(vitals_listener_close(listener));
+    assert_true(S_ISREG(mode_of(in_dir("qmp.sock"))));
+}
+
+static void a_socket_that_was_removed_already_is_no_error(void **state)
+{
+    struct server *server = *state;
+    struct vitals_listener *listener = listen_at(server->server, server->ctx, in_dir("qmp.sock"));
+
+    assert_int_equal(unlink(in_dir("qmp.sock")), 0);
+    check_ok(vitals_listener_close(listener));
+}
+
+static void nothing_stays_open(void **state)
+{
+    struct server *server = *state;
+    int before = open_fds();
+    struct vitals_server *other = new_server();
+    struct vitals_listener *listener = listen_at(other, server->ctx, in_dir("qmp.sock"));
+    struct peer peer;
+
+    peer_open(&peer, other, in_dir("qmp.sock"));
+    write_file(in_dir("file"), "x");
+    assert_true(vitals_server_listen(other, server->ctx,
+                                     &(const struct vitals_listen_options){
+                                         VITALS_LISTEN_OPTIONS_INIT, .path = in_dir("file")},
+                                     NULL) < 0);
+    check_ok(vitals_listener_close(listener));
+    peer_close(&peer);
+    vitals_server_free(other);
+    assert_int_equal(open_fds(), before);
+}
+
+static void closing_null_is_allowed(void **state)
+{
+    (void)state;
+    check_ok(vitals_listener_close(NULL));
+    vitals_server_free(NULL);
+}
+
+/* ---- inherited sockets ---------------------------------------------------------------------- */
+
+static void an_inherited_socket_answers(void **state)
+{
+    check_ok(listen_fd(*state, listening_fd(in_dir("qmp.sock"))));
+    answers(*state, in_dir("qmp.sock"));
+}
+
+static void an_inherited_socket_is_closed_but_not_removed(void **state)
+{
+    struct server *server = *state;
+    int fd = listening_fd(in_dir("qmp.sock"));
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT, .fd = fd};
+    struct vitals_listener *listener;
+
+    check_ok(vitals_server_listen(server->server, server->ctx, &options, &listener));
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    check_ok(vitals_listener_close(listener));
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+    assert_true(exists(in_dir("qmp.sock")));
+}
+
+static void an_fd_that_is_refused_stays_the_callers(void **state)
+{
+    int fds[] = {open("/dev/null", O_RDONLY), socket(AF_UNIX, SOCK_STREAM, 0),
+                 socket(AF_INET, SOCK_STREAM, 0), socket(AF_UNIX, SOCK_DGRAM, 0)};
+    size_t i;
+
+    for (i = 0; i < N_ELEMENTS(fds); i++) {
+        assert_true(fds[i] >= 0);
+        assert_true(listen_fd(*state, fds[i]) < 0);
+        assert_int_equal(close(fds[i]), 0);
+        assert_true(listen_fd(*state, fds[i]) < 0);
+    }
+}
+
+static void an_fd_must_be_a_listening_unix_socket(void **state)
+{
+    int not_listening = socket(AF_UNIX, SOCK_STREAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
+
+    check_error(listen_fd(*state, not_listening), EINVAL);
+    assert_int_equal(listen(tcp, 1), 0); /* on any free port */
+    check_error(listen_fd(*state, tcp), EINVAL);
+    close(not_listening);
+    close(tcp);
+}
+
+static void an_fd_stays_the_callers_if_other_options_are_wrong(void **state)
+{
+    int fd = listening_fd(in_dir("qmp.sock"));
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT, .fd = fd,
+                                                  .mode = 07777};
+
+    check_error(try_listen(*state, &options), EINVAL);
+    assert_int_equal(close(fd), 0);
+}
+
+static void an_fd_is_not_looked_at_where_there_is_a_path(void **state)
+{
+    int fd = listening_fd(in_dir("other.sock"));
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT,
+                                                  .path = in_dir("qmp.sock"), .fd = fd};
+
+    check_ok(try_listen(*state, &options));
+    answers(*state, in_dir("qmp.sock"));
+    assert_int_equal(close(fd), 0);
+}
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+static void there_must_be_a_path_or_an_fd(void **state)
+{
+    const struct vitals_listen_options neither = {VITALS_LISTEN_OPTIONS_INIT, .fd = -1};
+    const struct vitals_listen_options nothing = {VITALS_LISTEN_OPTIONS_INIT}; /* fd 0 */
+
+    check_error(try_listen(*state, &neither), EINVAL);
+    assert_true(try_listen(*state, &nothing) < 0);
+    assert_int_not_equal(fcntl(0, F_GETFD), -1);
+}
+
+static void unknown_dialects_are_refused(void **state)
+{
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT,
+                                                  .path = in_dir("qmp.sock"),
+                                                  .dialect = (enum vitals_dialect)99};
+
+    check_error(try_listen(*state, &options), EINVAL);
+    assert_false(exists(in_dir("qmp.sock")));
+}
+
+static void options_of_a_shorter_struct_are_refused_unread(void **state)
+{
+    size_t *options = malloc(sizeof(size_t));
+
+    *options = sizeof(size_t);
+    check_error(try_listen(*state, (void *)options), EINVAL);
+    free(options);
+}
+
+static void options_of_a_newer_header_are_taken(void **state)
+{
+    const struct {
+        struct vitals_listen_options options;
+        char added_later[64];
+    } newer = {.options = {.size = sizeof(newer), .path = in_dir("qmp.sock")}};
+
+    check_ok(try_listen(*state, &newer.options));
+    answers(*state, in_dir("qmp.sock"));
+}
+
+static void the_listener_need_not_be_asked_for(void **state)
+{
+    struct server *server = *state;
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT,
+                                                  .path = in_dir("qmp.sock")};
+
+    check_ok(vitals_server_listen(server->server, server->ctx, &options, NULL));
+    answers(server, in_dir("qmp.sock"));
+}
+
+static void the_path_is_copied(void **state)
+{
+    struct server *server = *state;
+    char path[256];
+    struct vitals_listener *listener;
+
+    snprintf(path, sizeof(path), "%s", in_dir("qmp.sock"));
+    listener = listen_at(server->server, server->ctx, path);
+    memset(path, 'x', sizeof(path) - 1);
+    check_ok(vitals_listener_close(listener));
+    assert_false(exists(in_dir("qmp.sock")));
+}
+
+#define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, make_server, free_server)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_SERVER(a_socket_answers),
+        WITH_SERVER(the_mode_is_exact_whatever_the_umask),
+        WITH_SERVER(the_mode_is_0600_by_default),
+        WITH_SERVER(a_mode_has_nine_bits),
+        WITH_SERVER(a_path_has_at_most_107_bytes),
+        WITH_SERVER(a_path_must_have_a_directory),
+        WITH_SERVER(a_relative_path_is_one_too),
+        WITH_SERVER(a_socket_that_nobody_listens_on_is_replaced),
+        WITH_SERVER(a_live_socket_is_not_touched),
+        WITH_SERVER(a_live_socket_of_a_stranger_is_not_touched),
+        WITH_SERVER(another_file_is_not_touched),
+        WITH_SERVER(a_fifo_or_a_link_is_not_touched),
+        WITH_SERVER(a_directory_is_not_touched),
+        WITH_SERVER(closing_removes_the_socket),
+        WITH_SERVER(freeing_the_server_removes_its_sockets),
+        WITH_SERVER(what_somebody_else_put_there_stays),
+        WITH_SERVER(a_socket_that_was_removed_already_is_no_error),
+        WITH_SERVER(nothing_stays_open),
+        cmocka_unit_test(closing_null_is_allowed),
+        WITH_SERVER(an_inherited_socket_answers),
+        WITH_SERVER(an_inherited_socket_is_closed_but_not_removed),
+        WITH_SERVER(an_fd_that_is_refused_stays_the_callers),
+        WITH_SERVER(an_fd_must_be_a_listening_unix_socket),
+        WITH_SERVER(an_fd_stays_the_callers_if_other_options_are_wrong),
+        WITH_SERVER(an_fd_is_not_looked_at_where_there_is_a_path),
+        WITH_SERVER(there_must_be_a_path_or_an_fd),
+        WITH_SERVER(unknown_dialects_are_refused),
+        WITH_SERVER(options_of_a_shorter_struct_are_refused_unread),
+        WITH_SERVER(options_of_a_newer_header_are_taken),
+        WITH_SERVER(the_listener_need_not_be_asked_for),
+        WITH_SERVER(the_path_is_copied),
+    };
+
+    return cmocka_run_group_tests_name("listening sockets", tests, NULL, NULL);
+}

@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session, from bytes to replies. Each conversation is held whole, byte by byte, and cut in two at
+ * each place: the replies must be the same.
+ */
+#include "qmp/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "fake.h"
+
+/* ---- a VM to talk about --------------------------------------------------------------------- */
+
+struct vm {
+    struct vitals_ctx *ctx;
+    struct fake sched, mem;
+    struct qmp_workbench bench;
+};
+
+static const char *const cpus[] = {"cpu/0", "cpu/1", NULL};
+
+static int make_vm(void **state)
+{
+    const struct vitals_ctx_options options = {VITALS_CTX_OPTIONS_INIT, .name = "web\xc3\xa4"};
+    struct vm *vm = calloc(1, sizeof(*vm));
+
+    check_ok(vitals_ctx_new(&options, &vm->ctx));
+    vm->sched = (struct fake){.provider = "sched", .target = "vcpu", .names = {"runs", "waits"},
+                              .objects = cpus};
+    vm->mem = (struct fake){.provider = "mem", .target = "vm", .names = {"used"}, .base = 7};
+    check_ok(fake_register(vm->ctx, &vm->sched, NULL));
+    check_ok(fake_register(vm->ctx, &vm->mem, NULL));
+    check_ok(qmp_workbench_init(&vm->bench));
+    *state = vm;
+    return 0;
+}
+
+static int free_vm(void **state)
+{
+    struct vm *vm = *state;
+
+    qmp_workbench_free(&vm->bench);
+    check_ok(vitals_ctx_free(vm->ctx));
+    free(vm);
+    return 0;
+}
+
+/* ---- talking -------------------------------------------------------------------------------- */
+
+static size_t count_lines(const struct buf *out)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < out->len; i++)
+        n += out->data[i] == '\n';
+    return n;
+}
+
+/* Feeds a piece as a server does: again and again, until the bytes are taken. */
+static void say(struct qmp_session *session, struct qmp_workbench *bench, const char *bytes,
+                size_t len, struct buf *out)
+{
+    size_t taken, lines = count_lines(out);
+
+    do {
+        taken = qmp_session_feed(session, bench, bytes, len, out);
+        assert_true(taken <= len);
+        assert_true(taken == len || count_lines(out) == lines + 1);
+        assert_true(count_lines(out) <= lines + 1);
+        lines = count_lines(out);
+        bytes += taken;
+        len -= taken;
+    } while (len);
+}
+
+static struct qmp_session new_session(struct vm *vm, bool negotiated)
+{
+    struct qmp_session session;
+
+    qmp_session_init(&session, vm->ctx, VITALS_DIALECT_GROUPED);
+    session.negotiated = negotiated;
+    return session;
+}
+
+static char *end_talk(struct qmp_session *session, struct vm *vm, struct buf *out)
+{
+    qmp_session_finish(session, &vm->bench, out);
+    qmp_session_free(session);
+    buf_append(out, "", 1);
+    return out->data;
+}
+
+static char *talk_in_two(struct vm *vm, bool negotiated, const char *input, size_t len, size_t cut)
+{
+    struct qmp_session session = new_session(vm, negotiated);
+    struct buf out = {0};
+
+    say(&session, &vm->bench, input, cut, &out);
+    say(&session, &vm->bench, input + cut, len - cut, &out);
+    return end_talk(&session, vm, &out);
+}
+
+static char *talk_by_bytes(struct vm *vm, bool negotiated, const char *input, size_t len)
+{
+    struct qmp_session session = new_session(vm, negotiated);
+    struct buf out = {0};
+    size_t i;
+
+    for (i = 0; i < len; i++)
+        say(&session, &vm->bench, input + i, 1, &out);
+    return end_talk(&session, vm, &out);
+}
+
+static void check_reply(char *replies, const char *expected, const char *input)
+{
+    if (strcmp(replies, expected))
+        fail_msg("%s\n%sexpected:\n%s", input, replies, expected);
+    free(replies);
+}
+
+static void check_talk(struct vm *vm, bool negotiated, const char *input, size_t len,
+                       const char *expected)
+{
+    size_t cut;
+
+    for (cut = 0; cut <= len; cut++)
+        check_reply(talk_in_two(vm, negotiated, input, len, cut), expected, input);
+    check_reply(talk_by_bytes(vm, negotiated, input, len), expected, input);
+}
+
+#define assert_talk(input, expected)                                                               \
+    check_talk(*state, true, (input), sizeof(input) - 1, (expected))
+#define assert_first_talk(input, expected)                                                         \
+    check_talk(*state, false, (input), sizeof(input) - 1, (expected))
+
+#define RETURN(value) "{\"return\": " value "}\r\n"
+#define ERROR(desc)   "{\"error\": {\"class\": \"GenericError\", \"desc\": \"" desc "\"}}\r\n"
+#define NOT_FOUND(desc)                                                                            \
+    "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"" desc "\"}}\r\n"
+#define STATUS "{\"status\": \"running\", \"singlestep\": false, \"running\": true}"
+
+/* ---- greeting and negotiation --------------------------------------------------------------- */
+
+static void a_session_begins_with_a_greeting(void **state)
+{
+    struct qmp_session session = new_session(*state, false);
+    struct buf out = {0};
+
+    qmp_session_greet(&session, &out);
+    buf_append(&out, "", 1);
+    assert_string_equal(out.data,
+                        "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": 0, "
+                        "\"major\": 7}, \"package\": \"vitals " VITALS_VERSION
+                        "\"}, \"capabilities\": []}}\r\n");
+    buf_free(&out);
+    qmp_session_free(&session);
+}
+
+static void nothing_is_found_before_the_negotiation(void **state)
+{
+    assert_first_talk("{'execute':'query-status'}",
+                      NOT_FOUND("Expecting capabilities negotiation with 'qmp_capabilities'"));
+    assert_first_talk("{'execute':'no-such-command'}",
+                      NOT_FOUND("Expecting capabilities negotiation with 'qmp_capabilities'"));
+    assert_first_talk("{'execute':1}", ERROR("QMP input member 'execute' must be a string"));
+}
+
+static void the_negotiation_opens_the_session(void **state)
+{
+    assert_first_talk("{'execute':'qmp_capabilities'}{'execute':'query-status'}",
+                      RETURN("{}") RETURN(STATUS));
+    assert_first_talk("{'execute':'qmp_capabilities','arguments':{'enable':[]}}", RETURN("{}"));
+}
+
+static void the_negotiation_can_be_done_once(void **state)
+{
+    assert_talk("{'execute':'qmp_capabilities'}",
+                NOT_FOUND("Capabilities negotiation is already complete, command ignored"));
+}
+
+static void a_negotiation_that_fails_can_be_tried_again(void **state)
+{
+    assert_first_talk("{'execute':'qmp_capabilities','arguments':{'enable':['oob']}}"
+                      "{'execute':'query-status'}"
+                      "{'execute':'qmp_capabilities'}",
+                      ERROR("Capability oob not available") NOT_FOUND(
+                          "Expecting capabilities negotiation with 'qmp_capabilities'")
+                          RETURN("{}"));
+}
+
+/* ---- the id --------------------------------------------------------------------------------- */
+
+static void the_id_is_echoed(void **state)
+{
+    assert_talk("{'execute':'query-status','id':7}",
+                "{\"return\": " STATUS ", \"id\": 7}\r\n");
+    assert_talk("{'id':'a\\u00e4\\u0000','execute':'query-status'}",
+                "{\"return\": " STATUS ", \"id\": \"a\\u00E4\\u0000\"}\r\n");
+    assert_talk("{'id':null,'execute':'query-status'}",
+                "{\"return\": " STATUS ", \"id\": null}\r\n");
+    assert_talk("{'id':[1,-2.5,{'x':[]},true],'execute':'query-status'}",
+                "{\"return\": " STATUS ", \"id\": [1, -2.5, {\"x\": []}, true]}\r\n");
+    assert_talk("{'id':18446744073709551615,'execute':'query-status'}",
+                "{\"return\": " STATUS ", \"id\": 18446744073709551615}\r\n");
+    assert_talk("{'id':18446744073709551616,'execute':'query-status'}",
+                "{\"return\": " STATUS ", \"id\": 1.8446744073709552e+19}\r\n");
+}
+
+static void the_id_is_echoed_with_errors_of_form(void **state)
+{
+    assert_talk("{'execute':'nope','id':1}",
+                "{\"id\": 1, \"error\": {\"class\": \"CommandNotFound\", "
+                "\"desc\": \"The command nope has not been found\"}}\r\n");
+    assert_talk("{'id':2}", "{\"id\": 2, \"error\": {\"class\": \"GenericError\", "
+                            "\"desc\": \"QMP input lacks member 'execute'\"}}\r\n");
+    assert_talk("{'id':3,'execute':'query-stats'}",
+                "{\"id\": 3, \"error\": {\"class\": \"GenericError\", "
+                "\"desc\": \"Parameter 'target' is missing\"}}\r\n");
+}
+
+static void the_id_is_not_echoed_with_errors_of_syntax(void **state)
+{
+    assert_talk("{'id':1,'execute':'\\x'}",
+                ERROR("JSON parse error, invalid escape sequence in string"));
+    assert_talk("{'id':1,}", ERROR("JSON parse error, expecting value"));
+}
+
+/* ---- the form of a message ------------------------------------------------------------------ */
+
+static void a_message_is_an_object(void **state)
+{
+    assert_talk("[]", ERROR("QMP input must be a JSON object"));
+    assert_talk("\"execute\"", ERROR("QMP input must be a JSON object"));
+    assert_talk("1 ", ERROR("QMP input must be a JSON object"));
+    assert_talk("null ", ERROR("QMP input must be a JSON object"));
+    assert_talk("true ", ERROR("QMP input must be a JSON object"));
+}
+
+static void the_members_of_a_message_are_checked(void **state)
+{
+    assert_talk("{}", ERROR("QMP input lacks member 'execute'"));
+    assert_talk("{'execute':[]}", ERROR("QMP input member 'execute' must be a string"));
+    assert_talk("{'execute':null}", ERROR("QMP input member 'execute' must be a string"));
+    assert_talk("{'execute':'query-status','arguments':[]}",
+                ERROR("QMP input member 'arguments' must be an object"));
+    assert_talk("{'execute':'query-status','arguments':null}",
+                ERROR("QMP input member 'arguments' must be an object"));
+    assert_talk("{'execute':'query-status','extra':1}",
+                ERROR("QMP input member 'extra' is unexpected"));
+    assert_talk("{'exec-oob':'query-status'}", ERROR("QMP input member 'exec-oob' is unexpected"));
+}
+
+static void unknown_commands_are_not_found(void **state)
+{
+    assert_talk("{'execute':'quit'}", NOT_FOUND("The command quit has not been found"));
+    assert_talk("{'execute':''}", NOT_FOUND("The command  has not been found"));
+    assert_talk("{'execute':'a\\u0000\\n\\u00e4\"'}",
+                NOT_FOUND("The command a\\u0000\\n\\u00E4\\\" has not been found"));
+}
+
+#define VALUE     ERROR("JSON parse error, expecting value")
+#define KEY       ERROR("JSON parse error, key is not a string in object")
+#define COLON     ERROR("JSON parse error, missing : in object pair")
+#define LIST_SEP  ERROR("JSON parse error, expected separator in list")
+#define DICT_SEP  ERROR("JSON parse error, expected separator in dict")
+
+/* What QEMU 7.2 answers. */
+static void errors_of_grammar_have_the_words_of_qemu(void **state)
+{
+    assert_talk("{'a' 1}", COLON);
+    assert_talk("{'a'}", COLON);
+    assert_talk("{'a','b'}", COLON);
+    assert_talk("{1:2}", KEY);
+    assert_talk("{'a':}", VALUE);
+    assert_talk("{'a':'b',}", VALUE);
+    assert_talk("{'a':'b' 'c':2}", DICT_SEP);
+    assert_talk("{'a':'x''y'}", DICT_SEP);
+    assert_talk("['a' 'b']", LIST_SEP);
+    assert_talk("['a':2]", LIST_SEP);
+    assert_talk("['a',]", VALUE);
+    assert_talk("[,'a']", VALUE);
+    assert_talk("]", VALUE);
+    assert_talk(":", VALUE);
+    assert_talk("[}", VALUE);
+}
+
+static void so_have_those_where_a_key_should_start(void **state)
+{
+    assert_talk("{]", VALUE);
+    assert_talk("{,}", VALUE);
+    assert_talk("{:1}", VALUE);
+    assert_talk("{'a':1,,'b':2}", VALUE);
+    assert_talk("{[]:1}", KEY);
+    assert_talk("{true:1}", KEY);
+}
+
+static void so_have_those_behind_a_number(void **state)
+{
+    assert_talk("{'a':1 'b':2}", DICT_SEP);
+    assert_talk("{'a':1 2}", DICT_SEP);
+    assert_talk("[1'a']", LIST_SEP);
+    assert_talk("[1:2]", LIST_SEP);
+    assert_talk("[1-2]", LIST_SEP);
+    assert_talk("[1true]", LIST_SEP);
+    assert_talk("[1{}]", LIST_SEP);
+}
+
+static void two_numbers_are_not_one(void **state)
+{
+    assert_talk("[1 2]", LIST_SEP);
+    assert_talk("{'execute':'query-status','id':[1 2]}", LIST_SEP);
+    assert_talk("{'execute':'query-status','id':1\n2}", DICT_SEP);
+}
+
+static void a_key_may_be_given_once(void **state)
+{
+    assert_talk("{'execute':'quit','execute':'query-status'}",
+                ERROR("JSON parse error, duplicate key"));
+    assert_talk("{'execute':'query-status','id':{'a':[{'b':1,'b':1}]}}",
+                ERROR("JSON parse error, duplicate key"));
+    assert_talk("{'execute':'query-status','id':{'a':{'a':1}}}",
+                "{\"return\": " STATUS ", \"id\": {\"a\": {\"a\": 1}}}\r\n");
+}
+
+static void infinity_is_refused(void **state)
+{
+    assert_talk("{'execute':'query-status','id':1e400}",
+                ERROR("JSON parse error, number is too large"));
+    assert_talk("{'execute':'query-status','id':[{'a':-1e400}]}",
+                ERROR("JSON parse error, number is too large"));
+}
+
+/* ---- several messages ----------------------------------------------------------------------- */
+
+static void messages_are_answered_in_order(void **state)
+{
+    assert_talk("{'execute':'query-name','id':1}\n{'execute':'nope'} []{'execute':'query-name'}",
+                "{\"return\": {\"name\": \"web\\u00E4\"}, \"id\": 1}\r\n" NOT_FOUND(
+                    "The command nope has not been found") ERROR("QMP input must be a JSON object")
+                    RETURN("{\"name\": \"web\\u00E4\"}"));
+}
+
+static void after_an_error_the_session_goes_on(void **state)
+{
+    assert_talk("{'execute': @ }\n{'execute':'query-status'}",
+                ERROR("JSON parse error, stray '@'") RETURN(STATUS));
+    assert_talk("{\"execute\": \"query-\xff{'execute':'query-status'}",
+                ERROR("JSON parse error, stray '\\uFFFD'") RETURN(STATUS));
+}
+
+static void half_a_message_is_an_error_at_the_end(void **state)
+{
+    assert_talk("{'execute':'query-status'", ERROR("JSON parse error, the message has no end"));
+    assert_talk("", "");
+    assert_talk(" \r\n", "");
+}
+
+static void sessions_share_a_workbench_without_mixing(void **state)
+{
+    struct vm *vm = *state;
+    struct qmp_session one = new_session(vm, true), other = new_session(vm, true);
+    struct buf out = {0};
+
+    say(&one, &vm->bench, "{'execute':'query-na", 20, &out);
+    say(&other, &vm->bench, "{'execute':'query-sta", 21, &out);
+    assert_int_equal(out.len, 0);
+    assert_true(qmp_session_memory(&one) > 0);
+    say(&one, &vm->bench, "me'}", 4, &out);
+    say(&other, &vm->bench, "tus'}", 5, &out);
+    buf_append(&out, "", 1);
+    assert_string_equal(out.data, RETURN("{\"name\": \"web\\u00E4\"}") RETURN(STATUS));
+    assert_int_equal(qmp_session_memory(&one), 0);
+    assert_int_equal(qmp_session_memory(&other), 0);
+    buf_free(&out);
+    qmp_session_free(&one);
+    qmp_session_free(&other);
+}
+
+static void noise_is_noted(void **state)
+{
+    struct vm *vm = *state;
+    struct qmp_session session = new_session(vm, true);
+    struct buf out = {0};
+
+    say(&session, &vm->bench, "@\n", 2, &out);
+    assert_true(session.refused);
+    say(&session, &vm->bench, "{'execute':'query-status'}", 26, &out);
+    assert_false(session.refused);
+    say(&session, &vm->bench, "[]", 2, &out);
+    assert_true(session.refused);
+    say(&session, &vm->bench, "{'execute':'query-stats'}", 25, &out); /* wrong, but no noise */
+    assert_false(session.refused);
+    buf_free(&out);
+    qmp_session_free(&session);
+}
+
+/* ---- commands ------------------------------------------------------------------------------- */
+
+static void the_state_of_the_vm_is_told(void **state)
+{
+    struct vm *vm = *state;
+
+    assert_talk("{'execute':'query-status'}", RETURN(STATUS));
+    vitals_set_running(vm->ctx, false);
+    assert_talk("{'execute':'query-status'}",
+                RETURN("{\"status\": \"paused\", \"singlestep\": false, \"running\": false}"));
+    vitals_set_running(vm->ctx, true);
+}
+
+static void statistics_of_the_vm_are_told(void **state)
+{
+    assert_talk("{'execute':'query-stats','arguments':{'target':'vm'}}",
+                RETURN("{\"vm\": [{\"provider\": \"mem\", \"stats\": "
+                       "[{\"name\": \"used\", \"value\": 7}]}]}"));
+}
+
+static void statistics_of_vcpus_are_told(void **state)
+{
+    assert_talk(
+        "{'execute':'query-stats','arguments':{'target':'vcpu'}}",
+        RETURN("{\"vcpus\": [{\"path\": \"cpu/0\", \"providers\": [{\"provider\": \"sched\", "
+               "\"stats\": [{\"name\": \"runs\", \"value\": 0}, {\"name\": \"waits\", "
+               "\"value\": 1}]}]}, {\"path\": \"cpu/1\", \"providers\": [{\"provider\": "
+               "\"sched\", \"stats\": [{\"name\": \"runs\", \"value\": 10}, {\"name\": "
+               "\"waits\", \"value\": 11}]}]}]}"));
+}
+
+static void a_filter_selects(void **state)
+{
+    assert_talk("{'execute':'query-stats','arguments':{'target':'vcpu','vcpus':['cpu/1','x'],"
+                "'filters':[{'provider':'sched','fields':['waits','nope']}]}}",
+                RETURN("{\"vcpus\": [{\"path\": \"cpu/1\", \"providers\": [{\"provider\": "
+                       "\"sched\", \"stats\": [{\"name\": \"waits\", \"value\": 11}]}]}]}"));
+}
+
+static void what_selects_nothing_gives_an_empty_list(void **state)
+{
+    assert_talk("{'execute':'query-stats','arguments':{'target':'vcpu','filters':[]}}",
+                RETURN("{\"vcpus\": []}"));
+    assert_talk("{'execute':'query-stats','arguments':{'target':'vcpu','vcpus':[]}}",
+                RETURN("{\"vcpus\": []}"));
+    assert_talk("{'execute':'query-stats','arguments':{'target':'vm','filters':[{'fields':[]}]}}",
+                RETURN("{\"vm\": []}"));
+}
+
+static void wrong_arguments_are_refused(void **state)
+{
+    assert_talk("{'execute':'query-stats','arguments':{'target':'foo'}}",
+                ERROR("Parameter 'target' does not accept value 'foo'"));
+    assert_talk("{'execute':'query-stats','arguments':{'target':'vm','vcpus':[]}}",
+                ERROR("Parameter 'vcpus' is unexpected"));
+    assert_talk("{'execute':'query-stats','arguments':{'target':'vm','filters':"
+                "[{'provider':'foo'}]}}",
+                ERROR("Parameter 'provider' does not accept value 'foo'"));
+    assert_talk("{'execute':'query-status','arguments':{'foo':1}}",
+                ERROR("Parameter 'foo' is unexpected"));
+}
+
+static void schemas_are_told(void **state)
+{
+    assert_talk("{'execute':'query-stats-schemas','arguments':{'provider':'mem'}}",
+                RETURN("{\"vm\": [{\"provider\": \"mem\", \"stats\": [{\"name\": \"used\", "
+                       "\"unit\": \"none\", \"base\": \"pow10\", \"exponent\": 0, "
+                       "\"type\": \"cumulative\"}]}]}"));
+    assert_talk("{'execute':'query-stats-schemas','arguments':{'provider':'foo'}}",
+                ERROR("Parameter 'provider' does not accept value 'foo'"));
+}
+
+/* ---- the form of values --------------------------------------------------------------------- */
+
+static int collect_kinds(void *opaque, struct vitals_sink *sink)
+{
+    uint64_t *row = vitals_row(sink, NULL);
+
+    (void)opaque;
+    row[0] = UINT64_MAX;
+    row[1] = 5; /* a boolean */
+    row[2] = 1;
+    row[4] = 3;
+    return 0;
+}
+
+static void register_kinds(struct vitals_ctx *ctx)
+{
+    static const struct vitals_stat stats[] = {
+        {.name = "large", .base = 2, .count = 1, .unit = VITALS_BYTES, .exponent = 12},
+        {.name = "seen", .base = 10, .count = 1, .slot = 1, .type = VITALS_PEAK,
+         .unit = VITALS_BOOLEAN},
+        {.name = "linear", .base = 10, .count = 3, .slot = 2, .type = VITALS_LINEAR_HIST,
+         .bucket_size = 5, .unit = VITALS_CYCLES},
+        {.name = "log", .base = 10, .count = 1, .slot = 4, .type = VITALS_LOG_HIST,
+         .unit = VITALS_SECONDS, .exponent = -9},
+    };
+    const struct vitals_group_ops ops = {VITALS_GROUP_OPS_INIT, .provider = "kinds", .target = "vm",
+                                         .stats = stats, .n_stats = N_ELEMENTS(stats),
+                                         .row_len = 5, .collect = collect_kinds};
+
+    check_ok(vitals_register(ctx, &ops, NULL));
+}
+
+static void each_kind_of_value_has_its_form(void **state)
+{
+    struct vm *vm = *state;
+
+    register_kinds(vm->ctx);
+    assert_talk(
+        "{'execute':'query-stats','arguments':{'target':'vm','filters':[{'provider':'kinds'}]}}",
+        RETURN("{\"vm\": [{\"provider\": \"kinds\", \"stats\": ["
+               "{\"name\": \"large\", \"value\": 18446744073709551615}, "
+               "{\"name\": \"seen\", \"value\": 1}, "
+               "{\"name\": \"linear\", \"value\": {\"values\": [1, 0, 3]}}, "
+               "{\"name\": \"log\", \"value\": {\"values\": [3]}}]}]}"));
+}
+
+static void each_kind_of_statistic_has_its_schema(void **state)
+{
+    struct vm *vm = *state;
+
+    register_kinds(vm->ctx);
+    assert_talk(
+        "{'execute':'query-stats-schemas','arguments':{'provider':'kinds'}}",
+        RETURN("{\"vm\": [{\"provider\": \"kinds\", \"stats\": ["
+               "{\"name\": \"large\", \"unit\": \"bytes\", \"base\": \"pow2\", \"exponent\": 12, "
+               "\"type\": \"cumulative\"}, "
+               "{\"name\": \"seen\", \"unit\": \"none\", \"base\": \"pow10\", \"exponent\": 0, "
+               "\"type\": \"peak\"}, "
+               "{\"name\": \"linear\", \"unit\": \"cycles\", \"base\": \"pow10\", "
+               "\"bucket-size\": 5, \"exponent\": 0, \"type\": \"linear-hist\"}, "
+               "{\"name\": \"log\", \"unit\": \"seconds\", \"base\": \"pow10\", \"exponent\": -9, "
+               "\"type\": \"log-hist\"}]}]}"));
+}
+
+#define WITH_VM(test) cmocka_unit_test_setup_teardown(test, make_vm, free_vm)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_VM(a_session_begins_with_a_greeting),
+        WITH_VM(nothing_is_found_before_the_negotiation),
+        WITH_VM(the_negotiation_opens_the_session),
+        WITH_VM(the_negotiation_can_be_done_once),
+        WITH_VM(a_negotiation_that_fails_can_be_tried_again),
+        WITH_VM(the_id_is_echoed),
+        WITH_VM(the_id_is_echoed_with_errors_of_form),
+        WITH_VM(the_id_is_not_echoed_with_errors_of_syntax),
+        WITH_VM(a_message_is_an_object),
+        WITH_VM(the_members_of_a_message_are_checked),
+        WITH_VM(unknown_commands_are_not_found),
+        WITH_VM(errors_of_grammar_have_the_words_of_qemu),
+        WITH_VM(so_have_those_where_a_key_should_start),
+        WITH_VM(so_have_those_behind_a_number),
+        WITH_VM(two_numbers_are_not_one),
+        WITH_VM(a_key_may_be_given_once),
+        WITH_VM(infinity_is_refused),
+        WITH_VM(messages_are_answered_in_order),
+        WITH_VM(after_an_error_the_session_goes_on),
+        WITH_VM(half_a_message_is_an_error_at_the_end),
+        WITH_VM(sessions_share_a_workbench_without_mixing),
+        WITH_VM(noise_is_noted),
+        WITH_VM(the_state_of_the_vm_is_told),
+        WITH_VM(statistics_of_the_vm_are_told),
+        WITH_VM(statistics_of_vcpus_are_told),
+        WITH_VM(a_filter_selects),
+        WITH_VM(what_selects_nothing_gives_an_empty_list),
+        WITH_VM(wrong_arguments_are_refused),
+        WITH_VM(schemas_are_told),
+        WITH_VM(each_kind_of_value_has_its_form),
+        WITH_VM(each_kind_of_statistic_has_its_schema),
+    };
+
+    return cmocka_run_group_tests_name("the session", tests, NULL, NULL);
+}

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""The command line: exit status 0, 1 for an error, 2 for wrong usage, which is said on stderr."""
+
+import re
+import subprocess
+
+import pytest
+
+from support.programs import ROOT, TIMEOUT, VITALS, run
+
+VERBS = ["demo"]
+
+
+# ---- help ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["help"]])
+def test_help(arguments):
+    result = run(*arguments)
+    assert result.returncode == 0 and result.stderr == ""
+    assert result.stdout.startswith("Usage: vitals VERB")
+    for verb in VERBS:
+        assert re.search(rf"^  {verb} ", result.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("form", [["{}", "--help"], ["help", "{}"]])
+def test_help_of_a_verb(verb, form):
+    result = run(*[word.format(verb) for word in form])
+    assert result.returncode == 0 and result.stderr == ""
+    assert result.stdout.startswith(f"Usage: vitals {verb}")
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_help_of_demo_has_all_options():
+    text = run("demo", "--help").stdout
+    options = "vcpus guest qmp name seconds pause-after record recording help"
+    for option in options.split():
+        assert f"  --{option} " in text
+
+
+def test_version():
+    version = re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text())[1]
+    result = run("--version")
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"vitals {version}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["--version"]])
+def test_help_that_cant_be_written_is_an_error(arguments):
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            [VITALS, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=TIMEOUT, check=False
+        )
+    assert result.returncode == 1
+
+
+# ---- wrong usage --------------------------------------------------------------------------------
+
+
+def assert_usage_error(result, command, text):
+    assert result.returncode == 2 and result.stdout == ""
+    assert f"{command}: {text}" in result.stderr
+    assert result.stderr.endswith(f"\nTry '{command} --help'.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        ([], "the verb is missing"),
+        (["frobnicate"], "unknown verb 'frobnicate'"),
+        (["dmeo"], "unknown verb 'dmeo'; did you mean 'demo'?"),
+        (["help", "dem"], "unknown verb 'dem'; did you mean 'demo'?"),
+        (["--frobnicate"], "unknown verb '--frobnicate'"),
+        ([""], "unknown verb ''"),
+        (["x" * 1000], "unknown verb 'xxx"),
+    ],
+)
+def test_wrong_verbs(arguments, text):
+    assert_usage_error(run(*arguments), "vitals", text)
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [
+        (["extra"], "unexpected argument 'extra'"),
+        (["--vcpus", "0"], "--vcpus: '0' is no number from 1 to 1024"),
+        (["--vcpus", "-1"], "--vcpus: '-1' is no number"),
+        (["--vcpus", "1025"], "--vcpus: '1025' is no number"),
+        (["--vcpus", "18446744073709551617"], "--vcpus: '18446744073709551617' is no number"),
+        (["--vcpus", "2x"], "--vcpus: '2x' is no number"),
+        (["--vcpus", ""], "--vcpus: '' is no number"),
+        (["--vcpus", "129"], "--vcpus: 129 is too many: guest 'work' has at most 128"),
+        (["--vcpus", "129", "--guest", "spin"], "--vcpus: 129 is too many: guest 'spin'"),
+        (["--guest", "none", "--vcpus", "1025"], "--vcpus: '1025' is no number"),
+        (["--guest", "linux"], "--guest: unknown guest 'linux'; there is: work spin halted none"),
+        (["--qmp", ""], "--qmp: the path is missing"),
+        (["--qmp", ",mode=0600"], "--qmp: the path is missing"),
+        (["--qmp", "/tmp/x,mode=0999"], "--qmp: mode '0999' is no octal number"),
+        (["--qmp", "/tmp/x,mode=1000"], "--qmp: mode '1000' is no octal number"),
+        (["--qmp", "/tmp/x,mode="], "--qmp: mode '' is no octal number"),
+        (["--qmp", "/tmp/x,dialect=latin"], "--qmp: unknown dialect 'latin'; there is: grouped"),
+        (["--qmp", "/tmp/x,colour=red"], "--qmp: 'colour=red' is not understood"),
+        (["--qmp", "/tmp/x,"], "--qmp: '' is not understood"),
+        (["--qmp", "/tmp/x"] * 17, "--qmp: no more than 16 sockets"),
+        (["--seconds", "0"], "--seconds: '0' is no number of seconds above 0"),
+        (["--seconds", "-1"], "--seconds: '-1' is no number"),
+        (["--seconds", "nan"], "--seconds: 'nan' is no number"),
+        (["--seconds", "inf"], "--seconds: 'inf' is no number"),
+        (["--seconds", "1s"], "--seconds: '1s' is no number"),
+        (["--pause-after", "soon"], "--pause-after: 'soon' is no number"),
+        (["--recording", "x", "--vcpus", "2"], "--recording runs no guest"),
+        (["--recording", "x", "--guest", "work"], "--recording runs no guest"),
+        (["--recording", "x", "--record", "y"], "--recording runs no guest"),
+        (["--frobnicate"], "unrecognized option '--frobnicate'"),
+        (["--vcpus"], "option '--vcpus' requires an argument"),
+    ],
+)
+def test_wrong_options_of_demo(options, text):
+    assert_usage_error(run("demo", *options), "vitals demo", text)
+
+
+# ---- errors -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path, text",
+    [
+        ("missing/vm.sock", "No such file or directory"),
+        ("x" * 120, "File name too long"),
+    ],
+)
+def test_a_socket_that_cant_be_made(programs, recording, path, text):
+    path = programs.path(path)
+    result = run("demo", "--recording", recording, "--qmp", path)
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.startswith(f"vitals demo: {path}: {text}\nhint: ")
+
+
+def test_a_recording_that_is_missing(programs):
+    result = run("demo", "--recording", programs.path("nothing"))
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.startswith("vitals demo: opening the recording '")
+    assert "No such file or directory\nhint: " in result.stderr
+
+
+def test_a_recording_that_is_none(programs, recording):
+    """A file that is no statistics file is refused, with a word on what is wrong with it."""
+    with open(f"{recording}/vcpu1.0", "wb") as file:
+        file.write(b"no statistics")
+    result = run("demo", "--recording", recording, "--qmp", programs.path("qmp.sock"))
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.startswith("vitals demo: /machine/unattached/device[1]: ")
