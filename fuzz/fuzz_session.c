@@ -23,15 +23,25 @@ static struct world {
 } world;
 
 static const struct vitals_stat memory_stats[] = {
-    {.name = "used", .type = VITALS_INSTANT, .unit = VITALS_BYTES, .base = 2, .exponent = 10,
+    {.name = "used",
+     .type = VITALS_INSTANT,
+     .unit = VITALS_BYTES,
+     .base = 2,
+     .exponent = 10,
      .count = 1},
     {.name = "ballooned", .unit = VITALS_BOOLEAN, .base = 10, .count = 1, .slot = 1},
 };
 
 static const struct vitals_stat sched_stats[] = {
     {.name = "runs", .base = 10, .count = 1},
-    {.name = "waits", .type = VITALS_LINEAR_HIST, .unit = VITALS_SECONDS, .base = 10,
-     .exponent = -9, .count = 4, .slot = 1, .bucket_size = 1000},
+    {.name = "waits",
+     .type = VITALS_LINEAR_HIST,
+     .unit = VITALS_SECONDS,
+     .base = 10,
+     .exponent = -9,
+     .count = 4,
+     .slot = 1,
+     .bucket_size = 1000},
 };
 
 static int collect_memory(void *opaque, struct vitals_sink *sink)
@@ -61,14 +71,12 @@ static int collect_sched(void *opaque, struct vitals_sink *sink)
 
 static void register_groups(struct vitals_ctx *ctx)
 {
-    const struct vitals_group_ops memory = {VITALS_GROUP_OPS_INIT,  .provider = "mem",
-                                            .target = "vm",         .stats = memory_stats,
-                                            .n_stats = 2,           .row_len = 2,
-                                            .collect = collect_memory};
-    const struct vitals_group_ops sched = {VITALS_GROUP_OPS_INIT, .provider = "sched",
-                                           .target = "vcpu",      .stats = sched_stats,
-                                           .n_stats = 2,          .row_len = 5,
-                                           .collect = collect_sched};
+    const struct vitals_group_ops memory = {
+        VITALS_GROUP_OPS_INIT, .provider = "mem", .target = "vm",           .stats = memory_stats,
+        .n_stats = 2,          .row_len = 2,      .collect = collect_memory};
+    const struct vitals_group_ops sched = {
+        VITALS_GROUP_OPS_INIT, .provider = "sched", .target = "vcpu",        .stats = sched_stats,
+        .n_stats = 2,          .row_len = 5,        .collect = collect_sched};
 
     CHECK(!vitals_register(ctx, &memory, NULL));
     CHECK(!vitals_register(ctx, &sched, NULL));

@@ -40,8 +40,8 @@ static void check_schema(const struct kvm_stats_file *file, const struct vitals_
                          uint32_t n_stats)
 {
     const struct vitals_group_ops ops = {VITALS_GROUP_OPS_INIT, .provider = "kvm",
-                                         .target = "vcpu",     .stats = stats,
-                                         .n_stats = n_stats,   .row_len = file->row_len};
+                                         .target = "vcpu",      .stats = stats,
+                                         .n_stats = n_stats,    .row_len = file->row_len};
     struct stats_schema *schema;
     struct error_text error;
     uint32_t i;

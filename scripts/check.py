@@ -34,7 +34,7 @@ def collect(logs: pathlib.Path) -> list[tuple[str, str]]:
     pytest_files = sorted(logs.glob("pytest-*.xml"))
     of_pytest = {path.stem.removeprefix("pytest-") for path in pytest_files}
     cases = [case for case in read_cases(logs / "testlog.junit.xml")
-             if case[0].rsplit(": ", 1)[1] not in of_pytest]
+             if case[0].rsplit(" / ", 1)[-1] not in of_pytest]
     for path in pytest_files:
         cases += read_cases(path)
     return cases

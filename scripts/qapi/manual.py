@@ -138,7 +138,7 @@ class _Section:
 
     title: str
     schemas: set[str] = field(default_factory=set)
-    intro: str = ""
+    texts: list[str] = field(default_factory=list)
     definitions: dict[str, Definition] = field(default_factory=dict)
 
 
@@ -152,10 +152,10 @@ def _add_schema(sections: dict[tuple[str, str], _Section], prefix: str, schema: 
         title = titles.get(file, "Definitions")
         section = sections.setdefault((file, title), _Section(title))
         section.schemas.add(prefix)
-        if isinstance(item, Comment):
-            section.intro = item.overview_text()
-        else:
+        if not isinstance(item, Comment):
             section.definitions[item.head.name] = item
+        elif item.overview_text() and item.overview_text() not in section.texts:
+            section.texts.append(item.overview_text())
 
 
 def _section_lines(section: _Section, all_prefixes: list[str]) -> list[str]:
@@ -164,8 +164,8 @@ def _section_lines(section: _Section, all_prefixes: list[str]) -> list[str]:
         where = " and ".join(prefix for prefix in all_prefixes if prefix in section.schemas)
         title = f"{title}, dialect {where}"
     lines = [f"# {escaped(title.upper())}", ""]
-    if section.intro:
-        lines += [*_lines(section.intro), ""]
+    for text in section.texts:
+        lines += [*_lines(text), ""]
     commands_first = sorted(section.definitions.values(),
                             key=lambda definition: not isinstance(definition, Command))
     for definition in commands_first:

@@ -40,8 +40,8 @@ static int parse_mode(const char *value, struct vitals_listen_options *options,
     char *end;
     unsigned long mode = strtoul(value, &end, 8);
 
-    if (value[0] < '0' || value[0] > '7' || *end != '\0' || mode > MODE_MAX) {
-        snprintf(error, CLI_ERROR_MAX, "mode '%.40s' is no octal number from 0 to 0777", value);
+    if (!mode || value[0] < '0' || value[0] > '7' || *end != '\0' || mode > MODE_MAX) {
+        snprintf(error, CLI_ERROR_MAX, "mode '%.40s' is no octal number from 1 to 0777", value);
         return -EINVAL;
     }
     options->mode = (mode_t)mode;

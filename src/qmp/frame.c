@@ -143,6 +143,24 @@ static void keep_apart(struct frame *frame, struct frame_output *out)
         put_space(frame, out);
 }
 
+/* A closing bracket that nothing opened, or a separator outside of brackets. */
+static bool is_misplaced(const struct frame *frame, uint8_t byte)
+{
+    if (byte == ',' || byte == ':')
+        return !frame->braces && !frame->brackets;
+    return frame->braces < 0 || frame->brackets < 0;
+}
+
+/* Ends the message, so that a row of them is one error and not many. */
+static void refuse_misplaced(struct frame *frame, struct frame_output *out)
+{
+    uint8_t skip = frame->skip;
+
+    start_message(frame);
+    frame->skip = skip;
+    refuse(frame, out, SKIP_RESYNC, "JSON parse error, expecting value");
+}
+
 static void take_structure(struct frame *frame, struct frame_output *out, uint8_t byte)
 {
     bool opens = byte == '{' || byte == '[';
@@ -155,6 +173,10 @@ static void take_structure(struct frame *frame, struct frame_output *out, uint8_
     frame->braces += (byte == '{') - (byte == '}');
     frame->brackets += (byte == '[') - (byte == ']');
     frame->members += byte == ':';
+    if (is_misplaced(frame, byte)) {
+        refuse_misplaced(frame, out);
+        return;
+    }
     if (opens && frame->braces + frame->brackets > VITALS_NESTING_MAX)
         refuse(frame, out, SKIP_RESYNC, "JSON nesting depth limit exceeded");
     end_token(frame, out, byte);

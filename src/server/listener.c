@@ -128,7 +128,7 @@ int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
                          struct vitals_listener **ret_listener)
 {
     struct vitals_listen_options options;
-    struct vitals_listener *listener;
+    struct vitals_listener *listener = NULL;
     int fd, err;
 
     err = check_options(&options, given);
@@ -142,8 +142,10 @@ int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
         err = add_listener(server, ctx, &options, fd, &listener);
         pthread_mutex_unlock(&server->lock);
     }
-    if (err && options.path)
+    if (err && options.path) {
+        unlink(options.path);
         close(fd);
+    }
     if (!err && ret_listener)
         *ret_listener = listener;
     return err;

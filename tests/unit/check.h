@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#define check_ok(call)         assert_int_equal((call), 0)
-#define check_error(call, err) assert_int_equal((call), -(err))
+#define check_ok(call)              assert_int_equal((call), 0)
+#define check_error(call, err)      assert_int_equal((call), -(err))
 
-#define N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
+#define N_ELEMENTS(array)           (sizeof(array) / sizeof((array)[0]))
 
 #define assert_contains(text, part) check_contains((text), (part), __FILE__, __LINE__)
 

@@ -134,11 +134,16 @@ static void *register_and_unregister(void *opaque)
 
     while (!world->over) {
         struct fake vm = {.provider = "mem", .target = "vm", .names = {"used"}};
-        struct fake vcpu = {.provider = "sched", .target = "vcpu", .names = {"runs", "waits"},
+        struct fake vcpu = {.provider = "sched",
+                            .target = "vcpu",
+                            .names = {"runs", "waits"},
                             .objects = LIST("cpu/0", "cpu/1", "cpu/99"),
                             .flags = VITALS_GROUP_CONCURRENT};
-        struct fake broken = {.provider = "broken", .target = "vcpu", .names = {"x"},
-                              .objects = LIST("cpu/0"), .result = -EIO};
+        struct fake broken = {.provider = "broken",
+                              .target = "vcpu",
+                              .names = {"x"},
+                              .objects = LIST("cpu/0"),
+                              .result = -EIO};
         struct vitals_group *groups[3];
         size_t i;
 
@@ -222,8 +227,9 @@ static void free_world(struct world *world)
 static void run(struct world *world)
 {
     static void *(*const threads[])(void *) = {
-        ask_through_socket, ask_through_socket,      ask_through_fleeting_socket, ask_directly,
-        plug_and_unplug,    register_and_unregister, open_and_close,              change_state,
+        ask_through_socket, ask_through_socket, ask_through_fleeting_socket,
+        ask_directly,       plug_and_unplug,    register_and_unregister,
+        open_and_close,     change_state,
     };
     pthread_t ids[N_ELEMENTS(threads)];
     size_t i;
@@ -241,8 +247,8 @@ static bool all_were_busy(const struct world *world)
 {
     printf("%lu replies, %lu direct queries, %lu hotplugs, %lu registrations, %lu sockets\n",
            world->replies, world->queries, world->hotplugs, world->groups, world->sockets);
-    return world->replies > 50 && world->queries > 10 && world->hotplugs > 5 &&
-           world->groups > 5 && world->sockets > 5;
+    return world->replies > 50 && world->queries > 10 && world->hotplugs > 5 && world->groups > 5 &&
+           world->sockets > 5;
 }
 
 int main(void)

@@ -190,9 +190,12 @@ static void an_empty_list_of_objects_selects_nothing(void **state)
 static void objects_come_in_the_order_in_which_they_were_named_first(void **state)
 {
     struct vitals_ctx *ctx = new_ctx();
-    struct fake first = {.provider = "one", .target = "vcpu", .names = {"a"},
-                         .objects = LIST("z", "m")};
-    struct fake second = {.provider = "two", .target = "vcpu", .names = {"b"}, .base = 5,
+    struct fake first = {
+        .provider = "one", .target = "vcpu", .names = {"a"}, .objects = LIST("z", "m")};
+    struct fake second = {.provider = "two",
+                          .target = "vcpu",
+                          .names = {"b"},
+                          .base = 5,
                           .objects = LIST("x", "m", "a", "z")};
 
     (void)state;
@@ -314,8 +317,11 @@ static void a_row_is_zeroed_before_it_is_filled(void **state)
     struct stats_collection collection = {0};
     const struct ask all = {.target = "vcpu"};
     uint64_t *row;
-    struct fake fake = {.provider = "sched", .target = "vcpu", .names = {"runs", "waits"},
-                        .inside = take_one_row, .opaque = &row};
+    struct fake fake = {.provider = "sched",
+                        .target = "vcpu",
+                        .names = {"runs", "waits"},
+                        .inside = take_one_row,
+                        .opaque = &row};
     int i;
 
     (void)state;
@@ -507,7 +513,8 @@ static void a_collection_serves_different_queries_in_turn(void **state)
     struct vm *vm = *state;
     struct stats_collection collection = {0};
     const struct ask all = {.target = "vcpu"}, of_vm = {.target = "vm"},
-                     one = {.target = "vcpu", .objects = LIST("cpu/1"),
+                     one = {.target = "vcpu",
+                            .objects = LIST("cpu/1"),
                             .filters = FILTERS({"xyz", LIST("other")})};
     int i;
 

@@ -60,8 +60,7 @@ static void check_events(const char *input, size_t len, const char *expected)
 #define STRAY(byte)                    "! JSON parse error, stray '" byte "'\n"
 #define BAD_UTF8                       "! JSON parse error, invalid UTF-8 sequence in string\n"
 #define BAD_ESCAPE                     "! JSON parse error, invalid escape sequence in string\n"
-#define BAD_CHARACTER(escape)                                                                      \
-    "! JSON parse error, \\u" escape " is not a valid Unicode character\n"
+#define BAD_CHARACTER(escape)          "! JSON parse error, \\u" escape " is not a valid Unicode character\n"
 #define NO_END                         "$ JSON parse error, the message has no end\n"
 
 /* The events of a long input, which is cut only at some places. */
@@ -128,16 +127,23 @@ static void outside_of_brackets_each_token_is_a_message(void **state)
 {
     (void)state;
     assert_events("true null 1 \"x\" 'y'\n", "true\nnull\n1\n\"x\"\n\"y\"\n");
-    assert_events(":,", ":\n,\n");
 }
 
 static void a_closing_bracket_too_many_ends_a_message(void **state)
 {
     (void)state;
-    assert_events("]{}", "]\n{}\n");
-    assert_events("}}", "}\n}\n");
-    assert_events("{]}{}", "{]\n}\n{}\n");
-    assert_events("[}]", "[}\n]\n");
+    assert_events("]{}", "! JSON parse error, expecting value\n{}\n");
+    assert_events("{]{}", "! JSON parse error, expecting value\n{}\n");
+    assert_events("[}\n{}", "! JSON parse error, expecting value\n{}\n");
+}
+
+static void a_row_of_misplaced_ones_is_one_error(void **state)
+{
+    (void)state;
+    assert_events("}}]]{}", "! JSON parse error, expecting value\n{}\n");
+    assert_events("{]}{}", "! JSON parse error, expecting value\n{}\n");
+    assert_events(":,\n,", "! JSON parse error, expecting value\n"
+                           "! JSON parse error, expecting value\n");
 }
 
 static void a_number_ends_with_what_follows(void **state)
@@ -153,9 +159,9 @@ static void a_number_ends_with_what_follows(void **state)
 /* Grammar is the parser's part; but it must see that these are two tokens. */
 static void tokens_that_are_apart_stay_apart(void **state)
 {
-    static const char *const inputs[] = {"[1 2]",   "[1\n2]", "[1\t2]",  "[1\r\n2]",     "[0 1]",
-                                         "[-1 2]",  "[1.5 2]", "[1e5 6]", "[1 2.5]",     "[1 2e3]",
-                                         "[12 34]", "[1 -2]", "[1 true]", "{\"a\":1 2}", "[1 0]"};
+    static const char *const inputs[] = {"[1 2]",   "[1\n2]",  "[1\t2]",   "[1\r\n2]",    "[0 1]",
+                                         "[-1 2]",  "[1.5 2]", "[1e5 6]",  "[1 2.5]",     "[1 2e3]",
+                                         "[12 34]", "[1 -2]",  "[1 true]", "{\"a\":1 2}", "[1 0]"};
     size_t i;
 
     (void)state;
@@ -166,10 +172,10 @@ static void tokens_that_are_apart_stay_apart(void **state)
 
 static void what_grammar_refuses_is_left_to_the_parser(void **state)
 {
-    static const char *const inputs[] = {"[1,]",      "[,1]",       "[\"a\"\"b\"]", "{\"a\"}",
-                                         "{\"a\":}",  "{1:2}",      "{\"a\":1,}",   "{\"a\" 1}",
-                                         "[1:2]",     "{\"a\":1 \"b\":2}", "[truefalse\n]",
-                                         "[1\"a\"]",  "]",          ":"};
+    static const char *const inputs[] = {
+        "[1,]",       "[,1]",      "[\"a\"\"b\"]", "{\"a\"}",           "{\"a\":}",      "{1:2}",
+        "{\"a\":1,}", "{\"a\" 1}", "[1:2]",        "{\"a\":1 \"b\":2}", "[truefalse\n]", "[1\"a\"]",
+        "]",          ":"};
     size_t i;
 
     (void)state;
@@ -212,9 +218,9 @@ static void unknown_escapes_are_refused(void **state)
 
 static void an_escape_needs_four_digits(void **state)
 {
-    static const char *const inputs[] = {"\"\\u\"",    "\"\\u1\"",    "\"\\u12\"",  "\"\\u123\"",
-                                         "\"\\uG\"",   "\"\\u00 0\"", "\"\\u-001\"", "\"\\u\\u0041\"",
-                                         "\"\\u004x\""};
+    static const char *const inputs[] = {"\"\\u\"",     "\"\\u1\"",       "\"\\u12\"",
+                                         "\"\\u123\"",  "\"\\uG\"",       "\"\\u00 0\"",
+                                         "\"\\u-001\"", "\"\\u\\u0041\"", "\"\\u004x\""};
     size_t i;
 
     (void)state;
@@ -272,11 +278,31 @@ static const char *const good_characters[] = {
 };
 
 static const char *const bad_characters[] = {
-    "\x80",             "\xbf",         "\xc1\xbf",         "\xc0\x81",         "\xe0\x80\x80",
-    "\xe0\x9f\xbf",     "\xed\xa0\x80", "\xed\xbf\xbf",     "\xef\xbf\xbe",     "\xef\xbf\xbf",
-    "\xef\xb7\x90",     "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf0\x9f\xbf\xbe", "\xf4\x90\x80\x80",
-    "\xf5\x80\x80\x80", "\xf7\xbf\xbf\xbf", "\xf8",         "\xfd",             "\xc2",
-    "\xe2\x82",         "\xf0\x90\x80", "\xc2 ",            "\xe2\x82x",        "\xc2\xc2\x80",
+    "\x80",
+    "\xbf",
+    "\xc1\xbf",
+    "\xc0\x81",
+    "\xe0\x80\x80",
+    "\xe0\x9f\xbf",
+    "\xed\xa0\x80",
+    "\xed\xbf\xbf",
+    "\xef\xbf\xbe",
+    "\xef\xbf\xbf",
+    "\xef\xb7\x90",
+    "\xf0\x80\x80\x80",
+    "\xf0\x8f\xbf\xbf",
+    "\xf0\x9f\xbf\xbe",
+    "\xf4\x90\x80\x80",
+    "\xf5\x80\x80\x80",
+    "\xf7\xbf\xbf\xbf",
+    "\xf8",
+    "\xfd",
+    "\xc2",
+    "\xe2\x82",
+    "\xf0\x90\x80",
+    "\xc2 ",
+    "\xe2\x82x",
+    "\xc2\xc2\x80",
 };
 
 static void characters_are_checked(void **state)
@@ -315,17 +341,35 @@ static void the_end_of_the_line_ends_a_broken_string(void **state)
 
 /* ---- numbers and keywords ------------------------------------------------------------------- */
 
-static const char *const good_numbers[] = {
-    "0",      "-0",     "1",     "-1",    "10",     "9007199254740993",     "0.5",    "-0.5",
-    "1.5",    "100.25", "1e5",   "1E5",   "1e+5",   "1e-5",                 "1.5e10", "0.0e5",
-    "-1.0E-0", "1e00",  "0.000", "123456789012345", "18446744073709551615", "9223372036854775807",
-    "-9223372036854775808"};
+static const char *const good_numbers[] = {"0",
+                                           "-0",
+                                           "1",
+                                           "-1",
+                                           "10",
+                                           "9007199254740993",
+                                           "0.5",
+                                           "-0.5",
+                                           "1.5",
+                                           "100.25",
+                                           "1e5",
+                                           "1E5",
+                                           "1e+5",
+                                           "1e-5",
+                                           "1.5e10",
+                                           "0.0e5",
+                                           "-1.0E-0",
+                                           "1e00",
+                                           "0.000",
+                                           "123456789012345",
+                                           "18446744073709551615",
+                                           "9223372036854775807",
+                                           "-9223372036854775808"};
 
 static const struct {
     const char *text, *stray;
 } bad_numbers[] = {
-    {"01", "1"}, {"-01", "1"}, {"00", "0"},  {"1.", "]"},  {"1.e5", "e"}, {"1e", "]"},
-    {"1e+", "]"}, {"-", "]"}, {"--1", "-"}, {"-a", "a"},   {"+1", "+"},   {".5", "."},
+    {"01", "1"},    {"-01", "1"},  {"00", "0"},  {"1.", "]"},   {"1.e5", "e"}, {"1e", "]"},
+    {"1e+", "]"},   {"-", "]"},    {"--1", "-"}, {"-a", "a"},   {"+1", "+"},   {".5", "."},
     {"1.5.5", "."}, {"1..2", "."}, {"- 1", " "}, {"1. 5", " "},
 };
 
@@ -675,7 +719,8 @@ static uint32_t next_random(uint32_t *seed)
 /* Bytes that make the scanner change its mind often. */
 static size_t random_input(uint32_t *seed, uint8_t *bytes, size_t max)
 {
-    static const char alphabet[] = "{}[]:,\"'\\ud83dbe0019.-+e@ \n\r\ttruefalsn\xc3\xa4\xe2\x82\xff\x01";
+    static const char alphabet[] =
+        "{}[]:,\"'\\ud83dbe0019.-+e@ \n\r\ttruefalsn\xc3\xa4\xe2\x82\xff\x01";
     size_t len = next_random(seed) % max, i;
 
     for (i = 0; i < len; i++)
@@ -709,6 +754,7 @@ int main(void)
         cmocka_unit_test(white_space_is_only_between_tokens),
         cmocka_unit_test(outside_of_brackets_each_token_is_a_message),
         cmocka_unit_test(a_closing_bracket_too_many_ends_a_message),
+        cmocka_unit_test(a_row_of_misplaced_ones_is_one_error),
         cmocka_unit_test(a_number_ends_with_what_follows),
         cmocka_unit_test(tokens_that_are_apart_stay_apart),
         cmocka_unit_test(what_grammar_refuses_is_left_to_the_parser),

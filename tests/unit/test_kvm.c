@@ -197,7 +197,11 @@ static void values_come_from_where_the_descriptors_say(void **state)
 {
     const struct plan_stat stats[] = {
         {.name = "last", .slot = 9, .first = 90},
-        {.name = "linear", .flags = FILE_LINEAR_HIST, .bucket_size = 5, .size = 3, .slot = 4,
+        {.name = "linear",
+         .flags = FILE_LINEAR_HIST,
+         .bucket_size = 5,
+         .size = 3,
+         .slot = 4,
          .first = 40},
         {.name = "first", .slot = 0, .first = 1},
         {.name = "log", .flags = FILE_LOG_HIST, .size = 2, .slot = 2, .first = 20},
@@ -208,8 +212,8 @@ static void values_come_from_where_the_descriptors_say(void **state)
     size_t i;
 
     for (i = 0; i < N_ELEMENTS(orders); i++) {
-        const struct plan plan = {.stats = stats, .n_stats = N_ELEMENTS(stats), .gap = 24,
-                                  .order = orders[i]};
+        const struct plan plan = {
+            .stats = stats, .n_stats = N_ELEMENTS(stats), .gap = 24, .order = orders[i]};
 
         check_ok(add_and_close(machine->kvm, "cpu/0", built_fd(&plan)));
         assert_answer(machine->ctx,
@@ -494,8 +498,8 @@ static int event_fd(void)
 static const struct stranger {
     const char *what;
     int (*open)(void);
-} strangers[] = {{"a FIFO", fifo_fd},           {"a pipe", pipe_fd},      {"a socket", socket_fd},
-                 {"/dev/null", null_fd},        {"an eventfd", event_fd}, {"a closed fd", closed_fd},
+} strangers[] = {{"a FIFO", fifo_fd},          {"a pipe", pipe_fd},      {"a socket", socket_fd},
+                 {"/dev/null", null_fd},       {"an eventfd", event_fd}, {"a closed fd", closed_fd},
                  {"a directory", directory_fd}};
 
 /* A read that waits would be ended by the alarm, and the program with it. */
@@ -695,8 +699,8 @@ static void a_name_of_another_provider_is_a_clash(void **state)
 {
     struct machine *machine = *state;
 
-    machine->sched = (struct fake){.provider = "sched", .target = "vcpu", .names = {"exits"},
-                                   .objects = LIST("cpu/0")};
+    machine->sched = (struct fake){
+        .provider = "sched", .target = "vcpu", .names = {"exits"}, .objects = LIST("cpu/0")};
     check_ok(fake_register(machine->ctx, &machine->sched, NULL));
     check_error(add_and_close(machine->kvm, "cpu/0", counter_fd(5)), EEXIST);
     assert_answer(machine->ctx, "cpu/0 sched:exits=0", .target = "vcpu");
@@ -708,7 +712,9 @@ static void kvm_and_another_provider_are_joined(void **state)
 {
     struct machine *machine = *state;
 
-    machine->sched = (struct fake){.provider = "sched", .target = "vcpu", .names = {"runs"},
+    machine->sched = (struct fake){.provider = "sched",
+                                   .target = "vcpu",
+                                   .names = {"runs"},
                                    .objects = LIST("cpu/1", "cpu/0", "cpu/9")};
     check_ok(fake_register(machine->ctx, &machine->sched, NULL));
     check_ok(add_and_close(machine->kvm, "cpu/0", counter_fd(5)));
@@ -731,8 +737,12 @@ static void make_kvm_inside(struct fake *fake, struct vitals_sink *sink)
 static void a_provider_can_not_be_made_inside_collect(void **state)
 {
     struct vitals_ctx *ctx = new_ctx();
-    struct fake fake = {.provider = "sched", .target = "vcpu", .names = {"runs"},
-                        .objects = LIST("cpu/0"), .inside = make_kvm_inside, .opaque = ctx};
+    struct fake fake = {.provider = "sched",
+                        .target = "vcpu",
+                        .names = {"runs"},
+                        .objects = LIST("cpu/0"),
+                        .inside = make_kvm_inside,
+                        .opaque = ctx};
     int before = open_fds();
 
     (void)state;

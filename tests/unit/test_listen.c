@@ -409,9 +409,8 @@ static void there_must_be_a_path_or_an_fd(void **state)
 
 static void unknown_dialects_are_refused(void **state)
 {
-    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT,
-                                                  .path = in_dir("qmp.sock"),
-                                                  .dialect = (enum vitals_dialect)99};
+    const struct vitals_listen_options options = {
+        VITALS_LISTEN_OPTIONS_INIT, .path = in_dir("qmp.sock"), .dialect = (enum vitals_dialect)99};
 
     check_error(try_listen(*state, &options), EINVAL);
     assert_false(exists(in_dir("qmp.sock")));

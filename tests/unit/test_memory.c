@@ -98,10 +98,10 @@ static void a_warm_query_of_many_objects_allocates_nothing(void **state)
     struct vitals_ctx *ctx = new_ctx();
     struct stats_collection collection = {0};
     struct stats_request request = {.target = "vcpu", .all_stats = true, .all_objects = true};
-    struct fake one = {.provider = "one", .target = "vcpu", .names = {"a", "b", "c"},
-                       .objects = many_paths()};
-    struct fake two = {.provider = "two", .target = "vcpu", .names = {"d"},
-                       .objects = many_paths()};
+    struct fake one = {
+        .provider = "one", .target = "vcpu", .names = {"a", "b", "c"}, .objects = many_paths()};
+    struct fake two = {
+        .provider = "two", .target = "vcpu", .names = {"d"}, .objects = many_paths()};
     int i;
 
     (void)state;
@@ -134,8 +134,8 @@ static void a_warm_query_of_kvm_allocates_nothing(void **state)
     static const char *const fields[] = {"exits", "halt_wait_hist"};
     static const struct stats_filter filter = {.provider = "kvm", .fields = fields, .n_fields = 2};
     const char *wanted[] = {"cpu/3", "cpu/1"};
-    struct stats_request some = {.target = "vcpu", .filters = &filter, .n_filters = 1,
-                                 .objects = wanted, .n_objects = 2};
+    struct stats_request some = {
+        .target = "vcpu", .filters = &filter, .n_filters = 1, .objects = wanted, .n_objects = 2};
     struct stats_request all = {.target = "vcpu", .all_stats = true, .all_objects = true};
     struct vitals_ctx *ctx = new_ctx();
     struct stats_collection collection = {0};
@@ -239,10 +239,10 @@ static void a_group_that_can_not_be_made_is_released_once(void **state)
 static void a_query_that_lacks_memory_gives_less_or_fails(void **state)
 {
     struct vitals_ctx *ctx = new_ctx();
-    struct fake one = {.provider = "one", .target = "vcpu", .names = {"a"},
-                       .objects = many_paths()};
-    struct fake two = {.provider = "two", .target = "vcpu", .names = {"d"},
-                       .objects = LIST("x", "y")};
+    struct fake one = {
+        .provider = "one", .target = "vcpu", .names = {"a"}, .objects = many_paths()};
+    struct fake two = {
+        .provider = "two", .target = "vcpu", .names = {"d"}, .objects = LIST("x", "y")};
     struct stats_request request = {.target = "vcpu", .all_stats = true, .all_objects = true};
     long n = 0;
 
@@ -361,8 +361,8 @@ static void a_session_that_lacks_memory_goes_on(void **state)
     (void)state;
     do {
         struct vitals_ctx *ctx = new_ctx();
-        struct fake fake = {.provider = "sched", .target = "vcpu", .names = {"runs"},
-                            .objects = LIST("cpu/0")};
+        struct fake fake = {
+            .provider = "sched", .target = "vcpu", .names = {"runs"}, .objects = LIST("cpu/0")};
         struct qmp_workbench bench;
         struct qmp_session session;
         struct buf out = {0};
@@ -418,6 +418,7 @@ static void a_socket_that_could_not_be_opened_can_be_opened_again(void **state)
         err = vitals_server_listen(server, ctx, &options, NULL);
         assert_true(err == (allocations.failed ? -ENOMEM : 0));
         allocations.fail_at = 0;
+        assert_int_equal(access(options.path, F_OK), err ? -1 : 0);
         if (err)
             check_ok(vitals_server_listen(server, ctx, &options, NULL));
         peer_open(&peer, server, options.path);

@@ -16,7 +16,7 @@
 /* ---- names ---------------------------------------------------------------------------------- */
 
 static const char *const good_names[] = {"a", "z9", "a-b_c", "halt_poll_success_hist", NAME_63};
-static const char *const bad_names[] = {"",    "A",   "9a",  "-a",  "_a",   "a.b",       "a b",
+static const char *const bad_names[] = {"",    "A",   "9a",  "-a",       "_a",    "a.b", "a b",
                                         "a/b", "aBc", "a\n", "\xc3\xa4", "a\xff", "a\"", "a'"};
 
 typedef struct fake (*fake_named)(const char *name);
@@ -101,9 +101,10 @@ static void a_name_of_64_bytes_is_past_a_limit(void **state)
 
 /* ---- the shape of a statistic --------------------------------------------------------------- */
 
-#define COUNTER       .name = "runs", .base = 10, .count = 1
-#define LINEAR(width) .name = "waits", .type = VITALS_LINEAR_HIST, .base = 10, .bucket_size = (width)
-#define LOG2          .name = "waits", .type = VITALS_LOG_HIST, .base = 10
+#define COUNTER .name = "runs", .base = 10, .count = 1
+#define LINEAR(width)                                                                              \
+    .name = "waits", .type = VITALS_LINEAR_HIST, .base = 10, .bucket_size = (width)
+#define LOG2 .name = "waits", .type = VITALS_LOG_HIST, .base = 10
 
 struct shape {
     const char *what;

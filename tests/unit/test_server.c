@@ -85,8 +85,8 @@ static void sleep_ms(long ms)
 static void register_inside(struct site *site, void (*inside)(struct fake *, struct vitals_sink *),
                             void *opaque)
 {
-    site->fake = (struct fake){.provider = "sched", .target = "vm", .names = {"runs"},
-                               .inside = inside, .opaque = opaque};
+    site->fake = (struct fake){
+        .provider = "sched", .target = "vm", .names = {"runs"}, .inside = inside, .opaque = opaque};
     check_ok(fake_register(site->ctx, &site->fake, NULL));
 }
 
@@ -253,6 +253,27 @@ static void a_thread_can_be_stopped_and_started_again(void **state)
     }
 }
 
+/* What the thread had received already is served by the host's loop. */
+static void a_stop_loses_no_request(void **state)
+{
+    enum { REQUESTS = 500 };
+    struct site *site = *state;
+    struct peer peer;
+    int i;
+
+    check_ok(vitals_server_start(site->server));
+    open_peer(site, &peer);
+    send_repeated(&peer, "", QUERY_NAME, REQUESTS, "");
+    assert_line(&peer, "{\"return\": {}}");
+    check_ok(vitals_server_stop(site->server));
+    peer.server = site->server;
+    for (i = 1; i < REQUESTS; i++)
+        assert_line(&peer, "{\"return\": {}}");
+    settle(site->server);
+    assert_int_equal(site->server->n_ready, 0);
+    peer_close(&peer);
+}
+
 static void a_server_can_be_freed_while_it_runs(void **state)
 {
     struct site site = {.server = NULL};
@@ -393,16 +414,20 @@ static void closing_waits_for_the_query_under_way(void **state)
 
 struct attempt {
     struct site *site;
-    int closed, stopped, processed;
+    int closed, stopped, processed, listened;
 };
 
 static void try_to_stop(struct fake *fake, struct vitals_sink *sink)
 {
     struct attempt *attempt = fake->opaque;
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT,
+                                                  .path = in_dir("inside.sock")};
 
     (void)sink;
     attempt->closed = vitals_listener_close(attempt->site->listener);
     attempt->processed = vitals_server_process(attempt->site->server);
+    attempt->listened =
+        vitals_server_listen(attempt->site->server, attempt->site->ctx, &options, NULL);
     if (attempt->site->server->has_thread)
         attempt->stopped = vitals_server_stop(attempt->site->server);
 }
@@ -425,6 +450,8 @@ static void a_server_can_not_be_used_from_inside_its_collect(void **state)
     ask_the_vm(attempt.site, &peer);
     check_error(attempt.closed, EBUSY);
     check_error(attempt.processed, EBUSY);
+    check_error(attempt.listened, EBUSY);
+    assert_int_equal(access(in_dir("inside.sock"), F_OK), -1);
 }
 
 static void nor_from_its_own_thread(void **state)
@@ -866,6 +893,7 @@ int main(void)
         WITH_SITE(each_socket_serves_its_own_context),
         WITH_SITE(a_thread_serves),
         WITH_SITE(a_thread_can_be_stopped_and_started_again),
+        WITH_SITE(a_stop_loses_no_request),
         WITH_SITE(a_server_can_be_freed_while_it_runs),
         WITH_SITE(the_thread_takes_no_signals),
         WITH_SITE(sockets_can_be_opened_while_it_runs),

@@ -28,8 +28,8 @@ static int make_vm(void **state)
     struct vm *vm = calloc(1, sizeof(*vm));
 
     check_ok(vitals_ctx_new(&options, &vm->ctx));
-    vm->sched = (struct fake){.provider = "sched", .target = "vcpu", .names = {"runs", "waits"},
-                              .objects = cpus};
+    vm->sched = (struct fake){
+        .provider = "sched", .target = "vcpu", .names = {"runs", "waits"}, .objects = cpus};
     vm->mem = (struct fake){.provider = "mem", .target = "vm", .names = {"used"}, .base = 7};
     check_ok(fake_register(vm->ctx, &vm->sched, NULL));
     check_ok(fake_register(vm->ctx, &vm->mem, NULL));
@@ -136,11 +136,10 @@ static void check_talk(struct vm *vm, bool negotiated, const char *input, size_t
 #define assert_first_talk(input, expected)                                                         \
     check_talk(*state, false, (input), sizeof(input) - 1, (expected))
 
-#define RETURN(value) "{\"return\": " value "}\r\n"
-#define ERROR(desc)   "{\"error\": {\"class\": \"GenericError\", \"desc\": \"" desc "\"}}\r\n"
-#define NOT_FOUND(desc)                                                                            \
-    "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"" desc "\"}}\r\n"
-#define STATUS "{\"status\": \"running\", \"singlestep\": false, \"running\": true}"
+#define RETURN(value)   "{\"return\": " value "}\r\n"
+#define ERROR(desc)     "{\"error\": {\"class\": \"GenericError\", \"desc\": \"" desc "\"}}\r\n"
+#define NOT_FOUND(desc) "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"" desc "\"}}\r\n"
+#define STATUS          "{\"status\": \"running\", \"singlestep\": false, \"running\": true}"
 
 /* ---- greeting and negotiation --------------------------------------------------------------- */
 
@@ -151,10 +150,9 @@ static void a_session_begins_with_a_greeting(void **state)
 
     qmp_session_greet(&session, &out);
     buf_append(&out, "", 1);
-    assert_string_equal(out.data,
-                        "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": 0, "
-                        "\"major\": 7}, \"package\": \"vitals " VITALS_VERSION
-                        "\"}, \"capabilities\": []}}\r\n");
+    assert_string_equal(out.data, "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": 0, "
+                                  "\"major\": 7}, \"package\": \"vitals " VITALS_VERSION
+                                  "\"}, \"capabilities\": []}}\r\n");
     buf_free(&out);
     qmp_session_free(&session);
 }
@@ -186,17 +184,16 @@ static void a_negotiation_that_fails_can_be_tried_again(void **state)
     assert_first_talk("{'execute':'qmp_capabilities','arguments':{'enable':['oob']}}"
                       "{'execute':'query-status'}"
                       "{'execute':'qmp_capabilities'}",
-                      ERROR("Capability oob not available") NOT_FOUND(
-                          "Expecting capabilities negotiation with 'qmp_capabilities'")
-                          RETURN("{}"));
+                      ERROR("Capability oob not available")
+                          NOT_FOUND("Expecting capabilities negotiation with 'qmp_capabilities'")
+                              RETURN("{}"));
 }
 
 /* ---- the id --------------------------------------------------------------------------------- */
 
 static void the_id_is_echoed(void **state)
 {
-    assert_talk("{'execute':'query-status','id':7}",
-                "{\"return\": " STATUS ", \"id\": 7}\r\n");
+    assert_talk("{'execute':'query-status','id':7}", "{\"return\": " STATUS ", \"id\": 7}\r\n");
     assert_talk("{'id':'a\\u00e4\\u0000','execute':'query-status'}",
                 "{\"return\": " STATUS ", \"id\": \"a\\u00E4\\u0000\"}\r\n");
     assert_talk("{'id':null,'execute':'query-status'}",
@@ -261,11 +258,11 @@ static void unknown_commands_are_not_found(void **state)
                 NOT_FOUND("The command a\\u0000\\n\\u00E4\\\" has not been found"));
 }
 
-#define VALUE     ERROR("JSON parse error, expecting value")
-#define KEY       ERROR("JSON parse error, key is not a string in object")
-#define COLON     ERROR("JSON parse error, missing : in object pair")
-#define LIST_SEP  ERROR("JSON parse error, expected separator in list")
-#define DICT_SEP  ERROR("JSON parse error, expected separator in dict")
+#define VALUE    ERROR("JSON parse error, expecting value")
+#define KEY      ERROR("JSON parse error, key is not a string in object")
+#define COLON    ERROR("JSON parse error, missing : in object pair")
+#define LIST_SEP ERROR("JSON parse error, expected separator in list")
+#define DICT_SEP ERROR("JSON parse error, expected separator in dict")
 
 /* What QEMU 7.2 answers. */
 static void errors_of_grammar_have_the_words_of_qemu(void **state)
@@ -487,16 +484,30 @@ static void register_kinds(struct vitals_ctx *ctx)
 {
     static const struct vitals_stat stats[] = {
         {.name = "large", .base = 2, .count = 1, .unit = VITALS_BYTES, .exponent = 12},
-        {.name = "seen", .base = 10, .count = 1, .slot = 1, .type = VITALS_PEAK,
+        {.name = "seen",
+         .base = 10,
+         .count = 1,
+         .slot = 1,
+         .type = VITALS_PEAK,
          .unit = VITALS_BOOLEAN},
-        {.name = "linear", .base = 10, .count = 3, .slot = 2, .type = VITALS_LINEAR_HIST,
-         .bucket_size = 5, .unit = VITALS_CYCLES},
-        {.name = "log", .base = 10, .count = 1, .slot = 4, .type = VITALS_LOG_HIST,
-         .unit = VITALS_SECONDS, .exponent = -9},
+        {.name = "linear",
+         .base = 10,
+         .count = 3,
+         .slot = 2,
+         .type = VITALS_LINEAR_HIST,
+         .bucket_size = 5,
+         .unit = VITALS_CYCLES},
+        {.name = "log",
+         .base = 10,
+         .count = 1,
+         .slot = 4,
+         .type = VITALS_LOG_HIST,
+         .unit = VITALS_SECONDS,
+         .exponent = -9},
     };
-    const struct vitals_group_ops ops = {VITALS_GROUP_OPS_INIT, .provider = "kinds", .target = "vm",
-                                         .stats = stats, .n_stats = N_ELEMENTS(stats),
-                                         .row_len = 5, .collect = collect_kinds};
+    const struct vitals_group_ops ops = {
+        VITALS_GROUP_OPS_INIT,        .provider = "kinds", .target = "vm",          .stats = stats,
+        .n_stats = N_ELEMENTS(stats), .row_len = 5,        .collect = collect_kinds};
 
     check_ok(vitals_register(ctx, &ops, NULL));
 }

@@ -141,7 +141,10 @@ static const struct plan_stat all_kinds[] = {
     {.name = "seen", .flags = FILE_PEAK | FILE_BOOLEAN, .slot = 7, .first = 1},
     {.name = "vmx_exits", .flags = FILE_LINEAR_HIST, .size = 4, .bucket_size = 1, .slot = 40},
     {.name = "waits", .flags = FILE_LOG_HIST | FILE_SECONDS, .exponent = -9, .size = 32, .slot = 8},
-    {.name = "on_off", .flags = FILE_LINEAR_HIST | FILE_BOOLEAN, .size = 2, .bucket_size = 1,
+    {.name = "on_off",
+     .flags = FILE_LINEAR_HIST | FILE_BOOLEAN,
+     .size = 2,
+     .bucket_size = 1,
      .slot = 44},
 };
 
@@ -183,8 +186,10 @@ static void every_order_of_blocks_passes_the_selftest(void **state)
     (void)state;
     for (i = 0; i < N_ELEMENTS(orders); i++) {
         for (j = 0; j < N_ELEMENTS(gaps); j++) {
-            const struct plan plan = {.stats = all_kinds, .n_stats = N_ELEMENTS(all_kinds),
-                                      .order = orders[i], .gap = gaps[j]};
+            const struct plan plan = {.stats = all_kinds,
+                                      .n_stats = N_ELEMENTS(all_kinds),
+                                      .order = orders[i],
+                                      .gap = gaps[j]};
             struct built_file file = build_file(&plan);
 
             check_as_the_selftest(&file, N_ELEMENTS(all_kinds));
@@ -200,8 +205,10 @@ static void every_size_of_names_passes_the_selftest(void **state)
 
     (void)state;
     for (i = 0; i < N_ELEMENTS(sizes); i++) {
-        const struct plan plan = {.stats = all_kinds, .n_stats = N_ELEMENTS(all_kinds),
-                                  .name_size = sizes[i], .id = "kvm-1"};
+        const struct plan plan = {.stats = all_kinds,
+                                  .n_stats = N_ELEMENTS(all_kinds),
+                                  .name_size = sizes[i],
+                                  .id = "kvm-1"};
         struct built_file file = build_file(&plan);
 
         check_as_the_selftest(&file, N_ELEMENTS(all_kinds));
@@ -263,8 +270,8 @@ static void a_file_without_statistics_is_a_file(void **state)
 
 static void flags_that_are_not_known_yet_are_ignored(void **state)
 {
-    const struct plan plan = {.stats = all_kinds, .n_stats = N_ELEMENTS(all_kinds),
-                              .flags = UINT32_MAX};
+    const struct plan plan = {
+        .stats = all_kinds, .n_stats = N_ELEMENTS(all_kinds), .flags = UINT32_MAX};
     struct built_file file = build_file(&plan);
     uint32_t i;
 
@@ -315,8 +322,8 @@ static const struct plan_stat meaningless[] = {
 
 static void check_left_out(const struct plan_stat *stat)
 {
-    const struct plan_stat stats[] = {{.name = "known", .slot = 0, .first = 7}, *stat,
-                                      {.name = "later", .slot = 1, .first = 8}};
+    const struct plan_stat stats[] = {
+        {.name = "known", .slot = 0, .first = 7}, *stat, {.name = "later", .slot = 1, .first = 8}};
     const struct plan plan = {.stats = stats, .n_stats = N_ELEMENTS(stats), .name_size = 128};
     struct built_file file = build_file(&plan);
     struct parsed parsed;
@@ -343,8 +350,8 @@ static void what_means_nothing_is_left_out(void **state)
 
 static void all_that_is_left_out_is_counted_and_the_first_is_named(void **state)
 {
-    const struct plan plan = {.stats = meaningless, .n_stats = N_ELEMENTS(meaningless),
-                              .name_size = 128};
+    const struct plan plan = {
+        .stats = meaningless, .n_stats = N_ELEMENTS(meaningless), .name_size = 128};
     struct built_file file = build_file(&plan);
     struct parsed parsed;
 
@@ -481,8 +488,8 @@ static void a_file_that_is_cut_anywhere_is_broken(void **state)
     check_truncations(&vm);
     check_truncations(&vcpu);
     for (i = 0; i < N_ELEMENTS(orders); i++) {
-        const struct plan plan = {.stats = all_kinds, .n_stats = N_ELEMENTS(all_kinds),
-                                  .order = orders[i], .gap = 16};
+        const struct plan plan = {
+            .stats = all_kinds, .n_stats = N_ELEMENTS(all_kinds), .order = orders[i], .gap = 16};
         struct built_file file = build_file(&plan);
 
         check_truncations(&file);
@@ -653,7 +660,8 @@ static void an_error_says_what_is_wrong(void **state)
 static void there_may_be_4096_descriptors(void **state)
 {
     struct plan_stat *stats = calloc(KVM_DESCRIPTORS_MAX + 1, sizeof(*stats));
-    struct plan plan = {.stats = stats, .n_stats = KVM_DESCRIPTORS_MAX, .name_size = 8, .id = "kvm"};
+    struct plan plan = {
+        .stats = stats, .n_stats = KVM_DESCRIPTORS_MAX, .name_size = 8, .id = "kvm"};
     char(*names)[8] = calloc(KVM_DESCRIPTORS_MAX + 1, sizeof(*names));
     struct built_file file;
     uint32_t i;

@@ -90,8 +90,8 @@ static void unregister_waits_for_a_collect_under_way(void **state)
     struct vitals_ctx *ctx = new_ctx();
     struct visit visit;
     struct removal removal;
-    struct fake fake = {.provider = "sched", .target = "vm", .names = {"runs"}, .inside = stay,
-                        .opaque = &visit};
+    struct fake fake = {
+        .provider = "sched", .target = "vm", .names = {"runs"}, .inside = stay, .opaque = &visit};
 
     (void)state;
     check_ok(fake_register(ctx, &fake, &removal.group));
@@ -112,8 +112,8 @@ static void a_group_that_leaves_is_not_asked_any_more(void **state)
     struct vitals_ctx *ctx = new_ctx();
     struct visit visit;
     struct removal removal;
-    struct fake leaving = {.provider = "sched", .target = "vm", .names = {"runs"}, .inside = stay,
-                           .opaque = &visit};
+    struct fake leaving = {
+        .provider = "sched", .target = "vm", .names = {"runs"}, .inside = stay, .opaque = &visit};
     struct fake staying = {.provider = "mem", .target = "vm", .names = {"used"}};
 
     (void)state;
@@ -133,8 +133,8 @@ static void another_group_can_be_removed_meanwhile(void **state)
     struct vitals_ctx *ctx = new_ctx();
     struct visit visit;
     struct vitals_group *other;
-    struct fake busy = {.provider = "sched", .target = "vm", .names = {"runs"}, .inside = stay,
-                        .opaque = &visit};
+    struct fake busy = {
+        .provider = "sched", .target = "vm", .names = {"runs"}, .inside = stay, .opaque = &visit};
     struct fake idle = {.provider = "mem", .target = "vm", .names = {"used"}};
 
     (void)state;
@@ -151,10 +151,10 @@ static void a_group_can_be_registered_meanwhile(void **state)
 {
     struct vitals_ctx *ctx = new_ctx();
     struct visit visit;
-    struct fake busy = {.provider = "sched", .target = "vm", .names = {"runs"}, .inside = stay,
-                        .opaque = &visit};
-    struct fake other = {.provider = "cpu", .target = "vcpu", .names = {"runs"},
-                         .objects = LIST("cpu/0")};
+    struct fake busy = {
+        .provider = "sched", .target = "vm", .names = {"runs"}, .inside = stay, .opaque = &visit};
+    struct fake other = {
+        .provider = "cpu", .target = "vcpu", .names = {"runs"}, .objects = LIST("cpu/0")};
     struct fake added = {.provider = "mem", .target = "vm", .names = {"used"}};
 
     (void)state;
@@ -189,8 +189,11 @@ static void try_to_remove(struct fake *fake, struct vitals_sink *sink)
 static void nothing_can_be_removed_from_inside_collect(void **state)
 {
     struct attempt attempt = {.ctx = new_ctx()};
-    struct fake fake = {.provider = "sched", .target = "vm", .names = {"runs"},
-                        .inside = try_to_remove, .opaque = &attempt};
+    struct fake fake = {.provider = "sched",
+                        .target = "vm",
+                        .names = {"runs"},
+                        .inside = try_to_remove,
+                        .opaque = &attempt};
 
     (void)state;
     check_ok(fake_register(attempt.ctx, &fake, &attempt.group));
@@ -210,8 +213,11 @@ static void nothing_can_be_removed_from_inside_collect(void **state)
 static void a_group_of_the_same_context_can_not_be_removed_either(void **state)
 {
     struct attempt attempt = {.ctx = new_ctx()};
-    struct fake collecting = {.provider = "sched", .target = "vm", .names = {"runs"},
-                              .inside = try_to_remove, .opaque = &attempt};
+    struct fake collecting = {.provider = "sched",
+                              .target = "vm",
+                              .names = {"runs"},
+                              .inside = try_to_remove,
+                              .opaque = &attempt};
     struct fake other = {.provider = "mem", .target = "vcpu", .names = {"used"}};
 
     (void)state;
@@ -227,8 +233,11 @@ static void another_context_can_be_freed_from_inside_collect(void **state)
 {
     struct vitals_ctx *ctx = new_ctx();
     struct attempt attempt = {.ctx = new_ctx()};
-    struct fake collecting = {.provider = "sched", .target = "vm", .names = {"runs"},
-                              .inside = try_to_remove, .opaque = &attempt};
+    struct fake collecting = {.provider = "sched",
+                              .target = "vm",
+                              .names = {"runs"},
+                              .inside = try_to_remove,
+                              .opaque = &attempt};
     struct fake other = {.provider = "mem", .target = "vm", .names = {"used"}};
 
     (void)state;
@@ -256,8 +265,11 @@ static void register_another(struct fake *fake, struct vitals_sink *sink)
 static void a_group_can_be_registered_from_inside_collect(void **state)
 {
     struct attempt attempt = {.ctx = new_ctx()};
-    struct fake fake = {.provider = "sched", .target = "vm", .names = {"runs"},
-                        .inside = register_another, .opaque = &attempt};
+    struct fake fake = {.provider = "sched",
+                        .target = "vm",
+                        .names = {"runs"},
+                        .inside = register_another,
+                        .opaque = &attempt};
 
     (void)state;
     check_ok(fake_register(attempt.ctx, &fake, NULL));
@@ -313,8 +325,11 @@ static void query_in_threads(struct crowd *crowd, void *(*run)(void *), int n)
 static void a_group_is_collected_by_one_thread_at_a_time(void **state)
 {
     struct crowd crowd = {.ctx = new_ctx()};
-    struct fake fake = {.provider = "sched", .target = "vm", .names = {"runs"},
-                        .inside = count_inside, .opaque = &crowd};
+    struct fake fake = {.provider = "sched",
+                        .target = "vm",
+                        .names = {"runs"},
+                        .inside = count_inside,
+                        .opaque = &crowd};
 
     (void)state;
     check_ok(fake_register(crowd.ctx, &fake, NULL));
@@ -353,8 +368,12 @@ static void *query_once(void *opaque)
 static void a_concurrent_group_is_collected_by_several(void **state)
 {
     struct crowd crowd = {.ctx = new_ctx()};
-    struct fake fake = {.provider = "sched", .target = "vm", .names = {"runs"}, .inside = meet,
-                        .opaque = &crowd, .flags = VITALS_GROUP_CONCURRENT};
+    struct fake fake = {.provider = "sched",
+                        .target = "vm",
+                        .names = {"runs"},
+                        .inside = meet,
+                        .opaque = &crowd,
+                        .flags = VITALS_GROUP_CONCURRENT};
 
     (void)state;
     sem_init(&crowd.together, 0, 0);
@@ -377,10 +396,10 @@ static void *query_each_target(void *opaque)
 static void two_groups_are_collected_at_any_time(void **state)
 {
     struct crowd crowd = {.ctx = new_ctx()};
-    struct fake vm = {.provider = "sched", .target = "vm", .names = {"runs"}, .inside = meet,
-                      .opaque = &crowd};
-    struct fake vcpu = {.provider = "sched", .target = "vcpu", .names = {"runs"}, .inside = meet,
-                        .opaque = &crowd};
+    struct fake vm = {
+        .provider = "sched", .target = "vm", .names = {"runs"}, .inside = meet, .opaque = &crowd};
+    struct fake vcpu = {
+        .provider = "sched", .target = "vcpu", .names = {"runs"}, .inside = meet, .opaque = &crowd};
 
     (void)state;
     sem_init(&crowd.together, 0, 0);

@@ -108,10 +108,10 @@ static void check_invalid(const char *bytes)
 
 static void invalid_bytes_are_passed_one_by_one(void **state)
 {
-    static const char *const inputs[] = {"\x80",         "\xbf",     "\xc1\xbf",         "\xe0\x80\x80",
-                                         "\xed\xa0\x80", "\xc2",     "\xc2x",            "\xe2\x82",
-                                         "\xe2\x82x",    "\xf0\x90\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80",
-                                         "\xfe",         "\xff",     "\xef\xbf\xbf"};
+    static const char *const inputs[] = {
+        "\x80",  "\xbf",     "\xc1\xbf",    "\xe0\x80\x80", "\xed\xa0\x80",     "\xc2",
+        "\xc2x", "\xe2\x82", "\xe2\x82x",   "\xf0\x90\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80",
+        "\xfe",  "\xff",     "\xef\xbf\xbf"};
     size_t i;
 
     (void)state;
