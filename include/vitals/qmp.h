@@ -34,6 +34,7 @@ struct vitals_listener; /* one listening socket of a server */
 
 enum vitals_dialect {
     VITALS_DIALECT_GROUPED, /* the form of the 2022 proposal */
+    VITALS_DIALECT_FLAT,    /* the form of QEMU 7.1 and later: for clients written for QEMU */
 };
 
 struct vitals_server_options {

@@ -62,10 +62,11 @@ struct vitals_ctx_options {
      * copy. Needed only during the call. NULL: share nothing.
      */
     struct vitals_ctx *share_schemas_with;
+    const char *uuid; /* the VM's UUID in its usual form, or NULL: it has none */
 };
 #define VITALS_CTX_OPTIONS_INIT .size = sizeof(struct vitals_ctx_options)
 
-/* @options may be NULL. -EINVAL, -ENOMEM. */
+/* @options may be NULL. -EINVAL: also a UUID that is none; -ENOMEM. */
 int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx **ret_ctx);
 
 /*

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Documentation comments: the parts of one, and where they may stand.
 
-A comment that begins with `@name:` documents the definition that follows. It has, in this order and
-each set off by a blank line: the name, alone; an overview; the members, each as `@name: text`; under
-`Features:` the features, in the same form; and sections such as `Since:`. What belongs to a member
-or a section and is not on its first line is indented.
+A comment that begins with `@name:` documents the definition that follows. It has, in this order
+and each set off by a blank line: the name, alone; an overview; the members, each as `@name: text`;
+under `Features:` the features, in the same form; and sections such as `Since:`. What belongs to a
+member or a section and is not on its first line is indented.
 
 Any other comment is text for the manual. It can begin with a heading, `= Title`.
 """

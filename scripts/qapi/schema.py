@@ -22,8 +22,8 @@ class Schema:
     """All definitions, in the order in which they are written."""
 
     files: list[str]
-    builtins: dict[str, BuiltinType] = field(
-        default_factory=lambda: {name: BuiltinType(name, json) for name, json in JSON_TYPES.items()})
+    builtins: dict[str, BuiltinType] = field(default_factory=lambda: {
+        name: BuiltinType(name, json) for name, json in JSON_TYPES.items()})
     arrays: dict[str, ArrayType] = field(default_factory=dict)  # by the name of the element
     types: dict[str, Type] = field(default_factory=dict)
     commands: dict[str, Command] = field(default_factory=dict)

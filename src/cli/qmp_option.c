@@ -13,6 +13,7 @@ static const struct {
     enum vitals_dialect dialect;
 } dialects[] = {
     {"grouped", VITALS_DIALECT_GROUPED},
+    {"flat", VITALS_DIALECT_FLAT},
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -205,6 +205,21 @@ static int collect_vcpus(void *opaque, struct vitals_sink *sink)
     return 0;
 }
 
+static void each_vcpu(void *opaque, stats_object_fn *fn, void *fn_opaque)
+{
+    struct vitals_kvm *kvm = opaque;
+    size_t i;
+
+    pthread_rwlock_rdlock(&kvm->lock);
+    for (i = 0; i < kvm->n_vcpus; i++) {
+        const struct stats_object object = {.path = kvm->vcpus[i]->path,
+                                            .thread = kvm->vcpus[i]->object.thread};
+
+        fn(fn_opaque, &object);
+    }
+    pthread_rwlock_unlock(&kvm->lock);
+}
+
 /* ---- the provider --------------------------------------------------------------------------- */
 
 static int add_group(struct vitals_kvm *kvm, struct stats_schema *schema,
@@ -233,6 +248,8 @@ static int add_vcpu_group(struct vitals_kvm *kvm)
         return ctx_fail(kvm->ctx, err, "%s", error.text);
     err = add_group(kvm, schema, collect_vcpus, &kvm->vcpu_group);
     schema_unref(schema);
+    if (!err)
+        kvm->vcpu_group->each_object = each_vcpu;
     return err;
 }
 

@@ -14,7 +14,7 @@ struct qmp_dialect {
     void (*query_schemas)(struct qmp_call *call, const char *provider);
 };
 
-extern const struct qmp_dialect qmp_grouped;
+extern const struct qmp_dialect qmp_grouped, qmp_flat;
 
 /* NULL: there is no such dialect. */
 const struct qmp_dialect *qmp_dialect(enum vitals_dialect dialect);

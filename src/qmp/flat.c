@@ -25,10 +25,24 @@ static const struct stat_form flat_form = {
 
 /* ---- query-stats ---------------------------------------------------------------------------- */
 
-static void put_result(struct buf *out, const struct stats_part *part, const uint64_t *row,
+/* A list under way: what stands between its elements. */
+struct list {
+    struct buf *out;
+    const char *separator;
+};
+
+static void start_element(struct list *list)
+{
+    buf_puts(list->out, list->separator);
+    list->separator = ", ";
+}
+
+static void put_result(struct list *list, const struct stats_part *part, const uint64_t *row,
                        const char *path)
 {
-    buf_puts(out, out->data[out->len - 1] == '[' ? "" : ", ");
+    struct buf *out = list->out;
+
+    start_element(list);
     buf_printf(out, "{\"provider\": \"%s\", \"stats\": ", part->schema->provider);
     stat_texts_put_row(out, &flat_form, part, row);
     if (path) {
@@ -38,7 +52,7 @@ static void put_result(struct buf *out, const struct stats_part *part, const uin
     buf_puts(out, "}");
 }
 
-static void put_collection(struct buf *out, const struct stats_collection *collection, bool is_vm)
+static void put_collection(struct list *list, const struct stats_collection *collection, bool is_vm)
 {
     size_t part, object;
 
@@ -47,14 +61,15 @@ static void put_collection(struct buf *out, const struct stats_collection *colle
             const uint64_t *row = stats_part_row(&collection->parts[part], object);
 
             if (row)
-                put_result(out, &collection->parts[part], row,
+                put_result(list, &collection->parts[part], row,
                            is_vm ? NULL : collection->objects.paths[object]);
         }
     }
 }
 
 /* One entry of `providers`, or NULL: all of all. */
-static int answer(struct qmp_call *call, struct stats_request *request, struct json_object *entry)
+static int answer(struct qmp_call *call, struct list *list, struct stats_request *request,
+                  struct json_object *entry)
 {
     struct stats_filter filter;
 
@@ -65,24 +80,25 @@ static int answer(struct qmp_call *call, struct stats_request *request, struct j
     request->n_filters = 1;
     if (stats_collect(&call->bench->collection, call->session->ctx, request))
         return -ENOMEM;
-    put_collection(call->out, &call->bench->collection, !strcmp(request->target, "vm"));
+    put_collection(list, &call->bench->collection, !strcmp(request->target, "vm"));
     return 0;
 }
 
-static int answer_each(struct qmp_call *call, struct stats_request *request,
+static int answer_each(struct qmp_call *call, struct list *list, struct stats_request *request,
                        struct json_object *providers)
 {
     size_t n = json_object_array_length(providers), i;
     int err = 0;
 
     for (i = 0; i < n && !err; i++)
-        err = answer(call, request, json_object_array_get_idx(providers, i));
+        err = answer(call, list, request, json_object_array_get_idx(providers, i));
     return err;
 }
 
 static void query_stats(struct qmp_call *call)
 {
     struct json_object *providers = qmp_argument(call, "providers");
+    struct list list = {.out = call->out, .separator = ""};
     struct stats_request request = {0};
     int err;
 
@@ -94,7 +110,8 @@ static void query_stats(struct qmp_call *call)
     buf_puts(call->out, "[");
     err = stats_read_objects(call, &request);
     if (!err)
-        err = providers ? answer_each(call, &request, providers) : answer(call, &request, NULL);
+        err = providers ? answer_each(call, &list, &request, providers)
+                        : answer(call, &list, &request, NULL);
     if (err)
         qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
     buf_puts(call->out, "]");
@@ -124,11 +141,12 @@ static void put_stat(struct buf *out, const struct vitals_stat *stat)
     buf_printf(out, ", \"exponent\": %d, \"type\": \"%s\"}", stat->exponent, types[stat->type]);
 }
 
-static void put_schema(struct buf *out, const struct stats_schema *schema)
+static void put_schema(struct list *list, const struct stats_schema *schema)
 {
+    struct buf *out = list->out;
     uint32_t i;
 
-    buf_puts(out, out->data[out->len - 1] == '[' ? "" : ", ");
+    start_element(list);
     buf_printf(out, "{\"provider\": \"%s\", \"stats\": [", schema->provider);
     for (i = 0; i < schema->n_stats; i++) {
         if (i)
@@ -138,23 +156,26 @@ static void put_schema(struct buf *out, const struct stats_schema *schema)
     buf_printf(out, "], \"target\": \"%s\"}", schema->target);
 }
 
-static void put_target(struct qmp_call *call, const char *target, const char *provider)
+static void put_target(struct list *list, struct vitals_ctx *ctx, const char *target,
+                       const char *provider)
 {
     struct group_pin pin;
     uint64_t order = 0;
 
-    while (registry_pin_next(call->session->ctx, target, &order, &pin)) {
+    while (registry_pin_next(ctx, target, &order, &pin)) {
         if (pin.schema->n_stats && (!provider || !strcmp(provider, pin.schema->provider)))
-            put_schema(call->out, pin.schema);
+            put_schema(list, pin.schema);
         registry_unpin(&pin);
     }
 }
 
 static void query_schemas(struct qmp_call *call, const char *provider)
 {
+    struct list list = {.out = call->out, .separator = ""};
+
     buf_puts(call->out, "[");
-    put_target(call, "vcpu", provider);
-    put_target(call, "vm", provider);
+    put_target(&list, call->session->ctx, "vcpu", provider);
+    put_target(&list, call->session->ctx, "vm", provider);
     buf_puts(call->out, "]");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* query-qmp-schema: the generated text, with the values of open enums filled in. */
 #include "qapi_commands.h"
-#include "qmp/call.h"
+#include "qmp/dialect.h"
 #include "stats/registry.h"
 
 struct value_list {

@@ -84,8 +84,8 @@ struct qapi_command {
 };
 
 /*
- * A piece of the introspection: a text, then the values of an open enum, if one is named. Each value
- * is written between its prefix and suffix, the values are separated by ", ".
+ * A piece of the introspection: a text, then the values of an open enum, if one is named. Each
+ * value is written between its prefix and suffix, the values are separated by ", ".
  */
 struct qapi_introspection {
     const char *text;
@@ -114,8 +114,9 @@ struct qapi_open_enums {
 /*
  * Whether @arguments fits @type, a command's arguments. NULL is the same as {}. If not, QEMU's
  * description of the first thing that is wrong is appended to @ret_text, as UTF-8, with the strings
- * of the arguments as they are. The order of checks is QEMU's too: the members as they are declared,
- * each with all that is inside of it, then the variant's, and then what is left in the object.
+ * of the arguments as they are. The order of checks is QEMU's too: the members as they are
+ * declared, each with all that is inside of it, then the variant's, and then what is left in the
+ * object.
  *
  * No object in @arguments has a key twice.
  */

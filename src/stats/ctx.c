@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stats/ctx.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,22 +10,56 @@
 
 #include "stats/registry.h"
 
-/* Options of a caller that was built with an older or newer header than ours. */
-static int copy_options(struct vitals_ctx *ctx, const struct vitals_ctx_options *options)
-{
-    size_t size = sizeof(ctx->options);
+enum { UUID_LEN = 36 };
 
-    if (!options)
+/* Eight, four, four, four and twelve hexadecimal digits. */
+static bool is_uuid(const char *text)
+{
+    size_t i;
+
+    for (i = 0; text[i]; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+        if (i >= UUID_LEN || (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i])))
+            return false;
+    }
+    return i == UUID_LEN;
+}
+
+/* NULL stays NULL. */
+static int copy_text(const char **text)
+{
+    if (!*text)
         return 0;
-    if (options->size < sizeof(options->size))
+    *text = strdup(*text);
+    return *text ? 0 : -ENOMEM;
+}
+
+static void free_options(struct vitals_ctx_options *options)
+{
+    free((char *)options->name);
+    free((char *)options->uuid);
+}
+
+/* Options of a caller that was built with an older or newer header than ours. */
+static int copy_options(struct vitals_ctx *ctx, const struct vitals_ctx_options *given)
+{
+    struct vitals_ctx_options options = {0};
+    size_t size = sizeof(options);
+
+    if (!given)
+        return 0;
+    if (given->size < sizeof(given->size))
         return -EINVAL;
-    if (options->size < size)
-        size = options->size;
-    memcpy(&ctx->options, options, size);
-    if (!ctx->options.name)
-        return 0;
-    ctx->options.name = strdup(ctx->options.name);
-    return ctx->options.name ? 0 : -ENOMEM;
+    memcpy(&options, given, given->size < size ? given->size : size);
+    if (options.uuid && !is_uuid(options.uuid))
+        return -EINVAL;
+    ctx->options = options;
+    ctx->options.uuid = NULL;
+    if (copy_text(&ctx->options.name))
+        return -ENOMEM;
+    ctx->options.uuid = options.uuid;
+    return copy_text(&ctx->options.uuid);
 }
 
 static int init(struct vitals_ctx *ctx)
@@ -49,13 +84,10 @@ int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx *
     if (!ctx)
         return -ENOMEM;
     err = copy_options(ctx, options);
+    if (!err)
+        err = init(ctx);
     if (err) {
-        free(ctx);
-        return err;
-    }
-    err = init(ctx);
-    if (err) {
-        free((char *)ctx->options.name);
+        free_options(&ctx->options);
         free(ctx);
         return err;
     }
@@ -74,7 +106,7 @@ int vitals_ctx_free(struct vitals_ctx *ctx)
     schema_pool_unref(ctx->pool);
     pthread_cond_destroy(&ctx->unpinned);
     pthread_mutex_destroy(&ctx->lock);
-    free((char *)ctx->options.name);
+    free_options(&ctx->options);
     free(ctx);
     return 0;
 }

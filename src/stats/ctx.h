@@ -14,7 +14,7 @@
 struct collecting; /* a thread inside collect(), see registry.c */
 
 struct vitals_ctx {
-    struct vitals_ctx_options options; /* name is a copy */
+    struct vitals_ctx_options options; /* name and uuid are copies */
     struct schema_pool *pool;
     atomic_bool running;
 

@@ -295,6 +295,19 @@ int registry_collect(const struct group_pin *pin, struct vitals_sink *sink)
     return err;
 }
 
+void registry_each_object(struct vitals_ctx *ctx, const char *target, stats_object_fn *fn,
+                          void *opaque)
+{
+    struct group_pin pin;
+    uint64_t order = 0;
+
+    while (registry_pin_next(ctx, target, &order, &pin)) {
+        if (pin.group->each_object)
+            pin.group->each_object(pin.group->opaque, fn, opaque);
+        registry_unpin(&pin);
+    }
+}
+
 /* ---- providers ------------------------------------------------------------------------------ */
 
 /* Under the lock. Whether a group before @group has the same provider. */

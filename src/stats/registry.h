@@ -8,6 +8,13 @@
 
 #include "stats/ctx.h"
 
+/* What can be said of an object besides its values. */
+struct stats_object {
+    const char *path;
+    int64_t thread; /* which made it: of a vCPU, most often its own; -1: not known */
+};
+typedef void stats_object_fn(void *opaque, const struct stats_object *object);
+
 struct vitals_group {
     struct vitals_ctx *ctx;
     struct vitals_group *next;
@@ -15,6 +22,8 @@ struct vitals_group {
     uint32_t flags;
     int (*collect)(void *opaque, struct vitals_sink *sink);
     void (*release)(void *opaque);
+    /* Calls @fn for each object, in the order in which they were added; NULL: can't say. */
+    void (*each_object)(void *opaque, stats_object_fn *fn, void *fn_opaque);
     void *opaque;
     pthread_mutex_t turn; /* held around collect() of a group that is not concurrent */
     atomic_bool failure_logged;
@@ -51,6 +60,10 @@ int registry_collect(const struct group_pin *pin, struct vitals_sink *sink);
 
 /* Whether the calling thread is inside collect() of one of the context's groups. */
 bool registry_is_collecting(struct vitals_ctx *ctx);
+
+/* Calls @fn for each object of @target that a group can describe. */
+void registry_each_object(struct vitals_ctx *ctx, const char *target, stats_object_fn *fn,
+                          void *opaque);
 
 bool registry_has_provider(struct vitals_ctx *ctx, const char *provider);
 

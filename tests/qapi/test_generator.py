@@ -36,7 +36,8 @@ def check_golden(path: pathlib.Path, text: str) -> None:
     assert path.exists() and text == path.read_text(encoding="utf-8")
 
 
-def generate(*arguments: str | pathlib.Path, cwd: pathlib.Path = GOOD) -> subprocess.CompletedProcess:
+def generate(*arguments: str | pathlib.Path,
+             cwd: pathlib.Path = GOOD) -> subprocess.CompletedProcess:
     """Runs the program itself."""
     return subprocess.run([sys.executable, GENERATOR, *arguments], cwd=cwd, text=True,
                           capture_output=True, check=False)
@@ -97,7 +98,8 @@ def test_each_error_has_a_case(monkeypatch):
 
 def test_no_expected_error_is_left_over():
     """Each expected error belongs to a schema."""
-    assert {path.stem for path in CASES.glob("*.err")} == {path.stem for path in CASES.glob("*.json")}
+    errors = {path.stem for path in CASES.glob("*.err")}
+    assert errors == {path.stem for path in CASES.glob("*.json")}
 
 
 def test_the_program_reports_an_error():

@@ -97,6 +97,13 @@ def stats_return(value, where, arguments):
         require(len(paths) == len(set(paths)), f"{where}: a path twice", paths)
 
 
+def schema_entries(value, where):
+    """The introspection: its own form is checked where it is used to check the others."""
+    require(type(value) is list and value, where, value)
+    for entry in value:
+        require({"name", "meta-type"} <= set(entry), where, entry)
+
+
 RETURNS = {
     "qmp_capabilities": {},
     "query-version": VERSION,
@@ -107,6 +114,18 @@ RETURNS = {
         "singlestep": bool,
         "running": bool,
     },
+    "query-uuid": {"UUID": str},
+    "query-kvm": {"enabled": bool, "present": bool},
+    "query-target": {"arch": str},
+    "query-cpus-fast": [
+        {
+            "cpu-index": integer(0, 2**32),
+            "qom-path": str,
+            "thread-id": integer(-1, 2**31),
+            "target": str,
+        }
+    ],
+    "query-qmp-schema": schema_entries,
     "query-stats": stats_return,
     "query-stats-schemas": {"*vm": SCHEMAS, "*vcpu": SCHEMAS},
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The argument checks, on the schema that QEMU speaks, on our own, and on one that has each part of
- * the language (tests/qapi/good/everything.json). What is called recorded is what QEMU 7.2 answered.
+ * the language (tests/qapi/good/everything.json). What is called recorded is what QEMU 7.2
+ * answered.
  */
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -731,5 +732,5 @@ int main(void)
         cmocka_unit_test(the_introspection_takes_the_values_of_open_enums),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("argument checks", tests, NULL, NULL);
 }
