@@ -29,7 +29,7 @@ bool buf_reserve(struct buf *buf, size_t more)
     return true;
 }
 
-void buf_append(struct buf *buf, const void *bytes, size_t len)
+void buf_append_slowly(struct buf *buf, const void *bytes, size_t len)
 {
     if (!len || !buf_reserve(buf, len))
         return;

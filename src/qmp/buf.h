@@ -20,7 +20,7 @@ struct buf {
 
 /* Makes room for @more bytes behind len. False: failed is set. */
 bool buf_reserve(struct buf *buf, size_t more);
-void buf_append(struct buf *buf, const void *bytes, size_t len);
+void buf_append_slowly(struct buf *buf, const void *bytes, size_t len);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
@@ -30,6 +30,16 @@ static inline void buf_reset(struct buf *buf)
 {
     buf->len = 0;
     buf->failed = false;
+}
+
+static inline void buf_append(struct buf *buf, const void *bytes, size_t len)
+{
+    if (buf->cap - buf->len < len || !buf->data) {
+        buf_append_slowly(buf, bytes, len);
+        return;
+    }
+    memcpy(buf->data + buf->len, bytes, len);
+    buf->len += len;
 }
 
 static inline void buf_puts(struct buf *buf, const char *text)

@@ -25,6 +25,12 @@ struct qmp_call {
 void qmp_fail(struct qmp_call *call, const char *error_class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * For handlers with long return values, to be called now and then: what there is so far is sent, so
+ * that the client reads while the rest is written, and the buffer stays small.
+ */
+void qmp_send_early(struct qmp_call *call);
+
 /* The argument @name, or NULL. */
 struct json_object *qmp_argument(const struct qmp_call *call, const char *name);
 

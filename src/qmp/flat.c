@@ -17,10 +17,9 @@ enum { FLAT_PROVIDERS_MAX = 16 };
 
 static const struct stat_form flat_form = {
     .note = VITALS_DIALECT_FLAT,
-    .histogram_start = "[",
-    .histogram_end = "]",
-    .false_text = "false",
-    .true_text = "true",
+    .histogram_start = TEXT("["),
+    .histogram_end = TEXT("]"),
+    .boolean = {TEXT("false"), TEXT("true")},
 };
 
 /* ---- query-stats ---------------------------------------------------------------------------- */
@@ -52,8 +51,9 @@ static void put_result(struct list *list, const struct stats_part *part, const u
     buf_puts(out, "}");
 }
 
-static void put_collection(struct list *list, const struct stats_collection *collection, bool is_vm)
+static void put_collection(struct qmp_call *call, struct list *list, bool is_vm)
 {
+    const struct stats_collection *collection = &call->bench->collection;
     size_t part, object;
 
     for (part = 0; part < collection->n_parts; part++) {
@@ -63,6 +63,7 @@ static void put_collection(struct list *list, const struct stats_collection *col
             if (row)
                 put_result(list, &collection->parts[part], row,
                            is_vm ? NULL : collection->objects.paths[object]);
+            qmp_send_early(call);
         }
     }
 }
@@ -80,7 +81,7 @@ static int answer(struct qmp_call *call, struct list *list, struct stats_request
     request->n_filters = 1;
     if (stats_collect(&call->bench->collection, call->session->ctx, request))
         return -ENOMEM;
-    put_collection(list, &call->bench->collection, !strcmp(request->target, "vm"));
+    put_collection(call, list, !strcmp(request->target, "vm"));
     return 0;
 }
 

@@ -518,6 +518,26 @@ static void count_byte(struct frame *frame, struct frame_output *out)
         refuse(frame, out, SKIP_RESYNC, "JSON token size limit exceeded");
 }
 
+static bool is_plain(const struct frame *frame, uint8_t byte)
+{
+    return byte >= 0x20 && byte < 0x7f && byte != '\\' && byte != '"' && byte != frame->quote;
+}
+
+/* Most of a message is inside of strings, and needs no more than to be copied. */
+static size_t take_plain(struct frame *frame, struct frame_output *out, const uint8_t *bytes,
+                         size_t len)
+{
+    size_t room = VITALS_MESSAGE_MAX - 1 - frame->size, i = 0;
+
+    if (frame->state != LEX_STRING || frame->skip != SKIP_NOTHING || frame->high_surrogate)
+        return 0;
+    while (i < len && i < room && is_plain(frame, bytes[i]))
+        i++;
+    buf_append(out->text, bytes, i);
+    frame->size += i;
+    return i;
+}
+
 /* The line feed behind a message goes with it, so that the server need not come back for it. */
 static size_t take_white_space(const struct frame *frame, const uint8_t *bytes, size_t len)
 {
@@ -537,6 +557,9 @@ size_t frame_feed(struct frame *frame, const uint8_t *bytes, size_t len, struct 
 
     frame->event = FRAME_MORE;
     while (i < len && frame->event == FRAME_MORE) {
+        i += take_plain(frame, out, bytes + i, len - i);
+        if (i == len)
+            break;
         if (is_reset(bytes[i])) {
             reset(frame, out, bytes[i++]);
         } else if (take(frame, out, bytes[i]) == TAKEN) {

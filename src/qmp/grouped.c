@@ -11,10 +11,9 @@
 
 static const struct stat_form grouped_form = {
     .note = VITALS_DIALECT_GROUPED,
-    .histogram_start = "{\"values\": [",
-    .histogram_end = "]}",
-    .false_text = "0",
-    .true_text = "1",
+    .histogram_start = TEXT("{\"values\": ["),
+    .histogram_end = TEXT("]}"),
+    .boolean = {TEXT("0"), TEXT("1")},
 };
 
 /* ---- query-stats ---------------------------------------------------------------------------- */
@@ -74,9 +73,10 @@ static bool has_rows(const struct stats_collection *collection, size_t object)
     return false;
 }
 
-static void put_vcpus(struct buf *out, const struct stats_collection *collection)
+static void put_vcpus(struct qmp_call *call, const struct stats_collection *collection)
 {
     const char *separator = "";
+    struct buf *out = call->out;
     size_t i;
 
     buf_puts(out, "{\"vcpus\": [");
@@ -90,6 +90,7 @@ static void put_vcpus(struct buf *out, const struct stats_collection *collection
         put_providers(out, collection, i);
         buf_puts(out, "}");
         separator = ", ";
+        qmp_send_early(call);
     }
     buf_puts(out, "]}");
 }
@@ -113,7 +114,7 @@ static void query_stats(struct qmp_call *call)
     else if (!strcmp(request.target, "vm"))
         put_vm(call->out, collection);
     else
-        put_vcpus(call->out, collection);
+        put_vcpus(call, collection);
 }
 
 /* ---- query-stats-schemas -------------------------------------------------------------------- */

@@ -25,14 +25,10 @@ static unsigned count_digits(uint64_t value)
     return digits + (value >= 10) + (value >= 100) + (value >= 1000);
 }
 
-char *u64_to_text(char *at, uint64_t value)
+char *long_u64_to_text(char *at, uint64_t value)
 {
     char *end, *p;
 
-    if (value < 10) { /* most counters of a VM are 0 */
-        *at = (char)('0' + value);
-        return at + 1;
-    }
     end = p = at + count_digits(value);
     for (; value >= 100; value /= 100) {
         p -= 2;

@@ -67,6 +67,19 @@ void qmp_fail(struct qmp_call *call, const char *error_class, const char *format
     va_end(args);
 }
 
+enum { SEND_EARLY_AT = 64 * 1024 };
+
+void qmp_send_early(struct qmp_call *call)
+{
+    struct qmp_workbench *bench = call->bench;
+
+    if (!bench->send_early || call->out->failed || call->out->len < bench->send_at)
+        return;
+    bench->send_early(bench->send_opaque, call->out);
+    bench->sent_early = true;
+    bench->send_at = call->out->len + SEND_EARLY_AT;
+}
+
 static const char *c_string(struct buf *buf)
 {
     if (!buf_reserve(buf, 1))
@@ -213,11 +226,17 @@ static void run_message(struct qmp_session *session, struct qmp_workbench *bench
     size_t start = out->len;
 
     arena_reset(&bench->arena);
+    bench->sent_early = false;
+    bench->send_at = SEND_EARLY_AT;
     buf_puts(out, "{\"return\": ");
     dispatch(&call, message);
+    session->refused = !call.command;
+    if (bench->sent_early && (call.error_class || out->failed)) {
+        out->failed = true; /* half a reply is sent: only closing the connection says so */
+        return;
+    }
     if (!call.error_class && out->failed)
         qmp_fail(&call, QMP_GENERIC_ERROR, "out of memory");
-    session->refused = !call.command;
     if (!call.error_class) {
         end_reply(out, message);
         return;

@@ -21,6 +21,14 @@ struct qmp_workbench {
     struct buf text, error;
     struct arena arena; /* of one command */
     struct stats_collection collection;
+    /*
+     * Takes what it can from the front of a long reply while the rest is still being written; NULL:
+     * nobody does. It empties the buffer when all of it is sent.
+     */
+    void (*send_early)(void *opaque, struct buf *out);
+    void *send_opaque;
+    size_t send_at;  /* length of the buffer that is worth another call */
+    bool sent_early; /* a part of this reply is gone, so it can't become an error any more */
 };
 
 int qmp_workbench_init(struct qmp_workbench *bench); /* -ENOMEM */

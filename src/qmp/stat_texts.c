@@ -5,12 +5,26 @@
 
 #include "qmp/json_write.h"
 
+/* All that a reply needs to know of one statistic, in one place. */
+struct stat_text {
+    uint32_t start, len; /* of its text */
+    uint32_t slot;
+    uint16_t buckets; /* 0: a number or a boolean */
+    bool boolean;
+};
+
 struct stat_texts {
     struct schema_note note;
-    size_t row_max;   /* bytes that the values of a row can take at most, with their texts */
-    char *bytes;      /* all texts, one behind the other, each with a ", " in front */
-    uint32_t start[]; /* of each statistic's text; one more: the end */
+    size_t row_max; /* bytes that the values of a row can take at most, with their texts */
+    char *bytes;    /* all texts, one behind the other, each with a "}, " in front */
+    struct stat_text stats[];
 };
+
+/*
+ * Texts are copied in whole pieces, which is cheaper than the exact length: the compiler makes a few
+ * instructions of a piece. So there must be room for one behind both ends.
+ */
+enum { PIECE = 48 };
 
 static void free_texts(struct schema_note *note)
 {
@@ -22,22 +36,37 @@ static void free_texts(struct schema_note *note)
 
 static size_t value_max(const struct vitals_stat *stat, const struct stat_form *form)
 {
-    return stat->count * (U64_DIGITS_MAX + strlen(", ")) + strlen(form->histogram_end) +
-           strlen(form->false_text) + strlen("}");
+    return stat->count * (U64_DIGITS_MAX + strlen(", ")) + form->histogram_end.len +
+           form->boolean[0].len + strlen("}");
 }
 
 static void write_text(struct buf *buf, const struct vitals_stat *stat,
                        const struct stat_form *form)
 {
     /* The name needs no escapes: schema_check_stat(). */
-    buf_printf(buf, ", {\"name\": \"%s\", \"value\": %s", stat->name,
-               stat_is_histogram(stat) ? form->histogram_start : "");
+    buf_printf(buf, "}, {\"name\": \"%s\", \"value\": %s", stat->name,
+               stat_is_histogram(stat) ? form->histogram_start.bytes : "");
+}
+
+static struct stat_text make_text(struct buf *buf, const struct vitals_stat *stat,
+                                  const struct stat_form *form)
+{
+    struct stat_text text = {
+        .start = (uint32_t)buf->len,
+        .slot = stat->slot,
+        .buckets = stat_is_histogram(stat) ? stat->count : 0,
+        .boolean = stat->unit == VITALS_BOOLEAN,
+    };
+
+    write_text(buf, stat, form);
+    text.len = (uint32_t)buf->len - text.start;
+    return text;
 }
 
 static struct stat_texts *make_texts(const struct stats_schema *schema,
                                      const struct stat_form *form)
 {
-    struct stat_texts *texts = malloc(sizeof(*texts) + (schema->n_stats + 1) * sizeof(uint32_t));
+    struct stat_texts *texts = malloc(sizeof(*texts) + schema->n_stats * sizeof(texts->stats[0]));
     struct buf buf = {0};
     uint32_t i;
 
@@ -46,12 +75,11 @@ static struct stat_texts *make_texts(const struct stats_schema *schema,
     texts->note.free = free_texts;
     texts->row_max = strlen("[]");
     for (i = 0; i < schema->n_stats; i++) {
-        texts->start[i] = (uint32_t)buf.len;
-        write_text(&buf, &schema->stats[i], form);
+        texts->stats[i] = make_text(&buf, &schema->stats[i], form);
         texts->row_max += value_max(&schema->stats[i], form);
     }
-    texts->start[i] = (uint32_t)buf.len;
-    texts->row_max += buf.len;
+    texts->row_max += buf.len + PIECE;
+    buf_append(&buf, (const char[PIECE]){0}, PIECE);
     texts->bytes = buf.data;
     if (buf.failed) {
         free_texts(&texts->note);
@@ -73,43 +101,78 @@ static const struct stat_texts *get_texts(struct stats_schema *schema, const str
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static char *put_text(char *at, const char *text)
+static inline char *put_text(char *at, const char *text, size_t len)
 {
-    size_t len = strlen(text);
+    size_t done = 0;
 
-    memcpy(at, text, len);
+    do {
+        memcpy(at + done, text + done, PIECE);
+        done += PIECE;
+    } while (done < len);
     return at + len;
 }
 
-static char *put_histogram(char *at, const struct vitals_stat *stat, const uint64_t *values,
-                           const struct stat_form *form)
+static inline char *put_short(char *at, const struct text *text)
 {
-    uint32_t i;
-
-    at = u64_to_text(at, values[0]);
-    for (i = 1; i < stat->count; i++) {
-        *at++ = ',';
-        *at++ = ' ';
-        at = u64_to_text(at, values[i]);
-    }
-    return put_text(at, form->histogram_end);
+    memcpy(at, text->bytes, text->len);
+    return at + text->len;
 }
 
-static char *put_value(char *at, const struct vitals_stat *stat, const uint64_t *values,
-                       const struct stat_form *form)
+/* Most buckets of a histogram are empty, and most of them have empty neighbours. */
+enum { BUCKETS_AT_A_TIME = 8 };
+
+static char *put_buckets(char *at, const uint64_t *values, uint32_t n)
 {
-    if (stat_is_histogram(stat))
-        return put_histogram(at, stat, values, form);
-    if (stat->unit == VITALS_BOOLEAN)
-        return put_text(at, values[0] ? form->true_text : form->false_text);
+    static const char empty[] = "0, 0, 0, 0, 0, 0, 0, 0, ";
+
+    while (n >= BUCKETS_AT_A_TIME && !(values[0] | values[1] | values[2] | values[3] | values[4] |
+                                       values[5] | values[6] | values[7])) {
+        memcpy(at, empty, sizeof(empty) - 1);
+        at += sizeof(empty) - 1;
+        values += BUCKETS_AT_A_TIME;
+        n -= BUCKETS_AT_A_TIME;
+    }
+    for (; n; n--) {
+        at = u64_to_text(at, *values++);
+        *at++ = ',';
+        *at++ = ' ';
+    }
+    return at;
+}
+
+static inline char *put_value(char *at, const struct stat_text *text, const uint64_t *values,
+                              const struct stat_form *form)
+{
+    if (text->buckets) {
+        at = put_buckets(at, values, text->buckets) - strlen(", ");
+        return put_short(at, &form->histogram_end);
+    }
+    if (text->boolean)
+        return put_short(at, &form->boolean[values[0] != 0]);
     return u64_to_text(at, values[0]);
+}
+
+/* The first text begins in the middle: there is no "}, " to put in front of it. */
+static char *put_stats(char *at, const struct stat_form *form, const struct stat_texts *texts,
+                       const struct stats_part *part, const uint64_t *row)
+{
+    uint32_t skip = strlen("}, "), i;
+
+    for (i = 0; i < part->n_wanted; i++) {
+        const struct stat_text *text = &texts->stats[part->wanted[i]];
+
+        at = put_text(at, texts->bytes + text->start + skip, text->len - skip);
+        at = put_value(at, text, row + text->slot, form);
+        skip = 0;
+    }
+    *at = '}';
+    return at + 1;
 }
 
 void stat_texts_put_row(struct buf *out, const struct stat_form *form,
                         const struct stats_part *part, const uint64_t *row)
 {
     const struct stat_texts *texts = get_texts(part->schema, form);
-    uint32_t i;
     char *at;
 
     if (!texts || !buf_reserve(out, texts->row_max)) {
@@ -118,15 +181,7 @@ void stat_texts_put_row(struct buf *out, const struct stat_form *form,
     }
     at = out->data + out->len;
     *at++ = '[';
-    for (i = 0; i < part->n_wanted; i++) {
-        const struct vitals_stat *stat = &part->schema->stats[part->wanted[i]];
-        uint32_t start = texts->start[part->wanted[i]] + (i ? 0 : 2); /* the first has no comma */
-        uint32_t len = texts->start[part->wanted[i] + 1] - start;
-
-        memcpy(at, texts->bytes + start, len);
-        at = put_value(at + len, stat, row + stat->slot, form);
-        *at++ = '}';
-    }
+    at = put_stats(at, form, texts, part, row);
     *at++ = ']';
     out->len = (size_t)(at - out->data);
 }

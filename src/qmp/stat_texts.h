@@ -9,11 +9,20 @@
 #include "qmp/buf.h"
 #include "stats/collect.h"
 
+struct text {
+    const char *bytes;
+    size_t len;
+};
+#define TEXT(literal)                                                                              \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
+
 /* How a dialect writes a histogram and a boolean. */
 struct stat_form {
     unsigned note; /* which of the schema's notes holds the dialect's texts */
-    const char *histogram_start, *histogram_end;
-    const char *false_text, *true_text;
+    struct text histogram_start, histogram_end;
+    struct text boolean[2]; /* false, true */
 };
 
 /* Appends the wanted statistics of @part, with the values of @row, as the list [{name, value}]. */

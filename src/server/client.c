@@ -104,22 +104,47 @@ static ssize_t send_bytes(int fd, const char *bytes, size_t len)
     return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 }
 
+/* For long replies: while the rest is written. */
+static void send_early(void *opaque, struct buf *reply)
+{
+    struct client *client = opaque;
+    struct vitals_server *server = client->server;
+    ssize_t n;
+
+    if (server->reply_error)
+        return;
+    n = send_bytes(client->fd, reply->data + server->reply_sent, reply->len - server->reply_sent);
+    if (n < 0) {
+        server->reply_error = (int)n;
+        return;
+    }
+    server->reply_sent += (size_t)n;
+    if (server->reply_sent == reply->len)
+        reply->len = server->reply_sent = 0;
+}
+
+static void start_reply(struct vitals_server *server)
+{
+    buf_reset(&server->reply);
+    server->reply_sent = 0;
+    server->reply_error = 0;
+}
+
 /* What the socket does not take at once stays with the client; the server gets another buffer. */
 static int send_reply(struct client *client)
 {
-    struct buf *reply = &client->server->reply;
-    ssize_t n;
+    struct vitals_server *server = client->server;
+    struct buf *reply = &server->reply;
 
     if (reply->failed)
         return -ENOMEM;
-    if (!reply->len)
-        return 0;
-    n = send_bytes(client->fd, reply->data, reply->len);
-    if (n < 0)
-        return (int)n;
-    if ((size_t)n < reply->len) {
+    if (reply->len)
+        send_early(client, reply);
+    if (server->reply_error)
+        return server->reply_error;
+    if (reply->len) {
         client->output = *reply;
-        client->sent = (size_t)n;
+        client->sent = server->reply_sent;
         *reply = (struct buf){0};
     }
     return 0;
@@ -159,8 +184,10 @@ static int send_rest(struct client *client)
 static size_t feed(struct client *client, const uint8_t *bytes, size_t len)
 {
     struct vitals_server *server = client->server;
-    size_t taken = qmp_session_feed(&client->session, &server->bench, bytes, len, &server->reply);
+    size_t taken;
 
+    server->bench.send_opaque = client;
+    taken = qmp_session_feed(&client->session, &server->bench, bytes, len, &server->reply);
     if (server->reply.len)
         client->noise = client->session.refused ? client->noise + 1 : 0;
     return taken;
@@ -220,7 +247,7 @@ static void serve(struct client *client)
     struct vitals_server *server = client->server;
     int err = 0;
 
-    buf_reset(&server->reply);
+    start_reply(server);
     if (client->input.data)
         feed_input(client);
     else
@@ -284,7 +311,7 @@ void client_accepted(struct vitals_listener *listener, int fd)
         return;
     }
     qmp_session_init(&client->session, listener->ctx, listener->dialect);
-    buf_reset(&server->reply);
+    start_reply(server);
     qmp_session_greet(&client->session, &server->reply);
     if (send_reply(client))
         client_close(client);
@@ -305,6 +332,13 @@ void client_close(struct client *client)
     buf_free(&client->input);
     buf_free(&client->output);
     free(client);
+}
+
+void clients_init(struct vitals_server *server)
+{
+    TAILQ_INIT(&server->ready);
+    TAILQ_INIT(&server->quiet);
+    server->bench.send_early = send_early;
 }
 
 void client_event(struct client *client, uint32_t events)

@@ -93,6 +93,8 @@ struct vitals_server {
     struct client_list ready, quiet;
     struct qmp_workbench bench;
     struct buf reply;
+    size_t reply_sent; /* bytes of the reply that are sent */
+    int reply_error;   /* what sending it early came to */
     uint8_t input[SERVER_READ_SIZE];
 };
 
@@ -104,6 +106,7 @@ void slot_remove(struct vitals_server *server, uint32_t slot, int fd);
 /* NULL: the event came too late. */
 struct slot *slot_of_event(struct vitals_server *server, uint64_t data);
 
+void clients_init(struct vitals_server *server);
 /* client.c; a client may be closed in any of these. Under the lock. */
 void client_accepted(struct vitals_listener *listener, int fd); /* takes the fd */
 void client_event(struct client *client, uint32_t events);

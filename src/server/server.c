@@ -59,13 +59,12 @@ static int init(struct vitals_server *server, const struct vitals_server_options
     uint32_t slot;
     int err;
 
-    TAILQ_INIT(&server->ready);
-    TAILQ_INIT(&server->quiet);
     err = copy_options(server, options);
     if (!err)
         err = open_fds(server);
     if (!err)
         err = qmp_workbench_init(&server->bench);
+    clients_init(server);
     if (!err)
         err = slot_add(server, SLOT_WAKE, server, server->wake_fd, EPOLLIN, &slot);
     if (!err)

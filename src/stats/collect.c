@@ -12,6 +12,7 @@ struct vitals_sink {
     struct stats_part *part;
     const struct group_pin *pin;
     size_t next;     /* the object that follows the last one: most often the one named next */
+    bool is_vm;      /* the target is the VM itself */
     size_t last_row; /* index + 1 of the object whose row was given last; 0: none */
 };
 
@@ -30,15 +31,14 @@ static void log_failure(const struct group_pin *pin, const char *what, int err)
 
 static const char *checked_path(struct vitals_sink *sink, const char *object)
 {
-    bool is_vm = !strcmp(sink->part->schema->target, "vm");
-
-    if (is_vm && !object)
+    if (sink->is_vm && !object)
         return vm_path;
-    if (!is_vm && object && *object && strlen(object) <= VITALS_OBJECT_MAX)
+    if (!sink->is_vm && object && *object &&
+        strnlen(object, VITALS_OBJECT_MAX + 1) <= VITALS_OBJECT_MAX)
         return object;
     log_failure(sink->pin,
-                is_vm ? "the row of target 'vm' has no path"
-                      : "the path of a row is missing or too long",
+                sink->is_vm ? "the row of target 'vm' has no path"
+                            : "the path of a row is missing or too long",
                 -EINVAL);
     return NULL;
 }
@@ -46,26 +46,31 @@ static const char *checked_path(struct vitals_sink *sink, const char *object)
 static int64_t add_object(struct stats_collection *collection, const char *path)
 {
     size_t size = strlen(path) + 1;
-    char *copy = arena_alloc(&collection->arena, size);
+    char *copy = arena_alloc(&collection->names, size);
 
     if (!copy)
         return -1;
     memcpy(copy, path, size);
+    collection->n_names++;
     if (paths_add(&collection->objects, copy))
         return -1;
     return (int64_t)collection->objects.count - 1;
 }
 
-/* Objects come in the same order from every group, so a comparison most often replaces the search. */
+/*
+ * Objects come in the same order from every group and in every query, so a comparison most often
+ * replaces the search.
+ */
 static int64_t object_index(struct vitals_sink *sink, const char *path)
 {
     struct path_table *objects = &sink->collection->objects;
     int64_t index;
 
     if (sink->next < objects->count && !strcmp(objects->paths[sink->next], path))
-        index = (int64_t)sink->next;
-    else
-        index = paths_find(objects, path);
+        return (int64_t)sink->next;
+    if (sink->next == objects->count && paths_add_expected(objects, path))
+        return (int64_t)sink->next;
+    index = paths_find(objects, path);
     return index >= 0 ? index : add_object(sink->collection, path);
 }
 
@@ -102,7 +107,7 @@ uint64_t *vitals_row(struct vitals_sink *sink, const char *object)
     index = object_index(sink, path);
     if (index < 0 || reserve_rows(part, (size_t)index + 1) || part->rows[index])
         return NULL;
-    row = arena_alloc(&sink->collection->arena, size);
+    row = arena_alloc(&sink->collection->rows, size);
     if (!row)
         return NULL;
     memset(row, 0, size);
@@ -170,6 +175,7 @@ static int collect_group(struct stats_collection *collection, const struct group
         return -ENOMEM;
     part->n_rows = 0;
     part->schema = pin->schema;
+    sink.is_vm = !strcmp(pin->schema->target, "vm");
     err = filter_resolve(part, collection->request);
     if (err || !part->n_wanted)
         return err;
@@ -187,8 +193,14 @@ static void reset(struct stats_collection *collection)
 {
     while (collection->n_parts)
         schema_unref(collection->parts[--collection->n_parts].schema);
+    arena_reset(&collection->rows);
+    if (collection->n_names == collection->objects.count) {
+        paths_again(&collection->objects);
+        return;
+    }
+    collection->n_names = 0;
     paths_reset(&collection->objects);
-    arena_reset(&collection->arena);
+    arena_reset(&collection->names);
 }
 
 int stats_collect(struct stats_collection *collection, struct vitals_ctx *ctx,
@@ -221,6 +233,7 @@ void stats_collection_free(struct stats_collection *collection)
     }
     free(collection->parts);
     paths_free(&collection->objects);
-    arena_free(&collection->arena);
+    arena_free(&collection->rows);
+    arena_free(&collection->names);
     *collection = (struct stats_collection){0};
 }

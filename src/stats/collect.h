@@ -44,7 +44,8 @@ struct stats_collection {
     struct path_table objects; /* in the order in which the groups named them first */
     struct stats_part *parts;  /* in the order of registration */
     size_t n_parts, parts_cap;
-    struct arena arena; /* rows and paths */
+    struct arena rows, names;
+    size_t n_names; /* in the arena; more than objects: some are of queries before */
 };
 
 /*

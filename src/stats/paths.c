@@ -41,7 +41,17 @@ int64_t paths_find(const struct path_table *table, const char *path)
     if (!table->count)
         return -1;
     slot = find_slot(table, path, hash_path(path));
-    return slot->round == table->round ? (int64_t)slot->index : -1;
+    if (slot->round != table->round || slot->index >= table->count)
+        return -1;
+    return slot->index;
+}
+
+static void enter(struct path_table *table, uint32_t index)
+{
+    uint32_t hash = hash_path(table->paths[index]);
+
+    *find_slot(table, table->paths[index], hash) =
+        (struct path_slot){.hash = hash, .index = index, .round = table->round};
 }
 
 /* At most half of the slots are in use, so that a search always ends at an empty one. */
@@ -56,12 +66,8 @@ static int grow_slots(struct path_table *table)
     table->slots = slots;
     table->n_slots = n;
     table->round = 1;
-    for (i = 0; i < table->count; i++) {
-        uint32_t hash = hash_path(table->paths[i]);
-
-        *find_slot(table, table->paths[i], hash) =
-            (struct path_slot){.hash = hash, .index = (uint32_t)i, .round = table->round};
-    }
+    for (i = 0; i < table->count; i++)
+        enter(table, (uint32_t)i);
     free(old);
     return 0;
 }
@@ -78,28 +84,57 @@ static int grow_paths(struct path_table *table)
     return 0;
 }
 
-int paths_add(struct path_table *table, const char *path)
+static void start_round(struct path_table *table)
 {
-    uint32_t hash = hash_path(path);
-
-    if (table->count == table->paths_cap && grow_paths(table))
-        return -ENOMEM;
-    if (table->count * 2 >= table->n_slots && grow_slots(table))
-        return -ENOMEM;
-    *find_slot(table, path, hash) =
-        (struct path_slot){.hash = hash, .index = (uint32_t)table->count, .round = table->round};
-    table->paths[table->count++] = path;
-    return 0;
-}
-
-void paths_reset(struct path_table *table)
-{
-    table->count = 0;
     if (++table->round) /* 0 after 2^32 rounds: old slots would count as used again */
         return;
     if (table->n_slots)
         memset(table->slots, 0, table->n_slots * sizeof(*table->slots));
     table->round = 1;
+}
+
+static void forget_expected(struct path_table *table)
+{
+    size_t i;
+
+    if (table->expected == table->count)
+        return;
+    table->expected = table->count;
+    start_round(table);
+    for (i = 0; i < table->count; i++)
+        enter(table, (uint32_t)i);
+}
+
+int paths_add(struct path_table *table, const char *path)
+{
+    forget_expected(table);
+    if (table->count == table->paths_cap && grow_paths(table))
+        return -ENOMEM;
+    if (table->count * 2 >= table->n_slots && grow_slots(table))
+        return -ENOMEM;
+    table->paths[table->count] = path;
+    enter(table, (uint32_t)table->count);
+    table->expected = ++table->count;
+    return 0;
+}
+
+void paths_again(struct path_table *table)
+{
+    table->count = 0;
+}
+
+bool paths_add_expected(struct path_table *table, const char *path)
+{
+    if (table->count >= table->expected || strcmp(table->paths[table->count], path))
+        return false;
+    table->count++;
+    return true;
+}
+
+void paths_reset(struct path_table *table)
+{
+    table->count = table->expected = 0;
+    start_round(table);
 }
 
 void paths_free(struct path_table *table)

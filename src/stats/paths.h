@@ -3,6 +3,7 @@
 #ifndef STATS_PATHS_H
 #define STATS_PATHS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ struct path_slot {
 struct path_table {
     const char **paths; /* borrowed */
     size_t count, paths_cap;
+    size_t expected; /* behind count and up to here: paths of the time before, see paths_again() */
     struct path_slot *slots;
     size_t n_slots; /* a power of two */
     uint32_t round;
@@ -25,6 +27,14 @@ int64_t paths_find(const struct path_table *table, const char *path);
 
 /* Adds a path that is not there; the text must live as long as the table. -ENOMEM. */
 int paths_add(struct path_table *table, const char *path);
+
+/*
+ * Empties the table for a time in which the same paths will most likely come in the same order.
+ * paths_add_expected() adds one that does, for the price of a comparison; for one that does not it
+ * returns false, and paths_add() forgets the others. The texts must live on.
+ */
+void paths_again(struct path_table *table);
+bool paths_add_expected(struct path_table *table, const char *path);
 
 void paths_reset(struct path_table *table); /* empty; the memory is kept */
 void paths_free(struct path_table *table);
