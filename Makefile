@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo check deps build install check-sanitizers fuzz format clean
+.PHONY: help demo bench check deps build install check-sanitizers fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -17,6 +17,7 @@ help:
 	@echo '  make deps              install the Debian packages for all of this'
 	@echo
 	@echo '  make check-sanitizers  all tests with ASan and UBSan, and again with TSan'
+	@echo '  make bench             round trips beside the physical limit and QEMU, load, memory'
 	@echo '  make fuzz              each fuzz target for SECONDS=60'
 	@echo '  make format            clang-format on all C files'
 	@echo '  make clean             remove all build directories'
@@ -67,6 +68,11 @@ SECONDS ?= 60
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+bench:
+	@$(PACKAGES) build bench
+	@$(MAKE) --no-print-directory build
+	@bench/bench.py $(BUILD) $(BENCH_FLAGS)
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz

@@ -126,13 +126,14 @@ static void say(struct qmp_session *session, const uint8_t *bytes, size_t len, s
     } while (len || out->len > before);
 }
 
-/* The first reply is the greeting; the session is negotiated if the first byte says so. */
+/* The first byte chooses the dialect, and whether the session is negotiated already. */
 static void talk(const uint8_t *data, size_t size, size_t piece, struct buf *out)
 {
     struct qmp_session session;
     size_t at, n;
 
-    qmp_session_init(&session, world.ctx, VITALS_DIALECT_GROUPED);
+    qmp_session_init(&session, world.ctx,
+                     size && data[0] == ' ' ? VITALS_DIALECT_FLAT : VITALS_DIALECT_GROUPED);
     session.negotiated = size && data[0] != '{';
     qmp_session_greet(&session, out);
     for (at = 0; at < size; at += n) {

@@ -32,7 +32,7 @@ struct vitals_kvm; /* the provider 'kvm' of one context */
  * -EINVAL: @fd is none of these; -ENOTTY: this kernel has no binary statistics; -EIO: the VM belongs
  * to another process (only the VMM itself can open a statistics file); -EBADMSG: the file is not as
  * the kernel's documentation says; -EEXIST: as vitals_register(); -EBUSY: from inside collect();
- * -EMFILE; -ENOMEM.
+ * -E2BIG: a limit of vitals_register(); -EMFILE; -ENOMEM.
  */
 int vitals_kvm_new(struct vitals_ctx *ctx, int fd, struct vitals_kvm **ret_kvm);
 

@@ -84,7 +84,7 @@ struct vitals_listen_options {
 /*
  * Serves @ctx, which must outlive the listener. @ret_listener may be NULL: it lives as long as the
  * server. @options->fd belongs to the library if the call succeeds.
- * -EINVAL, -ENAMETOOLONG, -EADDRINUSE, -EEXIST, and what socket(), bind() and listen() say.
+ * -EINVAL, -ENAMETOOLONG, -EADDRINUSE, -EEXIST, -EBUSY from inside collect(), and what socket(), bind() and listen() say.
  */
 int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
                          const struct vitals_listen_options *options,

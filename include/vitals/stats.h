@@ -152,7 +152,8 @@ struct vitals_group_ops {
  * Adds a group behind those that are registered; queries see it from now on. @ret_group may be NULL.
  * -EINVAL: a name, type, unit, base, slice or flag is not as described above; -E2BIG: a limit above;
  * -EEXIST: another group of this target has a statistic of one of the names, or the provider has a
- * group for this target already; -ENOMEM. On every error, release() has been called.
+ * group for this target already; -ENOMEM. On every error, release() has been called, unless @ops->size
+ * is too small to have it.
  */
 int vitals_register(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
                     struct vitals_group **ret_group);
@@ -172,7 +173,10 @@ int vitals_unregister(struct vitals_group *group);
  */
 uint64_t *vitals_row(struct vitals_sink *sink, const char *object);
 
-/* The row that vitals_row() gave last can't be filled: leaves its object out. @err: -errno. */
+/*
+ * The row that vitals_row() gave last can't be filled: leaves its object out. @err: -errno. Nothing
+ * happens if vitals_row() gave NULL last.
+ */
 void vitals_row_fail(struct vitals_sink *sink, int err);
 
 /* Whether the statistic of index @stat was asked for: ask before obtaining an expensive one. */

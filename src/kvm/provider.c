@@ -249,7 +249,7 @@ static int add_vcpu_group(struct vitals_kvm *kvm)
     err = add_group(kvm, schema, collect_vcpus, &kvm->vcpu_group);
     schema_unref(schema);
     if (!err)
-        kvm->vcpu_group->each_object = each_vcpu;
+        registry_set_each_object(kvm->vcpu_group, each_vcpu);
     return err;
 }
 

@@ -295,6 +295,11 @@ int registry_collect(const struct group_pin *pin, struct vitals_sink *sink)
     return err;
 }
 
+void registry_set_each_object(struct vitals_group *group, each_object_fn *each_object)
+{
+    atomic_store(&group->each_object, each_object);
+}
+
 void registry_each_object(struct vitals_ctx *ctx, const char *target, stats_object_fn *fn,
                           void *opaque)
 {
@@ -302,8 +307,10 @@ void registry_each_object(struct vitals_ctx *ctx, const char *target, stats_obje
     uint64_t order = 0;
 
     while (registry_pin_next(ctx, target, &order, &pin)) {
-        if (pin.group->each_object)
-            pin.group->each_object(pin.group->opaque, fn, opaque);
+        each_object_fn *each_object = atomic_load(&pin.group->each_object);
+
+        if (each_object)
+            each_object(pin.group->opaque, fn, opaque);
         registry_unpin(&pin);
     }
 }

@@ -14,6 +14,7 @@ struct stats_object {
     int64_t thread; /* which made it: of a vCPU, most often its own; -1: not known */
 };
 typedef void stats_object_fn(void *opaque, const struct stats_object *object);
+typedef void each_object_fn(void *opaque, stats_object_fn *fn, void *fn_opaque);
 
 struct vitals_group {
     struct vitals_ctx *ctx;
@@ -23,7 +24,7 @@ struct vitals_group {
     int (*collect)(void *opaque, struct vitals_sink *sink);
     void (*release)(void *opaque);
     /* Calls @fn for each object, in the order in which they were added; NULL: can't say. */
-    void (*each_object)(void *opaque, stats_object_fn *fn, void *fn_opaque);
+    each_object_fn *_Atomic each_object;
     void *opaque;
     pthread_mutex_t turn; /* held around collect() of a group that is not concurrent */
     atomic_bool failure_logged;
@@ -46,6 +47,9 @@ struct group_pin {
  */
 int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
                  struct stats_schema *schema, struct vitals_group **ret_group);
+
+/* Lets a group describe its objects. */
+void registry_set_each_object(struct vitals_group *group, each_object_fn *each_object);
 
 /* Gives a group another schema; -EEXIST on a name clash. Queries under way go on with the old one. */
 int registry_set_schema(struct vitals_group *group, struct stats_schema *schema);

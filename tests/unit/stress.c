@@ -15,13 +15,14 @@
 #include "check.h"
 #include "fake.h"
 #include "peer.h"
+#include "stats/registry.h"
 #include "stats_file_builder.h"
 #include "vitals/vitals.h"
 
 enum { SECONDS = 3, VCPUS = 8 };
 
 struct world {
-    struct vitals_ctx *ctx;
+    struct vitals_ctx *ctx, *young; /* the young one's provider 'kvm' comes and goes */
     struct vitals_kvm *kvm;
     struct vitals_server *server;
     struct log_book book;
@@ -37,6 +38,7 @@ static const char *const questions[] = {
     ("{'execute':'query-stats','arguments':{'target':'vcpu','vcpus':['cpu/0','cpu/3'],"
      "'filters':[{'provider':'kvm','fields':['exits','halt_wait_hist']}]}}\n"),
     "{'execute':'query-stats-schemas'}\n",
+    "{'execute':'query-name'}\n",
     "{'execute':'query-status','id':1}@\n",
 };
 
@@ -102,6 +104,29 @@ static void *ask_directly(void *opaque)
         world->queries++;
     }
     stats_collection_free(&collection);
+    return NULL;
+}
+
+static void count_object(void *opaque, const struct stats_object *object)
+{
+    unsigned *n = opaque;
+
+    assert_string_equal(object->path, "cpu/0");
+    ++*n;
+}
+
+static void *ask_the_young(void *opaque)
+{
+    struct world *world = opaque;
+
+    while (!world->over) {
+        unsigned n = 0;
+
+        free(ask_all(world->young, "vcpu"));
+        registry_each_object(world->young, "vcpu", count_object, &n);
+        assert_true(n <= 1);
+        world->queries++;
+    }
     return NULL;
 }
 
@@ -173,6 +198,22 @@ static void *open_and_close(void *opaque)
     return NULL;
 }
 
+static void *make_and_free_kvm(void *opaque)
+{
+    struct world *world = opaque;
+    struct vitals_kvm *kvm;
+    unsigned n = 0;
+
+    while (!world->over) {
+        check_ok(vitals_kvm_new(world->young, -1, &kvm));
+        if (++n % 2)
+            check_ok(vitals_kvm_add_vcpu(kvm, "cpu/0", world->vcpu_fd));
+        nanosleep(&(struct timespec){.tv_nsec = 200 * 1000}, NULL);
+        check_ok(vitals_kvm_free(kvm));
+    }
+    return NULL;
+}
+
 static void *change_state(void *opaque)
 {
     struct world *world = opaque;
@@ -206,6 +247,7 @@ static void make_world(struct world *world)
     snprintf(world->steady, sizeof(world->steady), "%s", in_dir("steady.sock"));
     snprintf(world->fleeting, sizeof(world->fleeting), "%s", in_dir("fleeting.sock"));
     world->ctx = ctx_with_log(&world->book);
+    world->young = ctx_with_log(&world->book);
     world->vcpu_fd = recorded_fd("vcpu.stats");
     check_ok(vitals_kvm_new(world->ctx, vm_fd, &world->kvm));
     check_ok(vitals_kvm_add_vcpu(world->kvm, "cpu/0", world->vcpu_fd));
@@ -220,6 +262,7 @@ static void free_world(struct world *world)
     vitals_server_free(world->server);
     check_ok(vitals_kvm_free(world->kvm));
     check_ok(vitals_ctx_free(world->ctx));
+    check_ok(vitals_ctx_free(world->young));
     close(world->vcpu_fd);
     check_ok(remove_dir(NULL));
 }
@@ -227,9 +270,10 @@ static void free_world(struct world *world)
 static void run(struct world *world)
 {
     static void *(*const threads[])(void *) = {
-        ask_through_socket, ask_through_socket, ask_through_fleeting_socket,
-        ask_directly,       plug_and_unplug,    register_and_unregister,
-        open_and_close,     change_state,
+        ask_through_socket, ask_through_socket,      ask_through_fleeting_socket,
+        ask_directly,       ask_the_young,           make_and_free_kvm,
+        plug_and_unplug,    register_and_unregister, open_and_close,
+        change_state,
     };
     pthread_t ids[N_ELEMENTS(threads)];
     size_t i;

@@ -37,6 +37,50 @@ static void the_name_is_copied(void **state)
     vitals_ctx_free(ctx);
 }
 
+static const char uuid[] = "0f1e2D3c-4b5a-6978-8796-a5B4c3d2e1f0";
+
+static int ctx_with_uuid(const char *text, struct vitals_ctx **ret_ctx)
+{
+    const struct vitals_ctx_options options = {VITALS_CTX_OPTIONS_INIT, .uuid = text};
+
+    return vitals_ctx_new(&options, ret_ctx);
+}
+
+static void the_uuid_is_copied(void **state)
+{
+    struct vitals_ctx *ctx;
+    char text[sizeof(uuid)];
+
+    (void)state;
+    strcpy(text, uuid);
+    check_ok(ctx_with_uuid(text, &ctx));
+    memset(text, 'x', sizeof(text) - 1);
+    assert_string_equal(ctx->options.uuid, uuid);
+    vitals_ctx_free(ctx);
+}
+
+static void a_uuid_of_another_form_is_refused(void **state)
+{
+    struct vitals_ctx *ctx = NULL;
+    char text[sizeof(uuid) + 1];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(uuid) - 1; i++) {
+        strcpy(text, uuid);
+        text[i] = text[i] == '-' ? '0' : '-';
+        check_error(ctx_with_uuid(text, &ctx), EINVAL);
+        text[i] = 'g';
+        check_error(ctx_with_uuid(text, &ctx), EINVAL);
+        text[i] = '\0';
+        check_error(ctx_with_uuid(text, &ctx), EINVAL);
+    }
+    strcpy(text, uuid);
+    strcat(text, "0");
+    check_error(ctx_with_uuid(text, &ctx), EINVAL);
+    assert_null(ctx);
+}
+
 static void options_without_a_size_are_refused(void **state)
 {
     const struct vitals_ctx_options options = {.name = "web"};
@@ -161,6 +205,8 @@ int main(void)
         cmocka_unit_test(a_context_needs_no_options),
         cmocka_unit_test(freeing_null_is_allowed),
         cmocka_unit_test(the_name_is_copied),
+        cmocka_unit_test(the_uuid_is_copied),
+        cmocka_unit_test(a_uuid_of_another_form_is_refused),
         cmocka_unit_test(options_without_a_size_are_refused),
         cmocka_unit_test(options_of_an_older_header_are_taken),
         cmocka_unit_test(options_of_a_newer_header_are_taken),

@@ -544,6 +544,89 @@ static void each_kind_of_statistic_has_its_schema(void **state)
                "\"type\": \"log-hist\"}]}]}"));
 }
 
+/* ---- long replies --------------------------------------------------------------------------- */
+
+enum { MANY = 4000 };
+
+static const char *const *many_paths(void)
+{
+    static char text[MANY][16];
+    static const char *paths[MANY + 1];
+    int i;
+
+    for (i = 0; i < MANY; i++) {
+        snprintf(text[i], sizeof(text[i]), "many/%d", i);
+        paths[i] = text[i];
+    }
+    return paths;
+}
+
+struct early {
+    struct buf taken;
+    size_t calls, largest;
+};
+
+static void take_all(void *opaque, struct buf *out)
+{
+    struct early *early = opaque;
+
+    early->calls++;
+    if (out->len > early->largest)
+        early->largest = out->len;
+    buf_append(&early->taken, out->data, out->len);
+    out->len = 0;
+}
+
+static void take_nothing(void *opaque, struct buf *out)
+{
+    struct early *early = opaque;
+
+    (void)out;
+    early->calls++;
+}
+
+/* The whole reply: what was taken early, and the rest. */
+static struct buf long_reply(struct vm *vm, struct early *early,
+                             void (*send_early)(void *opaque, struct buf *out))
+{
+    static const char query[] = "{'execute':'query-stats','arguments':{'target':'vcpu'},'id':[7]}";
+    struct qmp_session session = new_session(vm, true);
+    struct buf out = {0};
+
+    *early = (struct early){.calls = 0};
+    vm->bench.send_early = send_early;
+    vm->bench.send_opaque = early;
+    qmp_session_feed(&session, &vm->bench, query, sizeof(query) - 1, &out);
+    vm->bench.send_early = NULL;
+    assert_false(out.failed);
+    buf_append(&early->taken, out.data, out.len);
+    buf_free(&out);
+    qmp_session_free(&session);
+    return early->taken;
+}
+
+static void a_long_reply_can_be_sent_while_it_is_written(void **state)
+{
+    struct vm *vm = *state;
+    struct early none, all, nothing;
+    struct buf whole, pieces, late;
+
+    vm->sched.objects = many_paths();
+    whole = long_reply(vm, &none, NULL);
+    pieces = long_reply(vm, &all, take_all);
+    late = long_reply(vm, &nothing, take_nothing);
+    assert_int_equal(none.calls, 0);
+    assert_true(all.calls > 3 && all.largest < whole.len / 2);
+    assert_true(nothing.calls > 3);
+    assert_int_equal(pieces.len, whole.len);
+    assert_memory_equal(pieces.data, whole.data, whole.len);
+    assert_int_equal(late.len, whole.len);
+    assert_memory_equal(late.data, whole.data, whole.len);
+    buf_free(&whole);
+    buf_free(&pieces);
+    buf_free(&late);
+}
+
 #define WITH_VM(test) cmocka_unit_test_setup_teardown(test, make_vm, free_vm)
 
 int main(void)
@@ -580,6 +663,7 @@ int main(void)
         WITH_VM(schemas_are_told),
         WITH_VM(each_kind_of_value_has_its_form),
         WITH_VM(each_kind_of_statistic_has_its_schema),
+        WITH_VM(a_long_reply_can_be_sent_while_it_is_written),
     };
 
     return cmocka_run_group_tests_name("the session", tests, NULL, NULL);
