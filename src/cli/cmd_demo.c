@@ -25,10 +25,11 @@ static int print_help(void)
         "                     spin    computes without end: one host CPU for each vCPU\n"
         "                     halted  sleeps without end\n"
         "                     none    vCPUs are created and never run\n"
-        "  --qmp PATH[,dialect=grouped][,mode=OCTAL]\n"
+        "  --qmp PATH[,dialect=grouped|flat][,mode=OCTAL]\n"
         "                   unix socket to serve on; can be given %d times (default:\n"
         "                     vitals-demo-PID.sock in $XDG_RUNTIME_DIR or /tmp, mode 0600)\n"
         "  --name NAME      name of the VM (default: demo)\n"
+        "  --uuid UUID      UUID of the VM (default: none)\n"
         "  --seconds S      end after S seconds\n"
         "  --pause-after S  pause the guest after S seconds\n"
         "  --record DIR     write the statistics files of the VM to DIR, once a second\n"
@@ -53,6 +54,7 @@ enum option_key {
     OPT_GUEST,
     OPT_QMP,
     OPT_NAME,
+    OPT_UUID,
     OPT_SECONDS,
     OPT_PAUSE_AFTER,
     OPT_RECORD,
@@ -65,6 +67,7 @@ static const struct option long_options[] = {
     {"guest", required_argument, NULL, OPT_GUEST},
     {"qmp", required_argument, NULL, OPT_QMP},
     {"name", required_argument, NULL, OPT_NAME},
+    {"uuid", required_argument, NULL, OPT_UUID},
     {"seconds", required_argument, NULL, OPT_SECONDS},
     {"pause-after", required_argument, NULL, OPT_PAUSE_AFTER},
     {"record", required_argument, NULL, OPT_RECORD},
@@ -145,6 +148,9 @@ static int parse_option(const char *command, int key, struct demo_options *optio
         return add_socket(command, optarg, options);
     case OPT_NAME:
         options->name = optarg;
+        return 0;
+    case OPT_UUID:
+        options->uuid = optarg;
         return 0;
     case OPT_SECONDS:
         return parse_seconds(command, "seconds", optarg, &options->seconds);

@@ -180,9 +180,13 @@ static int create_ctx(struct demo *demo)
         VITALS_CTX_OPTIONS_INIT,
         .name = demo->options->name,
         .log = log_to_stderr,
+        .uuid = demo->options->uuid,
     };
     int err = vitals_ctx_new(&options, &demo->ctx);
 
+    if (err == -EINVAL && options.uuid)
+        return complain(err, "'%s' is no UUID like 5c4c3d0e-0d43-4b5c-a5e2-0a1b2c3d4e5f",
+                        options.uuid);
     return err < 0 ? complain(err, "VM '%s'", demo->options->name) : 0;
 }
 

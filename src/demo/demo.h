@@ -12,6 +12,7 @@
 
 struct demo_options {
     const char *name; /* of the VM */
+    const char *uuid; /* of the VM, or NULL */
     unsigned n_vcpus;
     enum demo_guest guest;
     const char *guest_name;
