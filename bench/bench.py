@@ -262,11 +262,11 @@ def print_rest(results: dict) -> None:
         print(f"  {name:50} {value:10.2f}")
 
 
-def svg_line(points: list, colour: str, label: str) -> str:
+def svg_line(points: list, colour: str, label: str, drop: int = 4) -> str:
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     x, y = points[-1]
     return (f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
-            f'<text x="{x + 6:.1f}" y="{y + 4:.1f}" fill="{colour}">{label}</text>')
+            f'<text x="{x + 6:.1f}" y="{y + drop:.1f}" fill="{colour}">{label}</text>')
 
 
 def draw(sizes: dict, path: pathlib.Path) -> None:
@@ -293,7 +293,7 @@ def draw(sizes: dict, path: pathlib.Path) -> None:
         points = [place(int(vcpus), kinds[kind][name]["median_us"])
                   for vcpus, kinds in sizes.items() if name in kinds[kind]]
         if points:
-            parts.append(svg_line(points, colour, label))
+            parts.append(svg_line(points, colour, label, 18 if name == "limit" else 4))
     path.write_text("\n".join([*parts, "</svg>\n"]))
 
 
