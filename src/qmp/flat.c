@@ -161,9 +161,9 @@ static void put_target(struct list *list, struct vitals_ctx *ctx, const char *ta
                        const char *provider)
 {
     struct group_pin pin;
-    uint64_t order = 0;
+    struct group_walk walk = {0};
 
-    while (registry_pin_next(ctx, target, &order, &pin)) {
+    while (registry_pin_next(ctx, target, &walk, &pin)) {
         if (pin.schema->n_stats && (!provider || !strcmp(provider, pin.schema->provider)))
             put_schema(list, pin.schema);
         registry_unpin(&pin);

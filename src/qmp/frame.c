@@ -30,7 +30,8 @@ enum lex_state {
 enum frame_skip {
     SKIP_NOTHING,
     SKIP_TO_END, /* the tokens are still clear: until the brackets balance */
-    SKIP_RESYNC, /* they are not: also the end of the line ends it */
+    SKIP_LINE,   /* a limit was passed: the end of the line ends it, too */
+    SKIP_RAW,    /* the tokens are not clear: the same, and a quote means nothing */
 };
 
 /* Whether a byte is used up, or ended the token before it and is to be looked at again. */
@@ -41,6 +42,11 @@ enum taken { TAKEN, AGAIN };
 static void start_message(struct frame *frame)
 {
     *frame = (struct frame){.event = frame->event};
+}
+
+static bool is_under_way(const struct frame *frame)
+{
+    return frame->state != LEX_START || frame->braces || frame->brackets;
 }
 
 __attribute__((format(printf, 3, 0))) static void
@@ -67,18 +73,35 @@ refuse(struct frame *frame, struct frame_output *out, enum frame_skip skip, cons
         frame->skip = (uint8_t)skip;
 }
 
+static const char *token_text(struct frame *frame, struct frame_output *out)
+{
+    if (!buf_reserve(out->text, 1))
+        return "";
+    out->text->data[out->text->len] = '\0';
+    return out->text->data + frame->token;
+}
+
+/* @byte belongs to no token: the one that it ended, if any, is of no use either. */
+static void stray(struct frame *frame, struct frame_output *out, uint8_t byte)
+{
+    bool in_token = frame->state != LEX_START && frame->skip == SKIP_NOTHING;
+
+    refuse(frame, out, SKIP_RAW, "JSON parse error, stray '%s%.1s'",
+           in_token ? token_text(frame, out) : "", (const char[]){(char)byte, 0});
+    frame->state = LEX_START;
+}
+
 /* Whatever was under way is dropped. Always reported: the client counts on one error. */
 static void reset(struct frame *frame, struct frame_output *out, uint8_t byte)
 {
-    start_message(frame);
-    refuse(frame, out, SKIP_NOTHING, "JSON parse error, stray '%.1s'",
-           (const char[]){(char)byte, 0});
-}
+    bool under_way = is_under_way(frame);
 
-static void stray(struct frame *frame, struct frame_output *out, uint8_t byte)
-{
-    refuse(frame, out, SKIP_RESYNC, "JSON parse error, stray '%.1s'",
-           (const char[]){(char)byte, 0});
+    if (frame->skip != SKIP_NOTHING)
+        start_message(frame);
+    stray(frame, out, byte);
+    start_message(frame);
+    if (under_way) /* what follows may be the rest of a string */
+        frame->skip = SKIP_RAW;
 }
 
 static inline void put(struct frame *frame, struct frame_output *out, uint8_t byte)
@@ -112,8 +135,8 @@ static void end_token(struct frame *frame, struct frame_output *out, uint8_t las
 
     frame->state = LEX_START;
     if (++frame->tokens > FRAME_TOKENS_MAX)
-        refuse(frame, out, SKIP_RESYNC, "JSON token count limit exceeded");
-    if (!balanced || (frame->skip == SKIP_RESYNC && !is_closer(last)))
+        refuse(frame, out, SKIP_LINE, "JSON token count limit exceeded");
+    if (!balanced || (frame->skip == SKIP_LINE && !is_closer(last)))
         return;
     if (frame->skip == SKIP_NOTHING) {
         frame->event = FRAME_MESSAGE;
@@ -158,14 +181,14 @@ static void refuse_misplaced(struct frame *frame, struct frame_output *out)
 
     start_message(frame);
     frame->skip = skip;
-    refuse(frame, out, SKIP_RESYNC, "JSON parse error, expecting value");
+    refuse(frame, out, SKIP_LINE, "JSON parse error, expecting value");
 }
 
 static void take_structure(struct frame *frame, struct frame_output *out, uint8_t byte)
 {
     bool opens = byte == '{' || byte == '[';
 
-    if (opens && frame->skip == SKIP_RESYNC && !frame->braces && !frame->brackets)
+    if (opens && frame->skip == SKIP_LINE && !frame->braces && !frame->brackets)
         start_message(frame);
     if (opens || byte == ':')
         keep_apart(frame, out);
@@ -178,7 +201,7 @@ static void take_structure(struct frame *frame, struct frame_output *out, uint8_
         return;
     }
     if (opens && frame->braces + frame->brackets > VITALS_NESTING_MAX)
-        refuse(frame, out, SKIP_RESYNC, "JSON nesting depth limit exceeded");
+        refuse(frame, out, SKIP_LINE, "JSON nesting depth limit exceeded");
     end_token(frame, out, byte);
 }
 
@@ -195,7 +218,7 @@ static enum taken take_start(struct frame *frame, struct frame_output *out, uint
 {
     switch (byte) {
     case '\n':
-        if (frame->skip == SKIP_RESYNC)
+        if (frame->skip == SKIP_LINE)
             start_message(frame);
         put_space(frame, out);
         break;
@@ -270,10 +293,7 @@ static enum taken take_string(struct frame *frame, struct frame_output *out, uin
         frame->state = LEX_ESCAPE;
     } else if (byte < 0x20) {
         stray(frame, out, byte);
-        if (byte == '\n') { /* the end of the line ends the string, too */
-            frame->state = LEX_START;
-            return AGAIN;
-        }
+        return byte == '\n' ? AGAIN : TAKEN; /* the end of the line ends what is skipped */
     } else if (byte < 0x80) {
         if (byte == '"')
             put(frame, out, '\\');
@@ -389,14 +409,6 @@ static enum taken take_hex(struct frame *frame, struct frame_output *out, uint8_
 
 /* ---- numbers and keywords ------------------------------------------------------------------- */
 
-static const char *token_text(struct frame *frame, struct frame_output *out)
-{
-    if (!buf_reserve(out->text, 1))
-        return "";
-    out->text->data[out->text->len] = '\0';
-    return out->text->data + frame->token;
-}
-
 /* An integer of more than 64 bits becomes a double, as in QEMU; the parser would clamp it. */
 static void end_number(struct frame *frame, struct frame_output *out)
 {
@@ -459,7 +471,6 @@ static enum taken take_number(struct frame *frame, struct frame_output *out, uin
         end_number(frame, out);
     } else {
         stray(frame, out, byte);
-        frame->state = LEX_START;
     }
     return AGAIN;
 }
@@ -486,8 +497,27 @@ static bool is_reset(uint8_t byte)
     return byte >= 0xfe || (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r');
 }
 
+/* Without tokens there are only brackets to count, and the end of the line to wait for. */
+static enum taken take_raw(struct frame *frame, uint8_t byte)
+{
+    bool outside = !frame->braces && !frame->brackets;
+    bool opens = byte == '{' || byte == '[';
+
+    if (outside && opens) {
+        start_message(frame);
+        return AGAIN;
+    }
+    frame->braces += (byte == '{') - (byte == '}');
+    frame->brackets += (byte == '[') - (byte == ']');
+    if (byte == '\n' || (is_closer(byte) && frame->braces <= 0 && frame->brackets <= 0))
+        start_message(frame);
+    return TAKEN;
+}
+
 static enum taken take(struct frame *frame, struct frame_output *out, uint8_t byte)
 {
+    if (frame->skip == SKIP_RAW)
+        return take_raw(frame, byte);
     switch ((enum lex_state)frame->state) {
     case LEX_START:
         return take_start(frame, out, byte);
@@ -506,16 +536,11 @@ static enum taken take(struct frame *frame, struct frame_output *out, uint8_t by
     }
 }
 
-static bool is_under_way(const struct frame *frame)
-{
-    return frame->state != LEX_START || frame->braces || frame->brackets;
-}
-
 static void count_byte(struct frame *frame, struct frame_output *out)
 {
     if (is_under_way(frame) &&
         ++frame->size >= VITALS_MESSAGE_MAX) /* the last byte is not counted */
-        refuse(frame, out, SKIP_RESYNC, "JSON token size limit exceeded");
+        refuse(frame, out, SKIP_LINE, "JSON token size limit exceeded");
 }
 
 static bool is_plain(const struct frame *frame, uint8_t byte)

@@ -7,7 +7,9 @@
  * A message ends where its brackets balance; outside of brackets each token is one. What is wrong
  * with a message is reported once, as soon as it is seen, and the rest of it is skipped:
  *  - where the tokens are still clear (a bad escape in a string), to the message's end;
- *  - where they are not (a stray byte) or a limit is passed, to its end or the end of the line;
+ *  - where a limit is passed, to its end or the end of the line;
+ *  - where the tokens are not clear (a stray byte), the same, by counting brackets only: a quote may be
+ *    the one that is too many, so it means nothing;
  *  - a byte of 0xFE, 0xFF, or a control character other than TAB, CR and LF, ends any message: a
  *    client that has lost track sends 0xFF, reads one error, and starts afresh.
  */

@@ -150,10 +150,10 @@ static bool put_target(struct buf *out, struct vitals_ctx *ctx, const char *targ
                        const char *provider, const char *separator)
 {
     struct group_pin pin;
-    uint64_t order = 0;
+    struct group_walk walk = {0};
     bool any = false;
 
-    while (registry_pin_next(ctx, target, &order, &pin)) {
+    while (registry_pin_next(ctx, target, &walk, &pin)) {
         if (pin.schema->n_stats && (!provider || !strcmp(provider, pin.schema->provider))) {
             if (any)
                 buf_puts(out, ", ");

@@ -207,13 +207,13 @@ int stats_collect(struct stats_collection *collection, struct vitals_ctx *ctx,
                   struct stats_request *request)
 {
     struct group_pin pin;
-    uint64_t order = 0;
+    struct group_walk walk = {0};
     int err = 0;
 
     reset(collection);
     collection->request = request;
     filter_sort_objects(request);
-    while (!err && registry_pin_next(ctx, request->target, &order, &pin)) {
+    while (!err && registry_pin_next(ctx, request->target, &walk, &pin)) {
         err = collect_group(collection, &pin);
         registry_unpin(&pin);
     }

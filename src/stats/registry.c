@@ -221,26 +221,29 @@ int vitals_unregister(struct vitals_group *group)
 
 /* ---- visiting ------------------------------------------------------------------------------- */
 
-static struct vitals_group *find_behind(struct vitals_ctx *ctx, const char *target, uint64_t order)
+static struct vitals_group *find_next(struct vitals_ctx *ctx, const char *target,
+                                      const struct group_walk *walk)
 {
     struct vitals_group *group;
 
-    for (group = ctx->groups; group; group = group->next)
-        if (group->order > order && !group->leaving && !strcmp(group->schema->target, target))
+    for (group = ctx->groups; group && group->order <= walk->end; group = group->next)
+        if (group->order > walk->order && !group->leaving && !strcmp(group->schema->target, target))
             return group;
     return NULL;
 }
 
-bool registry_pin_next(struct vitals_ctx *ctx, const char *target, uint64_t *order,
+bool registry_pin_next(struct vitals_ctx *ctx, const char *target, struct group_walk *walk,
                        struct group_pin *ret_pin)
 {
     struct vitals_group *group;
 
     pthread_mutex_lock(&ctx->lock);
-    group = find_behind(ctx, target, *order);
+    if (!walk->end)
+        walk->end = ctx->next_order;
+    group = find_next(ctx, target, walk);
     if (group) {
         group->pins++;
-        *order = group->order;
+        walk->order = group->order;
         *ret_pin = (struct group_pin){.group = group, .schema = schema_ref(group->schema)};
     }
     pthread_mutex_unlock(&ctx->lock);
@@ -304,9 +307,9 @@ void registry_each_object(struct vitals_ctx *ctx, const char *target, stats_obje
                           void *opaque)
 {
     struct group_pin pin;
-    uint64_t order = 0;
+    struct group_walk walk = {0};
 
-    while (registry_pin_next(ctx, target, &order, &pin)) {
+    while (registry_pin_next(ctx, target, &walk, &pin)) {
         each_object_fn *each_object = atomic_load(&pin.group->each_object);
 
         if (each_object)

@@ -54,8 +54,16 @@ void registry_set_each_object(struct vitals_group *group, each_object_fn *each_o
 /* Gives a group another schema; -EEXIST on a name clash. Queries under way go on with the old one. */
 int registry_set_schema(struct vitals_group *group, struct stats_schema *schema);
 
-/* Pins the first group of @target behind the place *@order, and moves *@order there. */
-bool registry_pin_next(struct vitals_ctx *ctx, const char *target, uint64_t *order,
+/*
+ * A way through the groups, all zeros at first. It ends with those that were there when it began: a
+ * provider that is replaced meanwhile does not answer twice.
+ */
+struct group_walk {
+    uint64_t order, end;
+};
+
+/* Pins the next group of @target. */
+bool registry_pin_next(struct vitals_ctx *ctx, const char *target, struct group_walk *walk,
                        struct group_pin *ret_pin);
 void registry_unpin(struct group_pin *pin);
 

@@ -325,17 +325,31 @@ static void characters_are_checked(void **state)
 static void control_characters_do_not_belong_into_strings(void **state)
 {
     (void)state;
-    assert_events("[\"a\tb\"]\n{}", STRAY("\t") "{}\n");
-    assert_events("[\"a\rb\"]\n{}", STRAY("\r") "{}\n");
-    assert_events("[\"a\n{}", STRAY("\n") "{}\n");
+    assert_events("[\"a\tb\"]\n{}", STRAY("\"a\t") "{}\n");
+    assert_events("[\"a\rb\"]\n{}", STRAY("\"a\r") "{}\n");
+    assert_events("[\"a\n{}", STRAY("\"a\n") "{}\n");
+}
+
+/* A quote may be the one that is too many: the next command must not be taken for a string. */
+static void a_command_behind_a_broken_string_is_found(void **state)
+{
+    (void)state;
+    assert_events("{\"x: \"a_b\"} {\"c\":1}",
+                  "! JSON parse error, invalid keyword 'a'\n{\"c\":1}\n");
+    assert_events("{\"x\":\"a\x01"
+                  "b\"} {\"c\":1}",
+                  STRAY("\"a\x01") "{\"c\":1}\n");
+    assert_events("{\"x\":\"a\xff"
+                  "b\"} {\"c\":1}",
+                  STRAY("\"a\xff") "{\"c\":1}\n");
 }
 
 static void the_end_of_the_line_ends_a_broken_string(void **state)
 {
     (void)state;
-    assert_events("{\"a\": \"no end\n{}", STRAY("\n") "{}\n");
-    assert_events("\"no end\n{}", STRAY("\n") "{}\n");
-    assert_events("{\"a\": \"\\\n{}", STRAY("\n") "{}\n");
+    assert_events("{\"a\": \"no end\n{}", STRAY("\"no end\n") "{}\n");
+    assert_events("\"no end\n{}", STRAY("\"no end\n") "{}\n");
+    assert_events("{\"a\": \"\\\n{}", STRAY("\"\n") "{}\n");
     assert_events("{\"a\": \"\xc3\n{}", BAD_UTF8 "{}\n");
 }
 
@@ -368,9 +382,10 @@ static const char *const good_numbers[] = {"0",
 static const struct {
     const char *text, *stray;
 } bad_numbers[] = {
-    {"01", "1"},    {"-01", "1"},  {"00", "0"},  {"1.", "]"},   {"1.e5", "e"}, {"1e", "]"},
-    {"1e+", "]"},   {"-", "]"},    {"--1", "-"}, {"-a", "a"},   {"+1", "+"},   {".5", "."},
-    {"1.5.5", "."}, {"1..2", "."}, {"- 1", " "}, {"1. 5", " "},
+    {"01", "01"},    {"-01", "-01"},  {"00", "00"},    {"1.", "1.]"},
+    {"1.e5", "1.e"}, {"1e", "1e]"},   {"1e+", "1e+]"}, {"-", "-]"},
+    {"--1", "--"},   {"-a", "-a"},    {"+1", "+"},     {".5", "."},
+    {"1.5.5", "."},  {"1..2", "1.."}, {"- 1", "- "},   {"1. 5", "1. "},
 };
 
 static void good_numbers_are_taken_as_they_are(void **state)
@@ -426,7 +441,7 @@ static void keywords_are_three(void **state)
     assert_events("quit\n", "! JSON parse error, invalid keyword 'quit'\n");
     assert_events("[True]\n{}", STRAY("T") "{}\n");
     assert_events("[NaN]\n{}", STRAY("N") "{}\n");
-    assert_events("[-Infinity]\n{}", STRAY("I") "{}\n");
+    assert_events("[-Infinity]\n{}", STRAY("-I") "{}\n");
 }
 
 static void bytes_that_start_no_token_are_stray(void **state)
@@ -492,13 +507,13 @@ static void a_reset_byte_ends_any_message(void **state)
     assert_events("\xff{}", STRAY("\xff") "{}\n");
     assert_events("\xfe{}", STRAY("\xfe") "{}\n");
     assert_events("{\"a\":[1,2,\xff{}", STRAY("\xff") "{}\n");
-    assert_events("{\"a\":\"b\xff{}", STRAY("\xff") "{}\n");
-    assert_events("{\"a\":\"\\\xff{}", STRAY("\xff") "{}\n");
-    assert_events("{\"a\":\"\\u00\xff{}", STRAY("\xff") "{}\n");
-    assert_events("{\"a\":\"\\ud83d\xff\"A\"", STRAY("\xff") "\"A\"\n");
-    assert_events("{\"a\":\"\xe2\xff{}", STRAY("\xff") "{}\n");
-    assert_events("[12\xff{}", STRAY("\xff") "{}\n");
-    assert_events("[tru\xff{}", STRAY("\xff") "{}\n");
+    assert_events("{\"a\":\"b\xff{}", STRAY("\"b\xff") "{}\n");
+    assert_events("{\"a\":\"\\\xff{}", STRAY("\"\xff") "{}\n");
+    assert_events("{\"a\":\"\\u00\xff{}", STRAY("\"\xff") "{}\n");
+    assert_events("{\"a\":\"\\ud83d\xff\"A\"\n{}", STRAY("\"\xff") "{}\n");
+    assert_events("{\"a\":\"\xe2\xff{}", STRAY("\"\xff") "{}\n");
+    assert_events("[12\xff{}", STRAY("12\xff") "{}\n");
+    assert_events("[tru\xff{}", STRAY("tru\xff") "{}\n");
 }
 
 static void a_reset_byte_is_always_reported(void **state)
@@ -519,10 +534,10 @@ static void control_characters_are_reset_bytes(void **state)
         if (strchr("\t\r\n", byte))
             continue;
         snprintf(input, sizeof(input), "{\"a\":\"%c{}", byte);
-        snprintf(expected, sizeof(expected), STRAY("%c") "{}\n", byte);
+        snprintf(expected, sizeof(expected), STRAY("\"%c") "{}\n", byte);
         check_events(input, strlen(input), expected);
     }
-    assert_events("{\"a\":\"\0{}", STRAY("") "{}\n");
+    assert_events("{\"a\":\"\0{}", STRAY("\"") "{}\n");
 }
 
 /* ---- the end of the stream ------------------------------------------------------------------ */
@@ -767,6 +782,7 @@ int main(void)
         cmocka_unit_test(single_quotes_are_quotes_too),
         cmocka_unit_test(characters_are_checked),
         cmocka_unit_test(control_characters_do_not_belong_into_strings),
+        cmocka_unit_test(a_command_behind_a_broken_string_is_found),
         cmocka_unit_test(the_end_of_the_line_ends_a_broken_string),
         cmocka_unit_test(good_numbers_are_taken_as_they_are),
         cmocka_unit_test(integers_of_more_than_64_bits_become_doubles),

@@ -81,9 +81,9 @@ static const struct stats_schema *schema_of(struct vitals_ctx *ctx, const char *
 {
     const struct stats_schema *schema = NULL;
     struct group_pin pin;
-    uint64_t order = 0;
+    struct group_walk walk = {0};
 
-    if (registry_pin_next(ctx, target, &order, &pin)) {
+    if (registry_pin_next(ctx, target, &walk, &pin)) {
         schema = pin.schema;
         registry_unpin(&pin);
     }

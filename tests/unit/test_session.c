@@ -345,7 +345,7 @@ static void after_an_error_the_session_goes_on(void **state)
     assert_talk("{'execute': @ }\n{'execute':'query-status'}",
                 ERROR("JSON parse error, stray '@'") RETURN(STATUS));
     assert_talk("{\"execute\": \"query-\xff{'execute':'query-status'}",
-                ERROR("JSON parse error, stray '\\uFFFD'") RETURN(STATUS));
+                ERROR("JSON parse error, stray '\\\"query-\\uFFFD'") RETURN(STATUS));
 }
 
 static void half_a_message_is_an_error_at_the_end(void **state)
