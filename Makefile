@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo bench check deps build install check-sanitizers fuzz format clean
+.PHONY: help demo bench check deps build install check-sanitizers coverage fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -17,6 +17,7 @@ help:
 	@echo '  make deps              install the Debian packages for all of this'
 	@echo
 	@echo '  make check-sanitizers  all tests with ASan and UBSan, and again with TSan'
+	@echo '  make coverage          which lines the tests without KVM run'
 	@echo '  make bench             round trips beside the physical limit and QEMU, load, memory'
 	@echo '  make fuzz              each fuzz target for SECONDS=60'
 	@echo '  make format            clang-format on all C files'
@@ -57,6 +58,20 @@ check-sanitizers: build-asan/build.ninja build-tsan/build.ninja
 	@meson compile -C build-tsan
 	@$(CHECK) build-tsan $(CHECK_FLAGS)
 
+build-coverage/build.ninja:
+	@meson setup build-coverage -Db_coverage=true -Dbuildtype=debug
+
+# What was counted before is dropped, so that the figures are those of this run.
+coverage: build-coverage/build.ninja
+	@$(PACKAGES) build check develop
+	@meson compile -C build-coverage
+	@find build-coverage -name '*.gcda' -delete
+	@$(CHECK) build-coverage --suite unit --suite wire
+	@$(GCOVR) --filter src/
+	@$(GCOVR) --filter src/qmp/ --fail-under-line 95 --print-summary
+
+GCOVR := gcovr --root . --object-directory build-coverage build-coverage
+
 build-fuzz/build.ninja:
 	@CC=clang meson setup build-fuzz --native-file build-dev.ini -Dfuzz=true
 
@@ -75,4 +90,4 @@ bench:
 	@bench/bench.py $(BUILD) $(BENCH_FLAGS)
 
 clean:
-	rm -rf build build-asan build-tsan build-fuzz
+	rm -rf build build-asan build-tsan build-fuzz build-coverage

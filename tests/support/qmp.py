@@ -8,7 +8,7 @@ import select
 import socket
 import time
 
-from support import shapes
+from support import introspection, shapes
 
 TIMEOUT = 20  # seconds that a reply may take; sanitizers and a busy machine included
 
@@ -22,11 +22,28 @@ class QmpError(Exception):
         self.text = error["desc"]
 
 
-def check_return_of(text, value):
-    """The text is that of a command, if it is one that Python can read, too."""
-    with contextlib.suppress(ValueError, RecursionError):
+def fetch_schema(path):
+    """What the server says of itself, over a connection of its own."""
+    client = Qmp(path)
+    try:
+        client.read()
+        client.request({"execute": "qmp_capabilities"}, checked=False)
+        return client.request({"execute": "query-qmp-schema"}, checked=False)
+    finally:
+        client.close()
+
+
+SCHEMAS = introspection.Schemas(fetch_schema)
+REFUSED_ARGUMENTS = ("Parameter '", "Invalid parameter type for '")
+TOO_LONG = "has more than"  # a limit that QAPI has no words for
+
+
+def parse_request(text):
+    """The command and the arguments of a message that Python can read, too; or (None, None)."""
+    with contextlib.suppress(ValueError, RecursionError, TypeError, KeyError):
         request = json.loads(text)
-        shapes.check_return(request["execute"], request.get("arguments", {}), value)
+        return request["execute"], request.get("arguments", {})
+    return None, None
 
 
 class Qmp:
@@ -37,6 +54,8 @@ class Qmp:
         self.socket.settimeout(TIMEOUT)
         self.socket.connect(path)
         self.received = bytearray()
+        self.server = introspection.Socket.at(path)
+        self.is_checked = False  # until the greeting is that of vitals
 
     def close(self):
         self.socket.close()
@@ -82,27 +101,40 @@ class Qmp:
 
     # ---- messages -------------------------------------------------------------------------------
 
-    def read(self):
+    def read_message(self):
         """The next message. Each is one line of ASCII that ends in CRLF."""
         line = self.read_line()
         assert line, "the server closed the connection"
         assert line.endswith(b"\r\n") and line.isascii() and b"\r" not in line[:-2], line[:200]
         message = json.loads(line)
-        if "QMP" not in message:
+        if "QMP" in message:
+            self.is_checked = message["QMP"]["version"]["package"].startswith("vitals ")
+        else:
             shapes.check_reply(message)
+        return message
+
+    def read(self):
+        """The next message, in answer to whatever."""
+        message = self.read_message()
+        if "return" in message:
+            self.check(lambda schema: schema.check_any_return(message["return"]))
         return message
 
     def negotiate(self):
         shapes.check_greeting(self.read())
-        self.execute("qmp_capabilities")
+        nothing = self.request({"execute": "qmp_capabilities"}, checked=False)
+        if self.is_checked and not SCHEMAS.knows(self.server):
+            schema = self.request({"execute": "query-qmp-schema"}, checked=False)
+            SCHEMAS.add(self.server, schema)
+        self.check_return_of("qmp_capabilities", {}, nothing)
         return self
 
-    def ask(self, text):
+    def ask(self, text, checked=True):
         """Sends a message as it is, and reads one reply."""
         self.send(text)
-        reply = self.read()
-        if "return" in reply:
-            check_return_of(text, reply["return"])
+        reply = self.read_message()
+        if checked:
+            self.check_reply_to(text, reply)
         return reply
 
     def execute(self, command, **arguments):
@@ -115,9 +147,9 @@ class Qmp:
             request["arguments"] = arguments
         return self.request(request)
 
-    def request(self, request):
+    def request(self, request, checked=True):
         """The return value of a well-formed message."""
-        reply = self.ask(json.dumps(request) + "\n")
+        reply = self.ask(json.dumps(request) + "\n", checked)
         assert reply.get("id") == request.get("id")
         if "error" in reply:
             raise QmpError(reply["error"])
@@ -133,3 +165,30 @@ class Qmp:
         """A good command is answered, and nothing else comes before it."""
         reply = self.ask(json.dumps({"execute": "query-version", "id": marker}) + "\n")
         assert reply.get("id") == marker and "return" in reply, reply
+
+    # ---- checks against the introspection -------------------------------------------------------
+
+    def check(self, check):
+        """The schema, or None where the server is another program."""
+        return SCHEMAS.require(self.server, check) if self.is_checked else None
+
+    def check_reply_to(self, text, reply):
+        command, arguments = parse_request(text)
+        if "return" in reply:
+            self.check_return_of(command, arguments, reply["return"])
+        elif command:
+            self.check_error_of(command, arguments, reply["error"]["desc"])
+
+    def check_return_of(self, command, arguments, value):
+        if not command:
+            self.check(lambda schema: schema.check_any_return(value))
+            return
+        schema = self.check(lambda schema: schema.check_return(command, value))
+        if schema:
+            self.check(lambda schema: schema.check_arguments(command, arguments))
+            shapes.check_return(command, arguments, value)
+            introspection.note_return(schema.dialect, command, value)
+
+    def check_error_of(self, command, arguments, text):
+        if text.startswith(REFUSED_ARGUMENTS) and TOO_LONG not in text:
+            self.check(lambda schema: schema.check_refused(command, arguments))

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The form of every reply, written from the contract by hand: member names, types, nothing extra.
+"""What the contract says of replies beyond the types that the introspection tells: which members
+come together, which values go together, and the greeting and errors, which no schema describes."""
 
-A shape is a type of Python, a set (of the values of an enum), a list with one shape (of its
-elements), a dict (members; a "*" before a name: optional) or a function that checks by itself."""
+import collections
+import re
 
 
 class ShapeError(AssertionError):
-    """A reply that the contract does not allow."""
+    """Something that the contract does not allow."""
 
 
 def require(condition, where, value):
@@ -14,136 +15,34 @@ def require(condition, where, value):
         raise ShapeError(f"{where}: {value!r}")
 
 
-def integer(least, most):
-    def check_integer(value, where):
-        require(type(value) is int and least <= value <= most, where, value)
-
-    return check_integer
+def is_integer(value, least, most):
+    return type(value) is int and least <= value <= most
 
 
-def check(value, shape, where):
-    if isinstance(shape, dict):
-        check_object(value, shape, where)
-    elif isinstance(shape, list):
-        require(type(value) is list, where, value)
-        for i, element in enumerate(value):
-            check(element, shape[0], f"{where}[{i}]")
-    elif isinstance(shape, set):
-        require(type(value) is str and value in shape, where, value)
-    elif isinstance(shape, type):
-        require(type(value) is shape, where, value)
-    else:
-        shape(value, where)
+def each_once(values, where):
+    require(len(values) == len(set(values)), f"{where}: twice", values)
 
 
-def check_object(value, shape, where):
-    require(type(value) is dict, where, value)
-    names = {name.removeprefix("*") for name in shape}
-    require(set(value) <= names, f"{where}: members {names}", value)
-    for name, member in shape.items():
-        if name.removeprefix("*") in value:
-            check(value[name.removeprefix("*")], member, f"{where}.{name}")
-        else:
-            require(name.startswith("*"), f"{where}: no member {name}", value)
+# ---- messages -----------------------------------------------------------------------------------
+
+UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+ERROR_CLASSES = {"GenericError", "CommandNotFound"}
 
 
-# ---- commands -----------------------------------------------------------------------------------
-
-UINT64 = integer(0, 2**64 - 1)
-VERSION = {"qemu": {"major": int, "minor": int, "micro": int}, "package": str}
-
-
-def stat_value(value, where):
-    if type(value) is dict:
-        check(value, {"values": [UINT64]}, where)
-        require(value["values"], where, value)
-    else:
-        UINT64(value, where)
-
-
-def schema_value(value, where):
-    """One statistic of query-stats-schemas."""
-    shape = {
-        "name": str,
-        "type": {"cumulative", "instant", "peak", "linear-hist", "log-hist"},
-        "unit": {"bytes", "seconds", "cycles", "none"},
-        "base": {"pow10", "pow2"},
-        "exponent": integer(-(2**15), 2**15 - 1),
-        "*bucket-size": integer(1, 2**32 - 1),
-    }
-    check(value, shape, where)
-    require((value["type"] == "linear-hist") == ("bucket-size" in value), where, value)
-
-
-PROVIDERS = [{"provider": str, "stats": [{"name": str, "value": stat_value}]}]
-SCHEMAS = [{"provider": str, "stats": [schema_value]}]
-
-
-def not_empty(results, where):
-    """An object, or a provider of it, of which nothing is left is not there."""
-    for result in results:
-        require(result.get("stats") != [] and result.get("providers") != [], where, result)
-        not_empty(result.get("providers", []), where)
-
-
-def stats_return(value, where, arguments):
-    if arguments["target"] == "vm":
-        check(value, {"vm": PROVIDERS}, where)
-        not_empty(value["vm"], where)
-    else:
-        check(value, {"vcpus": [{"path": str, "providers": PROVIDERS}]}, where)
-        not_empty(value["vcpus"], where)
-        paths = [vcpu["path"] for vcpu in value["vcpus"]]
-        require(len(paths) == len(set(paths)), f"{where}: a path twice", paths)
-
-
-def schema_entries(value, where):
-    """The introspection: its own form is checked where it is used to check the others."""
-    require(type(value) is list and value, where, value)
-    for entry in value:
-        require({"name", "meta-type"} <= set(entry), where, entry)
-
-
-RETURNS = {
-    "qmp_capabilities": {},
-    "query-version": VERSION,
-    "query-commands": [{"name": str}],
-    "query-name": {"*name": str},
-    "query-status": {
-        "status": {"running", "paused"},
-        "singlestep": bool,
-        "running": bool,
-    },
-    "query-uuid": {"UUID": str},
-    "query-kvm": {"enabled": bool, "present": bool},
-    "query-target": {"arch": str},
-    "query-cpus-fast": [
-        {
-            "cpu-index": integer(0, 2**32),
-            "qom-path": str,
-            "thread-id": integer(-1, 2**31),
-            "target": str,
-        }
-    ],
-    "query-qmp-schema": schema_entries,
-    "query-stats": stats_return,
-    "query-stats-schemas": {"*vm": SCHEMAS, "*vcpu": SCHEMAS},
-}
-ERROR = {"class": {"GenericError", "CommandNotFound"}, "desc": str}
-GREETING = {"QMP": {"version": VERSION, "capabilities": [str]}}
+def check_members(value, names, where):
+    """An object with these members and no others."""
+    require(type(value) is dict and set(value) == set(names.split()), f"{where}: {names}", value)
 
 
 def check_greeting(message):
-    check(message, GREETING, "greeting")
-
-
-def check_return(command, arguments, value):
-    """The return value of a command that was given these arguments."""
-    shape = RETURNS[command]
-    if shape is stats_return:
-        stats_return(value, command, arguments)
-    else:
-        check(value, shape, command)
+    check_members(message, "QMP", "greeting")
+    check_members(message["QMP"], "version capabilities", "greeting")
+    check_members(message["QMP"]["version"], "qemu package", "version")
+    check_members(message["QMP"]["version"]["qemu"], "major minor micro", "version")
+    for number in message["QMP"]["version"]["qemu"].values():
+        require(is_integer(number, 0, 2**31), "version", message)
+    require(type(message["QMP"]["version"]["package"]) is str, "package", message)
+    require(type(message["QMP"]["capabilities"]) is list, "capabilities", message)
 
 
 def check_reply(message):
@@ -151,5 +50,155 @@ def check_reply(message):
     require(type(message) is dict, "reply", message)
     require(set(message) - {"id"} in ({"return"}, {"error"}), "reply", message)
     if "error" in message:
-        check(message["error"], ERROR, "error")
-        require(message["error"]["desc"], "error", message)
+        error = message["error"]
+        check_members(error, "class desc", "error")
+        require(error["class"] in ERROR_CLASSES, "error", error)
+        require(type(error["desc"]) is str and error["desc"], "error", error)
+
+
+# ---- the session and the VM ---------------------------------------------------------------------
+
+
+def nothing_more(value, where, arguments):
+    """The introspection says it all."""
+
+
+def commands_return(value, where, arguments):
+    each_once([command["name"] for command in value], where)
+
+
+def status_return(value, where, arguments):
+    require(value["running"] == (value["status"] == "running"), where, value)
+    require(value["singlestep"] is False, where, value)
+
+
+def uuid_return(value, where, arguments):
+    require(UUID.fullmatch(value["UUID"]), where, value)
+
+
+def kvm_return(value, where, arguments):
+    require(value["present"] or not value["enabled"], where, value)
+
+
+def cpus_return(value, where, arguments):
+    require([cpu["cpu-index"] for cpu in value] == list(range(len(value))), where, value)
+    each_once([cpu["qom-path"] for cpu in value], where)
+    for cpu in value:
+        require(is_integer(cpu["thread-id"], -1, 2**31), where, cpu)
+
+
+def schema_return(value, where, arguments):
+    each_once([entry["name"] for entry in value], where)
+
+
+# ---- statistics ---------------------------------------------------------------------------------
+
+
+def check_value(value, where):
+    """A number of 64 bits, or a histogram in the form of either dialect."""
+    buckets = value["values"] if type(value) is dict else value
+    if type(buckets) is list:
+        require(buckets, where, value)
+        require(all(is_integer(bucket, 0, 2**64 - 1) for bucket in buckets), where, value)
+    else:
+        require(type(value) is bool or is_integer(value, 0, 2**64 - 1), where, value)
+
+
+def check_stats(stats, where):
+    """An object or a provider of which nothing is left is not there."""
+    require(stats, where, stats)
+    each_once([stat["name"] for stat in stats], where)
+    for stat in stats:
+        check_value(stat["value"], f"{where}.{stat['name']}")
+
+
+def check_providers(providers, where):
+    each_once([provider["provider"] for provider in providers], where)
+    for provider in providers:
+        check_stats(provider["stats"], where)
+
+
+def grouped_stats(value, where, arguments):
+    """The list of the target is there, and no other."""
+    check_members(value, {"vm": "vm", "vcpu": "vcpus"}[arguments["target"]], where)
+    check_providers(value.get("vm", []), where)
+    each_once([vcpu["path"] for vcpu in value.get("vcpus", [])], where)
+    for vcpu in value.get("vcpus", []):
+        require(vcpu["providers"], where, vcpu)
+        check_providers(vcpu["providers"], where)
+
+
+def flat_stats(value, where, arguments):
+    """A provider that is asked for twice answers twice."""
+    asked = collections.Counter(request["provider"] for request in arguments.get("providers", []))
+    answered = collections.Counter((r["provider"], r.get("qom-path")) for r in value)
+    for result in value:
+        require(("qom-path" in result) == (arguments["target"] == "vcpu"), where, result)
+        check_stats(result["stats"], where)
+    for (provider, path), count in answered.items():
+        require(count <= max(asked[provider], 1), f"{where}: too often", (provider, path))
+
+
+def stats_return(value, where, arguments):
+    (flat_stats if type(value) is list else grouped_stats)(value, where, arguments)
+
+
+def schema_value(value, where):
+    """One statistic of query-stats-schemas, in the form of either dialect."""
+    is_linear = value["type"] in ("linear-hist", "linear-histogram")
+    require(("bucket-size" in value) == is_linear, where, value)
+    require(is_integer(value["exponent"], -(2**15), 2**15 - 1), where, value)
+    if is_linear:
+        require(is_integer(value["bucket-size"], 1, 2**32 - 1), where, value)
+
+
+def flat_base(value, where):
+    """Only there with a scale."""
+    require(("base" in value) == (value["exponent"] != 0), where, value)
+    require(value.get("base", 10) in (2, 10), where, value)
+
+
+def grouped_schemas(value, where, arguments):
+    for providers in value.values():
+        each_once([provider["provider"] for provider in providers], where)
+        each_once([stat["name"] for entry in providers for stat in entry["stats"]], where)
+        for provider in providers:
+            require(provider["stats"], where, provider)
+            for stat in provider["stats"]:
+                schema_value(stat, where)
+
+
+def flat_schemas(value, where, arguments):
+    each_once([(entry["target"], entry["provider"]) for entry in value], where)
+    each_once([(e["target"], stat["name"]) for e in value for stat in e["stats"]], where)
+    for entry in value:
+        require(entry["stats"], where, entry)
+        for stat in entry["stats"]:
+            schema_value(stat, where)
+            flat_base(stat, where)
+
+
+def schemas_return(value, where, arguments):
+    (flat_schemas if type(value) is list else grouped_schemas)(value, where, arguments)
+
+
+# All commands that the contract has.
+RETURNS = {
+    "qmp_capabilities": nothing_more,
+    "query-version": nothing_more,
+    "query-commands": commands_return,
+    "query-name": nothing_more,
+    "query-status": status_return,
+    "query-uuid": uuid_return,
+    "query-kvm": kvm_return,
+    "query-target": nothing_more,
+    "query-cpus-fast": cpus_return,
+    "query-qmp-schema": schema_return,
+    "query-stats": stats_return,
+    "query-stats-schemas": schemas_return,
+}
+
+
+def check_return(command, arguments, value):
+    """The return value of a command that was given these arguments."""
+    RETURNS[command](value, command, arguments)

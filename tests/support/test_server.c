@@ -22,6 +22,7 @@
  *      vcpu PATH FILE             adds a vCPU to it
  *      unplug PATH                removes the vCPU
  *      running 0|1                whether the guest runs
+ *      listen SOCKET DIALECT      serves the same on another socket, in dialect grouped or flat
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -61,6 +62,7 @@ struct group {
 
 static struct vitals_ctx *ctx;
 static struct vitals_kvm *kvm;
+static struct vitals_server *server;
 static TAILQ_HEAD(, group) groups = TAILQ_HEAD_INITIALIZER(groups);
 
 /* ---- groups --------------------------------------------------------------------------------- */
@@ -300,6 +302,17 @@ static long run_running(struct line *line)
     return 0;
 }
 
+static long run_listen(struct line *line)
+{
+    struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT, .path = line->argv[0]};
+
+    if (!strcmp(line->argv[1], "flat"))
+        options.dialect = VITALS_DIALECT_FLAT;
+    else if (strcmp(line->argv[1], "grouped"))
+        return -EINVAL;
+    return vitals_server_listen(server, ctx, &options, NULL);
+}
+
 /* ---- the protocol --------------------------------------------------------------------------- */
 
 enum scope {
@@ -326,6 +339,7 @@ static const struct {
     {"vcpu", 2, SCOPE_CTX, run_vcpu},
     {"unplug", 1, SCOPE_CTX, run_unplug},
     {"running", 1, SCOPE_CTX, run_running},
+    {"listen", 2, SCOPE_CTX, run_listen},
 };
 
 static long run_command(size_t command, struct line *line)
@@ -402,7 +416,6 @@ int main(int argc, char **argv)
     struct vitals_ctx_options options = {VITALS_CTX_OPTIONS_INIT, .log = log_to_stderr};
     struct vitals_server_options limits = {VITALS_SERVER_OPTIONS_INIT};
     struct vitals_listen_options listen = {VITALS_LISTEN_OPTIONS_INIT, .path = argv[1]};
-    struct vitals_server *server = NULL;
     int err;
 
     options.name = argc > 2 && *argv[2] ? argv[2] : NULL;
