@@ -8,7 +8,6 @@
 #include "cli/cli.h"
 #include "vitals/vitals.h"
 
-#define VERB_MAX    32 /* bytes of a verb that is worth a suggestion */
 #define TYPOS_MAX   2
 #define COMMAND_MAX 64
 
@@ -18,6 +17,8 @@ static const struct verb {
     int (*run)(int argc, char **argv);
 } verbs[] = {
     {"demo", "run a small VM and serve its statistics over QMP", cmd_demo},
+    {"schemas", "list what statistics a VM has", cmd_schemas},
+    {"stats", "show the statistics of VMs", cmd_stats},
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -68,37 +69,13 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
-static size_t min(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* The edit distance: letters to insert, drop or replace to get from one word to the other. */
-static size_t count_typos(const char *a, const char *b)
-{
-    size_t row[VERB_MAX + 1], len = strlen(b);
-
-    for (size_t j = 0; j <= len; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < len; j++) {
-            size_t replaced = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            row[j + 1] = min(replaced, min(row[j], row[j + 1]) + 1);
-        }
-    }
-    return row[len];
-}
-
 static const struct verb *find_similar_verb(const char *name)
 {
     const struct verb *nearest = NULL;
     size_t fewest = TYPOS_MAX + 1;
 
-    for (size_t i = 0; strlen(name) <= VERB_MAX && i < COUNT(verbs); i++) {
-        size_t typos = count_typos(verbs[i].name, name);
+    for (size_t i = 0; strlen(name) <= CLI_WORD_MAX && i < COUNT(verbs); i++) {
+        size_t typos = cli_count_typos(verbs[i].name, name);
         if (typos < fewest) {
             fewest = typos;
             nearest = &verbs[i];

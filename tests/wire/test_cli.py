@@ -8,7 +8,7 @@ import pytest
 
 from support.programs import ROOT, TIMEOUT, VITALS, run
 
-VERBS = ["demo"]
+VERBS = ["demo", "schemas", "stats"]
 
 
 # ---- help ---------------------------------------------------------------------------------------

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "cli/look.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/cli.h"
+
+#define SECONDS_MAX 1e6
+#define TYPOS_MAX   3
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+bool look_init(struct look *look, int argc, char **argv)
+{
+    size_t n = (size_t)argc + 1;
+
+    *look = (struct look){.options = {.command = argv[0], .timeout_ms = CLIENT_TIMEOUT_MS}};
+    look->options.sockets = calloc(n, sizeof(char *));
+    look->options.vcpus = calloc(n, sizeof(char *));
+    look->options.globs = calloc(n, sizeof(char *));
+    if (look->options.sockets && look->options.vcpus && look->options.globs)
+        return true;
+    look_free(look);
+    fprintf(stderr, "%s: out of memory\n", argv[0]);
+    return false;
+}
+
+void look_free(struct look *look)
+{
+    for (size_t i = 0; i < look->n_vms; i++) {
+        client_free(look->vms[i].client);
+        free(look->vms[i].wanted);
+        free(look->vms[i].paths);
+    }
+    for (size_t i = 0; i < look->n_paths; i++)
+        free(look->paths[i]);
+    free(look->vms);
+    free(look->paths);
+    free(look->options.sockets);
+    free(look->options.vcpus);
+    free(look->options.globs);
+}
+
+static int parse_target(struct look_options *options, const char *text)
+{
+    if (strcmp(text, "vm") != 0 && strcmp(text, "vcpu") != 0 && strcmp(text, "all") != 0)
+        return cli_usage_error(options->command,
+                               "--target: unknown target '%s'; there is: vm vcpu all", text);
+    options->target = strcmp(text, "all") != 0 ? text : NULL;
+    return 0;
+}
+
+int look_parse_seconds(const char *command, const char *option, const char *text,
+                       double *ret_seconds)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(seconds >= 0.001) || seconds > SECONDS_MAX)
+        return cli_usage_error(command, "%s: '%s' is no number of seconds from 0.001 to %g", option,
+                               text, SECONDS_MAX);
+    *ret_seconds = seconds;
+    return 0;
+}
+
+static int parse_timeout(struct look_options *options, const char *text)
+{
+    double seconds;
+    int status = look_parse_seconds(options->command, "--timeout", text, &seconds);
+
+    if (status == 0)
+        options->timeout_ms = (unsigned)(seconds * 1000);
+    return status;
+}
+
+int look_parse_option(struct look *look, int key, const char *text)
+{
+    struct look_options *options = &look->options;
+
+    switch (key) {
+    case LOOK_OPT_SOCKET:
+        options->sockets[options->n_sockets++] = text;
+        return 0;
+    case LOOK_OPT_TARGET:
+        return parse_target(options, text);
+    case LOOK_OPT_VCPU:
+        options->vcpus[options->n_vcpus++] = text;
+        return 0;
+    case LOOK_OPT_PROVIDER:
+        options->provider = text;
+        return 0;
+    case LOOK_OPT_STAT:
+        options->globs[options->n_globs++] = text;
+        return 0;
+    case LOOK_OPT_NO_LEGEND:
+        options->no_legend = true;
+        return 0;
+    case LOOK_OPT_TIMEOUT:
+        return parse_timeout(options, text);
+    case 'o':
+        if (output_format_parse(text, &options->format) < 0)
+            return cli_usage_error(options->command,
+                                   "-o: unknown format '%s'; there is: table json csv", text);
+        return 0;
+    default:
+        return cli_try_help(options->command); /* getopt_long() has said what is wrong */
+    }
+}
+
+bool look_wants_target(const struct look *look, const char *target)
+{
+    return !look->options.target || !strcmp(look->options.target, target);
+}
+
+/* ---- sockets -------------------------------------------------------------------------------- */
+
+void look_complain(struct look *look, const struct client_error *error)
+{
+    fprintf(stderr, "%s: %s\n", look->options.command, error->text);
+    if (error->hint[0])
+        fprintf(stderr, "  %s\n", error->hint);
+    look->has_failed = true;
+}
+
+__attribute__((format(printf, 2, 3))) static int complain(struct look *look, const char *format,
+                                                          ...)
+{
+    struct client_error error = {0};
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error.text, sizeof(error.text), format, args);
+    va_end(args);
+    look_complain(look, &error);
+    return EXIT_FAILURE;
+}
+
+/* @path belongs to the list from here on; NULL: there was no memory for it. */
+static int add_path(struct look *look, char *path)
+{
+    char **grown = reallocarray(look->paths, look->n_paths + 1, sizeof(*grown));
+
+    if (grown)
+        look->paths = grown;
+    if (!path || !grown) {
+        free(path);
+        return complain(look, "out of memory");
+    }
+    look->paths[look->n_paths++] = path;
+    return 0;
+}
+
+static bool is_socket(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int add_directory(struct look *look, const char *directory)
+{
+    size_t n_before = look->n_paths;
+    struct dirent **entries;
+    int n = scandir(directory, &entries, NULL, alphasort), status = 0;
+
+    if (n < 0)
+        return complain(look, "%s: %s", directory, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        char *path = NULL;
+
+        if (asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0)
+            path = NULL;
+        if (path && !is_socket(path))
+            free(path);
+        else if (status == 0)
+            status = add_path(look, path);
+        free(entries[i]);
+    }
+    free(entries);
+    if (status == 0 && look->n_paths == n_before)
+        return complain(look, "%s: no socket in this directory", directory);
+    return status;
+}
+
+static void add_socket(struct look *look, const char *path)
+{
+    if (is_directory(path))
+        add_directory(look, path);
+    else
+        add_path(look, strdup(path));
+}
+
+static int find_sockets(struct look *look)
+{
+    const char *path = getenv("VITALS_SOCKET");
+
+    for (size_t i = 0; i < look->options.n_sockets; i++)
+        add_socket(look, look->options.sockets[i]);
+    if (look->options.n_sockets)
+        return 0;
+    if (!path || !*path)
+        return cli_usage_error(look->options.command,
+                               "which VM? --socket is missing, and VITALS_SOCKET is not set");
+    add_socket(look, path);
+    return 0;
+}
+
+static int open_vms(struct look *look)
+{
+    struct client_error error;
+
+    look->n_sockets = look->n_paths;
+    look->vms = calloc(look->n_sockets + 1, sizeof(*look->vms));
+    if (!look->vms)
+        return complain(look, "out of memory");
+    for (size_t i = 0; i < look->n_sockets; i++) {
+        struct look_vm *vm = &look->vms[look->n_vms];
+
+        if (client_open(look->paths[i], look->options.timeout_ms, &vm->client, &error) < 0)
+            look_complain(look, &error);
+        else
+            look->n_vms++;
+    }
+    return look->n_vms ? 0 : EXIT_FAILURE;
+}
+
+/* ---- what was meant ------------------------------------------------------------------------- */
+
+struct suggestion {
+    const char *meant; /* what was typed */
+    const char *name;  /* the nearest, or NULL */
+    size_t typos;
+};
+
+/* A third of the letters may be wrong. A part of a name is near, too: "wait" for "halt_wait_ns". */
+static bool is_near(const char *meant, const char *name, size_t typos)
+{
+    size_t len = strlen(meant);
+
+    return typos <= 1 || (typos <= TYPOS_MAX && typos <= len / 3) ||
+           (len >= 3 && strstr(name, meant));
+}
+
+static void consider(struct suggestion *suggestion, const char *name)
+{
+    size_t typos;
+
+    if (strlen(name) > CLI_WORD_MAX || strlen(suggestion->meant) > CLI_WORD_MAX)
+        return;
+    typos = cli_count_typos(name, suggestion->meant);
+    if (is_near(suggestion->meant, name, typos) &&
+        (!suggestion->name || typos < suggestion->typos)) {
+        suggestion->name = name;
+        suggestion->typos = typos;
+    }
+}
+
+static int refuse(struct look *look, const char *what, const struct suggestion *suggestion)
+{
+    fprintf(stderr, "%s: no %s matches '%s'", look->options.command, what, suggestion->meant);
+    if (suggestion->name)
+        fprintf(stderr, "; did you mean '%s'?\n", suggestion->name);
+    else
+        fprintf(stderr, "\n  'vitals schemas' lists what there is.\n");
+    return EXIT_NO_MATCH;
+}
+
+/* ---- matching ------------------------------------------------------------------------------- */
+
+static bool is_candidate(const struct look *look, const struct client_stat *stat)
+{
+    return look_wants_target(look, stat->target) &&
+           (!look->options.provider || !strcmp(look->options.provider, stat->provider));
+}
+
+/* Adds to what is wanted. Returns whether something matched. */
+static bool match(const struct look *look, struct look_vm *vm, const char *glob,
+                  struct suggestion *suggestion)
+{
+    size_t n;
+    const struct client_stat *stats = client_stats(vm->client, &n);
+    bool any = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!is_candidate(look, &stats[i]))
+            continue;
+        if (fnmatch(glob, stats[i].name, 0) == 0)
+            any = vm->wanted[i] = true;
+        else
+            consider(suggestion, stats[i].name);
+    }
+    return any;
+}
+
+static int match_in_all(struct look *look, const char *glob)
+{
+    struct suggestion suggestion = {.meant = glob};
+    bool any = false;
+
+    for (size_t i = 0; i < look->n_vms; i++)
+        if (match(look, &look->vms[i], glob, &suggestion))
+            any = true;
+    if (any)
+        return 0;
+    if (strcmp(glob, "*") != 0)
+        return refuse(look, "statistic", &suggestion);
+    fprintf(stderr, "%s: no statistics\n  QEMU has them only where the VM runs with KVM.\n",
+            look->options.command);
+    return EXIT_NO_MATCH;
+}
+
+static int check_provider(struct look *look)
+{
+    struct suggestion suggestion = {.meant = look->options.provider};
+
+    for (size_t i = 0; look->options.provider && i < look->n_vms; i++) {
+        size_t n;
+        const struct client_stat *stats = client_stats(look->vms[i].client, &n);
+
+        for (size_t j = 0; j < n; j++) {
+            if (!strcmp(stats[j].provider, look->options.provider))
+                return 0;
+            consider(&suggestion, stats[j].provider);
+        }
+    }
+    return look->options.provider ? refuse(look, "provider", &suggestion) : 0;
+}
+
+static int match_stats(struct look *look)
+{
+    int status = check_provider(look);
+
+    for (size_t i = 0; i < look->n_vms; i++) {
+        size_t n;
+
+        client_stats(look->vms[i].client, &n);
+        look->vms[i].wanted = calloc(n + 1, sizeof(bool));
+        if (!look->vms[i].wanted)
+            return complain(look, "out of memory");
+    }
+    for (size_t i = 0; status == 0 && i < look->options.n_globs; i++)
+        status = match_in_all(look, look->options.globs[i]);
+    return status == 0 && !look->options.n_globs ? match_in_all(look, "*") : status;
+}
+
+/* ---- vCPUs ---------------------------------------------------------------------------------- */
+
+static bool is_vcpu(const struct client_vcpu *vcpu, const char *text)
+{
+    char *end;
+    long long index = strtoll(text, &end, 10);
+
+    if (isdigit((unsigned char)text[0]) && *end == '\0')
+        return index == vcpu->index;
+    return !strcmp(text, vcpu->path);
+}
+
+/* The client's own texts change with each query. */
+static const char *keep_path(struct look *look, const char *path)
+{
+    return add_path(look, strdup(path)) == 0 ? look->paths[look->n_paths - 1] : "";
+}
+
+static bool match_vcpu(struct look *look, struct look_vm *vm, const char *text)
+{
+    size_t n;
+    const struct client_vcpu *vcpus = client_vcpus(vm->client, &n);
+    bool any = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (is_vcpu(&vcpus[i], text)) {
+            vm->paths[vm->n_paths++] = keep_path(look, vcpus[i].path);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static int match_vcpu_in_all(struct look *look, const char *text)
+{
+    const struct suggestion nothing = {.meant = text};
+    bool any = false;
+
+    for (size_t i = 0; i < look->n_vms; i++)
+        if (match_vcpu(look, &look->vms[i], text))
+            any = true;
+    return any ? 0 : refuse(look, "vCPU", &nothing);
+}
+
+static int match_vcpus(struct look *look)
+{
+    int status = 0;
+
+    for (size_t i = 0; look->options.n_vcpus && i < look->n_vms; i++) {
+        size_t n;
+
+        client_vcpus(look->vms[i].client, &n);
+        look->vms[i].paths = calloc(n * look->options.n_vcpus + 1, sizeof(char *));
+        if (!look->vms[i].paths)
+            return complain(look, "out of memory");
+    }
+    for (size_t i = 0; status == 0 && i < look->options.n_vcpus; i++)
+        status = match_vcpu_in_all(look, look->options.vcpus[i]);
+    return status;
+}
+
+int look_open(struct look *look)
+{
+    int status = find_sockets(look);
+
+    if (status == 0)
+        status = open_vms(look);
+    if (status == 0)
+        status = match_vcpus(look);
+    return status ? status : match_stats(look);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* What the verbs that look have in common: which VMs, and which of their statistics. */
+#ifndef CLI_LOOK_H
+#define CLI_LOOK_H
+
+#include <getopt.h>
+
+#include "cli/output.h"
+#include "client/client.h"
+
+#define EXIT_NO_MATCH 3
+
+struct look_options {
+    const char *command; /* argv[0], for messages */
+    const char **sockets, **vcpus, **globs;
+    size_t n_sockets, n_vcpus, n_globs;
+    const char *target; /* "vm", "vcpu", or NULL: both */
+    const char *provider;
+    enum output_format format;
+    bool no_legend;
+    unsigned timeout_ms;
+};
+
+/* One VM. */
+struct look_vm {
+    struct client *client; /* NULL: it failed while we looked */
+    bool *wanted;          /* for each statistic of the client */
+    const char **paths;    /* of the wanted vCPUs; NULL: all */
+    size_t n_paths;
+};
+
+struct look {
+    struct look_options options;
+    char **paths; /* of the sockets, and of the vCPUs that are wanted */
+    size_t n_paths, n_sockets;
+    struct look_vm *vms;
+    size_t n_vms;
+    bool has_failed; /* one of the VMs, at least */
+};
+
+/* Keys of getopt_long(); a verb's own begin at LOOK_OPT_OWN. */
+enum look_option_key {
+    LOOK_OPT_SOCKET = 256,
+    LOOK_OPT_TARGET,
+    LOOK_OPT_VCPU,
+    LOOK_OPT_PROVIDER,
+    LOOK_OPT_STAT,
+    LOOK_OPT_NO_LEGEND,
+    LOOK_OPT_TIMEOUT,
+    LOOK_OPT_HELP,
+    LOOK_OPT_OWN,
+};
+
+#define LOOK_OPTIONS                                                                               \
+    {"socket", required_argument, NULL, LOOK_OPT_SOCKET},                                          \
+        {"target", required_argument, NULL, LOOK_OPT_TARGET},                                      \
+        {"provider", required_argument, NULL, LOOK_OPT_PROVIDER},                                  \
+        {"stat", required_argument, NULL, LOOK_OPT_STAT},                                          \
+        {"output", required_argument, NULL, 'o'},                                                  \
+        {"no-legend", no_argument, NULL, LOOK_OPT_NO_LEGEND},                                      \
+        {"timeout", required_argument, NULL, LOOK_OPT_TIMEOUT},                                    \
+    {                                                                                              \
+        "help", no_argument, NULL, LOOK_OPT_HELP                                                   \
+    }
+
+/* False: no memory. @argc bounds how often an option can be given. */
+bool look_init(struct look *look, int argc, char **argv);
+void look_free(struct look *look);
+
+/* All but LOOK_OPT_HELP. 0, or the exit status. */
+int look_parse_option(struct look *look, int key, const char *text);
+
+/* A number of seconds above 0. 0, or the exit status. */
+int look_parse_seconds(const char *command, const char *option, const char *text,
+                       double *ret_seconds);
+
+/* Opens all VMs, and finds what is wanted in their schemas. 0, or the exit status. */
+int look_open(struct look *look);
+
+/* Says what went wrong with a VM. */
+void look_complain(struct look *look, const struct client_error *error);
+
+bool look_wants_target(const struct look *look, const char *target);
+
+#endif

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening a client: who the peer is, and what it has. */
+#include "client/client.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/internal.h"
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+struct json_object *client_element(struct json_object *array, size_t i, bool is_reversed)
+{
+    size_t n = json_object_array_length(array);
+
+    return json_object_array_get_idx(array, is_reversed ? n - 1 - i : i);
+}
+
+static struct json_object *member(struct json_object *object, const char *name, json_type type)
+{
+    struct json_object *value;
+
+    if (!json_object_is_type(object, json_type_object) ||
+        !json_object_object_get_ex(object, name, &value) || !json_object_is_type(value, type))
+        return NULL;
+    return value;
+}
+
+const char *client_string(struct json_object *object, const char *name)
+{
+    struct json_object *value = member(object, name, json_type_string);
+
+    return value ? json_object_get_string(value) : NULL;
+}
+
+struct json_object *client_array(struct json_object *object, const char *name)
+{
+    return member(object, name, json_type_array);
+}
+
+static int64_t integer(struct json_object *object, const char *name, int64_t without)
+{
+    struct json_object *value = member(object, name, json_type_int);
+
+    return value ? json_object_get_int64(value) : without;
+}
+
+/* ---- asking --------------------------------------------------------------------------------- */
+
+static int refuse(struct client *client, const char *command, struct json_object *reply,
+                  struct client_error *error)
+{
+    struct json_object *object = member(reply, "error", json_type_object);
+    const char *error_class = client_string(object, "class");
+    const char *text = client_string(object, "desc");
+
+    if (error_class && !strcmp(error_class, "CommandNotFound"))
+        return client_fail(error, EOPNOTSUPP, "QEMU has it since version 7.1.",
+                           "%s: the server has no command %s", client->path, command);
+    return client_fail(error, EREMOTEIO, NULL, "%s: %s: %s", client->path, command,
+                       text ? text : "an error without a text");
+}
+
+int client_ask(struct client *client, const char *command, const char *arguments,
+               struct json_object **ret_reply, struct json_object **ret_value,
+               struct client_error *error)
+{
+    struct json_object *reply;
+    int err = connection_ask(&client->connection, command, arguments, &reply, error);
+
+    if (err)
+        return err;
+    if (!json_object_object_get_ex(reply, "return", ret_value)) {
+        err = refuse(client, command, reply, error);
+        json_object_put(reply);
+        return err;
+    }
+    *ret_reply = reply;
+    return 0;
+}
+
+/* For what the peer may not have: NULL without an error. */
+static int ask_optional(struct client *client, const char *command, struct json_object **ret_reply,
+                        struct json_object **ret_value, struct client_error *error)
+{
+    int err = client_ask(client, command, NULL, ret_reply, ret_value, error);
+
+    if (err != -EOPNOTSUPP && err != -EREMOTEIO)
+        return err;
+    *ret_reply = *ret_value = NULL;
+    return 0;
+}
+
+static int out_of_memory(const struct client *client, struct client_error *error)
+{
+    return client_fail(error, ENOMEM, NULL, "%s: out of memory", client->path);
+}
+
+/* ---- schemas -------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    enum vitals_type type;
+} types[] = {
+    {"cumulative", VITALS_CUMULATIVE},
+    {"instant", VITALS_INSTANT},
+    {"peak", VITALS_PEAK},
+    {"linear-hist", VITALS_LINEAR_HIST},
+    {"log-hist", VITALS_LOG_HIST},
+    {"linear-histogram", VITALS_LINEAR_HIST},
+    {"log2-histogram", VITALS_LOG_HIST},
+};
+
+static bool read_type(const char *name, enum vitals_type *ret_type)
+{
+    for (size_t i = 0; name && i < sizeof(types) / sizeof(types[0]); i++) {
+        if (!strcmp(types[i].name, name)) {
+            *ret_type = types[i].type;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A boolean has no unit: the grouped dialect can't tell it from any other number. */
+static bool read_unit(const char *name, enum vitals_unit *ret_unit)
+{
+    if (!name || !strcmp(name, "none") || !strcmp(name, "boolean"))
+        *ret_unit = VITALS_NONE;
+    else if (!strcmp(name, "bytes"))
+        *ret_unit = VITALS_BYTES;
+    else if (!strcmp(name, "seconds"))
+        *ret_unit = VITALS_SECONDS;
+    else if (!strcmp(name, "cycles"))
+        *ret_unit = VITALS_CYCLES;
+    else
+        return false;
+    return true;
+}
+
+/* Flat says it with a number, or not at all where the exponent is 0. */
+static uint8_t read_base(struct json_object *entry)
+{
+    const char *name = client_string(entry, "base");
+
+    return (name && !strcmp(name, "pow2")) || integer(entry, "base", 10) == 2 ? 2 : 10;
+}
+
+/* False: a type or a unit that is not known here, or no statistic at all. */
+static bool read_stat(struct json_object *entry, struct client_stat *stat)
+{
+    stat->name = client_string(entry, "name");
+    stat->base = read_base(entry);
+    stat->exponent = (int16_t)integer(entry, "exponent", 0);
+    stat->bucket_size = (uint32_t)integer(entry, "bucket-size", 0);
+    return stat->name && read_type(client_string(entry, "type"), &stat->type) &&
+           read_unit(client_string(entry, "unit"), &stat->unit);
+}
+
+/* @schema: {provider, stats}. */
+static int add_schema(struct client *client, const char *target, struct json_object *schema)
+{
+    struct client_stat stat = {.provider = client_string(schema, "provider"), .target = target};
+    struct json_object *entries = client_array(schema, "stats");
+    struct client_stat *grown;
+    size_t n;
+
+    if (!stat.provider || !entries)
+        return 0;
+    n = json_object_array_length(entries);
+    grown = reallocarray(client->stats, client->n_stats + n + 1, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    client->stats = grown;
+    for (size_t i = 0; i < n; i++)
+        if (read_stat(client_element(entries, i, client->peer == CLIENT_QEMU), &stat))
+            client->stats[client->n_stats++] = stat;
+    return 0;
+}
+
+/* @value: a member for each target in grouped, one list of all in flat. */
+static int add_schemas(struct client *client, const char *target, struct json_object *value)
+{
+    bool is_grouped = client->peer == CLIENT_GROUPED;
+    struct json_object *schemas = is_grouped ? client_array(value, target) : value;
+    size_t n = schemas ? json_object_array_length(schemas) : 0;
+    int err = 0;
+
+    for (size_t i = 0; i < n && !err; i++) {
+        struct json_object *schema = json_object_array_get_idx(schemas, i);
+        const char *of = is_grouped ? target : client_string(schema, "target");
+
+        if (of && !strcmp(of, target))
+            err = add_schema(client, target, schema);
+    }
+    return err;
+}
+
+static int read_schemas(struct client *client, bool is_vitals, struct client_error *error)
+{
+    struct json_object *value;
+    int err = client_ask(client, "query-stats-schemas", NULL, &client->schema_reply, &value, error);
+
+    if (err)
+        return err;
+    if (json_object_is_type(value, json_type_object))
+        client->peer = CLIENT_GROUPED;
+    else if (json_object_is_type(value, json_type_array))
+        client->peer = is_vitals ? CLIENT_FLAT : CLIENT_QEMU;
+    else
+        return client_fail(error, EPROTO, NULL, "%s: query-stats-schemas: not a list of schemas",
+                           client->path);
+    client->reverses_histograms = client->peer == CLIENT_QEMU;
+    if (add_schemas(client, "vm", value) || add_schemas(client, "vcpu", value))
+        return out_of_memory(client, error);
+    return 0;
+}
+
+/* ---- vCPUs ---------------------------------------------------------------------------------- */
+
+int client_read_vcpus(struct client *client, struct client_error *error)
+{
+    struct json_object *reply, *value;
+    int err = ask_optional(client, "query-cpus-fast", &reply, &value, error);
+    size_t n;
+
+    if (err)
+        return err;
+    n = json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
+    json_object_put(client->vcpus_reply);
+    free(client->vcpus);
+    client->vcpus_reply = reply;
+    client->n_vcpus = 0;
+    client->vcpus = calloc(n + 1, sizeof(*client->vcpus));
+    if (!client->vcpus)
+        return out_of_memory(client, error);
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *entry = json_object_array_get_idx(value, i);
+        struct client_vcpu vcpu = {.path = client_string(entry, "qom-path"),
+                                   .index = integer(entry, "cpu-index", -1)};
+
+        if (vcpu.path && vcpu.index >= 0)
+            client->vcpus[client->n_vcpus++] = vcpu;
+    }
+    return 0;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static bool greets_as_vitals(struct json_object *greeting)
+{
+    struct json_object *qmp = member(greeting, "QMP", json_type_object);
+    struct json_object *version = member(qmp, "version", json_type_object);
+    const char *package = client_string(version, "package");
+
+    return package && !strncmp(package, "vitals ", strlen("vitals "));
+}
+
+static int negotiate(struct client *client, bool *ret_is_vitals, struct client_error *error)
+{
+    struct json_object *message, *value;
+    int err = connection_read_greeting(&client->connection, &message, error);
+
+    if (err)
+        return err;
+    *ret_is_vitals = greets_as_vitals(message);
+    json_object_put(message);
+    err = client_ask(client, "qmp_capabilities", NULL, &message, &value, error);
+    if (!err)
+        json_object_put(message);
+    return err;
+}
+
+/* "/run/web1.sock" is "web1". */
+static char *name_from_path(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+
+    return strndup(name, dot && dot != name ? (size_t)(dot - name) : strlen(name));
+}
+
+static int read_vm_name(struct client *client, struct client_error *error)
+{
+    struct json_object *reply, *value;
+    int err = ask_optional(client, "query-name", &reply, &value, error);
+    const char *name;
+
+    if (err)
+        return err;
+    name = client_string(value, "name");
+    client->vm_name = name && *name ? strdup(name) : name_from_path(client->path);
+    json_object_put(reply);
+    return client->vm_name ? 0 : out_of_memory(client, error);
+}
+
+static int introduce(struct client *client, struct client_error *error)
+{
+    bool is_vitals;
+    int err = negotiate(client, &is_vitals, error);
+
+    if (!err)
+        err = read_schemas(client, is_vitals, error);
+    if (!err)
+        err = read_vm_name(client, error);
+    return err ? err : client_read_vcpus(client, error);
+}
+
+/* The connection is open; the client owns it from here on. */
+static int finish(struct connection *connection, struct client **ret_client,
+                  struct client_error *error)
+{
+    struct client *client = calloc(1, sizeof(*client));
+    int err;
+
+    if (!client) {
+        err = client_fail(error, ENOMEM, NULL, "%s: out of memory", connection->path);
+        connection_close(connection);
+        return err;
+    }
+    client->connection = *connection;
+    client->path = strdup(connection->path);
+    if (!client->path)
+        err = client_fail(error, ENOMEM, NULL, "%s: out of memory", connection->path);
+    else {
+        client->connection.path = client->path;
+        err = introduce(client, error);
+    }
+    if (err)
+        client_free(client);
+    else
+        *ret_client = client;
+    return err;
+}
+
+int client_open(const char *path, unsigned timeout_ms, struct client **ret_client,
+                struct client_error *error)
+{
+    struct connection connection;
+    int err = connection_open(&connection, path, timeout_ms, error);
+
+    return err ? err : finish(&connection, ret_client, error);
+}
+
+int client_adopt(int fd, const char *path, unsigned timeout_ms, struct client **ret_client,
+                 struct client_error *error)
+{
+    struct connection connection;
+    int err = connection_adopt(&connection, fd, path, timeout_ms, error);
+
+    return err ? err : finish(&connection, ret_client, error);
+}
+
+void client_free(struct client *client)
+{
+    if (!client)
+        return;
+    connection_close(&client->connection);
+    json_object_put(client->schema_reply);
+    json_object_put(client->vcpus_reply);
+    free(client->stats);
+    free(client->vcpus);
+    free(client->vm_name);
+    free(client->path);
+    free(client);
+}
+
+const char *client_path(const struct client *client)
+{
+    return client->path;
+}
+
+const char *client_vm_name(const struct client *client)
+{
+    return client->vm_name;
+}
+
+enum client_peer client_peer(const struct client *client)
+{
+    return client->peer;
+}
+
+const struct client_stat *client_stats(const struct client *client, size_t *ret_n)
+{
+    *ret_n = client->n_stats;
+    return client->stats;
+}
+
+const struct client_vcpu *client_vcpus(const struct client *client, size_t *ret_n)
+{
+    *ret_n = client->n_vcpus;
+    return client->vcpus;
+}

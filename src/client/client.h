@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A QMP client for the two commands of statistics. It speaks to the sockets of this project, in
+ * both dialects, and to QEMU 7.1 and later; what it returns looks the same whichever it was:
+ * vCPUs by their index, statistics in the order of their provider, histograms smallest bucket
+ * first, booleans as 0 and 1 without a unit.
+ */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/error.h"
+#include "vitals/stats.h"
+
+enum { CLIENT_TIMEOUT_MS = 5000 };
+
+enum client_peer { CLIENT_GROUPED, CLIENT_FLAT, CLIENT_QEMU };
+
+struct client_stat {
+    const char *name, *provider;
+    const char *target; /* "vm" or "vcpu"; statistics of other targets are left out */
+    enum vitals_type type;
+    enum vitals_unit unit;
+    uint8_t base;
+    int16_t exponent;
+    uint32_t bucket_size;
+};
+
+struct client_vcpu {
+    const char *path;
+    int64_t index;
+};
+
+struct client_value {
+    const struct client_stat *stat;
+    uint64_t *values; /* one, or the buckets */
+    size_t n_values;
+};
+
+struct client_object {
+    const char *path;  /* NULL: the VM */
+    int64_t cpu_index; /* -1: the VM, or a vCPU that the peer did not list */
+    struct client_value *values;
+    size_t n_values;
+};
+
+/* One reply to query-stats. */
+struct client_snapshot {
+    struct client_object *objects;
+    size_t n_objects;
+    uint64_t time_ns; /* CLOCK_MONOTONIC, when the reply had come */
+};
+
+struct client_request {
+    const char *target;
+    const bool *wanted;       /* one for each statistic of the client */
+    const char *const *paths; /* of the vCPUs that are wanted; NULL: all */
+    size_t n_paths;
+};
+
+struct client;
+
+/* @timeout_ms bounds the connecting and the wait for each message. */
+int client_open(const char *path, unsigned timeout_ms, struct client **ret_client,
+                struct client_error *error);
+
+/* The same over @fd, which is connected already; it is closed also on failure. */
+int client_adopt(int fd, const char *path, unsigned timeout_ms, struct client **ret_client,
+                 struct client_error *error);
+void client_free(struct client *client);
+
+const char *client_path(const struct client *client);
+const char *client_vm_name(const struct client *client); /* without one: from the socket's path */
+enum client_peer client_peer(const struct client *client);
+
+/* Those of the VM, then those of vCPUs. Valid until the client is closed. */
+const struct client_stat *client_stats(const struct client *client, size_t *ret_n);
+
+/* Those that were there when the client was opened, or at the last query for vCPUs. */
+const struct client_vcpu *client_vcpus(const struct client *client, size_t *ret_n);
+
+int client_query(struct client *client, const struct client_request *request,
+                 struct client_snapshot **ret_snapshot, struct client_error *error);
+void client_snapshot_free(struct client_snapshot *snapshot);
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/connection.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "qmp/buf.h"
+
+/* ---- time ----------------------------------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* 0 once @events are there, -ETIMEDOUT at the deadline. */
+static int wait_for(int fd, short events, int64_t deadline)
+{
+    struct pollfd pollfd = {.fd = fd, .events = events};
+
+    for (;;) {
+        int64_t left = deadline - now_ms();
+        int n = left > 0 ? poll(&pollfd, 1, left < INT32_MAX ? (int)left : INT32_MAX) : 0;
+
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n == 0 && now_ms() >= deadline)
+            return -ETIMEDOUT;
+    }
+}
+
+/* ---- connect -------------------------------------------------------------------------------- */
+
+static int explain_connect(const char *path, int err, struct client_error *error)
+{
+    struct stat st;
+
+    switch (err) {
+    case ENOENT:
+        return client_fail(error, err, "Is the VM running, and is this the path of its QMP socket?",
+                           "%s: no such file", path);
+    case EACCES:
+    case EPERM:
+        return client_fail(error, err, "The socket's mode and owner say who may connect.",
+                           "%s: permission denied", path);
+    case ECONNREFUSED:
+        if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+            return client_fail(error, err, NULL, "%s: is no socket", path);
+        return client_fail(error, err, "The program that made the socket has ended.",
+                           "%s: nobody listens on this socket", path);
+    case EAGAIN:
+        return client_fail(error, ETIMEDOUT, "Its queue of clients is full: is it stopped?",
+                           "%s: the server takes no more clients", path);
+    default:
+        return client_fail(error, err, NULL, "%s: %s", path, strerror(err));
+    }
+}
+
+/* For unix sockets, the timeout of sending is also that of a connect() to a full queue. */
+static int connect_fd(int fd, const struct sockaddr_un *address, unsigned timeout_ms)
+{
+    struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
+        return -errno;
+    while (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
+}
+
+int connection_open(struct connection *connection, const char *path, unsigned timeout_ms,
+                    struct client_error *error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd, err;
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return client_fail(error, ENAMETOOLONG, "Use a relative path, or a symbolic link.",
+                           "%s: longer than the %zu bytes that a socket's path can have", path,
+                           sizeof(address.sun_path) - 1);
+    strcpy(address.sun_path, path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return client_fail(error, errno, NULL, "%s: %s", path, strerror(errno));
+    err = connect_fd(fd, &address, timeout_ms);
+    if (err < 0) {
+        close(fd);
+        return explain_connect(path, -err, error);
+    }
+    return connection_adopt(connection, fd, path, timeout_ms, error);
+}
+
+int connection_adopt(struct connection *connection, int fd, const char *path, unsigned timeout_ms,
+                     struct client_error *error)
+{
+    *connection = (struct connection){
+        .path = path,
+        .fd = fd,
+        .timeout_ms = timeout_ms,
+        .parser = json_tokener_new(),
+        .bytes = malloc(CLIENT_READ_SIZE),
+    };
+    if (connection->parser && connection->bytes)
+        return 0;
+    connection_close(connection);
+    return client_fail(error, ENOMEM, NULL, "%s: out of memory", path);
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->parser)
+        json_tokener_free(connection->parser);
+    free(connection->bytes);
+    close(connection->fd);
+}
+
+/* ---- messages ------------------------------------------------------------------------------- */
+
+static int read_more(struct connection *connection, int64_t deadline)
+{
+    for (;;) {
+        int err = wait_for(connection->fd, POLLIN, deadline);
+        ssize_t n = err ? err : recv(connection->fd, connection->bytes, CLIENT_READ_SIZE, 0);
+
+        if (err)
+            return err;
+        if (n == 0)
+            return -ECONNRESET;
+        if (n > 0) {
+            connection->start = 0;
+            connection->end = (size_t)n;
+            return 0;
+        }
+        if (errno != EINTR && errno != EAGAIN)
+            return -errno;
+    }
+}
+
+/* Parses what is there. -EAGAIN: the message goes on. */
+static int parse_more(struct connection *connection, size_t *len, struct json_object **ret_message)
+{
+    const char *at = connection->bytes + connection->start;
+    struct json_object *message =
+        json_tokener_parse_ex(connection->parser, at, (int)(connection->end - connection->start));
+    enum json_tokener_error result = json_tokener_get_error(connection->parser);
+
+    if (result == json_tokener_continue) {
+        *len += connection->end - connection->start;
+        connection->start = connection->end;
+        return *len > CLIENT_REPLY_MAX ? -EMSGSIZE : -EAGAIN;
+    }
+    if (result != json_tokener_success)
+        return -EPROTO;
+    *len += json_tokener_get_parse_end(connection->parser);
+    connection->start += json_tokener_get_parse_end(connection->parser);
+    if (*len > CLIENT_REPLY_MAX || !json_object_is_type(message, json_type_object)) {
+        json_object_put(message);
+        return *len > CLIENT_REPLY_MAX ? -EMSGSIZE : -EPROTO;
+    }
+    *ret_message = message;
+    return 0;
+}
+
+/*
+ * The next message, which must be an object: -EPROTO. A message ends where its braces do, so that a
+ * peer that prints it on many lines is understood, too.
+ */
+static int read_message(struct connection *connection, int64_t deadline,
+                        struct json_object **ret_message)
+{
+    size_t len = 0;
+    int err;
+
+    json_tokener_reset(connection->parser);
+    do {
+        err = connection->start == connection->end ? read_more(connection, deadline) : 0;
+        if (err == 0)
+            err = parse_more(connection, &len, ret_message);
+    } while (err == -EAGAIN);
+    return err;
+}
+
+static int send_all(struct connection *connection, const char *data, size_t len, int64_t deadline)
+{
+    while (len) {
+        ssize_t n = send(connection->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        } else if (errno == EAGAIN) {
+            int err = wait_for(connection->fd, POLLOUT, deadline);
+            if (err)
+                return err;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+/* ---- the greeting --------------------------------------------------------------------------- */
+
+static int explain_greeting(const struct connection *connection, int err,
+                            struct client_error *error)
+{
+    const char *path = connection->path;
+
+    switch (err) {
+    case ETIMEDOUT:
+        return client_fail(
+            error, err,
+            "QEMU talks to one client at a time: is another one connected? Or is it stopped?",
+            "%s: connected, but no greeting within %.3g s", path, connection->timeout_ms / 1000.0);
+    case ECONNRESET:
+    case EPIPE:
+        return client_fail(error, err, "It may have too many clients, or not be a QMP socket.",
+                           "%s: closed by the server without a greeting", path);
+    case EPROTO:
+    case EMSGSIZE:
+        return client_fail(error, err, "The server does not greet as QMP servers do.",
+                           "%s: this is no QMP socket", path);
+    default:
+        return client_fail(error, err, NULL, "%s: %s", path, strerror(err));
+    }
+}
+
+int connection_read_greeting(struct connection *connection, struct json_object **ret_greeting,
+                             struct client_error *error)
+{
+    int64_t deadline = now_ms() + connection->timeout_ms;
+    struct json_object *greeting, *member;
+    int err = read_message(connection, deadline, &greeting);
+
+    if (err)
+        return explain_greeting(connection, -err, error);
+    if (!json_object_object_get_ex(greeting, "QMP", &member)) {
+        json_object_put(greeting);
+        return explain_greeting(connection, EPROTO, error);
+    }
+    *ret_greeting = greeting;
+    return 0;
+}
+
+/* ---- request and reply ---------------------------------------------------------------------- */
+
+static int explain_ask(const struct connection *connection, const char *command, int err,
+                       struct client_error *error)
+{
+    const char *path = connection->path;
+
+    switch (err) {
+    case ETIMEDOUT:
+        return client_fail(error, err, "The VMM may be stopped or busy; --timeout waits longer.",
+                           "%s: no reply to %s within %.3g s", path, command,
+                           connection->timeout_ms / 1000.0);
+    case ECONNRESET:
+    case EPIPE:
+        return client_fail(error, err, "The VM may have ended.",
+                           "%s: closed by the server while it was asked for %s", path, command);
+    case EPROTO:
+        return client_fail(error, err, NULL, "%s: the reply to %s is not QMP", path, command);
+    case EMSGSIZE:
+        return client_fail(error, err, NULL, "%s: the reply to %s is longer than %d MiB", path,
+                           command, CLIENT_REPLY_MAX / 1024 / 1024);
+    default:
+        return client_fail(error, err, NULL, "%s: %s: %s", path, command, strerror(err));
+    }
+}
+
+static int send_command(struct connection *connection, const char *command, const char *arguments,
+                        int64_t deadline)
+{
+    struct buf request = {0};
+    int err;
+
+    buf_printf(&request, "{\"execute\": \"%s\"", command);
+    if (arguments) {
+        buf_puts(&request, ", \"arguments\": ");
+        buf_puts(&request, arguments);
+    }
+    buf_puts(&request, "}\r\n");
+    err = request.failed ? -ENOMEM : send_all(connection, request.data, request.len, deadline);
+    buf_free(&request);
+    return err;
+}
+
+/* Events may come at any time after the negotiation. */
+static int read_reply(struct connection *connection, int64_t deadline,
+                      struct json_object **ret_reply)
+{
+    for (;;) {
+        struct json_object *message;
+        int err = read_message(connection, deadline, &message);
+
+        if (err)
+            return err;
+        if (json_object_object_get_ex(message, "return", NULL) !=
+            json_object_object_get_ex(message, "error", NULL)) {
+            *ret_reply = message;
+            return 0;
+        }
+        err = json_object_object_get_ex(message, "event", NULL) ? 0 : -EPROTO;
+        json_object_put(message);
+        if (err)
+            return err;
+        if (now_ms() >= deadline)
+            return -ETIMEDOUT;
+    }
+}
+
+int connection_ask(struct connection *connection, const char *command, const char *arguments,
+                   struct json_object **ret_reply, struct client_error *error)
+{
+    int64_t deadline = now_ms() + connection->timeout_ms;
+    int err = send_command(connection, command, arguments, deadline);
+
+    if (!err)
+        err = read_reply(connection, deadline, ret_reply);
+    return err ? explain_ask(connection, command, -err, error) : 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One QMP session from the client's side: JSON messages over a unix socket. Nothing here waits
+ * longer than the deadline, whatever the peer does.
+ */
+#ifndef CLIENT_CONNECTION_H
+#define CLIENT_CONNECTION_H
+
+#include <stddef.h>
+
+#include "client/error.h"
+
+enum {
+    CLIENT_REPLY_MAX = 16 * 1024 * 1024, /* bytes of one message */
+    CLIENT_READ_SIZE = 64 * 1024,
+};
+
+struct json_object;
+struct json_tokener;
+
+struct connection {
+    const char *path; /* for messages; borrowed */
+    int fd;
+    unsigned timeout_ms; /* of each exchange */
+    struct json_tokener *parser;
+    char *bytes; /* read, and not yet parsed from @start on */
+    size_t start, end;
+};
+
+/* The result is -errno, and @error says what it means. */
+int connection_open(struct connection *connection, const char *path, unsigned timeout_ms,
+                    struct client_error *error);
+
+/* Takes over @fd, which is connected already; it is closed also on failure. */
+int connection_adopt(struct connection *connection, int fd, const char *path, unsigned timeout_ms,
+                     struct client_error *error);
+void connection_close(struct connection *connection);
+
+/* The first message of the peer. */
+int connection_read_greeting(struct connection *connection, struct json_object **ret_greeting,
+                             struct client_error *error);
+
+/*
+ * Sends a command and waits for its reply; events that come before it are skipped. @arguments is
+ * JSON text, or NULL. Exactly one of "return" and "error" is in the reply.
+ */
+int connection_ask(struct connection *connection, const char *command, const char *arguments,
+                   struct json_object **ret_reply, struct client_error *error);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int client_fail(struct client_error *error, int err, const char *hint, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error->text, sizeof(error->text), format, args);
+    va_end(args);
+    snprintf(error->hint, sizeof(error->hint), "%s", hint ? hint : "");
+    return -err;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of the client share. */
+#ifndef CLIENT_INTERNAL_H
+#define CLIENT_INTERNAL_H
+
+#include "client/client.h"
+#include "client/connection.h"
+
+struct json_object;
+
+struct client {
+    struct connection connection;
+    enum client_peer peer;
+    bool reverses_histograms;
+    char *path, *vm_name;
+    struct json_object *schema_reply; /* holds the names in @stats */
+    struct client_stat *stats;
+    size_t n_stats;
+    struct json_object *vcpus_reply; /* holds the paths in @vcpus */
+    struct client_vcpu *vcpus;
+    size_t n_vcpus;
+};
+
+/* Asks, and turns an error reply into an error. @ret_value is a part of @ret_reply. */
+int client_ask(struct client *client, const char *command, const char *arguments,
+               struct json_object **ret_reply, struct json_object **ret_value,
+               struct client_error *error);
+
+/* Reads query-cpus-fast again; a peer without that command has a list of none. */
+int client_read_vcpus(struct client *client, struct client_error *error);
+
+/* Element @i, from the end where @is_reversed. */
+struct json_object *client_element(struct json_object *array, size_t i, bool is_reversed);
+
+/* NULL if there is no such member of this type. */
+const char *client_string(struct json_object *object, const char *name);
+struct json_object *client_array(struct json_object *object, const char *name);
+
+#endif

@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: MIT */
+/* The QMP client against a scripted peer: what may go wrong, and peers that differ. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "client/client.h"
+#include "client/connection.h"
+#include "client/histogram.h"
+#include "peer.h"
+
+#define TIMEOUT_MS       20000
+#define SHORT_TIMEOUT_MS 200 /* where the peer is silent */
+
+/* ---- the scripted peer ---------------------------------------------------------------------- */
+
+#define REPLIES_MAX 16
+
+/* Sends the first text, then one for each request; then it is silent, or closes. */
+struct script {
+    const char *replies[REPLIES_MAX];
+    size_t chunk;  /* bytes sent at a time; 0: all */
+    bool closes;   /* at the next request after that */
+    bool hangs_up; /* at once after that */
+    size_t filler; /* bytes sent after the last text */
+    unsigned timeout_ms;
+    int fd;
+    char *requests; /* what it was asked */
+    pthread_t thread;
+};
+
+static bool send_text(const struct script *script, const char *text, size_t len)
+{
+    size_t chunk = script->chunk ? script->chunk : len;
+
+    while (len) {
+        ssize_t n = send(script->fd, text, len < chunk ? len : chunk, MSG_NOSIGNAL);
+        if (n < 0)
+            return false;
+        text += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool read_request(struct script *script)
+{
+    size_t len = strlen(script->requests);
+    char byte = 0;
+
+    while (byte != '\n') {
+        if (recv(script->fd, &byte, 1, 0) != 1)
+            return false;
+        script->requests = realloc(script->requests, len + 2);
+        script->requests[len++] = byte;
+        script->requests[len] = '\0';
+    }
+    return true;
+}
+
+static void send_filler(const struct script *script)
+{
+    char filler[4096];
+
+    memset(filler, 'a', sizeof(filler));
+    for (size_t sent = 0; sent < script->filler; sent += sizeof(filler))
+        if (!send_text(script, filler, sizeof(filler)))
+            return;
+}
+
+static void *run_script(void *opaque)
+{
+    struct script *script = opaque;
+    bool goes_on = true;
+
+    for (size_t i = 0; goes_on && i < REPLIES_MAX && script->replies[i]; i++)
+        goes_on = (i == 0 || read_request(script)) &&
+                  send_text(script, script->replies[i], strlen(script->replies[i]));
+    send_filler(script);
+    while (goes_on && !script->hangs_up && read_request(script) && !script->closes)
+        ;
+    shutdown(script->fd, SHUT_RDWR);
+    return NULL;
+}
+
+static int open_peer(struct script *script, struct client **ret_client, struct client_error *error)
+{
+    int fds[2];
+
+    check_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+    script->fd = fds[1];
+    script->requests = strdup("");
+    *error = (struct client_error){0};
+    check_ok(pthread_create(&script->thread, NULL, run_script, script));
+    return client_adopt(fds[0], "fake.sock", script->timeout_ms ? script->timeout_ms : TIMEOUT_MS,
+                        ret_client, error);
+}
+
+/* @request: something that it was asked, too. */
+static void end_peer_asked(struct script *script, const char *request)
+{
+    pthread_join(script->thread, NULL);
+    assert_contains(script->requests, request);
+    close(script->fd);
+    free(script->requests);
+}
+
+static void end_peer(struct script *script)
+{
+    end_peer_asked(script, "");
+}
+
+/* ---- texts ---------------------------------------------------------------------------------- */
+
+#define GREETING(major, minor, package)                                                            \
+    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": " #minor ", \"major\": " #major  \
+    "}, \"package\": \"" package "\"}, \"capabilities\": []}}\r\n"
+#define QEMU_GREETING    GREETING(7, 2, "Debian")
+#define FLAT_GREETING    GREETING(7, 1, "vitals 0.1.0")
+#define GROUPED_GREETING GREETING(7, 0, "vitals 0.1.0")
+#define OK               "{\"return\": {}}\r\n"
+#define EVENT            "{\"event\": \"STOP\", \"timestamp\": {\"seconds\": 1}}\r\n"
+#define NAME             "{\"return\": {\"name\": \"web1\"}}\r\n"
+#define NOT_FOUND        "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"no\"}}\r\n"
+#define CPUS                                                                                       \
+    "{\"return\": [{\"qom-path\": \"/a\", \"cpu-index\": 0}, {\"qom-path\": \"/b\", "              \
+    "\"cpu-index\": 1}]}\r\n"
+
+/* As QEMU sends it: the last statistic first. */
+#define QEMU_SCHEMA                                                                                \
+    "{\"return\": [{\"provider\": \"kvm\", \"target\": \"vcpu\", \"stats\": ["                     \
+    "{\"name\": \"other_hist\", \"exponent\": 0, \"type\": \"log2-histogram\"}, "                  \
+    "{\"name\": \"halt_wait_hist\", \"unit\": \"seconds\", \"base\": 10, \"exponent\": -9, "       \
+    "\"type\": \"log2-histogram\"}, "                                                              \
+    "{\"name\": \"halt_wait_ns\", \"unit\": \"seconds\", \"base\": 10, \"exponent\": -9, "         \
+    "\"type\": \"cumulative\"}, "                                                                  \
+    "{\"name\": \"guest_mode\", \"unit\": \"boolean\", \"exponent\": 0, \"type\": "                \
+    "\"instant\"}]}]}\r\n"
+#define FLAT_SCHEMA                                                                                \
+    "{\"return\": [{\"provider\": \"kvm\", \"target\": \"vcpu\", \"stats\": ["                     \
+    "{\"name\": \"halt_wait_ns\", \"unit\": \"seconds\", \"base\": 10, \"exponent\": -9, "         \
+    "\"type\": \"cumulative\"}, "                                                                  \
+    "{\"name\": \"halt_wait_hist\", \"unit\": \"seconds\", \"base\": 10, \"exponent\": -9, "       \
+    "\"type\": \"log2-histogram\"}]}]}\r\n"
+#define GROUPED_SCHEMA                                                                             \
+    "{\"return\": {\"vm\": [{\"provider\": \"kvm\", \"stats\": [{\"name\": \"pages\", \"type\": "  \
+    "\"instant\", \"unit\": \"bytes\", \"base\": \"pow2\", \"exponent\": 12}, {\"name\": \"odd\"," \
+    " \"type\": \"new-type\", \"unit\": \"none\", \"base\": \"pow10\", \"exponent\": 0}]}]}}\r\n"
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static void check_open(struct script script, int err, const char *text, const char *hint)
+{
+    struct client *client = NULL;
+    struct client_error error;
+
+    script.timeout_ms = err == ETIMEDOUT ? SHORT_TIMEOUT_MS : TIMEOUT_MS;
+    check_error(open_peer(&script, &client, &error), err);
+    assert_null(client);
+    assert_contains(error.text, "fake.sock: ");
+    assert_contains(error.text, text);
+    assert_contains(error.hint, hint);
+    assert_null(strchr(error.text, '\n'));
+    end_peer(&script);
+}
+
+static void test_silent_peer(void **state)
+{
+    (void)state;
+    check_open((struct script){0}, ETIMEDOUT, "no greeting within 0.2 s", "one client at a time");
+    check_open((struct script){.replies = {"{\"QMP\": {\"ver"}}, ETIMEDOUT, "no greeting", "");
+    check_open((struct script){.replies = {QEMU_GREETING}}, ETIMEDOUT,
+               "no reply to qmp_capabilities within 0.2 s", "--timeout");
+    check_open((struct script){.replies = {QEMU_GREETING, OK, "{\"return\": ["}}, ETIMEDOUT,
+               "no reply to query-stats-schemas", "");
+}
+
+static void test_peer_that_is_not_qmp(void **state)
+{
+    const char *const texts[] = {"SSH-2.0-OpenSSH\r\n", "220 smtp\r\n", "[1, 2]\r\n",
+                                 "{\"hello\": 1}\r\n"};
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+        check_open((struct script){.replies = {texts[i]}}, EPROTO, "this is no QMP socket", "");
+}
+
+static void test_peer_that_closes(void **state)
+{
+    (void)state;
+    check_open((struct script){.closes = true, .replies = {QEMU_GREETING, OK}}, ECONNRESET,
+               "closed by the server while it was asked for query-stats-schemas", "ended");
+    check_open((struct script){.hangs_up = true, .replies = {QEMU_GREETING, OK, "{\"return\": ["}},
+               ECONNRESET, "closed by the server while it was asked for query-stats-schemas", "");
+}
+
+static void test_peer_that_closes_without_a_greeting(void **state)
+{
+    struct client *client = NULL;
+    struct client_error error = {0};
+    int fds[2];
+
+    (void)state;
+    check_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+    close(fds[1]);
+    check_error(client_adopt(fds[0], "fake.sock", TIMEOUT_MS, &client, &error), ECONNRESET);
+    assert_contains(error.text, "closed by the server without a greeting");
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    check_open((struct script){.replies = {QEMU_GREETING, OK, NOT_FOUND}}, EOPNOTSUPP,
+               "has no command query-stats-schemas", "since version 7.1");
+    check_open((struct script){.replies = {QEMU_GREETING, OK,
+                                           "{\"error\": {\"class\": \"GenericError\", \"desc\": "
+                                           "\"too early\"}}\r\n"}},
+               EREMOTEIO, "query-stats-schemas: too early", "");
+    check_open((struct script){.replies = {QEMU_GREETING, OK, "{\"return\": 5}\r\n"}}, EPROTO,
+               "not a list of schemas", "");
+    check_open((struct script){.replies = {QEMU_GREETING, OK, "{\"what\": 5}\r\n"}}, EPROTO,
+               "is not QMP", "");
+    check_open((struct script){.replies = {QEMU_GREETING, OK, "{\"return\": }\r\n"}}, EPROTO,
+               "is not QMP", "");
+}
+
+static void test_reply_without_end(void **state)
+{
+    struct client *client = NULL;
+    struct client_error error;
+    struct script script = {.replies = {QEMU_GREETING, OK, "{\"return\": \""},
+                            .filler = CLIENT_REPLY_MAX + 4096};
+
+    (void)state;
+    check_error(open_peer(&script, &client, &error), EMSGSIZE);
+    assert_contains(error.text, "the reply to query-stats-schemas is longer than 16 MiB");
+    end_peer(&script);
+}
+
+/* Whoever reads line by line, or byte by byte, must come to the same. */
+static void test_forms_of_messages(void **state)
+{
+    const char *const greetings[] = {QEMU_GREETING, "\n{\n  \"QMP\":\n  {\n}\n}\n"};
+    const size_t chunks[] = {0, 1, 7};
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(greetings) * N_ELEMENTS(chunks); i++) {
+        struct script script = {
+            .replies = {greetings[i % 2], EVENT OK, EVENT EVENT QEMU_SCHEMA, NAME EVENT, CPUS},
+            .chunk = chunks[i / 2],
+        };
+        struct client *client;
+        struct client_error error;
+        size_t n;
+
+        check_ok(open_peer(&script, &client, &error));
+        assert_string_equal(client_vm_name(client), "web1");
+        assert_string_equal(client_path(client), "fake.sock");
+        assert_int_equal(client_peer(client), CLIENT_QEMU);
+        assert_string_equal(client_stats(client, &n)[0].name, "guest_mode");
+        assert_int_equal(n, 4);
+        assert_int_equal(client_vcpus(client, &n)[1].index, 1);
+        assert_int_equal(n, 2);
+        client_free(client);
+        end_peer(&script);
+    }
+}
+
+static void test_name_from_path(void **state)
+{
+    struct script script = {.replies = {GROUPED_GREETING, OK, GROUPED_SCHEMA, OK, NOT_FOUND}};
+    struct client *client;
+    struct client_error error;
+    const struct client_stat *stats;
+    size_t n;
+
+    (void)state;
+    check_ok(open_peer(&script, &client, &error));
+    assert_string_equal(client_vm_name(client), "fake");
+    assert_int_equal(client_peer(client), CLIENT_GROUPED);
+    stats = client_stats(client, &n);
+    assert_int_equal(n, 1); /* the other has a type that nobody knows */
+    assert_int_equal(stats[0].base, 2);
+    assert_int_equal(stats[0].exponent, 12);
+    assert_int_equal(stats[0].unit, VITALS_BYTES);
+    client_vcpus(client, &n);
+    assert_int_equal(n, 0);
+    client_free(client);
+    end_peer(&script);
+}
+
+/* ---- queries -------------------------------------------------------------------------------- */
+
+#define QEMU(...)                                                                                  \
+    {                                                                                              \
+        .replies = { QEMU_GREETING, OK, QEMU_SCHEMA, NAME, CPUS, CPUS, __VA_ARGS__ }               \
+    }
+#define FLAT(...)                                                                                  \
+    {                                                                                              \
+        .replies = { FLAT_GREETING, OK, FLAT_SCHEMA, NAME, CPUS, CPUS, __VA_ARGS__ }               \
+    }
+
+#define VCPU(path, stats)                                                                          \
+    "{\"provider\": \"kvm\", \"qom-path\": \"" path "\", \"stats\": [" stats "]}"
+#define STAT(name, value) "{\"name\": \"" name "\", \"value\": " value "}"
+#define RETURN(list)      "{\"return\": [" list "]}\r\n"
+
+static const bool all[] = {true, true, true, true};
+
+static const struct client_value *value_of(const struct client_object *object, const char *name)
+{
+    for (size_t i = 0; i < object->n_values; i++)
+        if (!strcmp(object->values[i].stat->name, name))
+            return &object->values[i];
+    fail();
+    return NULL;
+}
+
+static struct client_snapshot *query(struct client *client, const bool *wanted)
+{
+    const struct client_request request = {.target = "vcpu", .wanted = wanted};
+    struct client_snapshot *snapshot = NULL;
+    struct client_error error = {0};
+
+    check_ok(client_query(client, &request, &snapshot, &error));
+    return snapshot;
+}
+
+static void check_buckets(const struct client_object *object, const char *name, uint64_t first,
+                          uint64_t last)
+{
+    const struct client_value *value = value_of(object, name);
+
+    assert_int_equal(value->values[0], first);
+    assert_int_equal(value->values[value->n_values - 1], last);
+}
+
+/* Waits of 0, 4 and 5 ns. In the other order, they would be at least 10 ns together. */
+#define HIST_REVERSED STAT("halt_wait_hist", "[0, 2, 0, 0, 1]")
+#define HIST_FORWARD  STAT("halt_wait_hist", "[1, 0, 0, 2, 0]")
+#define WAIT_9_NS     STAT("halt_wait_ns", "9")
+#define OTHER         STAT("other_hist", "[1, 2, 3, 4]")
+#define GUEST_MODE    STAT("guest_mode", "true")
+
+static void test_qemu_is_put_right(void **state)
+{
+    struct script script =
+        QEMU(RETURN(VCPU("/b", OTHER ", " HIST_REVERSED ", " WAIT_9_NS) ", " VCPU(
+            "/a", OTHER ", " HIST_REVERSED ", " WAIT_9_NS ", " GUEST_MODE)));
+    struct client *client;
+    struct client_error error;
+    struct client_snapshot *snapshot;
+
+    (void)state;
+    check_ok(open_peer(&script, &client, &error));
+    snapshot = query(client, all);
+    assert_int_equal(snapshot->n_objects, 2);
+    assert_string_equal(snapshot->objects[0].path, "/a");
+    assert_int_equal(snapshot->objects[1].cpu_index, 1);
+    assert_string_equal(snapshot->objects[0].values[0].stat->name, "guest_mode");
+    assert_int_equal(snapshot->objects[0].values[0].values[0], 1);
+    assert_string_equal(snapshot->objects[0].values[1].stat->name, "halt_wait_ns");
+    check_buckets(&snapshot->objects[0], "halt_wait_hist", 1, 0);
+    check_buckets(&snapshot->objects[0], "other_hist", 4, 1);
+    client_snapshot_free(snapshot);
+    client_free(client);
+    end_peer_asked(&script, "\"arguments\": {\"target\": \"vcpu\"}}");
+}
+
+/* A QEMU that has been repaired is believed, also later, when there is nothing to compare. */
+static void test_qemu_in_the_right_order(void **state)
+{
+    struct script script =
+        QEMU(RETURN(VCPU("/a", OTHER ", " HIST_FORWARD ", " WAIT_9_NS)), CPUS,
+             RETURN(VCPU("/a", STAT("halt_wait_hist",
+                                    "[0, 0, 0, 0, 0]") ", " STAT("halt_wait_ns", "0") ", " OTHER)));
+    struct client *client;
+    struct client_error error;
+
+    (void)state;
+    check_ok(open_peer(&script, &client, &error));
+    for (size_t i = 0; i < 2; i++) {
+        struct client_snapshot *snapshot = query(client, all);
+        check_buckets(&snapshot->objects[0], "other_hist", 1, 4);
+        client_snapshot_free(snapshot);
+    }
+    client_free(client);
+    end_peer(&script);
+}
+
+static void test_sum_is_asked_for_and_dropped(void **state)
+{
+    const bool only_hist[] = {false, false, true, false};
+    struct script script = QEMU(RETURN(VCPU("/a", HIST_REVERSED ", " WAIT_9_NS)));
+    struct client *client;
+    struct client_error error;
+    struct client_snapshot *snapshot;
+
+    (void)state;
+    check_ok(open_peer(&script, &client, &error));
+    snapshot = query(client, only_hist);
+    assert_int_equal(snapshot->objects[0].n_values, 1);
+    check_buckets(&snapshot->objects[0], "halt_wait_hist", 1, 0);
+    client_snapshot_free(snapshot);
+    client_free(client);
+    end_peer_asked(&script, "\"names\": [\"halt_wait_ns\", \"halt_wait_hist\"]");
+}
+
+static void test_ours_is_never_reversed(void **state)
+{
+    struct script script = FLAT(RETURN(VCPU("/a", WAIT_9_NS ", " HIST_REVERSED)));
+    struct client *client;
+    struct client_error error;
+    struct client_snapshot *snapshot;
+
+    (void)state;
+    check_ok(open_peer(&script, &client, &error));
+    assert_int_equal(client_peer(client), CLIENT_FLAT);
+    snapshot = query(client, all);
+    check_buckets(&snapshot->objects[0], "halt_wait_hist", 0, 1);
+    client_snapshot_free(snapshot);
+    client_free(client);
+    end_peer(&script);
+}
+
+static void test_exact_numbers(void **state)
+{
+    struct script script = FLAT(RETURN(VCPU("/a", STAT("halt_wait_ns", "18446744073709551615"))));
+    struct client *client;
+    struct client_error error;
+    struct client_snapshot *snapshot;
+
+    (void)state;
+    check_ok(open_peer(&script, &client, &error));
+    snapshot = query(client, all);
+    assert_true(snapshot->objects[0].values[0].values[0] == UINT64_MAX);
+    client_snapshot_free(snapshot);
+    client_free(client);
+    end_peer(&script);
+}
+
+static void test_odd_replies(void **state)
+{
+    const char *const replies[] = {
+        "{\"return\": {}}\r\n",
+        RETURN("5"),
+        RETURN("{\"provider\": \"kvm\", \"stats\": []}"),
+        RETURN(VCPU("/a", "5")),
+        RETURN(VCPU("/a", STAT("halt_wait_ns", "\"5\""))),
+        RETURN(VCPU("/a", STAT("halt_wait_ns", "1.5"))),
+        RETURN(VCPU("/a", STAT("halt_wait_hist", "[]"))),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(replies); i++) {
+        const struct client_request request = {.target = "vcpu", .wanted = all};
+        struct script script = FLAT(replies[i]);
+        struct client_snapshot *snapshot = NULL;
+        struct client *client;
+        struct client_error error;
+
+        check_ok(open_peer(&script, &client, &error));
+        check_error(client_query(client, &request, &snapshot, &error), EPROTO);
+        assert_null(snapshot);
+        assert_contains(error.text, "fake.sock: query-stats: ");
+        client_free(client);
+        end_peer(&script);
+    }
+}
+
+/* ---- connecting ----------------------------------------------------------------------------- */
+
+static void check_connect(const char *path, int err, const char *text)
+{
+    struct client *client = NULL;
+    struct client_error error = {0};
+
+    check_error(client_open(path, SHORT_TIMEOUT_MS, &client, &error), err);
+    assert_contains(error.text, path);
+    assert_contains(error.text, text);
+}
+
+static int bound_fd(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    check_ok(bind(fd, (struct sockaddr *)&address, sizeof(address)));
+    return fd;
+}
+
+static void test_connect_errors(void **state)
+{
+    char long_path[200];
+    FILE *file = fopen(in_dir("file"), "w");
+    int fd = bound_fd(in_dir("dead.sock"));
+
+    (void)state;
+    fclose(file);
+    memset(long_path, 'x', sizeof(long_path) - 1);
+    long_path[sizeof(long_path) - 1] = '\0';
+    check_connect(in_dir("nothing"), ENOENT, "no such file");
+    check_connect(in_dir("file"), ECONNREFUSED, "is no socket");
+    check_connect(in_dir("dead.sock"), ECONNREFUSED, "nobody listens");
+    check_connect(long_path, ENAMETOOLONG, "longer than");
+    close(fd);
+}
+
+static void test_full_queue(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int server = bound_fd(in_dir("full.sock")), client = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    (void)state;
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", in_dir("full.sock"));
+    check_ok(listen(server, 0));
+    check_ok(connect(client, (struct sockaddr *)&address, sizeof(address)));
+    check_connect(in_dir("full.sock"), ETIMEDOUT, "takes no more clients");
+    close(client);
+    close(server);
+}
+
+/* ---- histograms ----------------------------------------------------------------------------- */
+
+static void test_bounds(void **state)
+{
+    const struct client_stat log = {.type = VITALS_LOG_HIST};
+    const struct client_stat linear = {.type = VITALS_LINEAR_HIST, .bucket_size = 32};
+
+    (void)state;
+    assert_int_equal(histogram_lower_bound(&log, 0), 0);
+    assert_int_equal(histogram_lower_bound(&log, 1), 1);
+    assert_int_equal(histogram_lower_bound(&log, 31), 1 << 30);
+    assert_true(histogram_lower_bound(&log, 64) == UINT64_C(1) << 63);
+    assert_true(histogram_lower_bound(&log, 65) == UINT64_MAX);
+    assert_int_equal(histogram_lower_bound(&linear, 3), 96);
+}
+
+static void test_percentiles(void **state)
+{
+    const uint64_t buckets[] = {50, 40, 9, 1};
+
+    (void)state;
+    assert_int_equal(histogram_percentile(buckets, 4, 50), 0);
+    assert_int_equal(histogram_percentile(buckets, 4, 51), 1);
+    assert_int_equal(histogram_percentile(buckets, 4, 90), 1);
+    assert_int_equal(histogram_percentile(buckets, 4, 99), 2);
+    assert_int_equal(histogram_percentile(buckets, 4, 100), 3);
+}
+
+static void test_order(void **state)
+{
+    const struct client_stat log = {.type = VITALS_LOG_HIST};
+    const uint64_t buckets[] = {0, 0, 3, 0};
+    const uint64_t nothing[] = {0, 0, 0, 0};
+
+    (void)state;
+    /* 3 values of 2 or 3, or of 1. */
+    assert_int_equal(histogram_order(&log, buckets, 4, 8), HISTOGRAM_FORWARD);
+    assert_int_equal(histogram_order(&log, buckets, 4, 3), HISTOGRAM_REVERSED);
+    assert_int_equal(histogram_order(&log, buckets, 4, 6), HISTOGRAM_EITHER);
+    assert_int_equal(histogram_order(&log, buckets, 4, 1), HISTOGRAM_EITHER);
+    assert_int_equal(histogram_order(&log, nothing, 4, 0), HISTOGRAM_EITHER);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_silent_peer),
+        cmocka_unit_test(test_peer_that_is_not_qmp),
+        cmocka_unit_test(test_peer_that_closes),
+        cmocka_unit_test(test_peer_that_closes_without_a_greeting),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_reply_without_end),
+        cmocka_unit_test(test_forms_of_messages),
+        cmocka_unit_test(test_name_from_path),
+        cmocka_unit_test(test_qemu_is_put_right),
+        cmocka_unit_test(test_qemu_in_the_right_order),
+        cmocka_unit_test(test_sum_is_asked_for_and_dropped),
+        cmocka_unit_test(test_ours_is_never_reversed),
+        cmocka_unit_test(test_exact_numbers),
+        cmocka_unit_test(test_odd_replies),
+        cmocka_unit_test_setup_teardown(test_connect_errors, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_full_queue, make_dir, remove_dir),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_percentiles),
+        cmocka_unit_test(test_order),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

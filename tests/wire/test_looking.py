@@ -1,0 +1,402 @@
+# SPDX-License-Identifier: MIT
+"""`vitals stats` and `vitals schemas`, on recorded statistics in both dialects."""
+
+import csv
+import io
+import json
+import os
+import pty
+import subprocess
+import time
+
+import pytest
+
+from support import recordings
+from support.programs import DATA, TIMEOUT, VITALS, run
+from support.programs import stat as described
+from support.recordings import VCPUS, device
+
+VERBS = ["stats", "schemas"]
+
+
+class Vm:
+    """A demo with a socket for each dialect."""
+
+    def __init__(self, programs, recording, *options):
+        self.flat = programs.path("flat.sock")
+        self.demo = programs.demo(
+            "--recording", recording, "--qmp", self.flat + ",dialect=flat", *options
+        )
+        self.grouped = self.demo.path
+
+
+@pytest.fixture
+def vm(programs):
+    """The whole recording of a VM, at its last frame for as long as the test takes."""
+    last = programs.path("last")
+    os.mkdir(last)
+    for path in (DATA / "recording").glob("*.2"):
+        with open(os.path.join(last, path.stem + ".0"), "wb") as file:
+            file.write(path.read_bytes())
+    return Vm(programs, last)
+
+
+@pytest.fixture
+def small(programs, recording):
+    return Vm(programs, recording)
+
+
+def show(verb, socket, *options):
+    """What a run prints that must succeed."""
+    result = run(verb, "--socket", socket, *options)
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout
+
+
+def show_json(verb, socket, *options):
+    reply = json.loads(show(verb, socket, "-o", "json", *options))
+    assert reply["schema_version"] == 1
+    return reply["stats"]
+
+
+def show_csv(verb, socket, *options):
+    return list(csv.DictReader(io.StringIO(show(verb, socket, "-o", "csv", *options))))
+
+
+def key(stat):
+    return stat["path"], stat["provider"], stat["name"]
+
+
+def qmp_values(client):
+    """What QMP itself says: {(path, provider, name): value}."""
+    vm = client.execute("query-stats", target="vm")["vm"]
+    vcpus = client.execute("query-stats", target="vcpu")["vcpus"]
+    objects = [(None, vm)] + [(vcpu["path"], vcpu["providers"]) for vcpu in vcpus]
+    return {
+        (path, provider["provider"], stat["name"]): stat["value"]
+        for path, providers in objects
+        for provider in providers
+        for stat in provider["stats"]
+    }
+
+
+# ---- values -------------------------------------------------------------------------------------
+
+
+def test_both_dialects_look_the_same(vm):
+    kvm = ["--provider", "kvm"]
+    assert show("stats", vm.grouped, *kvm) == show("stats", vm.flat, *kvm)
+    assert show("schemas", vm.grouped) == show("schemas", vm.flat)
+    grouped, flat = (show_json("stats", path, *kvm) for path in (vm.grouped, vm.flat))
+    assert [stat.pop("socket") for stat in grouped + flat]
+    assert grouped == flat
+
+
+def test_json_has_the_values_of_qmp(programs, vm):
+    values = qmp_values(programs.client(vm.grouped))
+    for path in vm.grouped, vm.flat:
+        shown = {}
+        for stat in show_json("stats", path, "--provider", "kvm"):
+            shown[key(stat)] = {"values": stat["values"]} if "values" in stat else stat["value"]
+        assert list(shown.items()) == [item for item in values.items() if item[0][1] == "kvm"]
+
+
+def test_json_says_what_a_value_means(small):
+    stats = show_json("stats", small.flat, "--vcpu", 1)
+    assert {stat["vcpu"] for stat in stats} == {1} and {stat["vm"] for stat in stats} == {"demo"}
+    wait = next(stat for stat in stats if stat["name"] == "halt_wait_ns")
+    assert (wait["type"], wait["unit"], wait["base"], wait["exponent"]) == (
+        "cumulative", "seconds", 10, -9)  # fmt: skip
+    (linear,) = [stat for stat in stats if stat["type"] == "linear-histogram"]
+    assert linear["bucket_size"] > 0 and "value" not in linear
+
+
+def test_64_bits_are_exact(programs):
+    server = programs.server()
+    server.tell("register", "p/vm", described("big"))
+    server.tell("row", "p/vm", "vm", 2**64 - 1)
+    assert show_json("stats", server.path)[0]["value"] == 2**64 - 1
+    assert show_csv("stats", server.path)[0]["value"] == str(2**64 - 1)
+    assert str(2**64 - 1) in show("stats", server.path)
+
+
+def test_csv_has_the_values_of_json(vm):
+    lines = show_csv("stats", vm.grouped, "--target", "vcpu", "--provider", "kvm")
+    values = {}
+    for line in lines:
+        values.setdefault(key(line), []).append((line["bucket"], int(line["value"])))
+    for stat in show_json("stats", vm.grouped, "--target", "vcpu", "--provider", "kvm"):
+        shown = values.pop(key(stat))
+        assert [value for _, value in shown] == stat.get("values", [stat.get("value")])
+        if "values" in stat:
+            bounds = [0] + [2**i for i in range(len(stat["values"]) - 1)]
+            assert [int(bucket) for bucket, _ in shown] == bounds
+    assert not values
+
+
+def test_csv_quotes(programs, recording):
+    vm = Vm(programs, recording, "--name", 'a "b", c')
+    assert {line["vm"] for line in show_csv("stats", vm.flat)} == {'a "b", c'}
+
+
+def test_table(vm):
+    table = show("stats", vm.grouped, "--vcpu", 0, "--stat", "halt_wait_*", "--stat", "exits")
+    titles, *lines = table.splitlines()
+    assert titles.split() == ["OBJECT", "PROVIDER", "STAT", "VALUE", "DISTRIBUTION"]
+    assert [line.split()[3] for line in lines] == ["halt_wait_ns", "halt_wait_hist", "exits"]
+    assert "p50 1.049 ms - 2.097 ms, p90 8.389 ms" in lines[1]
+    assert lines[0].endswith(" s") and not table.count("\033")
+    without = show("stats", vm.grouped, "--vcpu", 0, "--stat", "exits", "--no-legend")
+    assert without.split()[:4] == ["vcpu", "0", "kvm", "exits"]
+
+
+def test_numbers_do_not_depend_on_the_locale(vm):
+    options = ["stats", "--socket", vm.grouped, "--provider", "kvm"]
+    result = run(*options, env={**os.environ, "LC_ALL": "de_DE.UTF-8", "LC_NUMERIC": "de_DE.UTF-8"})
+    assert result.stdout == run(*options).stdout
+
+
+@pytest.mark.parametrize("environment, has_colour", [
+    ({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False),
+])  # fmt: skip
+def test_colour(small, environment, has_colour):
+    ours, theirs = pty.openpty()
+    variables = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+    subprocess.run(
+        [VITALS, "stats", "--socket", small.grouped, "--stat", "exits"],
+        stdout=theirs, timeout=TIMEOUT, check=True,
+        env={**variables, "TERM": "xterm", **environment},
+    )  # fmt: skip
+    os.close(theirs)
+    assert (b"\033" in os.read(ours, 4096)) == has_colour
+    os.close(ours)
+
+
+# ---- choosing -----------------------------------------------------------------------------------
+
+
+def names(stats):
+    return {stat["name"] for stat in stats}
+
+
+def test_globs_are_taken_together(small):
+    stats = show_json("stats", small.flat, "--stat", "halt_wait_*", "--stat", "guest?mode")
+    assert names(stats) == {"halt_wait_ns", "halt_wait_hist", "guest_mode"}
+    assert len(stats) == 3 * VCPUS
+
+
+def test_targets_and_providers(small):
+    vm = show_json("stats", small.grouped, "--target", "vm")
+    vcpu = show_json("stats", small.grouped, "--target", "vcpu")
+    assert {stat["path"] for stat in vm} == {None}
+    assert {stat["path"] for stat in vcpu} == {device(i) for i in range(VCPUS)}
+    both = show_json("stats", small.grouped, "--target", "all")
+    assert [key(stat) for stat in both] == [key(stat) for stat in vm + vcpu]
+    demo = show_json("stats", small.grouped, "--provider", "demo")
+    assert demo and {stat["provider"] for stat in demo} == {"demo"}
+
+
+def test_vcpus_by_number_and_by_path(small):
+    stats = show_json("stats", small.flat, "--vcpu", 2, "--vcpu", device(0), "--stat", "exits")
+    assert [stat["vcpu"] for stat in stats] == [0, 2]
+
+
+def test_nonzero(small):
+    stats = show_json("stats", small.flat, "--nonzero", "--provider", "kvm")
+    assert "remote_tlb_flush" not in names(stats)
+    assert all(stat.get("value") or any(stat.get("values", [])) for stat in stats)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("options, text", [
+    (["--stat", "exit"], "no statistic matches 'exit'; did you mean 'exits'?"),
+    (["--stat", "exits", "--stat", "gest_mode"], "'gest_mode'; did you mean 'guest_mode'?"),
+    (["--stat", "wait"], "no statistic matches 'wait'; did you mean 'halt_wait_"),
+    (["--stat", "zzzzzzzz*"], "no statistic matches 'zzzzzzzz*'\n  'vitals schemas' lists"),
+    (["--stat", "exits", "--target", "vm"], "no statistic matches 'exits'"),
+    (["--provider", "kvn"], "no provider matches 'kvn'; did you mean 'kvm'?"),
+])  # fmt: skip
+def test_what_matches_nothing(small, verb, options, text):
+    result = run(verb, "--socket", small.flat, *options)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr.startswith(f"vitals {verb}: ") and text in result.stderr
+
+
+@pytest.mark.parametrize("vcpu", ["7", "/no/such/path", "-1", "0x0"])
+def test_vcpus_that_are_not_there(small, vcpu):
+    result = run("stats", "--socket", small.flat, "--vcpu", vcpu)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert f"no vCPU matches '{vcpu}'" in result.stderr
+
+
+def test_a_vm_without_statistics(server):
+    result = run("stats", "--socket", server.path)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "no statistics" in result.stderr
+
+
+# ---- again and again ----------------------------------------------------------------------------
+
+
+def test_rates_between_frames(programs):
+    """The demo goes to the next frame each second; each has 10000 exits more."""
+    frames = recordings.write(programs.path("frames"), frames=4)
+    vm = Vm(programs, frames)
+    options = ["--rates", "-i", 1, "-n", 3, "--stat", "exits", "--stat", "halt_wait_hist"]
+    outputs = show("stats", vm.flat, *options, "-o", "json").splitlines()
+    assert len(outputs) == 3
+    stats = [stat for output in outputs for stat in json.loads(output)["stats"]]
+    exits = [stat for stat in stats if stat["name"] == "exits"]
+    assert len(stats) == 3 * 2 * VCPUS and all(stat["reset"] is False for stat in stats)
+    assert {stat["delta"] for stat in exits} <= {0, 10_000, 20_000}
+    assert max(stat["delta"] for stat in exits) > 0
+    for stat in exits:
+        assert stat["rate"] == pytest.approx(stat["delta"] / stat["seconds"], rel=1e-4)
+        assert 0.5 < stat["seconds"] < 10
+    for stat in stats:
+        assert all(delta >= 0 for delta in stat.get("deltas", [stat.get("delta")]))
+
+
+def write_frames(directory, frames):
+    """A recording of these frames of the usual one."""
+    whole = recordings.write(directory + "-whole", frames=max(frames) + 1)
+    os.mkdir(directory)
+    for i, frame in enumerate(frames):
+        for name in ["vm", *(f"vcpu{n}" for n in range(VCPUS))]:
+            os.link(f"{whole}/{name}.{frame}", f"{directory}/{name}.{i}")
+    return directory
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_counter_that_was_reset(programs, form):
+    vm = Vm(programs, write_frames(programs.path("back"), [3, 0]))
+    options = ["--rates", "-i", 1.5, "-n", 1, "--stat", "exits", "--stat", "guest_mode"]
+    text = show("stats", vm.flat, *options, "-o", form)
+    if form == "table":
+        assert text.count(" reset") == VCPUS and "-" not in text.replace("STAT", "")
+    elif form == "json":
+        exits = [stat for stat in json.loads(text)["stats"] if stat["name"] == "exits"]
+        assert all(stat["reset"] and "rate" not in stat for stat in exits)
+    else:
+        lines = list(csv.DictReader(io.StringIO(text)))
+        assert {(line["reset"], line["rate"]) for line in lines if line["name"] == "exits"} == {
+            ("1", "")
+        }
+
+
+def test_count_and_interval(small):
+    start = time.monotonic()
+    text = show("stats", small.flat, "-n", 3, "-i", 0.2, "--stat", "exits", "-o", "csv")
+    assert 0.4 <= time.monotonic() - start < 10
+    assert text.count("time,vm,") == 1 and len(text.splitlines()) == 1 + 3 * VCPUS
+
+
+def test_a_reader_that_has_seen_enough(small):
+    command = [VITALS, "stats", "--socket", small.flat, "-i", "0.01"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        process.wait(TIMEOUT)
+        assert process.stderr.read() == b""
+
+
+# ---- schemas ------------------------------------------------------------------------------------
+
+
+def test_schemas_are_those_of_qmp(programs, small):
+    said = programs.client(small.grouped).execute("query-stats-schemas")
+    expected = [
+        (target, schema["provider"], stat["name"], stat["unit"], stat["exponent"])
+        for target in ("vm", "vcpu")
+        for schema in said[target]
+        for stat in schema["stats"]
+    ]
+    members = ("target", "provider", "name", "unit", "exponent")
+    stats = show_json("schemas", small.flat)
+    assert [tuple(stat[member] for member in members) for stat in stats] == expected
+    lines = show_csv("schemas", small.flat)
+    assert [line["name"] for line in lines] == [stat["name"] for stat in stats]
+
+
+def test_schemas_for_people(small):
+    lines = show("schemas", small.flat, "--target", "vcpu", "--no-legend").splitlines()
+    cells = {line.split()[2]: line.split()[3:] for line in lines}
+    assert cells["halt_wait_ns"] == ["cumulative", "ns"]
+    assert cells["halt_wait_hist"] == ["log2-histogram", "ns", "0,", "1,", "2-3,", "4-7,", "..."]
+    assert cells["demo_exits_per_tick"] == ["linear-histogram", "each", "32", "wide"]
+
+
+# ---- sockets ------------------------------------------------------------------------------------
+
+
+def test_socket_from_the_environment(small):
+    variables = {**os.environ, "VITALS_SOCKET": small.flat}
+    assert run("stats", "--stat", "exits", env=variables).returncode == 0
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_socket(verb):
+    variables = {k: v for k, v in os.environ.items() if k != "VITALS_SOCKET"}
+    result = run(verb, env=variables)
+    assert result.returncode == 2 and "--socket is missing" in result.stderr
+
+
+def test_a_directory_of_sockets(programs, small):
+    programs.write("no-socket", b"")
+    table = show("stats", programs.directory, "--vcpu", 0, "--stat", "exits")
+    titles, *lines = table.splitlines()
+    assert titles.split()[0] == "VM"
+    assert [line.split()[0] for line in lines] == ["demo", "demo"]
+    stats = show_json("stats", programs.directory, "--vcpu", 0, "--stat", "exits")
+    assert {stat["socket"] for stat in stats} == {small.flat, small.grouped}
+
+
+def test_a_directory_without_sockets(programs):
+    result = run("stats", "--socket", programs.directory)
+    assert result.returncode == 1 and "no socket in this directory" in result.stderr
+
+
+def test_one_of_two_sockets_fails(programs, small):
+    missing = programs.path("missing.sock")
+    result = run("stats", "--socket", missing, "--socket", small.flat, "--stat", "exits")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"vitals stats: {missing}: no such file\n  ")
+    assert len(result.stdout.splitlines()) == 1 + VCPUS
+
+
+def test_a_vm_that_ends_meanwhile(programs, recording):
+    vm = Vm(programs, recording)
+    command = [VITALS, "stats", "--socket", vm.flat, "-i", "0.05", "--stat", "exits"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        vm.demo.stop()
+        _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    assert b"closed by the server" in errors and errors.count(b"vitals stats: ") == 1
+
+
+# ---- usage --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help(verb):
+    result = run(verb, "--help")
+    assert result.returncode == 0 and result.stdout.startswith(f"Usage: vitals {verb}")
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("options, text", [
+    (["-o", "xml"], "-o: unknown format 'xml'"),
+    (["--target", "disk"], "--target: unknown target 'disk'"),
+    (["--timeout", "0"], "--timeout: '0' is no number of seconds"),
+    (["-i", "nan"], "-i: 'nan' is no number of seconds"),
+    (["-n", "0"], "-n: '0' is no number"),
+    (["-n", "-1"], "-n: '-1' is no number"),
+    (["--vcpu", "0", "--target", "vm"], "--vcpu and --target vm exclude each other"),
+    (["web1"], "unexpected argument 'web1'"),
+    (["--frobnicate"], "unrecognized option"),
+])  # fmt: skip
+def test_wrong_usage(options, text):
+    result = run("stats", *options)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert text in result.stderr and result.stderr.endswith("Try 'vitals stats --help'.\n")
