@@ -4,7 +4,8 @@
 
 The limit is a program that reads the very statistics files that `vitals demo` reads, and sends as
 many bytes as vitals' reply has through a unix socket: nothing is formatted. The servers are asked in
-turn, round by round, so that a slow moment of the machine hits all of them, and medians are shown.
+turn, round by round, so that a slow moment of the machine hits all of them, each once uncounted and
+once counted, and medians are shown.
 Writes results.json and curve.svg into the output directory.
 """
 
@@ -58,7 +59,8 @@ class Server:
     """A process that serves on a socket."""
 
     def __init__(self, arguments: list, path: str):
-        self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
         self.path = path
         deadline = time.monotonic() + 30
         while not self.is_up():
@@ -149,7 +151,7 @@ class Bench:
                             "p90_us": p90 / 1e3}
             if name in servers:
                 used = servers[name].cpu_ns() - before[name]
-                result[name]["cpu_us"] = used / rounds / 1e3
+                result[name]["cpu_us"] = used / (2 * rounds) / 1e3
         return result
 
     def measure_size(self, vcpus: int, rounds: int) -> dict:
