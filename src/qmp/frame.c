@@ -130,8 +130,7 @@ static bool is_closer(uint8_t byte)
 /* Called behind each token; @last: its last byte. */
 static void end_token(struct frame *frame, struct frame_output *out, uint8_t last)
 {
-    bool balanced =
-        frame->braces < 0 || frame->brackets < 0 || (!frame->braces && !frame->brackets);
+    bool balanced = !frame->braces && !frame->brackets;
 
     frame->state = LEX_START;
     if (++frame->tokens > FRAME_TOKENS_MAX)
