@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals demo`: the options of the program that is in demo/demo.c. */
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,42 +12,6 @@
 #define VCPUS_DEFAULT 5
 #define SECONDS_MAX   1e9
 
-static int print_help(void)
-{
-    int n = printf(
-        "Usage: vitals demo [OPTION]...\n"
-        "Runs a small VM whose guest makes the kernel's statistics move, and serves them over QMP.\n"
-        "\n"
-        "  --vcpus N        number of vCPUs, 1 to %d; with --guest none to %d (default: %d)\n"
-        "  --guest KIND     what the guest does (default: work)\n"
-        "                     work    halts, exits, interrupts and page faults, with pauses\n"
-        "                     spin    computes without end: one host CPU for each vCPU\n"
-        "                     halted  sleeps without end\n"
-        "                     none    vCPUs are created and never run\n"
-        "  --qmp PATH[,dialect=grouped|flat][,mode=OCTAL]\n"
-        "                   unix socket to serve on; can be given %d times (default:\n"
-        "                     vitals-demo-PID.sock in $XDG_RUNTIME_DIR or /tmp, mode 0600)\n"
-        "  --name NAME      name of the VM (default: demo)\n"
-        "  --uuid UUID      UUID of the VM (default: none)\n"
-        "  --seconds S      end after S seconds\n"
-        "  --pause-after S  pause the guest after S seconds\n"
-        "  --record DIR     write the statistics files of the VM to DIR, once a second\n"
-        "  --recording DIR  run no guest, and show what --record wrote, at the same pace:\n"
-        "                     needs no /dev/kvm\n"
-        "  --help           print this\n"
-        "\n"
-        "SIGUSR1 pauses the guest, or lets it go on. SIGINT, SIGTERM and SIGHUP end the program.\n"
-        "\n"
-        "Example:\n"
-        "  vitals demo --qmp /tmp/vitals.sock &\n"
-        "  socat READLINE UNIX-CONNECT:/tmp/vitals.sock\n"
-        "  {\"execute\": \"qmp_capabilities\"}\n"
-        "  {\"execute\": \"query-stats\", \"arguments\": {\"target\": \"vm\"}}\n",
-        DEMO_RUNNING_VCPUS_MAX, DEMO_VCPUS_MAX, VCPUS_DEFAULT, DEMO_SOCKETS_MAX);
-
-    return n < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 enum option_key {
     OPT_VCPUS = 1,
     OPT_GUEST,
@@ -59,21 +22,52 @@ enum option_key {
     OPT_PAUSE_AFTER,
     OPT_RECORD,
     OPT_RECORDING,
-    OPT_HELP,
 };
 
-static const struct option long_options[] = {
-    {"vcpus", required_argument, NULL, OPT_VCPUS},
-    {"guest", required_argument, NULL, OPT_GUEST},
-    {"qmp", required_argument, NULL, OPT_QMP},
-    {"name", required_argument, NULL, OPT_NAME},
-    {"uuid", required_argument, NULL, OPT_UUID},
-    {"seconds", required_argument, NULL, OPT_SECONDS},
-    {"pause-after", required_argument, NULL, OPT_PAUSE_AFTER},
-    {"record", required_argument, NULL, OPT_RECORD},
-    {"recording", required_argument, NULL, OPT_RECORDING},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
+#define TEXT_(number) #number
+#define TEXT(number)  TEXT_(number)
+
+static const struct cli_option options_table[] = {
+    {.name = "vcpus",
+     .key = OPT_VCPUS,
+     .argument = "N",
+     .help = "number of vCPUs, 1 to " TEXT(
+         DEMO_RUNNING_VCPUS_MAX) "; with --guest none "
+                                 "to " TEXT(DEMO_VCPUS_MAX) " (default: " TEXT(VCPUS_DEFAULT) ")"},
+    {.name = "guest",
+     .key = OPT_GUEST,
+     .argument = "KIND",
+     .choices = "work spin halted none",
+     .help = "what the guest does (default: work)\n"
+             "work    halts, exits, interrupts and page faults, with pauses\n"
+             "spin    computes without end: one host CPU for each vCPU\n"
+             "halted  sleeps without end\n"
+             "none    vCPUs are created and never run"},
+    {.name = "qmp",
+     .key = OPT_QMP,
+     .argument = "PATH[,dialect=grouped|flat][,mode=OCTAL]",
+     .words = CLI_FILES,
+     .help = "unix socket to serve on; can be given " TEXT(
+         DEMO_SOCKETS_MAX) " times (default: "
+                           "vitals-demo-PID.sock in $XDG_RUNTIME_DIR or /tmp, mode 0600)"},
+    {.name = "name", .key = OPT_NAME, .argument = "NAME", .help = "name of the VM (default: demo)"},
+    {.name = "uuid", .key = OPT_UUID, .argument = "UUID", .help = "UUID of the VM (default: none)"},
+    {.name = "seconds", .key = OPT_SECONDS, .argument = "S", .help = "end after S seconds"},
+    {.name = "pause-after",
+     .key = OPT_PAUSE_AFTER,
+     .argument = "S",
+     .help = "pause the guest after S seconds"},
+    {.name = "record",
+     .key = OPT_RECORD,
+     .argument = "DIR",
+     .words = CLI_DIRECTORIES,
+     .help = "write the statistics files of the VM to DIR, once a second"},
+    {.name = "recording",
+     .key = OPT_RECORDING,
+     .argument = "DIR",
+     .words = CLI_DIRECTORIES,
+     .help = "run no guest, and show what --record wrote, at the same pace: needs no /dev/kvm"},
+    {0},
 };
 
 static const struct {
@@ -137,33 +131,33 @@ static int add_socket(const char *command, char *text, struct demo_options *opti
     return 0;
 }
 
-static int parse_option(const char *command, int key, struct demo_options *options)
+static int parse_option(const char *command, int key, char *text, struct demo_options *options)
 {
     switch (key) {
     case OPT_VCPUS:
-        return parse_vcpus(command, optarg, &options->n_vcpus);
+        return parse_vcpus(command, text, &options->n_vcpus);
     case OPT_GUEST:
-        return parse_guest(command, optarg, options);
+        return parse_guest(command, text, options);
     case OPT_QMP:
-        return add_socket(command, optarg, options);
+        return add_socket(command, text, options);
     case OPT_NAME:
-        options->name = optarg;
+        options->name = text;
         return 0;
     case OPT_UUID:
-        options->uuid = optarg;
+        options->uuid = text;
         return 0;
     case OPT_SECONDS:
-        return parse_seconds(command, "seconds", optarg, &options->seconds);
+        return parse_seconds(command, "seconds", text, &options->seconds);
     case OPT_PAUSE_AFTER:
-        return parse_seconds(command, "pause-after", optarg, &options->pause_after);
+        return parse_seconds(command, "pause-after", text, &options->pause_after);
     case OPT_RECORD:
-        options->record = optarg;
+        options->record = text;
         return 0;
     case OPT_RECORDING:
-        options->recording = optarg;
+        options->recording = text;
         return 0;
     default:
-        return cli_try_help(command); /* getopt_long() has said what is wrong */
+        return cli_try_help(command);
     }
 }
 
@@ -195,23 +189,37 @@ static void add_default_socket(struct demo_options *options, char path[PATH_MAX]
     options->n_sockets = 1;
 }
 
-int cmd_demo(int argc, char **argv)
+static int run(struct cli_args *args)
 {
     struct demo_options options = {.name = "demo", .guest = DEMO_GUEST_WORK};
     char path[PATH_MAX];
     int key, status;
 
-    while ((key = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (key == OPT_HELP)
-            return print_help();
-        if ((status = parse_option(argv[0], key, &options)) != 0)
+    while ((key = cli_next(args)) > 0)
+        if ((status = parse_option(args->command, key, args->text, &options)) != 0)
             return status;
-    }
-    if (optind < argc)
-        return cli_usage_error(argv[0], "unexpected argument '%s'", argv[optind]);
-    if ((status = complete(argv[0], &options)) != 0)
+    if (key < 0)
+        return args->status;
+    if ((status = cli_no_operands(args)) != 0 || (status = complete(args->command, &options)) != 0)
         return status;
     if (options.n_sockets == 0)
         add_default_socket(&options, path);
     return demo_run(&options) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
+
+const struct verb verb_demo = {
+    .name = "demo",
+    .summary = "run a small VM and serve its statistics over QMP",
+    .about = "Runs a small VM whose guest makes the kernel's statistics move, and serves them over "
+             "QMP.",
+    .tables = {options_table},
+    .notes = "SIGUSR1 pauses the guest, or lets it go on. SIGINT, SIGTERM and SIGHUP end the "
+             "program.\n"
+             "\n"
+             "Example:\n"
+             "  vitals demo --qmp /tmp/vitals.sock &\n"
+             "  socat READLINE UNIX-CONNECT:/tmp/vitals.sock\n"
+             "  {\"execute\": \"qmp_capabilities\"}\n"
+             "  {\"execute\": \"query-stats\", \"arguments\": {\"target\": \"vm\"}}",
+    .run = run,
+};

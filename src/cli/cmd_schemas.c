@@ -9,36 +9,7 @@
 #include "client/histogram.h"
 #include "qmp/json_write.h"
 
-static const struct option long_options[] = {
-    LOOK_OPTIONS,
-    {NULL, 0, NULL, 0},
-};
-
-static int print_help(void)
-{
-    printf(
-        "Usage: vitals schemas [OPTION]...\n"
-        "Lists the statistics of a VM: name, type, unit, and the buckets of histograms.\n"
-        "\n"
-        "  --socket PATH    QMP socket of the VM: of vitals, or of QEMU 7.1 or later; can be\n"
-        "                     given again; a directory stands for all sockets in it\n"
-        "                     (default: $VITALS_SOCKET)\n"
-        "  --target TARGET  vm, vcpu or all (default: all)\n"
-        "  --provider NAME  only those of this provider\n"
-        "  --stat GLOB      only those whose names match; can be given again\n"
-        "  -o, --output FORMAT\n"
-        "                   table, json or csv (default: table)\n"
-        "  --no-legend      table and csv: no line of titles\n"
-        "  --timeout S      how long to wait for the VM, each time (default: 5)\n"
-        "  --help           print this\n"
-        "\n"
-        "-o json prints one object: {\"schema_version\": 1, \"stats\": [...]}. Each statistic has\n"
-        "vm, socket, target, provider, name, type, unit, base and exponent, and a linear\n"
-        "histogram has bucket_size. A value is meant times base^exponent, in the unit.\n"
-        "\n"
-        "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if nothing matches.\n");
-    return EXIT_SUCCESS;
-}
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* The unit of a raw value. */
 static void unit_text(char text[QUANTITY_MAX], const struct client_stat *stat)
@@ -156,7 +127,7 @@ static void start(const struct look *look, struct schemas_output *output)
         buf_puts(&output->text, "{\"schema_version\": 1, \"stats\": [");
     if (look->options.format != OUTPUT_CSV || look->options.no_legend)
         return;
-    for (size_t i = 0; i < sizeof(csv_titles) / sizeof(csv_titles[0]); i++)
+    for (size_t i = 0; i < COUNT(csv_titles); i++)
         csv_text(&output->text, csv_titles[i]);
     csv_end(&output->text);
 }
@@ -184,8 +155,7 @@ static void print_schemas(const struct look *look)
         {.title = "UNIT"},
         {.title = "BUCKETS"},
     };
-    struct schemas_output output = {
-        .table = {.columns = columns, .n_columns = sizeof(columns) / sizeof(columns[0])}};
+    struct schemas_output output = {.table = {.columns = columns, .n_columns = COUNT(columns)}};
 
     start(look, &output);
     for (size_t i = 0; i < look->n_vms; i++) {
@@ -199,33 +169,43 @@ static void print_schemas(const struct look *look)
     finish(look, &output);
 }
 
-static int run(struct look *look, int argc, char **argv)
+static int look_and_print(struct look *look, struct cli_args *args)
 {
     int key, status;
 
-    while ((key = getopt_long(argc, argv, "o:", long_options, NULL)) != -1) {
-        if (key == LOOK_OPT_HELP)
-            return print_help();
-        if ((status = look_parse_option(look, key, optarg)) != 0)
+    while ((key = cli_next(args)) > 0)
+        if ((status = look_parse_option(look, key, args->text)) != 0)
             return status;
-    }
-    if (optind < argc)
-        return cli_usage_error(argv[0], "unexpected argument '%s'", argv[optind]);
-    if ((status = look_open(look)) != 0)
+    if (key < 0)
+        return args->status;
+    if ((status = cli_no_operands(args)) != 0 || (status = look_open(look)) != 0)
         return status;
     print_schemas(look);
     return look->has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int cmd_schemas(int argc, char **argv)
+static int run(struct cli_args *args)
 {
     struct look look;
     int status;
 
     signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
-    if (!look_init(&look, argc, argv))
+    if (!look_init(&look, args))
         return EXIT_FAILURE;
-    status = run(&look, argc, argv);
+    status = look_and_print(&look, args);
     look_free(&look);
     return status;
 }
+
+const struct verb verb_schemas = {
+    .name = "schemas",
+    .summary = "list what statistics a VM has",
+    .about = "Lists the statistics of a VM: name, type, unit, and the buckets of histograms.",
+    .tables = {look_socket_options, look_stat_options, look_output_options},
+    .notes = "-o json prints one object: {\"schema_version\": 1, \"stats\": [...]}. Each statistic "
+             "has vm, socket, target, provider, name, type, unit, base and exponent, and a linear "
+             "histogram has bucket_size. A value is meant times base^exponent, in the unit.\n"
+             "\n"
+             "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if nothing matches.",
+    .run = run,
+};

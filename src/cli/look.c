@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,18 +19,68 @@
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-bool look_init(struct look *look, int argc, char **argv)
-{
-    size_t n = (size_t)argc + 1;
+const struct cli_option look_socket_options[] = {
+    {.name = "socket",
+     .key = LOOK_OPT_SOCKET,
+     .argument = "PATH",
+     .words = CLI_FILES,
+     .help = "QMP socket of the VM: of vitals, or of QEMU 7.1 or later; can be given again; a "
+             "directory stands for all sockets in it (default: $VITALS_SOCKET)"},
+    {.name = "timeout",
+     .key = LOOK_OPT_TIMEOUT,
+     .argument = "S",
+     .help = "how long to wait for the VM, each time (default: 5)"},
+    {0},
+};
 
-    *look = (struct look){.options = {.command = argv[0], .timeout_ms = CLIENT_TIMEOUT_MS}};
+const struct cli_option look_stat_options[] = {
+    {.name = "target",
+     .key = LOOK_OPT_TARGET,
+     .argument = "TARGET",
+     .choices = "vm vcpu all",
+     .help = "vm, vcpu or all (default: all)"},
+    {.name = "provider",
+     .key = LOOK_OPT_PROVIDER,
+     .argument = "NAME",
+     .help = "only statistics of this provider"},
+    {.name = "stat",
+     .key = LOOK_OPT_STAT,
+     .argument = "GLOB",
+     .help = "only statistics whose names match; can be given again"},
+    {0},
+};
+
+const struct cli_option look_vcpu_options[] = {
+    {.name = "vcpu",
+     .key = LOOK_OPT_VCPU,
+     .argument = "N|PATH",
+     .help = "only this vCPU; can be given again"},
+    {0},
+};
+
+const struct cli_option look_output_options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .key = LOOK_OPT_OUTPUT,
+     .argument = "FORMAT",
+     .choices = "table json csv",
+     .help = "table, json or csv (default: table)"},
+    {.name = "no-legend", .key = LOOK_OPT_NO_LEGEND, .help = "table and csv: no line of titles"},
+    {0},
+};
+
+bool look_init(struct look *look, const struct cli_args *args)
+{
+    size_t n = (size_t)args->argc + 1;
+
+    *look = (struct look){.options = {.command = args->command, .timeout_ms = CLIENT_TIMEOUT_MS}};
     look->options.sockets = calloc(n, sizeof(char *));
     look->options.vcpus = calloc(n, sizeof(char *));
     look->options.globs = calloc(n, sizeof(char *));
     if (look->options.sockets && look->options.vcpus && look->options.globs)
         return true;
     look_free(look);
-    fprintf(stderr, "%s: out of memory\n", argv[0]);
+    fprintf(stderr, "%s: out of memory\n", args->command);
     return false;
 }
 
@@ -71,6 +122,18 @@ int look_parse_seconds(const char *command, const char *option, const char *text
     return 0;
 }
 
+int look_parse_count(const char *command, const char *option, const char *text,
+                     unsigned long *ret_count)
+{
+    char *end;
+    unsigned long count = strtoul(text, &end, 10);
+
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || count < 1 || count == ULONG_MAX)
+        return cli_usage_error(command, "%s: '%s' is no number from 1 on", option, text);
+    *ret_count = count;
+    return 0;
+}
+
 static int parse_timeout(struct look_options *options, const char *text)
 {
     double seconds;
@@ -105,13 +168,13 @@ int look_parse_option(struct look *look, int key, const char *text)
         return 0;
     case LOOK_OPT_TIMEOUT:
         return parse_timeout(options, text);
-    case 'o':
+    case LOOK_OPT_OUTPUT:
         if (output_format_parse(text, &options->format) < 0)
             return cli_usage_error(options->command,
                                    "-o: unknown format '%s'; there is: table json csv", text);
         return 0;
     default:
-        return cli_try_help(options->command); /* getopt_long() has said what is wrong */
+        return cli_try_help(options->command);
     }
 }
 
@@ -419,9 +482,22 @@ static int match_vcpus(struct look *look)
     return status;
 }
 
+/* What depends on more than one option. */
+static int complete(struct look_options *options)
+{
+    if (options->n_vcpus && options->target && strcmp(options->target, "vm") == 0)
+        return cli_usage_error(options->command, "--vcpu and --target vm exclude each other");
+    if (options->n_vcpus)
+        options->target = "vcpu";
+    return 0;
+}
+
 int look_open(struct look *look)
 {
-    int status = find_sockets(look);
+    int status = complete(&look->options);
+
+    if (status == 0)
+        status = find_sockets(look);
 
     if (status == 0)
         status = open_vms(look);

@@ -3,15 +3,14 @@
 #ifndef CLI_LOOK_H
 #define CLI_LOOK_H
 
-#include <getopt.h>
-
+#include "cli/cli.h"
 #include "cli/output.h"
 #include "client/client.h"
 
 #define EXIT_NO_MATCH 3
 
 struct look_options {
-    const char *command; /* argv[0], for messages */
+    const char *command; /* for messages */
     const char **sockets, **vcpus, **globs;
     size_t n_sockets, n_vcpus, n_globs;
     const char *target; /* "vm", "vcpu", or NULL: both */
@@ -38,41 +37,37 @@ struct look {
     bool has_failed; /* one of the VMs, at least */
 };
 
-/* Keys of getopt_long(); a verb's own begin at LOOK_OPT_OWN. */
+/* Keys of the options; a verb's own begin at LOOK_OPT_OWN. */
 enum look_option_key {
-    LOOK_OPT_SOCKET = 256,
+    LOOK_OPT_SOCKET = 1,
+    LOOK_OPT_TIMEOUT,
     LOOK_OPT_TARGET,
-    LOOK_OPT_VCPU,
     LOOK_OPT_PROVIDER,
     LOOK_OPT_STAT,
+    LOOK_OPT_VCPU,
+    LOOK_OPT_OUTPUT,
     LOOK_OPT_NO_LEGEND,
-    LOOK_OPT_TIMEOUT,
-    LOOK_OPT_HELP,
     LOOK_OPT_OWN,
 };
 
-#define LOOK_OPTIONS                                                                               \
-    {"socket", required_argument, NULL, LOOK_OPT_SOCKET},                                          \
-        {"target", required_argument, NULL, LOOK_OPT_TARGET},                                      \
-        {"provider", required_argument, NULL, LOOK_OPT_PROVIDER},                                  \
-        {"stat", required_argument, NULL, LOOK_OPT_STAT},                                          \
-        {"output", required_argument, NULL, 'o'},                                                  \
-        {"no-legend", no_argument, NULL, LOOK_OPT_NO_LEGEND},                                      \
-        {"timeout", required_argument, NULL, LOOK_OPT_TIMEOUT},                                    \
-    {                                                                                              \
-        "help", no_argument, NULL, LOOK_OPT_HELP                                                   \
-    }
+extern const struct cli_option look_socket_options[]; /* which VMs: --socket, --timeout */
+extern const struct cli_option look_stat_options[];   /* --target, --provider, --stat */
+extern const struct cli_option look_vcpu_options[];   /* --vcpu, beside those */
+extern const struct cli_option look_output_options[]; /* -o, --no-legend */
 
-/* False: no memory. @argc bounds how often an option can be given. */
-bool look_init(struct look *look, int argc, char **argv);
+/* False: no memory. The number of arguments bounds how often an option can be given. */
+bool look_init(struct look *look, const struct cli_args *args);
 void look_free(struct look *look);
 
-/* All but LOOK_OPT_HELP. 0, or the exit status. */
+/* Any of those above. 0, or the exit status. */
 int look_parse_option(struct look *look, int key, const char *text);
 
 /* A number of seconds above 0. 0, or the exit status. */
 int look_parse_seconds(const char *command, const char *option, const char *text,
                        double *ret_seconds);
+
+int look_parse_count(const char *command, const char *option, const char *text,
+                     unsigned long *ret_count);
 
 /* Opens all VMs, and finds what is wanted in their schemas. 0, or the exit status. */
 int look_open(struct look *look);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals VERB`: finds the verb and runs it. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,34 +10,30 @@
 #define TYPOS_MAX   2
 #define COMMAND_MAX 64
 
-static const struct verb {
-    const char *name;
-    const char *summary;
-    int (*run)(int argc, char **argv);
-} verbs[] = {
-    {"demo", "run a small VM and serve its statistics over QMP", cmd_demo},
-    {"schemas", "list what statistics a VM has", cmd_schemas},
-    {"stats", "show the statistics of VMs", cmd_stats},
+static int run_completion(struct cli_args *args);
+
+const struct verb verb_completion = {
+    .name = "completion",
+    .summary = "print the completion for a shell",
+    .operands = "bash|zsh",
+    .about = "Prints what makes the shell complete the verbs and options of vitals.",
+    .notes = "bash: source <(vitals completion bash)\n"
+             "zsh:  source <(vitals completion zsh)",
+    .run = run_completion,
+};
+
+static const struct verb *const verbs[] = {
+    &verb_completion,
+    &verb_demo,
+    &verb_schemas,
+    &verb_stats,
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-int cli_try_help(const char *command)
+static int run_completion(struct cli_args *args)
 {
-    fprintf(stderr, "Try '%s --help'.\n", command);
-    return EXIT_USAGE;
-}
-
-int cli_usage_error(const char *command, const char *format, ...)
-{
-    va_list args;
-
-    fprintf(stderr, "%s: ", command);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return cli_try_help(command);
+    return cli_print_completion(args, verbs, COUNT(verbs));
 }
 
 static int print_help(void)
@@ -47,7 +42,7 @@ static int print_help(void)
            "Publishes the statistics of virtual machines over QMP.\n"
            "\n");
     for (size_t i = 0; i < COUNT(verbs); i++)
-        printf("  %-10s %s\n", verbs[i].name, verbs[i].summary);
+        printf("  %-11s %s\n", verbs[i]->name, verbs[i]->summary);
     printf("\n"
            "vitals VERB --help (or: vitals help VERB) says what the verb takes.\n"
            "vitals --version prints the version.\n");
@@ -63,8 +58,8 @@ static int print_version(void)
 static const struct verb *find_verb(const char *name)
 {
     for (size_t i = 0; i < COUNT(verbs); i++) {
-        if (strcmp(name, verbs[i].name) == 0)
-            return &verbs[i];
+        if (strcmp(name, verbs[i]->name) == 0)
+            return verbs[i];
     }
     return NULL;
 }
@@ -75,10 +70,10 @@ static const struct verb *find_similar_verb(const char *name)
     size_t fewest = TYPOS_MAX + 1;
 
     for (size_t i = 0; strlen(name) <= CLI_WORD_MAX && i < COUNT(verbs); i++) {
-        size_t typos = cli_count_typos(verbs[i].name, name);
+        size_t typos = cli_count_typos(verbs[i]->name, name);
         if (typos < fewest) {
             fewest = typos;
-            nearest = &verbs[i];
+            nearest = verbs[i];
         }
     }
     return nearest;
@@ -104,7 +99,8 @@ static int run_verb(const char *name, int argc, char **argv)
         return refuse_verb(name);
     snprintf(command, sizeof(command), "vitals %s", verb->name);
     argv[0] = command;
-    return verb->run(argc, argv);
+    return verb->run(
+        &(struct cli_args){.verb = verb, .command = command, .argc = argc, .argv = argv});
 }
 
 static int run_help(const char *name)

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Completion for bash and zsh, from the table of verbs. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+#define FOR_EACH_OPTION(verb, option)                                                              \
+    for (size_t t_ = 0; t_ < CLI_TABLES_MAX && (verb)->tables[t_]; t_++)                           \
+        for (const struct cli_option *option = (verb)->tables[t_]; option->name; option++)
+
+/* ---- bash ----------------------------------------------------------------------------------- */
+
+static const char *bash_words(const struct cli_option *option)
+{
+    if (option->words == CLI_FILES)
+        return "COMPREPLY=($(compgen -f -- \"$word\"))";
+    if (option->words == CLI_DIRECTORIES)
+        return "COMPREPLY=($(compgen -d -- \"$word\"))";
+    return "COMPREPLY=()";
+}
+
+static void print_bash_argument(const struct verb *verb, const struct cli_option *option)
+{
+    printf("    '%s --%s'", verb->name, option->name);
+    if (option->letter)
+        printf(" | '%s -%c'", verb->name, option->letter);
+    if (option->choices)
+        printf(") COMPREPLY=($(compgen -W '%s' -- \"$word\")); return ;;\n", option->choices);
+    else
+        printf(") %s; return ;;\n", bash_words(option));
+}
+
+static void print_bash_verb(const struct verb *verb)
+{
+    printf("    %s) words='", verb->name);
+    FOR_EACH_OPTION(verb, option)
+    printf("--%s ", option->name);
+    printf("--help' ;;\n");
+}
+
+static void print_bash(const struct verb *const *verbs, size_t n_verbs)
+{
+    puts("# bash completion of vitals: made by `vitals completion bash`\n"
+         "_vitals()\n"
+         "{\n"
+         "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words=\n"
+         "    if [ \"$COMP_CWORD\" = 1 ] || [ \"$before\" = help ]; then");
+    printf("        COMPREPLY=($(compgen -W '");
+    for (size_t i = 0; i < n_verbs; i++)
+        printf("%s ", verbs[i]->name);
+    puts("help --help --version' -- \"$word\"))\n"
+         "        return\n"
+         "    fi\n"
+         "    case \"${COMP_WORDS[1]} $before\" in");
+    for (size_t i = 0; i < n_verbs; i++)
+        FOR_EACH_OPTION(verbs[i], option)
+    if (option->argument)
+        print_bash_argument(verbs[i], option);
+    puts("    esac\n"
+         "    case \"${COMP_WORDS[1]}\" in");
+    for (size_t i = 0; i < n_verbs; i++)
+        print_bash_verb(verbs[i]);
+    puts("    esac\n"
+         "    case \"$word\" in\n"
+         "    -*) COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;;\n"
+         "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+         "    esac\n"
+         "}\n"
+         "complete -o filenames -F _vitals vitals");
+}
+
+/* ---- zsh ------------------------------------------------------------------------------------ */
+
+/* A text inside '...[...]': no quotes, brackets or colons; the first line will do. */
+static void print_zsh_text(const char *text)
+{
+    for (; *text && *text != '\n'; text++)
+        if (!strchr("'[]:\\", *text))
+            putchar(*text);
+}
+
+static void print_zsh_option(const struct cli_option *option)
+{
+    printf("            '*--%s%s[", option->name, option->argument ? "=" : "");
+    print_zsh_text(option->help);
+    printf("]");
+    if (option->choices)
+        printf(":%s:(%s)", option->argument, option->choices);
+    else if (option->argument)
+        printf(":%s:%s", option->argument,
+               option->words == CLI_FILES         ? "_files"
+               : option->words == CLI_DIRECTORIES ? "_files -/"
+                                                  : " ");
+    puts("' \\");
+}
+
+static void print_zsh_verb(const struct verb *verb)
+{
+    printf("    %s)\n        _arguments \\\n", verb->name);
+    FOR_EACH_OPTION(verb, option)
+    print_zsh_option(option);
+    puts("            '--help[print help]' '*:file:_files' ;;");
+}
+
+static void print_zsh(const struct verb *const *verbs, size_t n_verbs)
+{
+    puts("#compdef vitals\n"
+         "# zsh completion of vitals: made by `vitals completion zsh`\n"
+         "_vitals()\n"
+         "{\n"
+         "    local -a verbs\n"
+         "    if (( CURRENT == 2 )); then\n"
+         "        verbs=(");
+    for (size_t i = 0; i < n_verbs; i++) {
+        printf("            '%s:", verbs[i]->name);
+        print_zsh_text(verbs[i]->summary);
+        puts("'");
+    }
+    puts("        )\n"
+         "        _describe 'verb' verbs\n"
+         "        return\n"
+         "    fi\n"
+         "    shift words\n"
+         "    (( CURRENT-- ))\n"
+         "    case \"$words[1]\" in");
+    for (size_t i = 0; i < n_verbs; i++)
+        print_zsh_verb(verbs[i]);
+    puts(
+        "    esac\n"
+        "}\n"
+        "if [ \"$funcstack[1]\" = _vitals ]; then _vitals \"$@\"; else compdef _vitals vitals; fi");
+}
+
+int cli_print_completion(struct cli_args *args, const struct verb *const *verbs, size_t n_verbs)
+{
+    if (cli_next(args) < 0)
+        return args->status;
+    if (args->n_operands != 1)
+        return cli_usage_error(args->command, "which shell? There is: bash zsh");
+    if (strcmp(args->operands[0], "bash") == 0)
+        print_bash(verbs, n_verbs);
+    else if (strcmp(args->operands[0], "zsh") == 0)
+        print_zsh(verbs, n_verbs);
+    else
+        return cli_usage_error(args->command, "unknown shell '%s'; there is: bash zsh",
+                               args->operands[0]);
+    return EXIT_SUCCESS;
+}

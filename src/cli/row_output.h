@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows on standard output: as a table, as JSON or as CSV. */
+#ifndef CLI_ROW_OUTPUT_H
+#define CLI_ROW_OUTPUT_H
+
+#include "cli/row.h"
+
+struct row_output {
+    enum output_format format;
+    bool has_legend, has_vm; /* of the table: a line of titles, a column for the VM */
+    bool is_rates;           /* CSV has columns for them */
+    /* below: its own */
+    bool any_output;
+    double time;
+    size_t n_rows;
+    struct table table;
+    struct buf text;
+};
+
+/* @time: of the sample, seconds since 1970. */
+void row_output_begin(struct row_output *output, double time);
+void row_output_add(struct row_output *output, const struct row *row);
+void row_output_end(struct row_output *output);
+void row_output_free(struct row_output *output);
+
+#endif

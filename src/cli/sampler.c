@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/sampler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/histogram.h"
+
+static const char *const targets[SAMPLER_TARGETS] = {"vm", "vcpu"};
+
+bool sampler_init(struct sampler *sampler, struct look *look)
+{
+    *sampler = (struct sampler){.look = look};
+    sampler->samples = calloc(look->n_vms + 1, sizeof(*sampler->samples));
+    return sampler->samples;
+}
+
+static double unix_time(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* ---- sampling ------------------------------------------------------------------------------- */
+
+static void free_samples(struct samples *samples)
+{
+    for (size_t i = 0; i < SAMPLER_TARGETS; i++) {
+        client_snapshot_free(samples->now[i]);
+        client_snapshot_free(samples->before[i]);
+        samples->now[i] = samples->before[i] = NULL;
+    }
+}
+
+/* What was now is before. */
+static void age(struct samples *samples)
+{
+    for (size_t i = 0; i < SAMPLER_TARGETS; i++) {
+        client_snapshot_free(samples->before[i]);
+        samples->before[i] = samples->now[i];
+        samples->now[i] = NULL;
+    }
+}
+
+static int sample_vm(struct sampler *sampler, struct look_vm *vm, struct samples *samples,
+                     struct client_error *error)
+{
+    int err = 0;
+
+    age(samples);
+    for (size_t i = 0; i < SAMPLER_TARGETS && !err; i++) {
+        const struct client_request request = {
+            .target = targets[i],
+            .wanted = vm->wanted,
+            .paths = i ? vm->paths : NULL,
+            .n_paths = vm->n_paths,
+        };
+
+        if (look_wants_target(sampler->look, targets[i]) && !(request.paths && !request.n_paths))
+            err = client_query(vm->client, &request, &samples->now[i], error);
+    }
+    return err;
+}
+
+size_t sampler_sample(struct sampler *sampler)
+{
+    struct client_error error;
+    size_t n = 0;
+
+    sampler->time = unix_time();
+    for (size_t i = 0; i < sampler->look->n_vms; i++) {
+        struct look_vm *vm = &sampler->look->vms[i];
+
+        if (!vm->client)
+            continue;
+        if (sample_vm(sampler, vm, &sampler->samples[i], &error) == 0) {
+            n++;
+            continue;
+        }
+        look_complain(sampler->look, &error);
+        free_samples(&sampler->samples[i]);
+        client_free(vm->client);
+        vm->client = NULL;
+    }
+    return n;
+}
+
+void sampler_wait(struct timespec *turn, double interval)
+{
+    long long ns = turn->tv_nsec + (long long)(interval * 1e9);
+    struct timespec now;
+
+    turn->tv_sec += (time_t)(ns / 1000000000);
+    turn->tv_nsec = (long)(ns % 1000000000);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (now.tv_sec > turn->tv_sec || (now.tv_sec == turn->tv_sec && now.tv_nsec > turn->tv_nsec))
+        *turn = now; /* too slow for this interval: no hurry to catch up */
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, turn, NULL) == EINTR)
+        ;
+}
+
+void sampler_free(struct sampler *sampler)
+{
+    for (size_t i = 0; sampler->samples && i < sampler->look->n_vms; i++)
+        free_samples(&sampler->samples[i]);
+    free(sampler->samples);
+    sampler->samples = NULL;
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static const struct client_object *find_object(const struct client_snapshot *snapshot,
+                                               const struct client_object *like)
+{
+    for (size_t i = 0; snapshot && i < snapshot->n_objects; i++) {
+        const char *path = snapshot->objects[i].path;
+        if (path && like->path ? !strcmp(path, like->path) : path == like->path)
+            return &snapshot->objects[i];
+    }
+    return NULL;
+}
+
+static const struct client_value *find_value(const struct client_object *object,
+                                             const struct client_value *like)
+{
+    for (size_t i = 0; object && i < object->n_values; i++)
+        if (object->values[i].stat == like->stat && object->values[i].n_values == like->n_values)
+            return &object->values[i];
+    return NULL;
+}
+
+struct showing {
+    bool wants_deltas;
+    void (*show)(void *opaque, const struct row *row);
+    void *opaque;
+};
+
+static void show_value(const struct showing *showing, struct row row,
+                       const struct client_value *value, const struct client_object *object_before)
+{
+    row.stat = value->stat;
+    row.totals = value->values;
+    row.n = histogram_is(value->stat) ? value->n_values : 1;
+    if (showing->wants_deltas && row_is_counting(value->stat)) {
+        const struct client_value *before = find_value(object_before, value);
+
+        if (!before)
+            return;
+        row.is_reset = !row_subtract(before->values, row.totals, row.n);
+        row.deltas = row.is_reset ? NULL : before->values;
+    }
+    showing->show(showing->opaque, &row);
+}
+
+static void show_snapshot(const struct showing *showing, const struct client *client,
+                          const struct client_snapshot *now, const struct client_snapshot *before)
+{
+    for (size_t i = 0; now && i < now->n_objects; i++) {
+        const struct client_object *object = &now->objects[i];
+        const struct row row = {
+            .vm = client_vm_name(client),
+            .socket = client_path(client),
+            .path = object->path,
+            .vcpu = object->cpu_index,
+            .seconds = before ? (double)(now->time_ns - before->time_ns) / 1e9 : 0,
+        };
+
+        for (size_t j = 0; j < object->n_values; j++)
+            show_value(showing, row, &object->values[j], find_object(before, object));
+    }
+}
+
+void sampler_each(struct sampler *sampler, bool wants_deltas,
+                  void (*show)(void *opaque, const struct row *row), void *opaque)
+{
+    const struct showing showing = {wants_deltas, show, opaque};
+
+    for (size_t i = 0; i < sampler->look->n_vms; i++) {
+        const struct samples *samples = &sampler->samples[i];
+        const struct client *client = sampler->look->vms[i].client;
+
+        for (size_t j = 0; client && j < SAMPLER_TARGETS; j++)
+            show_snapshot(&showing, client, samples->now[j], samples->before[j]);
+    }
+}

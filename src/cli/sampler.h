@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Asks all VMs again and again, and keeps the sample before, for rates. */
+#ifndef CLI_SAMPLER_H
+#define CLI_SAMPLER_H
+
+#include <time.h>
+
+#include "cli/look.h"
+#include "cli/row.h"
+
+enum { SAMPLER_TARGETS = 2 };
+
+struct sampler {
+    struct look *look;
+    double time; /* of the last sample, seconds since 1970 */
+    struct samples {
+        struct client_snapshot *now[SAMPLER_TARGETS], *before[SAMPLER_TARGETS];
+    } * samples; /* of each VM */
+};
+
+/* @look has been opened. False: no memory. */
+bool sampler_init(struct sampler *sampler, struct look *look);
+void sampler_free(struct sampler *sampler);
+
+/*
+ * Asks each VM for what is wanted. One that fails is complained about, and not asked again. Returns
+ * how many are left.
+ */
+size_t sampler_sample(struct sampler *sampler);
+
+/*
+ * Shows each statistic of each object. @wants_deltas: since the sample before, of which this uses
+ * the memory: once for each sample. A counter without a sample before is left out then.
+ */
+void sampler_each(struct sampler *sampler, bool wants_deltas,
+                  void (*show)(void *opaque, const struct row *row), void *opaque);
+
+/* Sleeps to the next multiple of @interval, so that the time that asking takes adds nothing. */
+void sampler_wait(struct timespec *turn, double interval);
+
+#endif
