@@ -138,13 +138,14 @@ class Bench:
         size = self.roundtrip([grouped], 3)["vitals"][0]
         objects = 0 if arguments["target"] == "vm" else 1 if "vcpus" in arguments else vcpus
         targets = [["limit", self.path("limit"), "raw", f"{objects} {size}"], grouped,
+                   ["ids", self.path("grouped"), "qmp-id", command(arguments)],
                    ["flat", self.path("flat"), "qmp", command(flat(arguments))]]
         if "qemu" in servers:
             targets.append(["qemu", self.path("qemu"), "qmp", command(flat(arguments))])
-        # Server time is taken with one dialect at a time: both are one process.
+        # Server time is taken with one form of request at a time: all are one process.
         measured = self.roundtrip(targets, rounds)
         before = {name: server.cpu_ns() for name, server in servers.items()}
-        self.roundtrip([target for target in targets if target[0] != "flat"], rounds)
+        self.roundtrip([target for target in targets if target[0] in servers], rounds)
         result = {}
         for name, (size_, median, least, p90) in measured.items():
             result[name] = {"bytes": size_, "median_us": median / 1e3, "min_us": least / 1e3,
@@ -152,6 +153,9 @@ class Bench:
             if name in servers:
                 used = servers[name].cpu_ns() - before[name]
                 result[name]["cpu_us"] = used / (2 * rounds) / 1e3
+        before = servers["vitals"].cpu_ns()
+        self.roundtrip([target for target in targets if target[0] == "ids"], rounds)
+        result["ids"]["cpu_us"] = (servers["vitals"].cpu_ns() - before) / (2 * rounds) / 1e3
         return result
 
     def measure_size(self, vcpus: int, rounds: int) -> dict:
@@ -234,18 +238,20 @@ def ratio(part: dict, whole: dict, key: str = "median_us") -> str:
 
 
 def print_sizes(sizes: dict) -> None:
-    print(f"{'':28} {'round trip, us':^35} {'ratio':^13} {'CPU of server, us':^17}")
-    print(f"{'':28} {'limit':>8} {'vitals':>8} {'flat':>8} {'QEMU':>8} {'limit':>6} {'QEMU':>6}"
-          f" {'limit':>8} {'vitals':>8} {'bytes':>9}")
+    print("new id: a request of vitals that differs from the last one by its id, so it is parsed")
+    print(f"{'':28} {'round trip, us':^44} {'ratio':^13} {'CPU of server, us':^26}")
+    print(f"{'':28} {'limit':>8} {'vitals':>8} {'new id':>8} {'flat':>8} {'QEMU':>8} {'limit':>6}"
+          f" {'QEMU':>6} {'limit':>8} {'vitals':>8} {'new id':>8} {'bytes':>9}")
     for vcpus, kinds in sizes.items():
         print(f"{vcpus} vCPUs")
         for kind, servers in kinds.items():
             limit, vitals, qemu = servers["limit"], servers["vitals"], servers.get("qemu")
             print(f"  {kind:26} {limit['median_us']:8.1f} {vitals['median_us']:8.1f}"
-                  f" {servers['flat']['median_us']:8.1f}"
+                  f" {servers['ids']['median_us']:8.1f} {servers['flat']['median_us']:8.1f}"
                   f" {qemu['median_us'] if qemu else float('nan'):8.0f}"
                   f" {ratio(vitals, limit):>6} {ratio(qemu, vitals) if qemu else '-':>6}"
-                  f" {limit['cpu_us']:8.1f} {vitals['cpu_us']:8.1f} {vitals['bytes']:9}")
+                  f" {limit['cpu_us']:8.1f} {vitals['cpu_us']:8.1f}"
+                  f" {servers['ids']['cpu_us']:8.1f} {vitals['bytes']:9}")
 
 
 def print_rest(results: dict) -> None:

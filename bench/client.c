@@ -93,6 +93,7 @@ static int open_session(const char *path, bool qmp)
 struct target {
     char name[32], socket[108], kind[8], request[4096];
     int fd;
+    unsigned id; /* of the next request, for kind "qmp-id" */
     size_t bytes;
     uint64_t *times;
 };
@@ -104,7 +105,7 @@ static int read_targets(struct target *targets, unsigned rounds)
     while (n < TARGETS_MAX && scanf("%31s %107s %7s %4094[^\n]", targets[n].name, targets[n].socket,
                                     targets[n].kind, targets[n].request) == 4) {
         strcat(targets[n].request, "\n");
-        targets[n].fd = open_session(targets[n].socket, !strcmp(targets[n].kind, "qmp"));
+        targets[n].fd = open_session(targets[n].socket, !!strncmp(targets[n].kind, "raw", 3));
         targets[n].times = calloc(rounds, sizeof(uint64_t));
         n++;
     }
@@ -118,11 +119,24 @@ static int compare_times(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* With a new id, where the kind says so. */
+static void send_request(struct target *target)
+{
+    char line[sizeof(target->request) + 32];
+
+    if (strcmp(target->kind, "qmp-id")) {
+        send_line(target->fd, target->request);
+        return;
+    }
+    snprintf(line, sizeof(line), "{\"id\": %u, %s", ++target->id, target->request + 1);
+    send_line(target->fd, line);
+}
+
 static uint64_t ask(struct target *target)
 {
     uint64_t start = now_ns();
 
-    send_line(target->fd, target->request);
+    send_request(target);
     target->bytes = receive_line(target->fd);
     return now_ns() - start;
 }

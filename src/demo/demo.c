@@ -5,7 +5,8 @@
  *  1. a context for the VM;
  *  2. the kernel's statistics: the VM's fd and each vCPU's, before the vCPUs run (add_kvm());
  *  3. its own statistics, if it has any (provider.c);
- *  4. a server with a socket or more, whose fd joins those that the main loop polls (serve()).
+ *  4. a server with a socket or more, on a thread of its own (listen_on_sockets()): a query waits for
+ *     nothing that the main loop does. examples/embed_poll.c polls the server's fd instead.
  *
  * The rest is the life of the demo: signals, ticks, the pause, recordings.
  */
@@ -231,7 +232,8 @@ static int listen_on_sockets(struct demo *demo)
             return err;
         }
     }
-    return 0;
+    err = vitals_server_start(demo->server);
+    return err < 0 ? complain(err, "starting the server's thread") : 0;
 }
 
 /* The signals are taken by reading signal_fd, so nothing is interrupted by a handler. */
@@ -397,12 +399,11 @@ static int on_tick(struct demo *demo)
     return on_time(demo);
 }
 
-static int serve(struct demo *demo)
+static int main_loop(struct demo *demo)
 {
-    enum { SIGNALS, SERVER, TIMER, EVENTS };
+    enum { SIGNALS, TIMER, EVENTS };
     struct pollfd events[EVENTS] = {
         [SIGNALS] = {.fd = demo->signal_fd, .events = POLLIN},
-        [SERVER] = {.fd = vitals_server_fd(demo->server), .events = POLLIN},
         [TIMER] = {.fd = demo->timer_fd, .events = POLLIN},
     };
     int err = 0;
@@ -412,8 +413,6 @@ static int serve(struct demo *demo)
             return complain(-errno, "main loop");
         if (events[SIGNALS].revents)
             on_signal(demo);
-        if (events[SERVER].revents && (err = vitals_server_process(demo->server)) < 0)
-            return complain(err, "serving");
         if (events[TIMER].revents)
             err = on_tick(demo);
     }
@@ -429,7 +428,7 @@ int demo_run(const struct demo_options *options)
         demo.start = now();
         set_running(&demo, true);
         announce(&demo);
-        err = serve(&demo);
+        err = main_loop(&demo);
     }
     finish(&demo);
     return err;

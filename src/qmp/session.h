@@ -19,7 +19,9 @@
 struct qmp_workbench {
     struct json_tokener *parser;
     struct buf text, error;
-    struct arena arena; /* of one command */
+    struct buf last_text; /* the last message: monitoring asks for the same again and again */
+    struct json_object *last_message; /* what it was parsed to, or NULL */
+    struct arena arena;               /* of one command */
     struct stats_collection collection;
     /*
      * Takes what it can from the front of a long reply while the rest is still being written; NULL:

@@ -628,6 +628,51 @@ static void a_long_reply_can_be_sent_while_it_is_written(void **state)
 }
 
 #define WITH_VM(test) cmocka_unit_test_setup_teardown(test, make_vm, free_vm)
+/* ---- the same message again ----------------------------------------------------------------- */
+
+#define ASK(id)       "{'execute':'query-status','id':" id "}"
+#define STATUS_OF(id) "{\"return\": " STATUS ", \"id\": " id "}\r\n"
+
+static void the_same_message_is_answered_again(void **state)
+{
+    assert_talk(ASK("1") ASK("1") ASK("2") ASK("1"),
+                STATUS_OF("1") STATUS_OF("1") STATUS_OF("2") STATUS_OF("1"));
+    assert_talk(ASK("1") "{'execute':'x'}" ASK("1"),
+                STATUS_OF("1") NOT_FOUND("The command x has not been found") STATUS_OF("1"));
+    assert_talk(ASK("1") "[]" ASK("1"),
+                STATUS_OF("1") ERROR("QMP input must be a JSON object") STATUS_OF("1"));
+    assert_talk("[][]",
+                ERROR("QMP input must be a JSON object") ERROR("QMP input must be a JSON object"));
+}
+
+/* Says the same twice; returns whether the second time it needed no parsing. */
+static bool is_recalled(struct vm *vm, const char *input)
+{
+    struct json_object *parsed;
+    bool recalled;
+
+    free(talk_in_two(vm, true, input, strlen(input), 0));
+    parsed = json_object_get(vm->bench.last_message);
+    free(talk_in_two(vm, true, input, strlen(input), 0));
+    recalled = parsed && parsed == vm->bench.last_message;
+    json_object_put(parsed);
+    return recalled;
+}
+
+static void the_same_message_is_parsed_once(void **state)
+{
+    char input[4096 + 2], *pad = input + sizeof("{'id':'") - 1;
+    size_t quotes = sizeof("{'id':''}") - 1, len;
+
+    assert_true(is_recalled(*state, ASK("1")));
+    for (len = 4096; len <= 4097; len++) {
+        memset(input, 'x', len);
+        memcpy(input, "{'id':'", sizeof("{'id':'") - 1);
+        memset(pad, 'x', len - quotes);
+        memcpy(input + len - 2, "'}", sizeof("'}"));
+        assert_true(is_recalled(*state, input) == (len == 4096));
+    }
+}
 
 int main(void)
 {
@@ -664,6 +709,8 @@ int main(void)
         WITH_VM(each_kind_of_value_has_its_form),
         WITH_VM(each_kind_of_statistic_has_its_schema),
         WITH_VM(a_long_reply_can_be_sent_while_it_is_written),
+        WITH_VM(the_same_message_is_answered_again),
+        WITH_VM(the_same_message_is_parsed_once),
     };
 
     return cmocka_run_group_tests_name("the session", tests, NULL, NULL);
