@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TARGETS_MAX = 8, CLIENTS_MAX = 1024, REPLY_MAX = 16 << 20 };
+enum { TARGETS_MAX = 8, CLIENTS_MAX = 1024, REPLY_MAX = 16 << 20, WARM_UP = 1 };
 
 static char reply[REPLY_MAX];
 
@@ -141,18 +141,26 @@ static uint64_t ask(struct target *target)
     return now_ns() - start;
 }
 
+/* The server asked before has had the caches and the CPU: some requests are not counted. */
+static void time_target(struct target *target, unsigned round)
+{
+    unsigned i;
+
+    for (i = 0; i < WARM_UP; i++)
+        ask(target);
+    target->times[round] = ask(target);
+}
+
+/* Each second round goes the other way: no target always stands behind the same one. */
 static int roundtrip(unsigned rounds)
 {
     static struct target targets[TARGETS_MAX];
     int n = read_targets(targets, rounds), i;
     unsigned round;
 
-    for (round = 0; round < rounds; round++) {
-        for (i = 0; i < n; i++) {
-            ask(&targets[i]); /* not counted: the server asked before has had the caches */
-            targets[i].times[round] = ask(&targets[i]);
-        }
-    }
+    for (round = 0; round < rounds; round++)
+        for (i = 0; i < n; i++)
+            time_target(&targets[round % 2 ? n - 1 - i : i], round);
     for (i = 0; i < n; i++) {
         qsort(targets[i].times, rounds, sizeof(uint64_t), compare_times);
         printf("%s %zu %lu %lu %lu\n", targets[i].name, targets[i].bytes,
