@@ -56,12 +56,17 @@ def flat(arguments: dict) -> dict:
 # ---- processes ----------------------------------------------------------------------------------
 
 
+def pinned(cpu: int | None) -> dict:
+    """For subprocess: the process and all of its threads stay on this CPU."""
+    return {} if cpu is None else {"preexec_fn": lambda: os.sched_setaffinity(0, {cpu})}
+
+
 class Server:
     """A process that serves on a socket."""
 
-    def __init__(self, arguments: list, path: str):
+    def __init__(self, arguments: list, path: str, cpu: int | None = None):
         self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
+                                        stderr=subprocess.DEVNULL, **pinned(cpu))
         self.path = path
         deadline = time.monotonic() + 30
         while not self.is_up():
@@ -86,6 +91,12 @@ class Server:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
+    def pin_threads(self, name: str, cpu: int) -> None:
+        """Those whose names begin so."""
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            if (task / "comm").read_text().startswith(name):
+                os.sched_setaffinity(int(task.name), {cpu})
+
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(10)
@@ -96,6 +107,14 @@ class Bench:
         self.build = build
         self.directory = directory
         self.use_qemu = use_qemu
+        self.server_cpu: int | None = None
+        self.client_cpu: int | None = None
+
+    def place(self, together: bool) -> None:
+        """Client and servers on one CPU, or on two: left to the scheduler, that is a matter of
+        luck, and makes more of a difference than anything else."""
+        cpus = sorted(os.sched_getaffinity(0))
+        self.client_cpu, self.server_cpu = cpus[0], cpus[0 if together else -1]
 
     def path(self, name: str) -> str:
         return f"{self.directory}/{name}"
@@ -106,22 +125,24 @@ class Bench:
     def vitals(self, vcpus: int, guest: str = "none") -> Server:
         grouped, flat_ = self.path("grouped"), self.path("flat")
         return Server([self.build / "vitals", "demo", "--vcpus", str(vcpus), "--guest", guest,
-                       "--qmp", grouped, "--qmp", flat_ + ",dialect=flat"], flat_)
+                       "--qmp", grouped, "--qmp", flat_ + ",dialect=flat"], flat_,
+                      self.server_cpu)
 
     def limit(self, pid: int) -> Server:
-        return Server([self.tool("limit"), str(pid), self.path("limit")], self.path("limit"))
+        return Server([self.tool("limit"), str(pid), self.path("limit")], self.path("limit"),
+                      self.server_cpu)
 
     def qemu(self, vcpus: int) -> Server:
         path = self.path("qemu")
         server = Server([QEMU, "-enable-kvm", "-S", "-nodefaults", "-no-user-config", "-display",
                          "none", "-m", "64", "-smp", str(vcpus), "-qmp",
-                         f"unix:{path},server=on,wait=off"], path)
+                         f"unix:{path},server=on,wait=off"], path, self.server_cpu)
         time.sleep(0.2)  # the probe's connection must be gone: QEMU has one client at a time
         return server
 
     def client(self, *arguments: str, text: str = "") -> str:
         return subprocess.run([self.tool("client"), *arguments], input=text, text=True, check=True,
-                              stdout=subprocess.PIPE).stdout
+                              stdout=subprocess.PIPE, **pinned(self.client_cpu)).stdout
 
     # ---- round trips ----------------------------------------------------------------------------
 
@@ -207,8 +228,10 @@ class Bench:
 
     def disturbance(self, guest: str, queries: int) -> dict:
         """How far the counters of a vCPU move, with queries and for as long without."""
+        self.place(together=True)
         server = self.vitals(1, guest)
         try:
+            server.pin_threads("vcpu", max(os.sched_getaffinity(0)))  # a CPU of its own
             time.sleep(0.5)
             target = ["v", self.path("grouped"), "qmp", command({"target": "vcpu"})]
             first, start = self.counters(), time.monotonic()
@@ -322,14 +345,17 @@ def main() -> int:
     use_qemu = not options.no_qemu and shutil.which(QEMU) is not None
     if not use_qemu:
         progress(f"without QEMU: {'as asked' if options.no_qemu else QEMU + ' is not installed'}")
-    results: dict = {"sizes": {}}
+    results: dict = {"sizes": {}, "sizes_on_one_cpu": {}}
     with tempfile.TemporaryDirectory(prefix="vitals-bench-") as directory:
         bench = Bench(options.build.resolve(), directory, use_qemu)
         for vcpus in options.sizes:
             with_qemu = use_qemu and vcpus <= QEMU_VCPUS_MAX
             rounds = {1: 1500, 8: 800, 64: 200, 255: 50}.get(vcpus, 300) if with_qemu else \
                 {1: 5000, 8: 3000, 64: 1000, 255: 500}.get(vcpus, 300)
-            results["sizes"][vcpus] = bench.measure_size(vcpus, max(20, int(rounds * share)))
+            for together, name in ((False, "sizes"), (True, "sizes_on_one_cpu")):
+                bench.place(together)
+                results[name][vcpus] = bench.measure_size(vcpus, max(20, int(rounds * share / 2)))
+        bench.server_cpu = bench.client_cpu = None
         everything, one = KINDS["all statistics of all vCPUs"], KINDS["one statistic of one vCPU"]
         results["load"] = []
         for what, vcpus, clients, rate, arguments in (
@@ -344,7 +370,10 @@ def main() -> int:
         results["disturbance"] = [bench.disturbance(guest, int(10000 * share))
                                   for guest in ("spin", "halted")]
         results["memory"] = bench.memory(int(1_000_000 * share))
+    print("Client and server on two CPUs")
     print_sizes(results["sizes"])
+    print("\nClient and server on one CPU")
+    print_sizes(results["sizes_on_one_cpu"])
     print_rest(results)
     (output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     draw(results["sizes"], output / "curve.svg")

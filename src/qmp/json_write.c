@@ -104,10 +104,12 @@ static void put_escaped(struct buf *buf, int32_t code_point)
     }
 }
 
-static bool is_plain(char c)
-{
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
+/* Printable, and neither a quote nor a backslash. */
+static const bool is_plain[256] = {
+    [' ' ... '!'] = true,
+    ['#' ... '['] = true,
+    [']' ... '~'] = true,
+};
 
 void json_put_string(struct buf *buf, const char *text)
 {
@@ -115,7 +117,7 @@ void json_put_string(struct buf *buf, const char *text)
 
     buf_append(buf, "\"", 1);
     while (*text) {
-        for (plain = text; is_plain(*text); text++)
+        for (plain = text; is_plain[(uint8_t)*text]; text++)
             ;
         buf_append(buf, plain, (size_t)(text - plain));
         if (*text)

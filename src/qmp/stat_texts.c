@@ -8,6 +8,7 @@
 /* All that a reply needs to know of one statistic, in one place. */
 struct stat_text {
     uint32_t start, len; /* of its text */
+    uint32_t zero_start; /* where its text and the value 0 begin; they end where the next begins */
     uint32_t slot;
     uint16_t buckets; /* 0: a number or a boolean */
     bool boolean;
@@ -17,7 +18,8 @@ struct stat_texts {
     struct schema_note note;
     size_t row_max; /* bytes that the values of a row can take at most, with their texts */
     char *bytes;    /* all texts, one behind the other, each with a "}, " in front */
-    struct stat_text stats[];
+    char *zeros;    /* the same with a value behind each: 0, or empty buckets */
+    struct stat_text stats[]; /* and one more, where the last one ends */
 };
 
 /*
@@ -31,6 +33,7 @@ static void free_texts(struct schema_note *note)
     struct stat_texts *texts = (struct stat_texts *)note;
 
     free(texts->bytes);
+    free(texts->zeros);
     free(texts);
 }
 
@@ -48,6 +51,19 @@ static void write_text(struct buf *buf, const struct vitals_stat *stat,
                stat_is_histogram(stat) ? form->histogram_start.bytes : "");
 }
 
+static void write_zero(struct buf *buf, const struct vitals_stat *stat,
+                       const struct stat_form *form)
+{
+    write_text(buf, stat, form);
+    if (!stat_is_histogram(stat)) {
+        buf_puts(buf, stat->unit == VITALS_BOOLEAN ? form->boolean[0].bytes : "0");
+        return;
+    }
+    for (uint32_t i = 0; i < stat->count; i++)
+        buf_puts(buf, i ? ", 0" : "0");
+    buf_puts(buf, form->histogram_end.bytes);
+}
+
 static struct stat_text make_text(struct buf *buf, const struct vitals_stat *stat,
                                   const struct stat_form *form)
 {
@@ -63,25 +79,37 @@ static struct stat_text make_text(struct buf *buf, const struct vitals_stat *sta
     return text;
 }
 
+static void write_texts(struct stat_texts *texts, const struct stats_schema *schema,
+                        const struct stat_form *form, struct buf *bytes, struct buf *zeros)
+{
+    uint32_t i;
+
+    texts->row_max = strlen("[]");
+    for (i = 0; i < schema->n_stats; i++) {
+        texts->stats[i] = make_text(bytes, &schema->stats[i], form);
+        texts->stats[i].zero_start = (uint32_t)zeros->len;
+        write_zero(zeros, &schema->stats[i], form);
+        texts->row_max += value_max(&schema->stats[i], form);
+    }
+    texts->stats[i] = (struct stat_text){.zero_start = (uint32_t)zeros->len};
+    texts->row_max += bytes->len + PIECE;
+    buf_append(bytes, (const char[PIECE]){0}, PIECE);
+}
+
 static struct stat_texts *make_texts(const struct stats_schema *schema,
                                      const struct stat_form *form)
 {
-    struct stat_texts *texts = malloc(sizeof(*texts) + schema->n_stats * sizeof(texts->stats[0]));
-    struct buf buf = {0};
-    uint32_t i;
+    size_t size = sizeof(struct stat_texts) + (schema->n_stats + 1) * sizeof(struct stat_text);
+    struct stat_texts *texts = malloc(size);
+    struct buf bytes = {0}, zeros = {0};
 
     if (!texts)
         return NULL;
     texts->note.free = free_texts;
-    texts->row_max = strlen("[]");
-    for (i = 0; i < schema->n_stats; i++) {
-        texts->stats[i] = make_text(&buf, &schema->stats[i], form);
-        texts->row_max += value_max(&schema->stats[i], form);
-    }
-    texts->row_max += buf.len + PIECE;
-    buf_append(&buf, (const char[PIECE]){0}, PIECE);
-    texts->bytes = buf.data;
-    if (buf.failed) {
+    write_texts(texts, schema, form, &bytes, &zeros);
+    texts->bytes = bytes.data;
+    texts->zeros = zeros.data;
+    if (bytes.failed || zeros.failed) {
         free_texts(&texts->note);
         return NULL;
     }
@@ -121,16 +149,20 @@ static inline char *put_short(char *at, const struct text *text)
 /* Most buckets of a histogram are empty, and most of them have empty neighbours. */
 enum { BUCKETS_AT_A_TIME = 8 };
 
+static inline bool are_empty(const uint64_t *values)
+{
+    return !(values[0] | values[1] | values[2] | values[3] | values[4] | values[5] | values[6] |
+             values[7]);
+}
+
 static char *put_buckets(char *at, const uint64_t *values, uint32_t n)
 {
     static const char empty[] = "0, 0, 0, 0, 0, 0, 0, 0, ";
 
-    while (n >= BUCKETS_AT_A_TIME && !(values[0] | values[1] | values[2] | values[3] | values[4] |
-                                       values[5] | values[6] | values[7])) {
+    for (; n >= BUCKETS_AT_A_TIME && are_empty(values); n -= BUCKETS_AT_A_TIME) {
         memcpy(at, empty, sizeof(empty) - 1);
         at += sizeof(empty) - 1;
         values += BUCKETS_AT_A_TIME;
-        n -= BUCKETS_AT_A_TIME;
     }
     for (; n; n--) {
         at = u64_to_text(at, *values++);
@@ -152,21 +184,74 @@ static inline char *put_value(char *at, const struct stat_text *text, const uint
     return u64_to_text(at, values[0]);
 }
 
-/* The first text begins in the middle: there is no "}, " to put in front of it. */
+static bool is_empty_histogram(const uint64_t *values, uint32_t n)
+{
+    for (; n >= BUCKETS_AT_A_TIME; n -= BUCKETS_AT_A_TIME, values += BUCKETS_AT_A_TIME)
+        if (!are_empty(values))
+            return false;
+    for (; n; n--)
+        if (*values++)
+            return false;
+    return true;
+}
+
+static inline bool is_zero(const struct stat_text *text, const uint64_t *values)
+{
+    return text->buckets ? is_empty_histogram(values, text->buckets) : !values[0];
+}
+
+/* Where the next text goes. The first begins in the middle: there is no "}, " to put in front. */
+struct pen {
+    char *at;
+    uint32_t skip;
+};
+
+/* Most statistics of a VM are 0, and so are their neighbours: they are copied with their values. */
+static void put_zeros(struct pen *pen, const struct stat_texts *texts, uint32_t first, uint32_t end)
+{
+    uint32_t start = texts->stats[first].zero_start + pen->skip;
+    uint32_t len = texts->stats[end].zero_start - start;
+
+    memcpy(pen->at, texts->zeros + start, len);
+    *pen = (struct pen){.at = pen->at + len};
+}
+
+static inline void put_stat(struct pen *pen, const struct stat_form *form,
+                            const struct stat_texts *texts, const struct stat_text *text,
+                            const uint64_t *values)
+{
+    char *at = put_text(pen->at, texts->bytes + text->start + pen->skip, text->len - pen->skip);
+
+    *pen = (struct pen){.at = put_value(at, text, values, form)};
+}
+
 static char *put_stats(char *at, const struct stat_form *form, const struct stat_texts *texts,
                        const struct stats_part *part, const uint64_t *row)
 {
-    uint32_t skip = strlen("}, "), i;
+    struct pen pen = {.at = at, .skip = strlen("}, ")};
+    uint32_t first = 0, end = 0, i; /* the zeros that are still to be put */
 
     for (i = 0; i < part->n_wanted; i++) {
-        const struct stat_text *text = &texts->stats[part->wanted[i]];
+        uint32_t index = part->wanted[i];
+        const struct stat_text *text = &texts->stats[index];
+        bool zero = is_zero(text, row + text->slot);
 
-        at = put_text(at, texts->bytes + text->start + skip, text->len - skip);
-        at = put_value(at, text, row + text->slot, form);
-        skip = 0;
+        if (end != first && !(zero && index == end)) {
+            put_zeros(&pen, texts, first, end);
+            first = end;
+        }
+        if (!zero) {
+            put_stat(&pen, form, texts, text, row + text->slot);
+            continue;
+        }
+        if (end == first)
+            first = index;
+        end = index + 1;
     }
-    *at = '}';
-    return at + 1;
+    if (end != first)
+        put_zeros(&pen, texts, first, end);
+    *pen.at = '}';
+    return pen.at + 1;
 }
 
 void stat_texts_put_row(struct buf *out, const struct stat_form *form,
