@@ -12,6 +12,7 @@ struct row {
     int64_t vcpu;     /* -1: the VM, or a vCPU that the peer did not list */
     const struct client_stat *stat;
     const uint64_t *totals; /* as they are */
+    const uint64_t *before; /* in the sample before, where that is shown, too; or NULL */
     const uint64_t *deltas; /* what came since the sample before; NULL: none before, or a reset */
     size_t n;               /* 1, or the number of buckets */
     bool is_reset;          /* one of the totals has gone down */

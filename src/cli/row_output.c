@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "cli/histogram_text.h"
 #include "client/histogram.h"
 #include "qmp/json_write.h"
 
@@ -19,40 +20,13 @@ static const struct table_column columns_with_vm[] = {
     {.title = "DISTRIBUTION"},
 };
 
-static void put_range(struct buf *out, const struct row *row, unsigned percent)
-{
-    size_t i = histogram_percentile(row_values(row), row->n, percent);
-    char low[QUANTITY_MAX], high[QUANTITY_MAX];
-
-    output_quantity(low, row->stat, (double)histogram_lower_bound(row->stat, i));
-    if (i == 0 && row->stat->type == VITALS_LOG_HIST)
-        buf_printf(out, "p%u %s", percent, low);
-    else if (i + 1 == row->n)
-        buf_printf(out, "p%u >= %s", percent, low);
-    else {
-        output_quantity(high, row->stat, (double)histogram_lower_bound(row->stat, i + 1));
-        buf_printf(out, "p%u %s - %s", percent, low, high);
-    }
-}
-
-static void put_distribution(struct buf *out, const struct row *row)
-{
-    static const unsigned percents[] = {50, 90, 99};
-
-    if (!histogram_is(row->stat) || row->is_reset || histogram_count(row_values(row), row->n) == 0)
-        return;
-    for (size_t i = 0; i < COUNT(percents); i++) {
-        buf_puts(out, i ? ", " : "");
-        put_range(out, row, percents[i]);
-    }
-}
-
 static void add_to_table(struct row_output *output, const struct row *row)
 {
     char object[QUANTITY_MAX], number[2 * QUANTITY_MAX];
     struct buf distribution = {0};
 
-    put_distribution(&distribution, row);
+    if (histogram_is(row->stat) && !row->is_reset)
+        histogram_text_put_percentiles(&distribution, row->stat, row_values(row), row->n);
     row_number(number, row);
     if (output->has_vm)
         table_cell(&output->table, "%s", row->vm);
@@ -77,7 +51,7 @@ static void put_string(struct buf *out, const char *name, const char *text)
     buf_puts(out, ", ");
 }
 
-static void put_identity(struct buf *out, const struct row *row)
+void row_put_json_identity(struct buf *out, const struct row *row)
 {
     put_string(out, "vm", row->vm);
     put_string(out, "socket", row->socket);
@@ -118,8 +92,12 @@ static void add_to_json(struct row_output *output, const struct row *row)
     struct buf *out = &output->text;
 
     buf_puts(out, output->n_rows ? ", {" : "{");
-    put_identity(out, row);
+    row_put_json_identity(out, row);
     put_values(out, "value", row, row->totals);
+    if (row->before) {
+        buf_puts(out, ", ");
+        put_values(out, "before", row, row->before);
+    }
     if (row->deltas || row->is_reset)
         buf_printf(out, ", \"seconds\": %.6f, \"reset\": %s", row->seconds,
                    row->is_reset ? "true" : "false");
@@ -138,7 +116,7 @@ static const char *const csv_titles[] = {"time", "vm",       "socket",      "tar
                                          "base", "exponent", "bucket_size", "bucket", "value"};
 static const char *const csv_rate_titles[] = {"seconds", "reset", "delta", "rate"};
 
-static void put_csv_identity(struct buf *line, double time, const struct row *row)
+void row_put_csv_identity(struct buf *line, double time, const struct row *row)
 {
     buf_printf(line, "%.3f", time);
     csv_text(line, row->vm);
@@ -183,7 +161,7 @@ static void add_to_csv(struct row_output *output, const struct row *row)
     struct buf *line = &output->text;
 
     for (size_t i = 0; i < row->n; i++) {
-        put_csv_identity(line, output->time, row);
+        row_put_csv_identity(line, output->time, row);
         if (histogram_is(row->stat))
             csv_u64(line, histogram_lower_bound(row->stat, i));
         else

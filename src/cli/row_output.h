@@ -23,4 +23,9 @@ void row_output_add(struct row_output *output, const struct row *row);
 void row_output_end(struct row_output *output);
 void row_output_free(struct row_output *output);
 
+/* For other forms of output: all that says which statistic of which object it is. */
+void row_put_json_identity(struct buf *out, const struct row *row); /* ends in ", " */
+void row_put_csv_identity(struct buf *line, double time,
+                          const struct row *row); /* time to exponent */
+
 #endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* `vitals diff`: what happened between two snapshots. */
+#include <fnmatch.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/histogram_text.h"
+#include "cli/look.h"
+#include "cli/row_output.h"
+#include "cli/snapshot_file.h"
+#include "client/histogram.h"
+
+enum { OPT_ALL = LOOK_OPT_OWN, OPT_RATES };
+
+static const struct cli_option own_options[] = {
+    {.name = "all", .key = OPT_ALL, .help = "also what has not changed"},
+    {.name = "rates", .key = OPT_RATES, .help = "table: per second, not in all"},
+    {0},
+};
+
+struct diff {
+    struct look look; /* its options: no VM is asked */
+    struct row_output output;
+    struct table table;
+    bool is_all, is_rates;
+    struct snapshot before, after;
+    size_t n_matched, n_only_before, n_only_after, n_resets;
+};
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+static int parse(struct diff *diff, struct cli_args *args)
+{
+    int key, status;
+
+    while ((key = cli_next(args)) > 0) {
+        if (key == OPT_ALL)
+            diff->is_all = true;
+        else if (key == OPT_RATES)
+            diff->is_rates = true;
+        else if ((status = look_parse_option(&diff->look, key, args->text)) != 0)
+            return status;
+    }
+    if (key < 0)
+        return args->status;
+    if (args->n_operands != 2)
+        return cli_usage_error(args->command, "which two snapshots? 'vitals snap' writes them");
+    return 0;
+}
+
+/* ---- matching ------------------------------------------------------------------------------- */
+
+static bool are_same(const struct row *a, const struct row *b)
+{
+    return !strcmp(a->stat->name, b->stat->name) && !strcmp(a->vm, b->vm) &&
+           !strcmp(a->path ? a->path : "", b->path ? b->path : "") && !a->path == !b->path &&
+           !strcmp(a->stat->provider, b->stat->provider) && a->stat->type == b->stat->type &&
+           a->n == b->n;
+}
+
+/* Snapshots of one VM have the same order, so the search begins at the expected place. */
+static const struct row *find(const struct snapshot *snapshot, const struct row *row,
+                              size_t expected)
+{
+    for (size_t i = 0; i < snapshot->n_rows; i++) {
+        const struct row *candidate = &snapshot->rows[(expected + i) % snapshot->n_rows];
+        if (are_same(candidate, row))
+            return candidate;
+    }
+    return NULL;
+}
+
+static bool is_any_vcpu(const struct look_options *options, const struct row *row)
+{
+    char number[24];
+
+    snprintf(number, sizeof(number), "%lld", (long long)row->vcpu);
+    for (size_t i = 0; i < options->n_vcpus; i++)
+        if (row->path &&
+            (!strcmp(options->vcpus[i], number) || !strcmp(options->vcpus[i], row->path)))
+            return true;
+    return !options->n_vcpus;
+}
+
+static bool is_wanted(const struct diff *diff, const struct row *row)
+{
+    const struct look_options *options = &diff->look.options;
+    bool any = options->n_globs == 0;
+
+    for (size_t i = 0; i < options->n_globs && !any; i++)
+        any = fnmatch(options->globs[i], row->stat->name, 0) == 0;
+    return any && look_wants_target(&diff->look, row->stat->target) &&
+           (!options->provider || !strcmp(options->provider, row->stat->provider)) &&
+           is_any_vcpu(options, row);
+}
+
+/* ---- output --------------------------------------------------------------------------------- */
+
+static const struct table_column columns[] = {
+    {.title = "VM"},
+    {.title = "OBJECT"},
+    {.title = "PROVIDER"},
+    {.title = "STAT"},
+    {.title = "CHANGE", .is_right = true},
+    {.title = "DISTRIBUTION"},
+};
+
+static void quantity(char text[QUANTITY_MAX], const struct row *row, uint64_t value)
+{
+    if (histogram_is(row->stat) || (!row->stat->unit && !row->stat->exponent))
+        snprintf(text, QUANTITY_MAX, "%llu", (unsigned long long)value);
+    else
+        output_quantity(text, row->stat, (double)value);
+}
+
+static void put_change(char text[3 * QUANTITY_MAX], const struct diff *diff, const struct row *row)
+{
+    char now[QUANTITY_MAX], before[QUANTITY_MAX];
+
+    if (row->deltas && diff->is_rates) {
+        row_number(text, row);
+    } else if (row->deltas || row->is_reset) {
+        quantity(now, row, row->deltas ? histogram_count(row->deltas, row->n) : 0);
+        snprintf(text, 3 * QUANTITY_MAX, "%s", row->is_reset ? "reset" : now);
+    } else {
+        quantity(before, row, row->before[0]);
+        quantity(now, row, row->totals[0]);
+        snprintf(text, 3 * QUANTITY_MAX, "%s -> %s", before, now);
+    }
+}
+
+static void add_to_table(struct diff *diff, const struct row *row)
+{
+    char object[QUANTITY_MAX], change[3 * QUANTITY_MAX];
+    struct buf distribution = {0};
+
+    put_change(change, diff, row);
+    if (histogram_is(row->stat) && row->deltas)
+        histogram_text_put_percentiles(&distribution, row->stat, row->deltas, row->n);
+    table_cell(&diff->table, "%s", row->vm);
+    table_cell(&diff->table, "%s", row_object(object, row));
+    table_cell(&diff->table, "%s", row->stat->provider);
+    table_cell(&diff->table, "%s", row->stat->name);
+    table_cell(&diff->table, "%s", change);
+    table_cell(&diff->table, "%.*s", (int)distribution.len,
+               distribution.len ? distribution.data : "");
+    buf_free(&distribution);
+}
+
+static bool has_changed(const struct row *row)
+{
+    return row->is_reset || memcmp(row->totals, row->before, row->n * sizeof(uint64_t)) != 0;
+}
+
+static void add_row(struct diff *diff, const struct row *after, const struct row *before)
+{
+    uint64_t *deltas = malloc(after->n * sizeof(uint64_t));
+    struct row row = *after;
+
+    if (!deltas)
+        return;
+    memcpy(deltas, before->totals, after->n * sizeof(uint64_t));
+    row.before = before->totals;
+    row.seconds = diff->after.time - diff->before.time;
+    if (row_is_counting(row.stat)) {
+        row.is_reset = !row_subtract(deltas, row.totals, row.n);
+        row.deltas = row.is_reset ? NULL : deltas;
+        diff->n_resets += row.is_reset;
+    }
+    if ((diff->is_all || has_changed(&row)) && diff->output.format == OUTPUT_TABLE)
+        add_to_table(diff, &row);
+    else if (diff->is_all || has_changed(&row))
+        row_output_add(&diff->output, &row);
+    free(deltas);
+}
+
+static void add_rows(struct diff *diff)
+{
+    for (size_t i = 0; i < diff->after.n_rows; i++) {
+        const struct row *after = &diff->after.rows[i];
+        const struct row *before = find(&diff->before, after, i);
+
+        if (!is_wanted(diff, after))
+            continue;
+        diff->n_matched += before != NULL;
+        diff->n_only_after += !before;
+        if (before)
+            add_row(diff, after, before);
+    }
+    for (size_t i = 0; i < diff->before.n_rows; i++)
+        if (is_wanted(diff, &diff->before.rows[i]) && !find(&diff->after, &diff->before.rows[i], i))
+            diff->n_only_before++;
+}
+
+static void say_what_is_left_out(const struct diff *diff, char **paths)
+{
+    const char *command = diff->look.options.command;
+
+    if (diff->n_only_before)
+        fprintf(stderr, "%s: %zu statistics are only in %s\n", command, diff->n_only_before,
+                paths[0]);
+    if (diff->n_only_after)
+        fprintf(stderr, "%s: %zu statistics are only in %s\n", command, diff->n_only_after,
+                paths[1]);
+    if (diff->n_resets)
+        fprintf(stderr, "%s: %zu statistics went down: they were reset, or the VM started again\n",
+                command, diff->n_resets);
+}
+
+static int print_diff(struct diff *diff, char **paths)
+{
+    const struct look_options *options = &diff->look.options;
+
+    diff->output.format = options->format;
+    diff->output.has_legend = !options->no_legend;
+    diff->output.is_rates = true;
+    diff->table.columns = columns;
+    diff->table.n_columns = sizeof(columns) / sizeof(columns[0]);
+    if (options->format != OUTPUT_TABLE)
+        row_output_begin(&diff->output, diff->after.time);
+    add_rows(diff);
+    if (diff->n_matched) {
+        if (options->format != OUTPUT_TABLE)
+            row_output_end(&diff->output);
+        else
+            table_print(&diff->table, !options->no_legend);
+        say_what_is_left_out(diff, paths);
+        return EXIT_SUCCESS;
+    }
+    fprintf(stderr,
+            "%s: no statistic of %s is in %s\n  They must be of the same VM, by its name.\n",
+            options->command, paths[1], paths[0]);
+    return EXIT_NO_MATCH;
+}
+
+/* ---- running -------------------------------------------------------------------------------- */
+
+static int read_both(struct diff *diff, char **paths)
+{
+    const char *command = diff->look.options.command;
+    char error[SNAPSHOT_ERROR_MAX];
+
+    if (snapshot_read(paths[0], &diff->before, error) < 0 ||
+        snapshot_read(paths[1], &diff->after, error) < 0) {
+        fprintf(stderr, "%s: %s\n", command, error);
+        return EXIT_FAILURE;
+    }
+    if (diff->after.time > diff->before.time)
+        return 0;
+    fprintf(stderr, "%s: %s is not older than %s\n  The older one comes first.\n", command,
+            paths[0], paths[1]);
+    return EXIT_FAILURE;
+}
+
+static int run(struct cli_args *args)
+{
+    struct diff diff = {0};
+    int status;
+
+    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
+    if (!look_init(&diff.look, args))
+        return EXIT_FAILURE;
+    status = parse(&diff, args);
+    if (status == 0 && !args->is_done)
+        status = read_both(&diff, args->operands);
+    if (status == 0 && !args->is_done)
+        status = print_diff(&diff, args->operands);
+    snapshot_free(&diff.before);
+    snapshot_free(&diff.after);
+    table_clear(&diff.table);
+    row_output_free(&diff.output);
+    look_free(&diff.look);
+    return status;
+}
+
+const struct verb verb_diff = {
+    .name = "diff",
+    .summary = "what happened between two snapshots",
+    .operands = "BEFORE AFTER",
+    .about = "Shows what happened between two snapshots of 'vitals snap': what is cumulative, and "
+             "histograms, as what came; other values as they were and are. - is standard input.",
+    .tables = {look_stat_options, look_vcpu_options, own_options, look_output_options},
+    .notes = "What went down was reset, or its VM started again; it is shown as reset, never as a "
+             "negative number.\n"
+             "\n"
+             "-o json and -o csv have the form of 'vitals stats --rates', and in JSON also before, "
+             "the value in BEFORE. time is that of AFTER.\n"
+             "\n"
+             "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if the snapshots have nothing "
+             "in common, or nothing that matches.",
+    .run = run,
+};

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/* `vitals hist`: histograms, drawn. */
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/histogram_text.h"
+#include "cli/look.h"
+#include "cli/row_output.h"
+#include "cli/sampler.h"
+#include "client/histogram.h"
+#include "qmp/json_write.h"
+
+enum { OPT_EACH = LOOK_OPT_OWN, OPT_RATES, OPT_INTERVAL, OPT_COUNT };
+
+static const struct cli_option own_options[] = {
+    {.name = "each", .key = OPT_EACH, .help = "each vCPU for itself, not all of them together"},
+    {.name = "rates", .key = OPT_RATES, .help = "what came over the interval"},
+    {.name = "interval",
+     .letter = 'i',
+     .key = OPT_INTERVAL,
+     .argument = "S",
+     .help = "seconds from one output to the next (default: 1)"},
+    {.name = "count",
+     .letter = 'n',
+     .key = OPT_COUNT,
+     .argument = "N",
+     .help = "end after N outputs (default: 1; with -i: go on)"},
+    {0},
+};
+
+/* A histogram to be drawn: of one object, or of all vCPUs of a VM. */
+struct chart {
+    struct row row;
+    uint64_t *values;
+    size_t n_objects;
+};
+
+struct hist {
+    struct look look;
+    struct sampler sampler;
+    struct chart *charts;
+    size_t n_charts, n_drawn;
+    struct buf text;
+    size_t width;
+    bool is_each, is_rates, is_utf8, is_screen, no_memory;
+    bool has_titles; /* of CSV, printed */
+    double interval;
+    unsigned long count;
+};
+
+static int take_option(struct hist *hist, int key, const char *text)
+{
+    const char *command = hist->look.options.command;
+
+    switch (key) {
+    case OPT_EACH:
+        hist->is_each = true;
+        return 0;
+    case OPT_RATES:
+        hist->is_rates = true;
+        return 0;
+    case OPT_INTERVAL:
+        return look_parse_seconds(command, "-i", text, &hist->interval);
+    case OPT_COUNT:
+        return look_parse_count(command, "-n", text, &hist->count);
+    default:
+        return look_parse_option(&hist->look, key, text);
+    }
+}
+
+/* ---- charts --------------------------------------------------------------------------------- */
+
+static bool are_together(const struct row *a, const struct row *b)
+{
+    return a->path && b->path && a->stat == b->stat && !strcmp(a->socket, b->socket);
+}
+
+static void add_values(struct chart *chart, const struct row *row)
+{
+    const uint64_t *values = row_values(row);
+
+    for (size_t i = 0; i < row->n; i++)
+        if (__builtin_add_overflow(chart->values[i], values[i], &chart->values[i]))
+            chart->values[i] = UINT64_MAX;
+    chart->row.is_reset |= row->is_reset;
+    chart->n_objects++;
+}
+
+static struct chart *add_chart(struct hist *hist, const struct row *row)
+{
+    struct chart *grown = reallocarray(hist->charts, hist->n_charts + 1, sizeof(*grown));
+    uint64_t *values = calloc(row->n + 1, sizeof(*values));
+
+    if (grown)
+        hist->charts = grown;
+    if (!grown || !values) {
+        free(values);
+        hist->no_memory = true;
+        return NULL;
+    }
+    grown[hist->n_charts] = (struct chart){.row = *row, .values = values};
+    return &grown[hist->n_charts++];
+}
+
+static void take_row(void *opaque, const struct row *row)
+{
+    struct hist *hist = opaque;
+    struct chart *chart = NULL;
+
+    if (!histogram_is(row->stat))
+        return;
+    for (size_t i = 0; i < hist->n_charts && !hist->is_each && !chart; i++)
+        if (are_together(&hist->charts[i].row, row) && hist->charts[i].row.n == row->n)
+            chart = &hist->charts[i];
+    if (!chart)
+        chart = add_chart(hist, row);
+    if (chart)
+        add_values(chart, row);
+}
+
+static void free_charts(struct hist *hist)
+{
+    for (size_t i = 0; i < hist->n_charts; i++)
+        free(hist->charts[i].values);
+    hist->n_charts = 0;
+}
+
+/* ---- text ----------------------------------------------------------------------------------- */
+
+static void draw_title(struct buf *out, const struct chart *chart)
+{
+    char object[QUANTITY_MAX];
+
+    buf_printf(out, "%s of %s, ", chart->row.stat->name, chart->row.vm);
+    if (chart->n_objects > 1)
+        buf_printf(out, "%zu vCPUs", chart->n_objects);
+    else
+        buf_puts(out, row_object(object, &chart->row));
+    if (chart->row.deltas)
+        buf_printf(out, ", over %.3g s", chart->row.seconds);
+    buf_puts(out, chart->row.is_reset ? ", was reset" : "");
+    buf_printf(out, ": %llu values\n",
+               (unsigned long long)histogram_count(chart->values, chart->row.n));
+}
+
+/* Histograms without a value are shown where they were asked for. */
+static void draw(struct hist *hist, const struct chart *chart)
+{
+    struct buf *out = &hist->text;
+
+    if (histogram_count(chart->values, chart->row.n) == 0 && !hist->look.options.n_globs)
+        return;
+    if (hist->n_drawn++)
+        buf_puts(out, "\n");
+    draw_title(out, chart);
+    histogram_text_put(out, chart->row.stat, chart->values, chart->row.n, hist->width,
+                       hist->is_utf8);
+    if (histogram_count(chart->values, chart->row.n) == 0)
+        return;
+    buf_puts(out, "  ");
+    histogram_text_put_percentiles(out, chart->row.stat, chart->values, chart->row.n);
+    buf_puts(out, "\n");
+}
+
+static void draw_all(struct hist *hist, bool is_first)
+{
+    if (hist->is_screen)
+        buf_puts(&hist->text, "\033[H\033[J");
+    else if (!is_first)
+        buf_puts(&hist->text, "\n");
+    hist->n_drawn = 0;
+    for (size_t i = 0; i < hist->n_charts; i++)
+        draw(hist, &hist->charts[i]);
+    if (hist->n_drawn == 0)
+        buf_puts(&hist->text, "no histogram has a value\n");
+    fwrite(hist->text.data, 1, hist->text.len, stdout);
+    buf_reset(&hist->text);
+}
+
+/* ---- JSON and CSV --------------------------------------------------------------------------- */
+
+/* All vCPUs together are none of them. */
+static struct row identity(const struct chart *chart)
+{
+    struct row row = chart->row;
+
+    if (chart->n_objects > 1) {
+        row.path = NULL;
+        row.vcpu = -1;
+    }
+    return row;
+}
+
+static void put_upper_bound(struct buf *out, const struct chart *chart, size_t i, const char *none)
+{
+    const struct client_stat *stat = chart->row.stat;
+
+    if (i + 1 == chart->row.n)
+        buf_puts(out, none);
+    else
+        json_put_u64(out, histogram_lower_bound(stat, i + 1));
+}
+
+static void put_json_chart(struct buf *out, const struct chart *chart)
+{
+    const struct row row = identity(chart);
+
+    buf_puts(out, "{");
+    row_put_json_identity(out, &row);
+    buf_printf(out, "\"objects\": %zu, ", chart->n_objects);
+    if (chart->row.deltas)
+        buf_printf(out, "\"seconds\": %.6f, ", chart->row.seconds);
+    buf_printf(out, "\"reset\": %s, \"buckets\": [", chart->row.is_reset ? "true" : "false");
+    for (size_t i = 0; i < row.n; i++) {
+        buf_puts(out, i ? ", {\"lower\": " : "{\"lower\": ");
+        json_put_u64(out, histogram_lower_bound(row.stat, i));
+        buf_puts(out, ", \"upper\": ");
+        put_upper_bound(out, chart, i, "null");
+        buf_puts(out, ", \"count\": ");
+        json_put_u64(out, chart->values[i]);
+        buf_puts(out, "}");
+    }
+    buf_puts(out, "]}");
+}
+
+static void print_json(struct hist *hist)
+{
+    struct buf *out = &hist->text;
+
+    buf_printf(out, "{\"schema_version\": 1, \"time\": %.3f, \"histograms\": [",
+               hist->sampler.time);
+    for (size_t i = 0; i < hist->n_charts; i++) {
+        buf_puts(out, i ? ", " : "");
+        put_json_chart(out, &hist->charts[i]);
+    }
+    buf_puts(out, "]}");
+    csv_end(out);
+}
+
+static void print_csv_chart(struct hist *hist, const struct chart *chart)
+{
+    const struct row row = identity(chart);
+    struct buf *line = &hist->text;
+
+    for (size_t i = 0; i < row.n; i++) {
+        row_put_csv_identity(line, hist->sampler.time, &row);
+        csv_u64(line, chart->n_objects);
+        csv_u64(line, histogram_lower_bound(row.stat, i));
+        csv_empty(line);
+        put_upper_bound(line, chart, i, "");
+        csv_u64(line, chart->values[i]);
+        csv_end(line);
+    }
+}
+
+static void print_csv(struct hist *hist)
+{
+    if (!hist->has_titles && !hist->look.options.no_legend)
+        puts("time,vm,socket,target,vcpu,path,provider,name,type,unit,base,exponent,bucket_size,"
+             "objects,lower,upper,count");
+    hist->has_titles = true;
+    for (size_t i = 0; i < hist->n_charts; i++)
+        print_csv_chart(hist, &hist->charts[i]);
+}
+
+/* ---- outputs -------------------------------------------------------------------------------- */
+
+static void print_charts(struct hist *hist, bool is_first)
+{
+    free_charts(hist);
+    sampler_each(&hist->sampler, hist->is_rates, take_row, hist);
+    switch (hist->look.options.format) {
+    case OUTPUT_TABLE:
+        draw_all(hist, is_first);
+        break;
+    case OUTPUT_JSON:
+        print_json(hist);
+        break;
+    case OUTPUT_CSV:
+        print_csv(hist);
+        break;
+    }
+}
+
+static int print_outputs(struct hist *hist)
+{
+    struct timespec turn;
+    unsigned long n = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &turn);
+    if (hist->is_rates) {
+        if (sampler_sample(&hist->sampler) == 0)
+            return EXIT_FAILURE;
+        sampler_wait(&turn, hist->interval);
+    }
+    for (;;) {
+        if (sampler_sample(&hist->sampler) == 0)
+            return EXIT_FAILURE;
+        print_charts(hist, n == 0);
+        if (hist->no_memory || fflush(stdout) != 0 || ++n == hist->count)
+            break;
+        sampler_wait(&turn, hist->interval);
+    }
+    return hist->look.has_failed || hist->no_memory ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Leaves only histograms wanted. The first other statistic that was, or NULL. */
+static const char *want_histograms(struct look *look, bool *ret_any)
+{
+    const char *other = NULL;
+
+    *ret_any = false;
+    for (size_t i = 0; i < look->n_vms; i++) {
+        size_t n;
+        const struct client_stat *stats = client_stats(look->vms[i].client, &n);
+
+        for (size_t j = 0; j < n; j++) {
+            if (look->vms[i].wanted[j] && !histogram_is(&stats[j]) && !other)
+                other = stats[j].name;
+            look->vms[i].wanted[j] &= histogram_is(&stats[j]);
+            *ret_any |= look->vms[i].wanted[j];
+        }
+    }
+    return other;
+}
+
+static int open_look(struct hist *hist)
+{
+    int status = look_open(&hist->look);
+    const char *other;
+    bool any;
+
+    if (status != 0)
+        return status;
+    other = want_histograms(&hist->look, &any);
+    if (any)
+        return 0;
+    fprintf(stderr, "%s: '%s' is no histogram\n  'vitals stats' shows it.\n",
+            hist->look.options.command, other);
+    return EXIT_NO_MATCH;
+}
+
+static void look_at_terminal(struct hist *hist)
+{
+    struct winsize size;
+    bool is_terminal = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col;
+
+    hist->width = is_terminal ? size.ws_col : 80;
+    hist->is_screen = is_terminal && hist->count != 1;
+    setlocale(LC_CTYPE, "");
+    hist->is_utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+}
+
+static int parse(struct hist *hist, struct cli_args *args)
+{
+    int key, status;
+
+    while ((key = cli_next(args)) > 0)
+        if ((status = take_option(hist, key, args->text)) != 0)
+            return status;
+    if (key < 0)
+        return args->status;
+    for (size_t i = 0; i < args->n_operands; i++)
+        hist->look.options.globs[hist->look.options.n_globs++] = args->operands[i];
+    if (!hist->count && !hist->interval)
+        hist->count = 1;
+    if (!hist->interval)
+        hist->interval = 1;
+    return 0;
+}
+
+static int open_and_print(struct hist *hist)
+{
+    int status = open_look(hist);
+
+    if (status != 0)
+        return status;
+    look_at_terminal(hist);
+    if (!sampler_init(&hist->sampler, &hist->look))
+        return EXIT_FAILURE;
+    status = print_outputs(hist);
+    sampler_free(&hist->sampler);
+    return status;
+}
+
+static int run(struct cli_args *args)
+{
+    struct hist hist = {0};
+    int status;
+
+    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
+    if (!look_init(&hist.look, args))
+        return EXIT_FAILURE;
+    status = parse(&hist, args);
+    if (status == 0 && !args->is_done)
+        status = open_and_print(&hist);
+    free_charts(&hist);
+    free(hist.charts);
+    buf_free(&hist.text);
+    look_free(&hist.look);
+    return status;
+}
+
+const struct verb verb_hist = {
+    .name = "hist",
+    .summary = "draw histograms",
+    .operands = "[STAT...]",
+    .about = "Draws the histograms of VMs, with their bounds: all that have values, or those whose "
+             "names match.",
+    .tables = {look_socket_options, look_stat_options, look_vcpu_options, own_options,
+               look_output_options},
+    .notes =
+        "Below a histogram are the buckets that hold the values at 50, 90 and 99 of 100.\n"
+        "\n"
+        "-o json prints an object on a line for each output: {\"schema_version\": 1, \"time\": "
+        "seconds since 1970, \"histograms\": [...]}, each with what 'vitals stats' says of a "
+        "statistic, the number of objects that were added, and buckets: [{lower, upper, "
+        "count}], where upper, not included, is null for the last one. -o csv has a line for "
+        "each bucket.\n"
+        "\n"
+        "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if nothing matches.",
+    .run = run,
+};

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/histogram_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "client/histogram.h"
+
+enum { BOUNDS_MAX = 2 * QUANTITY_MAX + 8 };
+
+/* Bucket @i of @n; the last one has no upper bound, and that of 0 alone needs none. */
+static void put_bounds(char text[BOUNDS_MAX], const struct client_stat *stat, size_t i, size_t n)
+{
+    char low[QUANTITY_MAX], high[QUANTITY_MAX];
+
+    output_quantity(low, stat, (double)histogram_lower_bound(stat, i));
+    if (i == 0 && stat->type == VITALS_LOG_HIST) {
+        snprintf(text, BOUNDS_MAX, "%s", low);
+    } else if (i + 1 == n) {
+        snprintf(text, BOUNDS_MAX, ">= %s", low);
+    } else {
+        output_quantity(high, stat, (double)histogram_lower_bound(stat, i + 1));
+        snprintf(text, BOUNDS_MAX, "%s - %s", low, high);
+    }
+}
+
+/* ---- percentiles ---------------------------------------------------------------------------- */
+
+void histogram_text_put_percentiles(struct buf *out, const struct client_stat *stat,
+                                    const uint64_t *values, size_t n)
+{
+    static const unsigned percents[] = {50, 90, 99};
+    char bounds[BOUNDS_MAX];
+
+    if (histogram_count(values, n) == 0)
+        return;
+    for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++) {
+        put_bounds(bounds, stat, histogram_percentile(values, n, percents[i]), n);
+        buf_printf(out, "%sp%u %s", i ? ", " : "", percents[i], bounds);
+    }
+}
+
+/* ---- bars ----------------------------------------------------------------------------------- */
+
+static void put_bar(struct buf *out, double share, size_t width, bool is_utf8)
+{
+    static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    size_t steps = (size_t)(share * (double)width * 8 + 0.5);
+
+    if (share > 0 && steps == 0)
+        steps = 1; /* something is there */
+    if (!is_utf8)
+        steps = (steps + 7) / 8 * 8;
+    for (size_t i = 0; i < steps / 8; i++)
+        buf_puts(out, is_utf8 ? "█" : "#");
+    buf_puts(out, eighths[steps % 8]);
+}
+
+struct layout {
+    size_t first, end;                /* of the buckets */
+    size_t bounds_width, count_width; /* of the columns */
+    uint64_t count, largest;
+};
+
+static void lay_out(const struct client_stat *stat, const uint64_t *values, size_t n,
+                    struct layout *ret_layout)
+{
+    struct layout layout = {.count = histogram_count(values, n)};
+    char text[BOUNDS_MAX];
+
+    while (layout.first < n && values[layout.first] == 0)
+        layout.first++;
+    for (size_t i = layout.first; i < n; i++) {
+        size_t len = (size_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)values[i]);
+
+        if (values[i])
+            layout.end = i + 1;
+        if (values[i] > layout.largest)
+            layout.largest = values[i];
+        if (len > layout.count_width)
+            layout.count_width = len;
+    }
+    for (size_t i = layout.first; i < layout.end; i++) {
+        put_bounds(text, stat, i, n);
+        if (strlen(text) > layout.bounds_width)
+            layout.bounds_width = strlen(text);
+    }
+    *ret_layout = layout;
+}
+
+void histogram_text_put(struct buf *out, const struct client_stat *stat, const uint64_t *values,
+                        size_t n, size_t width, bool is_utf8)
+{
+    struct layout layout;
+    size_t used;
+
+    lay_out(stat, values, n, &layout);
+    used = 2 + layout.bounds_width + 2 + layout.count_width + 2 + strlen("100.0 %") + 2;
+    for (size_t i = layout.first; i < layout.end; i++) {
+        char bounds[BOUNDS_MAX];
+
+        put_bounds(bounds, stat, i, n);
+        buf_printf(out, "  %*s  %*llu  %5.1f %%", (int)layout.bounds_width, bounds,
+                   (int)layout.count_width, (unsigned long long)values[i],
+                   100 * (double)values[i] / (double)layout.count);
+        if (values[i] && width > used) {
+            buf_puts(out, "  ");
+            put_bar(out, (double)values[i] / (double)layout.largest, width - used, is_utf8);
+        }
+        buf_puts(out, "\n");
+    }
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/snapshot_file.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/histogram.h"
+#include "qmp/buf.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+struct reader {
+    const char *path;
+    char *error;
+    struct snapshot *snapshot;
+    size_t n_values;
+};
+
+__attribute__((format(printf, 2, 3))) static int fail(struct reader *reader, const char *format,
+                                                      ...)
+{
+    int n = snprintf(reader->error, SNAPSHOT_ERROR_MAX, "%s: ", reader->path);
+    va_list args;
+
+    va_start(args, format);
+    if (n > 0 && n < SNAPSHOT_ERROR_MAX)
+        vsnprintf(reader->error + n, SNAPSHOT_ERROR_MAX - (size_t)n, format, args);
+    va_end(args);
+    return -1;
+}
+
+/* ---- bytes ---------------------------------------------------------------------------------- */
+
+static int read_bytes(struct reader *reader, FILE *file, struct buf *bytes)
+{
+    char piece[65536];
+    size_t n;
+
+    while ((n = fread(piece, 1, sizeof(piece), file)) > 0) {
+        buf_append(bytes, piece, n);
+        if (bytes->failed || bytes->len > SNAPSHOT_FILE_MAX)
+            return fail(reader, "larger than a snapshot can be, %d bytes", SNAPSHOT_FILE_MAX);
+    }
+    while (bytes->len && strchr(" \t\r\n", bytes->data[bytes->len - 1]))
+        bytes->len--;
+    return ferror(file) ? fail(reader, "%s", strerror(errno)) : 0;
+}
+
+static int read_path(struct reader *reader, struct buf *bytes)
+{
+    FILE *file = strcmp(reader->path, "-") ? fopen(reader->path, "re") : stdin;
+    int err;
+
+    if (!file)
+        return fail(reader, "%s", strerror(errno));
+    err = read_bytes(reader, file, bytes);
+    if (file != stdin)
+        fclose(file);
+    return err;
+}
+
+static int parse(struct reader *reader, const struct buf *bytes)
+{
+    struct json_tokener *parser = json_tokener_new();
+    struct json_object *json;
+    int err = 0;
+
+    if (!parser)
+        return fail(reader, "out of memory");
+    json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
+    json = bytes->len ? json_tokener_parse_ex(parser, bytes->data, (int)bytes->len) : NULL;
+    reader->snapshot->json = json;
+    if (!json)
+        err = fail(reader, "not a snapshot: %s",
+                   bytes->len ? json_tokener_error_desc(json_tokener_get_error(parser)) : "empty");
+    json_tokener_free(parser);
+    return err;
+}
+
+/* ---- members -------------------------------------------------------------------------------- */
+
+static struct json_object *member(struct json_object *object, const char *name, json_type type)
+{
+    struct json_object *value = NULL;
+
+    if (!json_object_is_type(object, json_type_object))
+        return NULL;
+    json_object_object_get_ex(object, name, &value);
+    return value && json_object_is_type(value, type) ? value : NULL;
+}
+
+/* NULL: not there, or something else. */
+static const char *text_of(struct json_object *object, const char *name)
+{
+    struct json_object *value = member(object, name, json_type_string);
+
+    return value ? json_object_get_string(value) : NULL;
+}
+
+static bool read_integer(struct json_object *object, const char *name, int64_t min, int64_t max,
+                         int64_t *ret_number)
+{
+    struct json_object *value = member(object, name, json_type_int);
+
+    *ret_number = value ? json_object_get_int64(value) : 0;
+    return value && *ret_number >= min && *ret_number <= max;
+}
+
+static bool read_u64(struct json_object *value, uint64_t *ret_number)
+{
+    if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0)
+        return false;
+    *ret_number = json_object_get_uint64(value);
+    return true;
+}
+
+/* The index of @text in @names, or -1. */
+static int index_of(const char *text, const char *(*name)(const struct client_stat *stat), int n)
+{
+    for (int i = 0; text && i < n; i++) {
+        const struct client_stat stat = {.type = (enum vitals_type)i, .unit = (enum vitals_unit)i};
+        if (!strcmp(text, name(&stat)))
+            return i;
+    }
+    return -1;
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static bool read_stat(struct json_object *object, struct client_stat *stat)
+{
+    int type = index_of(text_of(object, "type"), output_type_name, VITALS_LOG_HIST + 1);
+    int unit = index_of(text_of(object, "unit"), output_unit_name, VITALS_CYCLES + 1);
+    int64_t base, exponent, bucket_size = 0;
+
+    stat->name = text_of(object, "name");
+    stat->provider = text_of(object, "provider");
+    stat->target = text_of(object, "target");
+    if (!stat->name || !stat->provider || !stat->target || type < 0 || unit < 0 ||
+        !read_integer(object, "base", 2, 10, &base) || (base != 2 && base != 10) ||
+        !read_integer(object, "exponent", INT16_MIN, INT16_MAX, &exponent))
+        return false;
+    stat->type = (enum vitals_type)type;
+    stat->unit = (enum vitals_unit)unit;
+    stat->base = (uint8_t)base;
+    stat->exponent = (int16_t)exponent;
+    if (type == VITALS_LINEAR_HIST &&
+        !read_integer(object, "bucket_size", 1, UINT32_MAX, &bucket_size))
+        return false;
+    stat->bucket_size = (uint32_t)bucket_size;
+    return true;
+}
+
+/* The values go to where the values of all rows are. */
+static bool read_values(struct reader *reader, struct json_object *object, struct row *row)
+{
+    uint64_t *values = reader->snapshot->values + reader->n_values;
+    struct json_object *array = member(object, "values", json_type_array);
+
+    row->totals = values;
+    if (!histogram_is(row->stat)) {
+        row->n = 1;
+        reader->n_values++;
+        return read_u64(member(object, "value", json_type_int), values);
+    }
+    row->n = array ? json_object_array_length(array) : 0;
+    reader->n_values += row->n;
+    for (size_t i = 0; i < row->n; i++)
+        if (!read_u64(json_object_array_get_idx(array, i), &values[i]))
+            return false;
+    return row->n > 0;
+}
+
+static bool read_row(struct reader *reader, struct json_object *object, struct row *row,
+                     struct client_stat *stat)
+{
+    int64_t vcpu;
+
+    row->vm = text_of(object, "vm");
+    row->socket = text_of(object, "socket");
+    row->path = text_of(object, "path");
+    row->vcpu = read_integer(object, "vcpu", 0, INT64_MAX, &vcpu) ? vcpu : -1;
+    row->stat = stat;
+    return row->vm && row->socket && read_stat(object, stat) && read_values(reader, object, row);
+}
+
+static size_t count_values(struct json_object *stats)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < json_object_array_length(stats); i++) {
+        struct json_object *values =
+            member(json_object_array_get_idx(stats, i), "values", json_type_array);
+        n += 1 + (values ? json_object_array_length(values) : 0);
+    }
+    return n;
+}
+
+static int read_rows(struct reader *reader, struct json_object *stats)
+{
+    struct snapshot *snapshot = reader->snapshot;
+    size_t n = json_object_array_length(stats);
+
+    snapshot->rows = calloc(n + 1, sizeof(*snapshot->rows));
+    snapshot->stats = calloc(n + 1, sizeof(*snapshot->stats));
+    snapshot->values = calloc(count_values(stats) + 1, sizeof(uint64_t));
+    if (!snapshot->rows || !snapshot->stats || !snapshot->values)
+        return fail(reader, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        if (!read_row(reader, json_object_array_get_idx(stats, i), &snapshot->rows[i],
+                      &snapshot->stats[i]))
+            return fail(reader, "not a snapshot: statistic %zu lacks a member, or has a wrong one",
+                        i + 1);
+    snapshot->n_rows = n;
+    return 0;
+}
+
+static int read_json(struct reader *reader)
+{
+    struct json_object *json = reader->snapshot->json;
+    struct json_object *stats = member(json, "stats", json_type_array);
+    struct json_object *time = member(json, "time", json_type_double);
+    int64_t version;
+
+    if (!read_integer(json, "schema_version", INT64_MIN, INT64_MAX, &version) || !stats || !time ||
+        !isfinite(json_object_get_double(time)))
+        return fail(reader, "not a snapshot: 'vitals snap' writes them");
+    if (version != 1)
+        return fail(reader, "a snapshot of version %lld; this vitals reads version 1",
+                    (long long)version);
+    reader->snapshot->time = json_object_get_double(time);
+    return read_rows(reader, stats);
+}
+
+int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SNAPSHOT_ERROR_MAX])
+{
+    struct reader reader = {.path = path, .error = error, .snapshot = ret_snapshot};
+    struct buf bytes = {0};
+    int err;
+
+    *ret_snapshot = (struct snapshot){0};
+    err = read_path(&reader, &bytes);
+    if (!err)
+        err = parse(&reader, &bytes);
+    buf_free(&bytes);
+    if (!err)
+        err = read_json(&reader);
+    if (err)
+        snapshot_free(ret_snapshot);
+    return err;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+    json_object_put(snapshot->json);
+    free(snapshot->rows);
+    free(snapshot->stats);
+    free(snapshot->values);
+    *snapshot = (struct snapshot){0};
+}

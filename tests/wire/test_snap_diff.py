@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""`vitals snap` keeps values, and `vitals diff` says what happened between two of them."""
+
+import copy
+import csv
+import io
+import json
+import os
+import random
+import subprocess
+
+import pytest
+
+from support.programs import SANITIZED, TIMEOUT, VITALS, run, stat
+
+MAX = 2**64 - 1
+
+
+@pytest.fixture
+def vm(programs):
+    """A VM of two vCPUs with each kind of statistic, and a function that changes its values."""
+    server = programs.server(name="web1")
+    server.tell("register", "p/vcpu", stat("count"), stat("now", "instant"),
+                stat("most", "peak", "bytes"), stat("wait", "log-hist", "seconds", exponent=-9,
+                                                    count=3), stat("big"))  # fmt: skip
+    server.change = lambda *values: [
+        server.tell("row", "p/vcpu", f"cpu/{i}", *values) for i in range(2)
+    ]
+    server.change(10, 5, 100, 1, 2, 3, MAX - 5)
+    return server
+
+
+def snap(programs, vm, name):
+    path = programs.path(name)
+    result = run("snap", "--socket", vm.path, "-f", path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    return path
+
+
+@pytest.fixture
+def pair(programs, vm):
+    before = snap(programs, vm, "before.json")
+    vm.change(110, 7, 4096, 1, 4, 3, MAX)
+    return before, snap(programs, vm, "after.json")
+
+
+def diff(*arguments, **options):
+    result = run("diff", *arguments, **options)
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def diff_json(*arguments):
+    return json.loads(diff(*arguments, "-o", "json").stdout)["stats"]
+
+
+# ---- snap ---------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_is_what_stats_prints(programs, vm):
+    kept = json.loads(open(snap(programs, vm, "snap.json"), encoding="utf-8").read())
+    shown = json.loads(run("stats", "--socket", vm.path, "-o", "json").stdout)
+    assert (kept["schema_version"], kept["stats"]) == (1, shown["stats"])
+    printed = json.loads(run("snap", "--socket", vm.path).stdout)
+    assert printed["stats"] == shown["stats"]
+
+
+def test_a_file_is_replaced_when_all_is_written(programs, vm):
+    path = snap(programs, vm, "snap.json")
+    inode = os.stat(path).st_ino
+    vm.change(*[0] * 7)
+    snap(programs, vm, "snap.json")
+    assert os.stat(path).st_ino != inode
+    missing = programs.path("missing.sock")
+    before = os.stat(path).st_ino
+    result = run("snap", "--socket", vm.path, "--socket", missing, "-f", path)
+    assert result.returncode == 1 and os.stat(path).st_ino == before
+    assert sorted(name for name in os.listdir(programs.directory) if "json" in name) == [
+        "snap.json"
+    ]
+
+
+def test_a_file_that_cant_be_written(vm):
+    result = run("snap", "--socket", vm.path, "-f", "/no/such/directory/x")
+    assert result.returncode == 1 and "No such file or directory" in result.stderr
+
+
+# ---- diff ---------------------------------------------------------------------------------------
+
+
+def test_what_came(pair):
+    stats = {stat_["name"]: stat_ for stat_ in diff_json(*pair, "--vcpu", "cpu/0")}
+    assert set(stats) == {"count", "now", "most", "wait", "big"}
+    assert (stats["count"]["before"], stats["count"]["value"], stats["count"]["delta"]) == (
+        10, 110, 100)  # fmt: skip
+    assert stats["wait"]["deltas"] == [0, 2, 0] and stats["wait"]["befores"] == [1, 2, 3]
+    assert (stats["now"]["before"], stats["now"]["value"]) == (5, 7) and "delta" not in stats["now"]
+    assert (stats["big"]["value"], stats["big"]["delta"]) == (MAX, 5)
+    assert stats["count"]["rate"] == pytest.approx(100 / stats["count"]["seconds"], rel=1e-3)
+
+
+def test_table(pair):
+    lines = diff(*pair).stdout.splitlines()
+    assert lines[0].split() == ["VM", "OBJECT", "PROVIDER", "STAT", "CHANGE", "DISTRIBUTION"]
+    changes = {tuple(line.split()[:4]): " ".join(line.split()[4:]) for line in lines[1:]}
+    assert changes[("web1", "cpu/0", "p", "count")] == "100"
+    assert changes[("web1", "cpu/1", "p", "now")] == "5 -> 7"
+    assert changes[("web1", "cpu/1", "p", "most")] == "100 B -> 4 KiB"
+    assert changes[("web1", "cpu/1", "p", "wait")].startswith("2 p50 1 ns - 2 ns, p90")
+    assert "/s" in diff(*pair, "--rates", "--stat", "count").stdout
+
+
+def test_csv(pair):
+    lines = list(csv.DictReader(io.StringIO(diff(*pair, "-o", "csv", "--stat", "count").stdout)))
+    assert [(line["path"], line["value"], line["delta"], line["reset"]) for line in lines] == [
+        ("cpu/0", "110", "100", "0"), ("cpu/1", "110", "100", "0")]  # fmt: skip
+
+
+def test_what_has_not_changed_is_left_out(programs, vm):
+    first = snap(programs, vm, "first.json")
+    second = snap(programs, vm, "second.json")
+    assert diff_json(first, second) == []
+    assert len(diff_json(first, second, "--all")) == 2 * 5
+
+
+def test_a_reset_is_no_negative_number(programs, pair, vm):
+    vm.change(3, 1, 100, 0, 9, 9, 4)
+    after = snap(programs, vm, "reset.json")
+    stats = {stat_["name"]: stat_ for stat_ in diff_json(pair[1], after, "--vcpu", "cpu/0")}
+    for name in "count", "wait", "big":
+        assert stats[name]["reset"] is True and "rate" not in stats[name]
+    assert (stats["now"]["before"], stats["now"]["value"]) == (7, 1)
+    result = diff(pair[1], after)
+    assert result.stdout.count(" reset") == 6 and "-" not in result.stdout.replace("->", "")
+    assert "6 statistics went down: they were reset, or the VM started again" in result.stderr
+
+
+def test_one_is_standard_input(pair):
+    with open(pair[0], "rb") as before:
+        result = subprocess.run([VITALS, "diff", "-", pair[1], "-o", "json"], stdin=before,
+                                capture_output=True, timeout=TIMEOUT, check=True)  # fmt: skip
+    assert json.loads(result.stdout)["stats"] == diff_json(*pair)
+
+
+def test_a_vcpu_that_is_only_in_one(programs, pair):
+    after = json.loads(open(pair[1], encoding="utf-8").read())
+    after["stats"] = [stat_ for stat_ in after["stats"] if stat_["path"] == "cpu/0"]
+    fewer = programs.write("fewer.json", json.dumps(after).encode())
+    result = diff(pair[0], fewer)
+    assert f"5 statistics are only in {pair[0]}" in result.stderr
+    assert "cpu/1" not in result.stdout
+
+
+# ---- errors -------------------------------------------------------------------------------------
+
+
+def test_of_different_vms(programs, pair):
+    after = json.loads(open(pair[1], encoding="utf-8").read())
+    for stat_ in after["stats"]:
+        stat_["vm"] = "web2"
+    other = programs.write("other.json", json.dumps(after).encode())
+    result = run("diff", pair[0], other)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "They must be of the same VM" in result.stderr
+
+
+def test_the_wrong_way_round(pair):
+    result = run("diff", pair[1], pair[0])
+    assert result.returncode == 1 and "The older one comes first." in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["one"], ["one", "two", "three"]])
+def test_wrong_usage(arguments):
+    result = run("diff", *arguments)
+    assert (result.returncode, result.stdout) == (2, "") and "which two" in result.stderr
+
+
+@pytest.mark.parametrize("text, error", [
+    ("", "not a snapshot: empty"),
+    ("{", "not a snapshot: "),
+    ("[]", "not a snapshot: 'vitals snap' writes them"),
+    ('{"schema_version": 1, "time": 1.5, "stats": {}}', "'vitals snap' writes them"),
+    ('{"schema_version": 1, "time": 1.5, "stats": []} x', "not a snapshot: "),
+    ('{"schema_version": 2, "time": 1.5, "stats": []}', "of version 2; this vitals reads version"),
+    ('{"schema_version": 1, "time": 1.5, "stats": [{}]}', "statistic 1 lacks a member"),
+])  # fmt: skip
+def test_what_is_no_snapshot(programs, pair, text, error):
+    path = programs.write("broken.json", text.encode())
+    result = run("diff", path, pair[1])
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"vitals diff: {path}: ") and error in result.stderr
+
+
+def test_missing_file(pair):
+    result = run("diff", "/no/such/file", pair[1])
+    assert result.returncode == 1
+    assert result.stderr == "vitals diff: /no/such/file: No such file or directory\n"
+
+
+def wrong_members(snapshot):
+    """The snapshot with one member of its first statistic lost, or of another kind."""
+    for name in snapshot["stats"][0]:
+        for value in (None, "", "x", -1, 1.5, 2**64, [], {}, True, [None], "lose"):
+            broken = copy.deepcopy(snapshot)
+            broken["stats"][0][name] = value
+            if value == "lose":
+                del broken["stats"][0][name]
+            yield json.dumps(broken).encode()
+
+
+def broken_bytes(text):
+    generator = random.Random(7)
+    for _ in range(20 if SANITIZED else 100):
+        data = bytearray(text)
+        for _ in range(generator.randint(1, 4)):
+            data[generator.randrange(len(data))] = generator.choice(b'{}[]",:0-9aE. \x00\xff')
+        yield bytes(data[: generator.randint(1, len(data))] if generator.random() < 0.3 else data)
+
+
+def test_broken_snapshots_end_well(programs, pair):
+    with open(pair[0], "rb") as file:
+        text = file.read()
+    refused = 0
+    for data in [*wrong_members(json.loads(text)), *broken_bytes(text)]:
+        result = run("diff", programs.write("broken.json", data), pair[1])
+        assert result.returncode in (0, 1, 3), (result.returncode, data)
+        refused += result.returncode == 1
+    assert refused > 50
