@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""The verbs that look, at a QEMU as it is. Its firmware, rom.S, halts for known times."""
+
+import contextlib
+import csv
+import io
+import json
+import pathlib
+import re
+import subprocess
+import time
+
+import pytest
+
+from peers import Peer, Qemu, missing_qemu
+from support.programs import TIMEOUT, run
+from support.qmp import Qmp
+
+VCPUS = 2
+HISTOGRAM, SUM = "halt_wait_hist", "halt_wait_ns"
+
+
+def build_rom(directory):
+    """The path of the firmware."""
+    source = pathlib.Path(__file__).with_name("rom.S")
+    rom, elf = f"{directory}/rom.bin", f"{directory}/rom.o"
+    subprocess.run(["as", "--32", "-o", elf, source], timeout=TIMEOUT, check=True)
+    subprocess.run(["ld", "-m", "elf_i386", "-Ttext=0", "--oformat=binary", "-o", rom, elf],
+                   timeout=TIMEOUT, check=True)  # fmt: skip
+    return rom
+
+
+@pytest.fixture(scope="module")
+def vm(directory):
+    """QEMU whose first vCPU has halted often."""
+    if missing_qemu():
+        pytest.skip(missing_qemu())
+    qemu = Qemu(directory, "-enable-kvm", "-machine", "pc", "-smp", str(VCPUS), "-m", "16", "-bios",
+                build_rom(directory))  # fmt: skip
+    deadline = time.monotonic() + TIMEOUT
+    while waits(qemu) < 100:
+        assert time.monotonic() < deadline, "the guest halts"
+        time.sleep(0.5)  # each query interrupts the vCPUs, and ends their waits
+    yield qemu
+    qemu.stop()
+
+
+def waits(qemu):
+    stats = json.loads(show("stats", qemu, "--vcpu", 0, "--stat", HISTOGRAM, "-o", "json"))["stats"]
+    return sum(stats[0]["values"])
+
+
+def show(verb, where, *options):
+    result = run(verb, "--socket", where.path, *options)
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout
+
+
+def stats_of(where, *options):
+    """The statistics of the kernel: both sides have more, or fewer, of their own."""
+    return json.loads(show("stats", where, "--provider", "kvm", "-o", "json", *options))["stats"]
+
+
+# ---- the same kind of answer --------------------------------------------------------------------
+
+
+def test_stats_look_like_those_of_vitals(vm, demo):
+    """The same members, in the same order; the same statistics of the kernel, in its order."""
+    qemu, ours = stats_of(vm, "--vcpu", 0), stats_of(demo, "--vcpu", 0)
+    assert [list(stat) for stat in qemu] == [list(stat) for stat in ours]
+    fixed = ("target", "vcpu", "provider", "name", "type", "unit", "base", "exponent")
+    for theirs, expected in zip(qemu, ours):
+        assert [theirs[name] for name in fixed] == [expected[name] for name in fixed]
+    assert [stat["name"] for stat in stats_of(vm, "--target", "vm")] == [
+        stat["name"] for stat in stats_of(demo, "--target", "vm")
+    ]
+
+
+def test_schemas_are_those_of_vitals(vm, demo):
+    def rows(where):
+        text = show("schemas", where, "--provider", "kvm", "-o", "csv")
+        return [
+            {name: row[name] for name in row if name not in ("vm", "socket")}
+            for row in csv.DictReader(io.StringIO(text))
+        ]
+
+    assert rows(vm) == rows(demo) != []
+
+
+def test_all_vcpus_are_there_in_their_order(vm):
+    assert [stat["vcpu"] for stat in stats_of(vm, "--stat", "exits")] == list(range(VCPUS))
+
+
+def test_rates(vm):
+    (hist,) = stats_of(vm, "--vcpu", 0, "--stat", HISTOGRAM, "--rates", "-i", 0.5, "-n", 1)
+    assert sum(hist["deltas"]) > 10 and hist["rate"] > 20 and hist["reset"] is False
+
+
+# ---- histograms ---------------------------------------------------------------------------------
+
+
+def raw_and_shown(vm):
+    """The list as QEMU sends it, and ours, of the paused VM; and the sum of what they count."""
+    with contextlib.closing(Qmp(vm.path)) as client:
+        client.negotiate()
+        client.execute("stop")
+        request = {"target": "vcpu", "vcpus": ["/machine/unattached/device[0]"],
+                   "providers": [{"provider": "kvm", "names": [HISTOGRAM]}]}  # fmt: skip
+        raw = client.execute("query-stats", **request)[0]["stats"][0]["value"]
+    try:
+        stats = {stat["name"]: stat for stat in stats_of(vm, "--vcpu", 0)}
+    finally:
+        with contextlib.closing(Qmp(vm.path)) as client:
+            client.negotiate()
+            client.execute("cont")
+    return raw, stats[HISTOGRAM]["values"], stats[SUM]["value"]
+
+
+def sum_bounds(values):
+    """Between which bounds the sum of all values lies that a log2 histogram counts."""
+    lower = [0] + [2**i for i in range(len(values) - 1)]
+    upper = [0] + [2 ** (i + 1) for i in range(len(values) - 1)]
+    return (sum(low * n for low, n in zip(lower, values)),
+            sum(high * n for high, n in zip(upper, values)))  # fmt: skip
+
+
+def test_the_halt_histogram_is_in_the_order_of_the_kernel(vm):
+    raw, shown, total = raw_and_shown(vm)
+    assert shown == raw[::-1] != raw, "this QEMU sends the last bucket first"
+    low, high = sum_bounds(shown)
+    assert low <= total <= high
+    reversed_low, reversed_high = sum_bounds(raw)
+    assert not reversed_low <= total <= reversed_high, "the guest's waits do not tell them apart"
+
+
+def test_the_waits_are_those_of_the_firmware(vm):
+    """Seven of eight last for about 1 ms, one for about 16 ms; each may last longer."""
+    (chart,) = json.loads(show("hist", vm, HISTOGRAM, "--vcpu", 0, "-o", "json"))["histograms"]
+    count = sum(bucket["count"] for bucket in chart["buckets"])
+    long = sum(bucket["count"] for bucket in chart["buckets"] if bucket["lower"] >= 8_388_608)
+    assert 1 / 32 < long / count < 1 / 2
+    drawn = show("hist", vm, HISTOGRAM, "--vcpu", 0)
+    assert re.search(r"^ +\S+ us - \S+ ms +\d+ ", drawn, re.MULTILINE) and "p50 " in drawn
+
+
+# ---- snapshots ----------------------------------------------------------------------------------
+
+
+def test_snapshots(vm, directory):
+    before, after = f"{directory}/before.json", f"{directory}/after.json"
+    for path in before, after:
+        assert show("snap", vm, "-f", path) == ""
+    result = run("diff", before, after, "--stat", HISTOGRAM, "--all", "-o", "json")
+    assert result.returncode == 0
+    stats = json.loads(result.stdout)["stats"]
+    assert [stat["reset"] for stat in stats] == [False] * VCPUS
+
+
+# ---- one client at a time -----------------------------------------------------------------------
+
+
+def test_a_qemu_that_is_busy_with_another_client(vm):
+    other = Peer(vm.path)
+    try:
+        result = run("stats", "--socket", vm.path, "--timeout", 0.5)
+    finally:
+        other.stop()
+    assert (result.returncode, result.stdout) == (1, "")
+    assert vm.path in result.stderr and "one client at a time" in result.stderr
