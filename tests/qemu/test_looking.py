@@ -99,21 +99,17 @@ def test_rates(vm):
 # ---- histograms ---------------------------------------------------------------------------------
 
 
-def raw_and_shown(vm):
-    """The list as QEMU sends it, and ours, of the paused VM; and the sum of what they count."""
+def raw_histogram(vm):
+    """The list as QEMU sends it."""
     with contextlib.closing(Qmp(vm.path)) as client:
         client.negotiate()
-        client.execute("stop")
         request = {"target": "vcpu", "vcpus": ["/machine/unattached/device[0]"],
                    "providers": [{"provider": "kvm", "names": [HISTOGRAM]}]}  # fmt: skip
-        raw = client.execute("query-stats", **request)[0]["stats"][0]["value"]
-    try:
-        stats = {stat["name"]: stat for stat in stats_of(vm, "--vcpu", 0)}
-    finally:
-        with contextlib.closing(Qmp(vm.path)) as client:
-            client.negotiate()
-            client.execute("cont")
-    return raw, stats[HISTOGRAM]["values"], stats[SUM]["value"]
+        return client.execute("query-stats", **request)[0]["stats"][0]["value"]
+
+
+def is_between(before, values, after):
+    return all(low <= n <= high for low, n, high in zip(before, values, after))
 
 
 def sum_bounds(values):
@@ -125,22 +121,27 @@ def sum_bounds(values):
 
 
 def test_the_halt_histogram_is_in_the_order_of_the_kernel(vm):
-    raw, shown, total = raw_and_shown(vm)
-    assert shown == raw[::-1] != raw, "this QEMU sends the last bucket first"
+    before = raw_histogram(vm)
+    stats = {stat["name"]: stat for stat in stats_of(vm, "--vcpu", 0)}
+    after = raw_histogram(vm)
+    shown, total = stats[HISTOGRAM]["values"], stats[SUM]["value"]
+    assert is_between(before[::-1], shown, after[::-1])
+    assert not is_between(before, shown, after), "this QEMU sends the last bucket first"
     low, high = sum_bounds(shown)
     assert low <= total <= high
-    reversed_low, reversed_high = sum_bounds(raw)
-    assert not reversed_low <= total <= reversed_high, "the guest's waits do not tell them apart"
+    low, high = sum_bounds(shown[::-1])
+    assert not low <= total <= high, "the guest's waits do not tell the orders apart"
 
 
 def test_the_waits_are_those_of_the_firmware(vm):
-    """Seven of eight last for about 1 ms, one for about 16 ms; each may last longer."""
+    """About 1 ms each; a query ends one, and a busy host makes one longer."""
     (chart,) = json.loads(show("hist", vm, HISTOGRAM, "--vcpu", 0, "-o", "json"))["histograms"]
     count = sum(bucket["count"] for bucket in chart["buckets"])
-    long = sum(bucket["count"] for bucket in chart["buckets"] if bucket["lower"] >= 8_388_608)
-    assert 1 / 32 < long / count < 1 / 2
+    usual = sum(bucket["count"] for bucket in chart["buckets"]
+                if bucket["lower"] >= 2**16 and bucket["upper"] and bucket["upper"] <= 2**23)  # fmt: skip
+    assert usual > count / 2
     drawn = show("hist", vm, HISTOGRAM, "--vcpu", 0)
-    assert re.search(r"^ +\S+ us - \S+ ms +\d+ ", drawn, re.MULTILINE) and "p50 " in drawn
+    assert re.search(r"^ +524.3 us - 1.049 ms +\d+ ", drawn, re.MULTILINE) and "p50 " in drawn
 
 
 # ---- snapshots ----------------------------------------------------------------------------------
