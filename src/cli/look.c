@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/at_once.h"
 #include "cli/cli.h"
 
 #define SECONDS_MAX 1e6
@@ -283,22 +284,51 @@ static int find_sockets(struct look *look)
     return 0;
 }
 
+/* What came of each socket. */
+struct opening {
+    const struct look *look;
+    struct client **clients;
+    struct client_error *errors;
+};
+
+static void open_client(void *opaque, size_t i)
+{
+    struct opening *opening = opaque;
+
+    if (client_open(opening->look->paths[i], opening->look->options.timeout_ms,
+                    &opening->clients[i], &opening->errors[i]) < 0)
+        opening->clients[i] = NULL;
+}
+
+static void take_clients(struct look *look, const struct opening *opening)
+{
+    at_once(look->n_sockets, open_client, (void *)opening);
+    for (size_t i = 0; i < look->n_sockets; i++) {
+        if (opening->clients[i])
+            look->vms[look->n_vms++].client = opening->clients[i];
+        else
+            look_complain(look, &opening->errors[i]);
+    }
+}
+
 static int open_vms(struct look *look)
 {
-    struct client_error error;
+    size_t n = look->n_sockets = look->n_paths;
+    struct opening opening = {
+        .look = look,
+        .clients = calloc(n + 1, sizeof(*opening.clients)),
+        .errors = calloc(n + 1, sizeof(*opening.errors)),
+    };
+    bool has_memory;
 
-    look->n_sockets = look->n_paths;
-    look->vms = calloc(look->n_sockets + 1, sizeof(*look->vms));
-    if (!look->vms)
+    look->vms = calloc(n + 1, sizeof(*look->vms));
+    has_memory = opening.clients && opening.errors && look->vms;
+    if (has_memory)
+        take_clients(look, &opening);
+    free(opening.clients);
+    free(opening.errors);
+    if (!has_memory)
         return complain(look, "out of memory");
-    for (size_t i = 0; i < look->n_sockets; i++) {
-        struct look_vm *vm = &look->vms[look->n_vms];
-
-        if (client_open(look->paths[i], look->options.timeout_ms, &vm->client, &error) < 0)
-            look_complain(look, &error);
-        else
-            look->n_vms++;
-    }
     return look->n_vms ? 0 : EXIT_FAILURE;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/at_once.h"
 #include "client/histogram.h"
 
 static const char *const targets[SAMPLER_TARGETS] = {"vm", "vcpu"};
@@ -13,7 +14,11 @@ bool sampler_init(struct sampler *sampler, struct look *look)
 {
     *sampler = (struct sampler){.look = look};
     sampler->samples = calloc(look->n_vms + 1, sizeof(*sampler->samples));
-    return sampler->samples;
+    sampler->outcomes = calloc(look->n_vms + 1, sizeof(*sampler->outcomes));
+    if (sampler->samples && sampler->outcomes)
+        return true;
+    sampler_free(sampler);
+    return false;
 }
 
 static double unix_time(void)
@@ -65,25 +70,35 @@ static int sample_vm(struct sampler *sampler, struct look_vm *vm, struct samples
     return err;
 }
 
+static void sample_one(void *opaque, size_t i)
+{
+    struct sampler *sampler = opaque;
+    struct look_vm *vm = &sampler->look->vms[i];
+
+    sampler->outcomes[i].err =
+        vm->client ? sample_vm(sampler, vm, &sampler->samples[i], &sampler->outcomes[i].error) : 0;
+}
+
+static void drop(struct sampler *sampler, size_t i)
+{
+    struct look_vm *vm = &sampler->look->vms[i];
+
+    look_complain(sampler->look, &sampler->outcomes[i].error);
+    free_samples(&sampler->samples[i]);
+    client_free(vm->client);
+    vm->client = NULL;
+}
+
 size_t sampler_sample(struct sampler *sampler)
 {
-    struct client_error error;
     size_t n = 0;
 
     sampler->time = unix_time();
+    at_once(sampler->look->n_vms, sample_one, sampler);
     for (size_t i = 0; i < sampler->look->n_vms; i++) {
-        struct look_vm *vm = &sampler->look->vms[i];
-
-        if (!vm->client)
-            continue;
-        if (sample_vm(sampler, vm, &sampler->samples[i], &error) == 0) {
-            n++;
-            continue;
-        }
-        look_complain(sampler->look, &error);
-        free_samples(&sampler->samples[i]);
-        client_free(vm->client);
-        vm->client = NULL;
+        if (sampler->outcomes[i].err)
+            drop(sampler, i);
+        n += sampler->look->vms[i].client != NULL;
     }
     return n;
 }
@@ -107,7 +122,9 @@ void sampler_free(struct sampler *sampler)
     for (size_t i = 0; sampler->samples && i < sampler->look->n_vms; i++)
         free_samples(&sampler->samples[i]);
     free(sampler->samples);
+    free(sampler->outcomes);
     sampler->samples = NULL;
+    sampler->outcomes = NULL;
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */

@@ -10,12 +10,20 @@
 
 enum { SAMPLER_TARGETS = 2 };
 
+struct samples {
+    struct client_snapshot *now[SAMPLER_TARGETS], *before[SAMPLER_TARGETS];
+};
+
+struct sampler_outcome {
+    int err;
+    struct client_error error;
+};
+
 struct sampler {
     struct look *look;
-    double time; /* of the last sample, seconds since 1970 */
-    struct samples {
-        struct client_snapshot *now[SAMPLER_TARGETS], *before[SAMPLER_TARGETS];
-    } * samples; /* of each VM */
+    double time;                      /* of the last sample, seconds since 1970 */
+    struct samples *samples;          /* of each VM */
+    struct sampler_outcome *outcomes; /* of asking each VM */
 };
 
 /* @look has been opened. False: no memory. */
@@ -23,7 +31,7 @@ bool sampler_init(struct sampler *sampler, struct look *look);
 void sampler_free(struct sampler *sampler);
 
 /*
- * Asks each VM for what is wanted. One that fails is complained about, and not asked again. Returns
+ * Asks all VMs at once for what is wanted. One that fails is complained about, and not asked again. Returns
  * how many are left.
  */
 size_t sampler_sample(struct sampler *sampler);

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import socket
 import subprocess
 import time
 
@@ -362,6 +363,29 @@ def test_one_of_two_sockets_fails(programs, small):
     assert result.returncode == 1
     assert result.stderr.startswith(f"vitals stats: {missing}: no such file\n  ")
     assert len(result.stdout.splitlines()) == 1 + VCPUS
+
+
+@pytest.fixture
+def silent_sockets(programs):
+    """Sockets of servers that never say a word."""
+    listeners = [socket.socket(socket.AF_UNIX) for _ in range(6)]
+    paths = [programs.path(f"silent{i}.sock") for i in range(len(listeners))]
+    for listener, path in zip(listeners, paths):
+        listener.bind(path)
+        listener.listen()
+    yield paths
+    for listener in listeners:
+        listener.close()
+
+
+def test_silent_vms_are_waited_for_together(small, silent_sockets):
+    start = time.monotonic()
+    sockets = [word for path in [*silent_sockets, small.flat] for word in ("--socket", path)]
+    result = run("stats", *sockets, "--timeout", 1, "--stat", "exits", "-o", "csv")
+    assert 1 <= time.monotonic() - start < 3
+    assert result.returncode == 1 and len(result.stdout.splitlines()) == 1 + VCPUS
+    complaints = [line for line in result.stderr.splitlines() if line.startswith("vitals stats: ")]
+    assert [line.split(": ")[1] for line in complaints] == silent_sockets
 
 
 def test_a_vm_that_ends_meanwhile(programs, recording):
