@@ -14,9 +14,9 @@
 
 #include "cli/at_once.h"
 #include "cli/cli.h"
+#include "cli/suggestion.h"
 
 #define SECONDS_MAX 1e6
-#define TYPOS_MAX   3
 
 /* ---- options -------------------------------------------------------------------------------- */
 
@@ -334,42 +334,10 @@ static int open_vms(struct look *look)
 
 /* ---- what was meant ------------------------------------------------------------------------- */
 
-struct suggestion {
-    const char *meant; /* what was typed */
-    const char *name;  /* the nearest, or NULL */
-    size_t typos;
-};
-
-/* A third of the letters may be wrong. A part of a name is near, too: "wait" for "halt_wait_ns". */
-static bool is_near(const char *meant, const char *name, size_t typos)
-{
-    size_t len = strlen(meant);
-
-    return typos <= 1 || (typos <= TYPOS_MAX && typos <= len / 3) ||
-           (len >= 3 && strstr(name, meant));
-}
-
-static void consider(struct suggestion *suggestion, const char *name)
-{
-    size_t typos;
-
-    if (strlen(name) > CLI_WORD_MAX || strlen(suggestion->meant) > CLI_WORD_MAX)
-        return;
-    typos = cli_count_typos(name, suggestion->meant);
-    if (is_near(suggestion->meant, name, typos) &&
-        (!suggestion->name || typos < suggestion->typos)) {
-        suggestion->name = name;
-        suggestion->typos = typos;
-    }
-}
-
 static int refuse(struct look *look, const char *what, const struct suggestion *suggestion)
 {
-    fprintf(stderr, "%s: no %s matches '%s'", look->options.command, what, suggestion->meant);
-    if (suggestion->name)
-        fprintf(stderr, "; did you mean '%s'?\n", suggestion->name);
-    else
-        fprintf(stderr, "\n  'vitals schemas' lists what there is.\n");
+    suggestion_print(suggestion, look->options.command, what,
+                     "'vitals schemas' lists what there is.");
     return EXIT_NO_MATCH;
 }
 
@@ -395,7 +363,7 @@ static bool match(const struct look *look, struct look_vm *vm, const char *glob,
         if (fnmatch(glob, stats[i].name, 0) == 0)
             any = vm->wanted[i] = true;
         else
-            consider(suggestion, stats[i].name);
+            suggestion_consider(suggestion, stats[i].name);
     }
     return any;
 }
@@ -428,7 +396,7 @@ static int check_provider(struct look *look)
         for (size_t j = 0; j < n; j++) {
             if (!strcmp(stats[j].provider, look->options.provider))
                 return 0;
-            consider(&suggestion, stats[j].provider);
+            suggestion_consider(&suggestion, stats[j].provider);
         }
     }
     return look->options.provider ? refuse(look, "provider", &suggestion) : 0;

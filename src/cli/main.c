@@ -23,7 +23,8 @@ const struct verb verb_completion = {
 };
 
 static const struct verb *const verbs[] = {
-    &verb_completion, &verb_demo, &verb_diff, &verb_hist, &verb_schemas, &verb_snap, &verb_stats,
+    &verb_completion, &verb_demo,    &verb_describe, &verb_diff,
+    &verb_hist,       &verb_schemas, &verb_snap,     &verb_stats,
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/* `vitals describe`: what a statistic means, and what to do about it. */
+#include <fnmatch.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/explanations.h"
+#include "cli/look.h"
+#include "cli/suggestion.h"
+#include "client/histogram.h"
+#include "qmp/json_write.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+#define WIDTH        100
+#define INDENT       12
+#define TEXT_MAX     160
+
+/* One statistic. At least one of the two is there. */
+struct description {
+    const char *provider, *target, *name;
+    const struct client_stat *stat;        /* NULL: no VM was asked */
+    const struct explanation *explanation; /* NULL: none */
+};
+
+struct descriptions {
+    struct description *all;
+    size_t n;
+    bool is_list; /* one line each */
+};
+
+/* ---- words ---------------------------------------------------------------------------------- */
+
+#define UNKNOWN                                                                                    \
+    "There is no explanation of this statistic here: the kernel or the VMM has added it."
+
+static const char *type_text(const struct client_stat *stat)
+{
+    static const char *const texts[] = {
+        [VITALS_CUMULATIVE] = "cumulative: it only grows, until it is reset",
+        [VITALS_INSTANT] = "instant: the value of this moment",
+        [VITALS_PEAK] = "peak: the highest value so far",
+        [VITALS_LINEAR_HIST] = "linear-histogram: counts in buckets of one width",
+        [VITALS_LOG_HIST] = "log2-histogram: counts in buckets that double in width",
+    };
+
+    return texts[stat->type];
+}
+
+static const char *power_name(const struct client_stat *stat)
+{
+    static const struct {
+        uint8_t base;
+        int16_t exponent;
+        enum vitals_unit unit;
+        const char *name;
+    } names[] = {
+        {10, -3, VITALS_SECONDS, "milliseconds"},
+        {10, -6, VITALS_SECONDS, "microseconds"},
+        {10, -9, VITALS_SECONDS, "nanoseconds"},
+        {2, 10, VITALS_BYTES, "KiB"},
+        {2, 20, VITALS_BYTES, "MiB"},
+        {2, 30, VITALS_BYTES, "GiB"},
+    };
+
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (names[i].base == stat->base && names[i].exponent == stat->exponent &&
+            names[i].unit == stat->unit)
+            return names[i].name;
+    return NULL;
+}
+
+/* "seconds, times 10^-9: nanoseconds". The unit of a histogram is that of its bounds. */
+static void unit_text(char text[TEXT_MAX], const struct client_stat *stat)
+{
+    const char *of = histogram_is(stat) ? " (of the bounds)" : "", *name = power_name(stat);
+    const char *unit = stat->unit == VITALS_NONE ? "a number" : output_unit_name(stat);
+
+    if (!stat->exponent)
+        snprintf(text, TEXT_MAX, "%s%s", unit, of);
+    else
+        snprintf(text, TEXT_MAX, "%s, times %d^%d%s%s%s", unit, stat->base, stat->exponent,
+                 name ? ": " : "", name ? name : "", of);
+}
+
+static void buckets_text(char text[TEXT_MAX], const struct client_stat *stat)
+{
+    if (stat->type == VITALS_LINEAR_HIST)
+        snprintf(text, TEXT_MAX, "each %u wide, from 0; the last has all above it",
+                 stat->bucket_size);
+    else
+        snprintf(text, TEXT_MAX, "0, 1, 2-3, 4-7, ...; the last has all above it");
+}
+
+/* ---- for people ----------------------------------------------------------------------------- */
+
+static void print_field(const char *title, const char *text)
+{
+    int n = printf("  %s:", title);
+
+    printf("%*s", n < INDENT ? INDENT - n : 1, "");
+    cli_wrap(text, INDENT, WIDTH);
+}
+
+static void print_schema(const struct client_stat *stat)
+{
+    char text[TEXT_MAX];
+
+    if (!stat) {
+        print_field("Type", "a VM knows type and unit: give --socket");
+        return;
+    }
+    print_field("Type", type_text(stat));
+    unit_text(text, stat);
+    print_field("Unit", text);
+    if (!histogram_is(stat))
+        return;
+    buckets_text(text, stat);
+    print_field("Buckets", text);
+}
+
+static void print_description(const struct description *description)
+{
+    const struct explanation *explanation = description->explanation;
+
+    printf("%s\n  ", description->name);
+    cli_wrap(explanation ? explanation->meaning : UNKNOWN, 2, WIDTH);
+    print_field("Of", !strcmp(description->target, "vm") ? "the VM" : "each vCPU");
+    print_field("Provider", description->provider);
+    print_schema(description->stat);
+    if (!explanation)
+        return;
+    print_field("High", explanation->high);
+    print_field("Do", explanation->next);
+}
+
+/* The first sentence. */
+static int first_sentence(const char *text)
+{
+    const char *end = strstr(text, ". ");
+
+    return end ? (int)(end - text + 1) : (int)strlen(text);
+}
+
+static void print_list(const struct descriptions *descriptions, bool with_legend)
+{
+    static const struct table_column columns[] = {{.title = "NAME"}, {.title = "MEANING"}};
+    struct table table = {.columns = columns, .n_columns = COUNT(columns)};
+
+    for (size_t i = 0; i < descriptions->n; i++) {
+        const struct description *description = &descriptions->all[i];
+        const char *text = description->explanation ? description->explanation->meaning : UNKNOWN;
+
+        table_cell(&table, "%s", description->name);
+        table_cell(&table, "%.*s", first_sentence(text), text);
+    }
+    table_print(&table, with_legend);
+    table_clear(&table);
+}
+
+static void print_for_people(const struct descriptions *descriptions, bool with_legend)
+{
+    if (descriptions->is_list) {
+        print_list(descriptions, with_legend);
+        return;
+    }
+    for (size_t i = 0; i < descriptions->n; i++) {
+        if (i)
+            putchar('\n');
+        print_description(&descriptions->all[i]);
+    }
+}
+
+/* ---- for programs --------------------------------------------------------------------------- */
+
+static void put_text(struct buf *out, const char *name, const char *text)
+{
+    buf_printf(out, "\"%s\": ", name);
+    if (text)
+        json_put_string(out, text);
+    else
+        buf_puts(out, "null");
+    buf_puts(out, ", ");
+}
+
+static void put_json(struct buf *out, const struct description *description)
+{
+    const struct client_stat *stat = description->stat;
+    const struct explanation *explanation = description->explanation;
+
+    buf_puts(out, "{");
+    put_text(out, "target", description->target);
+    put_text(out, "provider", description->provider);
+    put_text(out, "name", description->name);
+    put_text(out, "meaning", explanation ? explanation->meaning : NULL);
+    put_text(out, "high", explanation ? explanation->high : NULL);
+    put_text(out, "next", explanation ? explanation->next : NULL);
+    put_text(out, "type", stat ? output_type_name(stat) : NULL);
+    put_text(out, "unit", stat ? output_unit_name(stat) : NULL);
+    if (stat)
+        buf_printf(out, "\"base\": %u, \"exponent\": %d", stat->base, stat->exponent);
+    else
+        buf_puts(out, "\"base\": null, \"exponent\": null");
+    if (stat && stat->type == VITALS_LINEAR_HIST)
+        buf_printf(out, ", \"bucket_size\": %u", stat->bucket_size);
+    buf_puts(out, "}");
+}
+
+static void print_json(const struct descriptions *descriptions)
+{
+    struct buf out = {0};
+
+    buf_puts(&out, "{\"schema_version\": 1, \"stats\": [");
+    for (size_t i = 0; i < descriptions->n; i++) {
+        buf_puts(&out, i ? ", " : "");
+        put_json(&out, &descriptions->all[i]);
+    }
+    buf_puts(&out, "]}");
+    csv_end(&out);
+    buf_free(&out);
+}
+
+static void put_cell(struct buf *line, const char *text)
+{
+    if (text)
+        csv_text(line, text);
+    else
+        csv_empty(line);
+}
+
+static void print_line(struct buf *line, const struct description *description)
+{
+    const struct client_stat *stat = description->stat;
+    const struct explanation *explanation = description->explanation;
+
+    csv_text(line, description->target);
+    csv_text(line, description->provider);
+    csv_text(line, description->name);
+    put_cell(line, explanation ? explanation->meaning : NULL);
+    put_cell(line, explanation ? explanation->high : NULL);
+    put_cell(line, explanation ? explanation->next : NULL);
+    put_cell(line, stat ? output_type_name(stat) : NULL);
+    put_cell(line, stat ? output_unit_name(stat) : NULL);
+    if (stat)
+        buf_printf(line, ",%u,%d", stat->base, stat->exponent);
+    else
+        buf_puts(line, ",,");
+    if (stat && stat->type == VITALS_LINEAR_HIST)
+        csv_u64(line, stat->bucket_size);
+    else
+        csv_empty(line);
+    csv_end(line);
+}
+
+static void print_csv(const struct descriptions *descriptions, bool with_legend)
+{
+    static const char *const titles[] = {"target", "provider", "name",       "meaning",
+                                         "high",   "next",     "type",       "unit",
+                                         "base",   "exponent", "bucket_size"};
+    struct buf line = {0};
+
+    for (size_t i = 0; with_legend && i < COUNT(titles); i++)
+        csv_text(&line, titles[i]);
+    if (with_legend)
+        csv_end(&line);
+    for (size_t i = 0; i < descriptions->n; i++)
+        print_line(&line, &descriptions->all[i]);
+    buf_free(&line);
+}
+
+static void print_all(const struct descriptions *descriptions, const struct look_options *options)
+{
+    switch (options->format) {
+    case OUTPUT_TABLE:
+        print_for_people(descriptions, !options->no_legend);
+        break;
+    case OUTPUT_JSON:
+        print_json(descriptions);
+        break;
+    case OUTPUT_CSV:
+        print_csv(descriptions, !options->no_legend);
+        break;
+    }
+}
+
+/* ---- choosing ------------------------------------------------------------------------------- */
+
+static bool is_same(const struct description *a, const struct description *b)
+{
+    return !strcmp(a->name, b->name) && !strcmp(a->provider, b->provider) &&
+           !strcmp(a->target, b->target);
+}
+
+/* Several VMs have the same statistics: each is described once. */
+static void add(struct descriptions *descriptions, const struct description *description)
+{
+    for (size_t i = 0; i < descriptions->n; i++)
+        if (is_same(&descriptions->all[i], description))
+            return;
+    descriptions->all[descriptions->n++] = *description;
+}
+
+static size_t count_stats(const struct look *look)
+{
+    size_t n_all = 0, n;
+
+    for (size_t i = 0; i < look->n_vms; i++) {
+        client_stats(look->vms[i].client, &n);
+        n_all += n;
+    }
+    return n_all;
+}
+
+static bool make_room(struct descriptions *descriptions, const char *command, size_t n)
+{
+    descriptions->all = calloc(n + 1, sizeof(*descriptions->all));
+    if (!descriptions->all)
+        fprintf(stderr, "%s: out of memory\n", command);
+    return descriptions->all;
+}
+
+static int describe_vms(struct look *look, struct descriptions *descriptions)
+{
+    int status = look_open(look);
+
+    if (status)
+        return status;
+    if (!make_room(descriptions, look->options.command, count_stats(look)))
+        return EXIT_FAILURE;
+    for (size_t i = 0; i < look->n_vms; i++) {
+        size_t n;
+        const struct client_stat *stats = client_stats(look->vms[i].client, &n);
+
+        for (size_t j = 0; j < n; j++) {
+            struct description description = {
+                stats[j].provider, stats[j].target, stats[j].name, &stats[j],
+                explanation_find(stats[j].provider, stats[j].target, stats[j].name)};
+            if (look->vms[i].wanted[j])
+                add(descriptions, &description);
+        }
+    }
+    return look->has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int match(const struct look *look, const char *glob, bool *wanted)
+{
+    struct suggestion suggestion = {.meant = glob};
+    bool any = false;
+
+    for (size_t i = 0; i < n_explanations; i++) {
+        if (fnmatch(glob, explanations[i].name, 0) == 0)
+            any = wanted[i] = true;
+        else
+            suggestion_consider(&suggestion, explanations[i].name);
+    }
+    if (any)
+        return 0;
+    suggestion_print(
+        &suggestion, look->options.command, "statistic",
+        "'vitals describe' lists those that are known without a VM; --socket asks a VM.");
+    return EXIT_NO_MATCH;
+}
+
+static int describe_table(const struct look *look, struct descriptions *descriptions)
+{
+    bool *wanted = calloc(n_explanations, sizeof(bool));
+    int status = 0;
+
+    if (!wanted || !make_room(descriptions, look->options.command, n_explanations)) {
+        free(wanted);
+        return EXIT_FAILURE;
+    }
+    for (size_t i = 0; status == 0 && i < look->options.n_globs; i++)
+        status = match(look, look->options.globs[i], wanted);
+    for (size_t i = 0; i < n_explanations; i++) {
+        const struct explanation *found = &explanations[i];
+
+        if (wanted[i] || !look->options.n_globs)
+            descriptions->all[descriptions->n++] =
+                (struct description){found->provider, found->target, found->name, NULL, found};
+    }
+    free(wanted);
+    return status;
+}
+
+/* ---- the verb ------------------------------------------------------------------------------- */
+
+static bool has_socket(const struct look *look)
+{
+    const char *path = getenv("VITALS_SOCKET");
+
+    return look->options.n_sockets || (path && *path);
+}
+
+static int parse(struct look *look, struct cli_args *args)
+{
+    int key, status;
+
+    while ((key = cli_next(args)) > 0)
+        if ((status = look_parse_option(look, key, args->text)) != 0)
+            return status;
+    if (key < 0)
+        return args->status;
+    for (size_t i = 0; i < args->n_operands; i++)
+        look->options.globs[look->options.n_globs++] = args->operands[i];
+    return 0;
+}
+
+static int describe(struct look *look)
+{
+    struct descriptions descriptions = {.is_list = !look->options.n_globs};
+    int status =
+        has_socket(look) ? describe_vms(look, &descriptions) : describe_table(look, &descriptions);
+
+    if (status == EXIT_SUCCESS || (status == EXIT_FAILURE && descriptions.n))
+        print_all(&descriptions, &look->options);
+    free(descriptions.all);
+    return status;
+}
+
+static int run(struct cli_args *args)
+{
+    struct look look;
+    int status;
+
+    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
+    if (!look_init(&look, args))
+        return EXIT_FAILURE;
+    status = parse(&look, args);
+    if (status == 0 && !args->is_done)
+        status = describe(&look);
+    look_free(&look);
+    return status;
+}
+
+const struct verb verb_describe = {
+    .name = "describe",
+    .summary = "say what statistics mean, and what to do about them",
+    .operands = "[STAT|GLOB]...",
+    .about = "Says what statistics mean, when a high value is bad, and what to do then. Without a "
+             "name it lists all, a line each. The meanings come with the program; type, unit and "
+             "buckets come from a VM, if --socket or VITALS_SOCKET names one.",
+    .tables = {look_socket_options, look_output_options},
+    .notes = "-o json prints one object: {\"schema_version\": 1, \"stats\": [...]}. Each statistic "
+             "has target, provider, name, meaning, high and next, which are null where the "
+             "statistic is not known, and type, unit, base and exponent, which are null without a "
+             "VM; a linear histogram of a VM has bucket_size.\n"
+             "\n"
+             "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if nothing matches.",
+    .run = run,
+};

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""`vitals describe`: what statistics mean, with a VM and without."""
+
+import csv
+import io
+import json
+import os
+
+import pytest
+
+from support.programs import DATA, run
+from support.programs import stat as described
+
+WITHOUT_VM = {k: v for k, v in os.environ.items() if k != "VITALS_SOCKET"}
+NEW = "There is no explanation of this statistic here"
+
+
+def describe(*arguments, env=WITHOUT_VM):
+    """What a run prints that must succeed."""
+    result = run("describe", *arguments, env=env)
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout
+
+
+def describe_json(*arguments):
+    reply = json.loads(describe(*arguments, "-o", "json"))
+    assert reply["schema_version"] == 1
+    return reply["stats"]
+
+
+@pytest.fixture
+def vm(programs):
+    """A VM with all statistics of the recorded kernel."""
+    return programs.demo("--recording", DATA / "recording").path
+
+
+# ---- without a VM -------------------------------------------------------------------------------
+
+
+def test_all_in_a_line_each():
+    titles, *lines = describe().splitlines()
+    assert titles.split() == ["NAME", "MEANING"]
+    names = [line.split()[0] for line in lines]
+    assert "halt_wait_ns" in names and "demo_ticks" in names and len(names) > 60
+    assert all(line.endswith(".") for line in lines)
+    assert describe("--no-legend").splitlines() == lines
+
+
+def test_a_statistic_without_a_vm():
+    text = describe("halt_poll_fail_ns")
+    assert text.startswith("halt_poll_fail_ns\n  Time that KVM polled for a halted vCPU in vain.\n")
+    assert "  Of:       each vCPU\n  Provider: kvm\n" in text
+    assert "a VM knows type and unit: give --socket" in text
+    assert "kvm.halt_poll_ns" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_each_is_explained_in_full_once():
+    stats = describe_json()
+    keys = [(stat["provider"], stat["target"], stat["name"]) for stat in stats]
+    assert len(set(keys)) == len(keys)
+    for stat in stats:
+        for member in ("meaning", "high", "next"):
+            assert stat[member].endswith(".") and "  " not in stat[member], stat["name"]
+        assert stat["type"] is stat["unit"] is stat["base"] is stat["exponent"] is None
+
+
+def test_globs_are_taken_together():
+    names = [stat["name"] for stat in describe_json("*_hist", "exits")]
+    assert names == ["halt_poll_success_hist", "halt_poll_fail_hist", "halt_wait_hist", "exits"]
+
+
+@pytest.mark.parametrize("name, text", [
+    ("exit", "no statistic matches 'exit'; did you mean 'exits'?"),
+    ("halt_wiat_ns", "no statistic matches 'halt_wiat_ns'; did you mean 'halt_wait_ns'?"),
+    ("zzzzzzzz*", "no statistic matches 'zzzzzzzz*'\n  'vitals describe' lists"),
+])  # fmt: skip
+def test_what_matches_nothing(name, text):
+    for names in ([name], ["exits", name]):
+        result = run("describe", *names, env=WITHOUT_VM)
+        assert (result.returncode, result.stdout) == (3, "")
+        assert result.stderr.startswith("vitals describe: ") and text in result.stderr
+
+
+def test_wrong_usage():
+    result = run("describe", "-o", "xml", env=WITHOUT_VM)
+    assert result.returncode == 2 and "Try 'vitals describe --help'." in result.stderr
+
+
+# ---- with a VM ----------------------------------------------------------------------------------
+
+
+def test_all_statistics_of_the_recorded_kernel_are_explained(vm):
+    stats = describe_json("--socket", vm)
+    assert [stat["name"] for stat in stats if stat["meaning"] is None] == []
+    schemas = json.loads(run("schemas", "--socket", vm, "-o", "json").stdout)["stats"]
+    members = ("target", "provider", "name", "type", "unit", "base", "exponent")
+    assert [[stat[m] for m in members] for stat in stats] == [
+        [stat[m] for m in members] for stat in schemas
+    ]
+
+
+def test_the_socket_of_the_environment(vm):
+    text = describe("exits", env={**os.environ, "VITALS_SOCKET": vm})
+    assert "  Type:     cumulative: " in text and "  Unit:     a number\n" in text
+
+
+@pytest.mark.parametrize("name, unit, buckets", [
+    ("halt_wait_ns", "seconds, times 10^-9: nanoseconds", None),
+    ("halt_wait_hist", "seconds, times 10^-9: nanoseconds (of the bounds)", "0, 1, 2-3, 4-7, ..."),
+    ("demo_exits_per_tick", "a number (of the bounds)", "each 32 wide, from 0"),
+    ("demo_memory", "bytes", None),
+])  # fmt: skip
+def test_units_and_buckets_in_words(vm, name, unit, buckets):
+    text = describe("--socket", vm, name)
+    assert f"  Unit:     {unit}\n" in text
+    assert ("  Buckets:" in text) == (buckets is not None)
+    assert not buckets or f"  Buckets:  {buckets}" in text
+
+
+def test_a_statistic_that_nobody_knows(server):
+    server.tell("register", "kvm/vm", described("new_one", unit="bytes", base=2, exponent=20))
+    text = describe("--socket", server.path, "new_one")
+    assert NEW in text and "added it" in text and "  High:" not in text
+    assert "  Unit:     bytes, times 2^20: MiB\n" in text
+    (stat,) = describe_json("--socket", server.path)
+    assert stat["meaning"] is stat["high"] is stat["next"] is None
+    assert (stat["unit"], stat["base"], stat["exponent"]) == ("bytes", 2, 20)
+    assert NEW in describe("--socket", server.path)
+
+
+def test_the_same_name_of_another_provider_is_another_statistic(server):
+    server.tell("register", "own/vcpu", described("exits"))
+    assert NEW in describe("--socket", server.path, "exits")
+
+
+def test_two_vms_have_the_same_statistics(programs, vm):
+    other = programs.demo("--recording", DATA / "recording").path
+    both = describe_json("--socket", vm, "--socket", other)
+    assert both == describe_json("--socket", vm)
+
+
+def test_misspelt_with_a_vm(vm):
+    result = run("describe", "--socket", vm, "exit")
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "did you mean 'exits'?" in result.stderr
+
+
+def test_csv_has_what_json_has(vm):
+    for socket in ([], ["--socket", vm]):
+        stats = describe_json(*socket)
+        lines = list(csv.DictReader(io.StringIO(describe(*socket, "-o", "csv"))))
+        expected = [
+            {key: "" if stat.get(key) is None else str(stat[key]) for key in lines[0]}
+            for stat in stats
+        ]
+        assert lines == expected
+
+
+def test_a_socket_that_is_not_there(programs):
+    result = run("describe", "--socket", programs.path("no.sock"), "exits")
+    assert (result.returncode, result.stdout) == (1, "") and "no such file" in result.stderr
