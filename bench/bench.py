@@ -164,20 +164,17 @@ class Bench:
                    ["flat", self.path("flat"), "qmp", command(flat(arguments))]]
         if "qemu" in servers:
             targets.append(["qemu", self.path("qemu"), "qmp", command(flat(arguments))])
-        # Server time is taken with one form of request at a time: all are one process.
-        measured = self.roundtrip(targets, rounds)
-        before = {name: server.cpu_ns() for name, server in servers.items()}
-        self.roundtrip([target for target in targets if target[0] in servers], rounds)
         result = {}
-        for name, (size_, median, least, p90) in measured.items():
+        for name, (size_, median, least, p90) in self.roundtrip(targets, rounds).items():
             result[name] = {"bytes": size_, "median_us": median / 1e3, "min_us": least / 1e3,
                             "p90_us": p90 / 1e3}
-            if name in servers:
-                used = servers[name].cpu_ns() - before[name]
-                result[name]["cpu_us"] = used / (ASKED_EACH * rounds) / 1e3
-        before = servers["vitals"].cpu_ns()
-        self.roundtrip([target for target in targets if target[0] == "ids"], rounds)
-        result["ids"]["cpu_us"] = (servers["vitals"].cpu_ns() - before) / (ASKED_EACH * rounds) / 1e3
+        # Server time is taken with one target at a time: two are one process.
+        for target in targets:
+            server = servers.get(target[0], servers["vitals"])
+            before = server.cpu_ns()
+            self.roundtrip([target], rounds)
+            used = server.cpu_ns() - before
+            result[target[0]]["cpu_us"] = used / (ASKED_EACH * rounds) / 1e3
         return result
 
     def measure_size(self, vcpus: int, rounds: int) -> dict:
