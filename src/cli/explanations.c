@@ -180,8 +180,8 @@ const struct explanation explanations[] = {
      EXPLAIN_SHADOW},
     {"kvm", "vcpu", "exits", "Times that the vCPU left the guest's code for KVM.",
      "Bad at a high rate: the CPU's time goes to exits and not to the guest.",
-     EXPLAIN_EXITS " Here, io_exits, mmio_exits, halt_exits, irq_exits and hypercalls are parts "
-                   "of them."},
+     EXPLAIN_EXITS " io_exits, mmio_exits, halt_exits, irq_exits and hypercalls count common "
+                   "ones."},
     {"kvm", "vcpu", "io_exits", "Exits because the guest used an I/O port.",
      "Bad at a high rate: each costs an exit, and often a return to the VMM as well.",
      "Use virtio devices rather than emulated disks, network cards and serial ports. 'perf kvm "
