@@ -241,8 +241,8 @@ const struct explanation explanations[] = {
      "The VMM's log has the instruction's bytes if the VM stopped. The trace event "
      "kvm:kvm_emulate_insn shows them as well."},
     {"kvm", "vcpu", "hypercalls",
-     "Hypercalls of the guest that KVM handled, such as to send interrupts to other vCPUs, to kick one "
-     "or to yield to it.",
+     "Hypercalls of the guest that KVM handled, such as to send interrupts to other vCPUs, to "
+     "kick one or to yield to it.",
      "Bad at a high rate: each is an exit.",
      "The trace event kvm:kvm_hypercall shows which they are. See directed_yield_attempted for "
      "those of vCPUs that wait for each other."},

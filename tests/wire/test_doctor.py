@@ -220,8 +220,8 @@ class FakeQemu:
         schema = {"provider": "kvm", "target": "vcpu", "stats": stats}
         vcpu = {"cpu-index": 0, "qom-path": "/machine/unattached/device[0]"}
         return {
-            "qmp_capabilities": {}, "query-stats-schemas": [schema], "query-name": {"name": "guest"},
-            "query-cpus-fast": [vcpu],
+            "qmp_capabilities": {}, "query-stats-schemas": [schema],
+            "query-name": {"name": "guest"}, "query-cpus-fast": [vcpu],
         }[command]  # fmt: skip
 
     def serve(self):
@@ -253,8 +253,8 @@ def test_versions_of_qemu(programs, tree, version, stats, status, hint):
     programs.keep(FakeQemu(path, version, stats))
     (check,) = tree.sockets("--socket", path)
     text = ".".join(map(str, version))
-    assert_check(check, status, f"{path}: QEMU {text}, VM 'guest', {int(stats)} statistics, 1 vCPUs",
-                 hint)  # fmt: skip
+    found = f"{path}: QEMU {text}, VM 'guest', {int(stats)} statistics, 1 vCPUs"
+    assert_check(check, status, found, hint)
 
 
 # ---- sockets in the usual places ----------------------------------------------------------------
