@@ -41,8 +41,8 @@ struct verb {
     int (*run)(struct cli_args *args);               /* returns the exit status */
 };
 
-extern const struct verb verb_completion, verb_demo, verb_describe, verb_diff, verb_hist,
-    verb_schemas, verb_snap, verb_stats;
+extern const struct verb verb_completion, verb_demo, verb_describe, verb_diff, verb_doctor,
+    verb_hist, verb_schemas, verb_snap, verb_stats;
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 

@@ -180,8 +180,8 @@ const struct explanation explanations[] = {
      EXPLAIN_SHADOW},
     {"kvm", "vcpu", "exits", "Times that the vCPU left the guest's code for KVM.",
      "Bad at a high rate: the CPU's time goes to exits and not to the guest.",
-     EXPLAIN_EXITS " Here, io_exits, mmio_exits, halt_exits, irq_exits and hypercalls are parts "
-                   "of them."},
+     EXPLAIN_EXITS " io_exits, mmio_exits, halt_exits, irq_exits and hypercalls count common "
+                   "ones."},
     {"kvm", "vcpu", "io_exits", "Exits because the guest used an I/O port.",
      "Bad at a high rate: each costs an exit, and often a return to the VMM as well.",
      "Use virtio devices rather than emulated disks, network cards and serial ports. 'perf kvm "
@@ -241,8 +241,8 @@ const struct explanation explanations[] = {
      "The VMM's log has the instruction's bytes if the VM stopped. The trace event "
      "kvm:kvm_emulate_insn shows them as well."},
     {"kvm", "vcpu", "hypercalls",
-     "Hypercalls of the guest that KVM handled, such as to send interrupts to other vCPUs, to kick one "
-     "or to yield to it.",
+     "Hypercalls of the guest that KVM handled, such as to send interrupts to other vCPUs, to "
+     "kick one or to yield to it.",
      "Bad at a high rate: each is an exit.",
      "The trace event kvm:kvm_hypercall shows which they are. See directed_yield_attempted for "
      "those of vCPUs that wait for each other."},

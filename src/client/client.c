@@ -249,13 +249,34 @@ int client_read_vcpus(struct client *client, struct client_error *error)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-static bool greets_as_vitals(struct json_object *greeting)
+static struct json_object *greeted_version(struct json_object *greeting)
 {
     struct json_object *qmp = member(greeting, "QMP", json_type_object);
-    struct json_object *version = member(qmp, "version", json_type_object);
-    const char *package = client_string(version, "package");
+
+    return member(qmp, "version", json_type_object);
+}
+
+static bool greets_as_vitals(struct json_object *greeting)
+{
+    const char *package = client_string(greeted_version(greeting), "package");
 
     return package && !strncmp(package, "vitals ", strlen("vitals "));
+}
+
+/* 0 to 99. */
+static unsigned version_part(struct json_object *version, const char *name)
+{
+    int64_t part = integer(version, name, 0);
+
+    return part >= 0 && part <= 99 ? (unsigned)part : 99;
+}
+
+static unsigned greeted_qemu_version(struct json_object *greeting)
+{
+    struct json_object *version = member(greeted_version(greeting), "qemu", json_type_object);
+
+    return 10000 * version_part(version, "major") + 100 * version_part(version, "minor") +
+           version_part(version, "micro");
 }
 
 static int negotiate(struct client *client, bool *ret_is_vitals, struct client_error *error)
@@ -266,6 +287,7 @@ static int negotiate(struct client *client, bool *ret_is_vitals, struct client_e
     if (err)
         return err;
     *ret_is_vitals = greets_as_vitals(message);
+    client->qemu_version = greeted_qemu_version(message);
     json_object_put(message);
     err = client_ask(client, "qmp_capabilities", NULL, &message, &value, error);
     if (!err)
@@ -380,6 +402,11 @@ const char *client_vm_name(const struct client *client)
 enum client_peer client_peer(const struct client *client)
 {
     return client->peer;
+}
+
+unsigned client_qemu_version(const struct client *client)
+{
+    return client->qemu_version;
 }
 
 const struct client_stat *client_stats(const struct client *client, size_t *ret_n)

@@ -76,6 +76,9 @@ const char *client_path(const struct client *client);
 const char *client_vm_name(const struct client *client); /* without one: from the socket's path */
 enum client_peer client_peer(const struct client *client);
 
+/* The version of QEMU that the peer is, or speaks like: 10000 * major + 100 * minor + micro. */
+unsigned client_qemu_version(const struct client *client);
+
 /* Those of the VM, then those of vCPUs. Valid until the client is closed. */
 const struct client_stat *client_stats(const struct client *client, size_t *ret_n);
 

@@ -11,6 +11,7 @@ struct json_object;
 struct client {
     struct connection connection;
     enum client_peer peer;
+    unsigned qemu_version;
     bool reverses_histograms;
     char *path, *vm_name;
     struct json_object *schema_reply; /* holds the names in @stats */
