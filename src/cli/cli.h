@@ -41,7 +41,7 @@ struct verb {
     int (*run)(struct cli_args *args);               /* returns the exit status */
 };
 
-extern const struct verb verb_completion, verb_demo, verb_schemas, verb_stats;
+extern const struct verb verb_completion, verb_demo, verb_schemas, verb_stats, verb_top;
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 

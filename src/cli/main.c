@@ -27,6 +27,7 @@ static const struct verb *const verbs[] = {
     &verb_demo,
     &verb_schemas,
     &verb_stats,
+    &verb_top,
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
