@@ -313,6 +313,14 @@ static int run_batch(struct top *top)
 
 /* ---- the verb ------------------------------------------------------------------------------- */
 
+/* What could only be seen on the screen is said again, to stay. */
+static void complain_about_gone(const struct top *top)
+{
+    for (size_t i = 0; i < top->model.n_vms; i++)
+        if (top->model.vms[i].error)
+            complain(top, top->model.vms[i].error, NULL);
+}
+
 static int show(struct top *top)
 {
     int err;
@@ -326,6 +334,7 @@ static int show(struct top *top)
     }
     err = run_terminal(top);
     terminal_close();
+    complain_about_gone(top);
     return err;
 }
 

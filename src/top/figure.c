@@ -23,6 +23,32 @@ static bool is_part(const struct figure *figure, const struct model_series *seri
     return false;
 }
 
+/* The kernel adds a halt to its time when it ends: one that goes on is known by another mark. */
+static bool is_blocking(const struct model_object *object)
+{
+    for (size_t i = 0; i < object->n_series; i++)
+        if (!strcmp(object->series[i]->stat->name, "blocking"))
+            return object->series[i]->totals[0];
+    return false;
+}
+
+/* Of the time since the sample before: not more than all of it. */
+static double share_of(const struct model_object *object, double share)
+{
+    if (share == 0)
+        return is_blocking(object);
+    return share < 1 ? share : 1;
+}
+
+static double rate_of(const struct model_object *object, const struct model_series *series,
+                      const struct figure *figure)
+{
+    double rate = (double)series->deltas[0] / series->seconds *
+                  pow(series->stat->base, series->stat->exponent);
+
+    return figure->is_share ? share_of(object, rate) : rate;
+}
+
 static bool add_object(const struct model *model, const struct model_object *object,
                        const struct figure *figure, double *sum)
 {
@@ -30,13 +56,12 @@ static bool add_object(const struct model *model, const struct model_object *obj
 
     for (size_t i = 0; i < object->n_series; i++) {
         const struct model_series *series = object->series[i];
-        double scale;
 
         if (!is_part(figure, series) || (!model->is_totals && !series->has_deltas))
             continue;
-        scale = pow(series->stat->base, series->stat->exponent);
-        *sum += scale * (model->is_totals ? (double)model_total(model, series, 0)
-                                          : (double)series->deltas[0] / series->seconds);
+        *sum += model->is_totals ? (double)model_total(model, series, 0) *
+                                       pow(series->stat->base, series->stat->exponent)
+                                 : rate_of(object, series, figure);
         any = true;
     }
     return any;

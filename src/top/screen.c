@@ -173,7 +173,7 @@ static bool is_sorted_by(const struct region *region, size_t column)
 
 /* ---- VMs and their objects ------------------------------------------------------------------ */
 
-enum { FIGURE_WIDTH = 10, VCPUS_WIDTH = 7, BUSIEST_WIDTH = 28 };
+enum { FIGURE_WIDTH = 10, VCPUS_WIDTH = 7, BUSIEST_WIDTH = 36 };
 
 struct layout {
     size_t name, figures; /* columns of the first; how many of the latter */
@@ -690,9 +690,9 @@ static const char *error_here(const struct model *model)
 static void put_footer(struct screen *screen, const struct model *model)
 {
     static const char *const hints[MODEL_LEVELS] = {
-        "Enter vCPUs  o sort  f filter  t totals  r reset  s interval  p pause  h help  q quit",
-        "Enter statistics  Esc back  o sort  f filter  t totals  p pause  h help  q quit",
-        "Enter histogram  Esc back  o sort  f filter  z zeros  t totals  p pause  h help  q quit",
+        "Enter vCPUs  o sort  f filter  t totals  r reset  s interval  h help  q quit",
+        "Enter statistics  Esc back  o sort  f filter  t totals  h help  q quit",
+        "Enter histogram  Esc back  o sort  f filter  z zeros  t totals  h help  q quit",
         "Esc back  t totals  r reset  s interval  p pause  h help  q quit",
     };
     size_t line = screen->height - 1;
@@ -725,7 +725,7 @@ static void put_help(struct screen *screen)
         {"PgUp, PgDn, Home, End", "a page, the first line, the last line"},
         {"o, <, >", "sort by the next column; by the one left, right"},
         {"R", "the other way round"},
-        {"f, /", "filter by name: with *, ? or [ a glob, else a part of the name"},
+        {"f, /", "filter by a glob, or by a part of the name"},
         {"g", "filter the VMs"},
         {"c", "clear the filter"},
         {"t", "totals instead of rates"},
