@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "client/internal.h"
 
@@ -387,6 +388,11 @@ void client_free(struct client *client)
     free(client->vm_name);
     free(client->path);
     free(client);
+}
+
+void client_interrupt(struct client *client)
+{
+    shutdown(client->connection.fd, SHUT_RDWR);
 }
 
 const char *client_path(const struct client *client)

@@ -72,6 +72,9 @@ int client_adopt(int fd, const char *path, unsigned timeout_ms, struct client **
                  struct client_error *error);
 void client_free(struct client *client);
 
+/* From another thread: what waits for the peer fails now, and so does all that comes later. */
+void client_interrupt(struct client *client);
+
 const char *client_path(const struct client *client);
 const char *client_vm_name(const struct client *client); /* without one: from the socket's path */
 enum client_peer client_peer(const struct client *client);

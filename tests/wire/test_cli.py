@@ -8,7 +8,8 @@ import pytest
 
 from support.programs import ROOT, TIMEOUT, VITALS, run
 
-VERBS = ["completion", "demo", "describe", "diff", "doctor", "hist", "schemas", "snap", "stats"]
+VERBS = ["completion", "demo", "describe", "diff", "doctor", "hist", "schemas", "snap", "stats",
+         "top"]
 
 
 # ---- help ---------------------------------------------------------------------------------------

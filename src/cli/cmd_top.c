@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/* `vitals top`: a live view of VMs on the terminal, or the same as plain text. */
+#include <errno.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/look.h"
+#include "top/screen.h"
+#include "top/terminal.h"
+#include "top/watch.h"
+
+enum { BATCH_WIDTH = 110 };
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+enum { OPT_INTERVAL = LOOK_OPT_OWN, OPT_COUNT, OPT_BATCH, OPT_NONZERO };
+
+static const struct cli_option own_options[] = {
+    {.name = "interval",
+     .letter = 'i',
+     .key = OPT_INTERVAL,
+     .argument = "S",
+     .help = "seconds from one sample to the next, from 0.05 to 3600 (default: 1)"},
+    {.name = "count",
+     .letter = 'n',
+     .key = OPT_COUNT,
+     .argument = "N",
+     .help = "end after N intervals (default: go on)"},
+    {.name = "batch",
+     .letter = 'b',
+     .key = OPT_BATCH,
+     .help = "print plain text after each interval: the VMs, and the vCPUs of each"},
+    {.name = "nonzero",
+     .letter = 'z',
+     .key = OPT_NONZERO,
+     .help = "leave out statistics that are 0"},
+    {0},
+};
+
+struct top {
+    const char *command;
+    struct look look;
+    struct model model;
+    struct screen screen;
+    struct watch *watch;
+    struct watch_vm *vms;
+    int signals; /* a descriptor for them */
+    bool is_batch, is_nonzero, is_done;
+    double interval;
+    unsigned long count;    /* 0: without end */
+    unsigned long n_rounds; /* intervals that all VMs have answered */
+};
+
+static int parse_interval(struct top *top, const char *text)
+{
+    int status = look_parse_seconds(top->command, "-i", text, &top->interval);
+
+    if (status == 0 && (top->interval < MODEL_INTERVAL_MIN || top->interval > MODEL_INTERVAL_MAX))
+        return cli_usage_error(top->command, "-i: '%s' is no number of seconds from %g to %g", text,
+                               MODEL_INTERVAL_MIN, MODEL_INTERVAL_MAX);
+    return status;
+}
+
+static int parse_option(struct top *top, int key, const char *text)
+{
+    switch (key) {
+    case OPT_INTERVAL:
+        return parse_interval(top, text);
+    case OPT_COUNT:
+        return look_parse_count(top->command, "-n", text, &top->count);
+    case OPT_BATCH:
+        top->is_batch = true;
+        return 0;
+    case OPT_NONZERO:
+        top->is_nonzero = true;
+        return 0;
+    default:
+        return look_parse_option(&top->look, key, text);
+    }
+}
+
+static int complain(const struct top *top, const char *text, const char *hint)
+{
+    fprintf(stderr, "%s: %s\n", top->command, text);
+    if (hint)
+        fprintf(stderr, "  %s\n", hint);
+    return EXIT_FAILURE;
+}
+
+static int parse(struct top *top, struct cli_args *args)
+{
+    int key, status;
+
+    while ((key = cli_next(args)) > 0)
+        if ((status = parse_option(top, key, args->text)) != 0)
+            return status;
+    if (key < 0)
+        return args->status;
+    return cli_no_operands(args);
+}
+
+/* ---- samples -------------------------------------------------------------------------------- */
+
+static void describe_vm(const struct top *top, size_t i)
+{
+    static const char *const targets[WATCH_TARGETS] = {"vm", "vcpu"};
+    const struct look_vm *vm = &top->look.vms[i];
+
+    top->vms[i].client = vm->client;
+    for (size_t j = 0; j < WATCH_TARGETS; j++)
+        if (look_wants_target(&top->look, targets[j]))
+            top->vms[i].requests[j] =
+                (struct client_request){.target = targets[j], .wanted = vm->wanted};
+}
+
+static int start(struct top *top)
+{
+    size_t n = top->look.n_vms;
+    int err;
+
+    top->vms = calloc(n + 1, sizeof(*top->vms));
+    if (!model_init(&top->model, n, top->interval) || !top->vms)
+        return -ENOMEM;
+    top->model.is_nonzero = top->is_nonzero;
+    for (size_t i = 0; i < n; i++) {
+        const struct client *client = top->look.vms[i].client;
+
+        if (!model_name_vm(&top->model, i, client_vm_name(client), client_path(client)))
+            return -ENOMEM;
+        describe_vm(top, i);
+    }
+    model_arrange(&top->model);
+    err = watch_start(top->vms, n, top->interval, &top->watch);
+    return top->model.has_failed ? -ENOMEM : err;
+}
+
+static void take_result(struct top *top, size_t i, const struct watch_result *result)
+{
+    if (!result->is_lost) {
+        model_take(&top->model, i, result->snapshots[0], result->snapshots[1], result->time);
+        return;
+    }
+    model_lose(&top->model, i, result->error.text);
+    top->look.has_failed = true;
+    if (top->is_batch)
+        look_complain(&top->look, &result->error);
+}
+
+/* Takes what has come. Returns whether all VMs that are left have answered once more. */
+static bool take_results(struct top *top)
+{
+    bool is_round = true;
+
+    watch_clear(top->watch);
+    for (size_t i = 0; i < top->model.n_vms; i++) {
+        struct watch_result result;
+
+        if (watch_take(top->watch, i, &result)) {
+            take_result(top, i, &result);
+            watch_result_free(&result);
+        }
+        /* Of the first sample there are no rates. */
+        if (!top->model.vms[i].error && top->model.vms[i].n_samples < top->n_rounds + 2)
+            is_round = false;
+    }
+    if (is_round)
+        top->n_rounds++;
+    return is_round;
+}
+
+static bool all_gone(const struct top *top)
+{
+    return model_count_gone(&top->model) == top->model.n_vms;
+}
+
+/* ---- signals -------------------------------------------------------------------------------- */
+
+/* They come by a descriptor: no handler interrupts ncurses or a thread that asks a VM. */
+static int open_signals(struct top *top)
+{
+    static const int on_terminal[] = {SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGTSTP, SIGCONT};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(on_terminal) / sizeof(on_terminal[0]); i++)
+        if (!top->is_batch)
+            sigaddset(&set, on_terminal[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    top->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return top->signals < 0 ? -errno : 0;
+}
+
+static void handle_signals(struct top *top)
+{
+    struct signalfd_siginfo info;
+
+    while (read(top->signals, &info, sizeof(info)) == sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGTSTP:
+            terminal_suspend();
+            break;
+        case SIGWINCH:
+        case SIGCONT:
+            terminal_refresh();
+            break;
+        default:
+            top->is_done = true;
+            break;
+        }
+    }
+}
+
+/* ---- on the terminal ------------------------------------------------------------------------ */
+
+/* The terminal is gone if there is something to read, which is nothing. */
+static void handle_keys(struct top *top)
+{
+    int key = terminal_read_key();
+
+    if (key == 0)
+        top->is_done = true;
+    for (; key && !top->model.is_done; key = terminal_read_key())
+        model_press(&top->model, key);
+    watch_set(top->watch, top->model.interval, top->model.is_paused);
+}
+
+static int wait_for_events(struct pollfd fds[3])
+{
+    for (;;) {
+        if (poll(fds, 3, -1) >= 0)
+            return 0;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+static int run_terminal(struct top *top)
+{
+    struct pollfd fds[] = {
+        {.fd = STDIN_FILENO, .events = POLLIN},
+        {.fd = top->signals, .events = POLLIN},
+        {.fd = watch_fd(top->watch), .events = POLLIN},
+    };
+
+    while (!top->is_done && !top->model.is_done) {
+        if (!terminal_draw(&top->screen, &top->model))
+            return -ENOMEM;
+        if (wait_for_events(fds) < 0)
+            return -errno;
+        if (fds[1].revents)
+            handle_signals(top);
+        if (fds[2].revents && take_results(top) && !all_gone(top))
+            top->is_done |= top->count && top->n_rounds >= top->count;
+        if (fds[0].revents && !top->is_done)
+            handle_keys(top);
+    }
+    return 0;
+}
+
+/* ---- as plain text -------------------------------------------------------------------------- */
+
+static size_t batch_width(void)
+{
+    const char *columns = getenv("COLUMNS");
+    long width = columns ? strtol(columns, NULL, 10) : 0;
+
+    return width > 0 && width <= SCREEN_WIDTH_MAX ? (size_t)width : BATCH_WIDTH;
+}
+
+static int print_report(struct top *top)
+{
+    struct buf line = {0};
+    bool is_first = top->n_rounds == 1;
+
+    if (!screen_report(&top->screen, &top->model, batch_width()))
+        return -ENOMEM;
+    if (!is_first)
+        putchar('\n');
+    for (size_t i = 0; i < top->screen.height && !line.failed; i++) {
+        screen_line(&top->screen, i, &line);
+        buf_puts(&line, "\n");
+        fwrite(line.data, 1, line.len, stdout);
+        buf_reset(&line);
+    }
+    buf_free(&line);
+    return fflush(stdout) == 0 ? 0 : -errno;
+}
+
+static int run_batch(struct top *top)
+{
+    struct pollfd fd = {.fd = watch_fd(top->watch), .events = POLLIN};
+    int err = 0;
+
+    while (!err && !top->is_done) {
+        if (poll(&fd, 1, -1) < 0) {
+            err = errno == EINTR ? 0 : -errno;
+            continue;
+        }
+        if (!take_results(top))
+            continue;
+        top->is_done = all_gone(top) || (top->count && top->n_rounds >= top->count);
+        err = print_report(top);
+    }
+    return err;
+}
+
+/* ---- the verb ------------------------------------------------------------------------------- */
+
+/* What could only be seen on the screen is said again, to stay. */
+static void complain_about_gone(const struct top *top)
+{
+    for (size_t i = 0; i < top->model.n_vms; i++)
+        if (top->model.vms[i].error)
+            complain(top, top->model.vms[i].error, NULL);
+}
+
+static int show(struct top *top)
+{
+    int err;
+
+    if (top->is_batch)
+        return run_batch(top);
+    if (!terminal_open()) {
+        complain(top, "this terminal can't show it: the variable TERM says what it is",
+                 "-b prints plain text instead.");
+        return -ENOTSUP;
+    }
+    err = run_terminal(top);
+    terminal_close();
+    complain_about_gone(top);
+    return err;
+}
+
+static int watch_and_show(struct top *top)
+{
+    int err = open_signals(top);
+
+    if (err == 0)
+        err = start(top);
+    if (err == 0)
+        err = show(top);
+    if (top->watch)
+        watch_stop(top->watch);
+    if (err < 0 && err != -ENOTSUP)
+        complain(top, strerror(-err), NULL);
+    return err < 0 || top->look.has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* The encoding of the terminal; QMP has UTF-8, and so has plain text. Numbers stay as they are. */
+static void choose_encoding(const struct top *top)
+{
+    if (!setlocale(LC_CTYPE, top->is_batch ? "C.UTF-8" : "") && top->is_batch)
+        setlocale(LC_CTYPE, "");
+}
+
+static int open_and_show(struct top *top)
+{
+    int status;
+
+    if (!top->is_batch && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
+        return complain(top, "standard input and output are no terminal",
+                        "-b prints plain text instead.");
+    choose_encoding(top);
+    status = look_open(&top->look);
+    return status ? status : watch_and_show(top);
+}
+
+static int run(struct cli_args *args)
+{
+    struct top top = {.command = args->command, .interval = 1, .signals = -1};
+    int status;
+
+    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
+    if (!look_init(&top.look, args))
+        return EXIT_FAILURE;
+    status = parse(&top, args);
+    if (status == 0 && !args->is_done)
+        status = open_and_show(&top);
+    if (top.signals >= 0)
+        close(top.signals);
+    screen_free(&top.screen);
+    model_free(&top.model);
+    free(top.vms);
+    look_free(&top.look);
+    return status;
+}
+
+const struct verb verb_top = {
+    .name = "top",
+    .summary = "watch VMs live on the terminal",
+    .about = "Shows VMs, their vCPUs and statistics live. h shows the keys: Enter drills down, Esc "
+             "goes back, q quits.",
+    .tables = {look_socket_options, look_stat_options, own_options},
+    .notes =
+        "A VM that ends or no longer answers stays in the list as gone; the others go on.\n\n"
+        "Exit status: 0, 1 for an error or if a VM has gone meanwhile, 2 for wrong usage, 3 if "
+        "nothing matches.",
+    .run = run,
+};

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "top/figure.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct figure figures[FIGURES] = {
+    {.title = "EXITS", .names = {"exits"}},
+    {.title = "IDLE", .names = {"halt_wait_ns"}, .is_share = true},
+    {.title = "IO+MMIO", .names = {"io_exits", "mmio_exits", "mmio_exit_user"}},
+    {.title = "IRQS", .names = {"irq_injections"}},
+    {.title = "HALTS", .names = {"halt_exits"}},
+};
+
+static bool is_part(const struct figure *figure, const struct model_series *series)
+{
+    if (series->stat->type != VITALS_CUMULATIVE)
+        return false;
+    for (size_t i = 0; i < FIGURE_NAMES_MAX && figure->names[i]; i++)
+        if (!strcmp(figure->names[i], series->stat->name))
+            return true;
+    return false;
+}
+
+/* The kernel adds a halt to its time when it ends: one that goes on is known by another mark. */
+static bool is_blocking(const struct model_object *object)
+{
+    for (size_t i = 0; i < object->n_series; i++)
+        if (!strcmp(object->series[i]->stat->name, "blocking"))
+            return object->series[i]->totals[0];
+    return false;
+}
+
+/* Of the time since the sample before: not more than all of it. */
+static double share_of(const struct model_object *object, double share)
+{
+    if (share == 0)
+        return is_blocking(object);
+    return share < 1 ? share : 1;
+}
+
+static double rate_of(const struct model_object *object, const struct model_series *series,
+                      const struct figure *figure)
+{
+    double rate = (double)series->deltas[0] / series->seconds *
+                  pow(series->stat->base, series->stat->exponent);
+
+    return figure->is_share ? share_of(object, rate) : rate;
+}
+
+static bool add_object(const struct model *model, const struct model_object *object,
+                       const struct figure *figure, double *sum)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < object->n_series; i++) {
+        const struct model_series *series = object->series[i];
+
+        if (!is_part(figure, series) || (!model->is_totals && !series->has_deltas))
+            continue;
+        *sum += model->is_totals ? (double)model_total(model, series, 0) *
+                                       pow(series->stat->base, series->stat->exponent)
+                                 : rate_of(object, series, figure);
+        any = true;
+    }
+    return any;
+}
+
+bool figure_value(const struct model *model, const struct model_vm *vm,
+                  const struct model_object *object, const struct figure *figure, double *ret_value)
+{
+    double sum = 0;
+    bool any = false;
+
+    if (object)
+        any = add_object(model, object, figure, &sum);
+    for (size_t i = 0; !object && i < vm->n_objects; i++)
+        if (vm->objects[i]->path && add_object(model, vm->objects[i], figure, &sum))
+            any = true;
+    if (any)
+        *ret_value = sum;
+    return any;
+}
+
+void figure_count(char text[QUANTITY_MAX], double value)
+{
+    const struct client_stat count = {.base = 10};
+
+    output_quantity(text, &count, value >= 100 ? round(value) : value);
+}
+
+void figure_text(char text[QUANTITY_MAX], const struct model *model, const struct figure *figure,
+                 double value, size_t n_vcpus)
+{
+    const struct client_stat seconds = {.base = 10, .unit = VITALS_SECONDS};
+
+    if (!figure->is_share)
+        figure_count(text, value);
+    else if (model->is_totals)
+        output_quantity(text, &seconds, value);
+    else
+        snprintf(text, QUANTITY_MAX, "%.0f%%", 100 * value / (double)(n_vcpus ? n_vcpus : 1));
+}
+
+const struct model_series *figure_busiest(const struct model_object *object, double *ret_rate)
+{
+    const struct model_series *busiest = NULL;
+    double most = 0;
+
+    for (size_t i = 0; i < object->n_series; i++) {
+        const struct model_series *series = object->series[i];
+        double rate = series->has_deltas ? (double)series->deltas[0] / series->seconds : 0;
+
+        if (series->stat->type == VITALS_CUMULATIVE && series->stat->unit == VITALS_NONE &&
+            rate > most && strcmp(series->stat->name, "exits") != 0) {
+            busiest = series;
+            most = rate;
+        }
+    }
+    if (busiest)
+        *ret_rate = most;
+    return busiest;
+}

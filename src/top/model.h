@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What `vitals top` shows, without a terminal: the last values of each VM, what has come since the
+ * sample before and since the baseline, and what the keys have chosen. Four levels: VMs, the
+ * objects of a VM (itself and its vCPUs), the statistics of an object, the buckets of a histogram.
+ */
+#ifndef TOP_MODEL_H
+#define TOP_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/row.h"
+#include "client/client.h"
+
+enum model_level { MODEL_VMS, MODEL_OBJECTS, MODEL_STATS, MODEL_BUCKETS, MODEL_LEVELS };
+
+enum { MODEL_TEXT_MAX = 64 };
+
+#define MODEL_INTERVAL_MIN 0.05
+#define MODEL_INTERVAL_MAX 3600.0
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+/* A statistic of an object. */
+struct model_series {
+    const struct client_stat *stat;
+    size_t n;           /* 1, or the number of buckets */
+    uint64_t *totals;   /* the memory of all three */
+    uint64_t *deltas;   /* since the sample before, where has_deltas */
+    uint64_t *baseline; /* what the totals were at the last reset of the baseline */
+    double seconds;     /* since the sample before */
+    bool has_deltas, is_reset;
+    unsigned seen; /* in which sample of the VM it came last */
+};
+
+struct model_object {
+    char *path;   /* NULL: the VM */
+    int64_t vcpu; /* -1: the VM, or a vCPU without a number */
+    struct model_series **series;
+    size_t n_series;
+    uint64_t time_ns;
+    unsigned seen;
+};
+
+struct model_vm {
+    char *name, *socket;
+    struct model_object **objects; /* the VM itself first */
+    size_t n_objects;
+    unsigned n_samples;
+    char *error; /* it has ended, or no longer answers; or NULL */
+};
+
+/* ---- what is shown -------------------------------------------------------------------------- */
+
+/* A line of the list of the current level. */
+struct model_item {
+    struct model_vm *vm;
+    struct model_object *object;
+    struct model_series *series;
+    size_t index; /* in the order of the VM; the bucket */
+    double order; /* ascending */
+};
+
+struct model_cursor {
+    const void *key; /* what is selected, wherever it moves; NULL: the line @index */
+    size_t index, top;
+    size_t column; /* sorted by it */
+    bool is_reversed;
+    char filter[MODEL_TEXT_MAX];
+};
+
+enum model_prompt { MODEL_NO_PROMPT, MODEL_PROMPT_FILTER, MODEL_PROMPT_INTERVAL };
+
+struct model {
+    struct model_vm *vms;
+    size_t n_vms;
+
+    enum model_level level;
+    struct model_vm *vm; /* from MODEL_OBJECTS on */
+    struct model_object *object;
+    struct model_series *series;
+    struct model_cursor cursors[MODEL_LEVELS];
+    struct model_item *items;
+    size_t n_items, cap;
+    size_t page; /* lines of the list that fit: the screen says */
+
+    bool is_paused, is_totals, is_nonzero, has_help, is_done;
+    bool is_rebased;  /* totals count since the baseline */
+    bool has_failed;  /* no memory */
+    double interval;  /* seconds */
+    double time;      /* of the last sample, seconds since 1970; 0: none yet */
+    double base_time; /* of the baseline */
+    enum model_prompt prompt;
+    char text[MODEL_TEXT_MAX];    /* typed at the prompt */
+    char message[MODEL_TEXT_MAX]; /* about the last key, or empty */
+};
+
+/* False: no memory. */
+bool model_init(struct model *model, size_t n_vms, double interval);
+void model_free(struct model *model);
+
+/* Before the first sample. False: no memory. */
+bool model_name_vm(struct model *model, size_t vm, const char *name, const char *socket);
+
+/*
+ * A sample of a VM: of itself and of its vCPUs; NULL: was not asked for. What is not in it is
+ * dropped. The statistics' descriptions must outlive the model; all else is copied.
+ */
+void model_take(struct model *model, size_t vm, const struct client_snapshot *of_vm,
+                const struct client_snapshot *of_vcpus, double time);
+
+/* The VM has ended, or does not answer. Its last values stay. */
+void model_lose(struct model *model, size_t vm, const char *error);
+
+size_t model_count_gone(const struct model *model);
+size_t model_count_vcpus(const struct model_vm *vm);
+
+/* ---- keys ----------------------------------------------------------------------------------- */
+
+/* Beside characters, which are themselves. */
+enum model_key {
+    MODEL_KEY_BACKSPACE = '\b',
+    MODEL_KEY_ENTER = '\n',
+    MODEL_KEY_ESCAPE = 27,
+    MODEL_KEY_UP = 0x200,
+    MODEL_KEY_DOWN,
+    MODEL_KEY_LEFT,
+    MODEL_KEY_RIGHT,
+    MODEL_KEY_PAGE_UP,
+    MODEL_KEY_PAGE_DOWN,
+    MODEL_KEY_HOME,
+    MODEL_KEY_END,
+    MODEL_KEY_NONE, /* one that means nothing */
+};
+
+void model_press(struct model *model, int key);
+
+/* ---- for the screen ------------------------------------------------------------------------- */
+
+/* Makes the list of the current level anew. Sets has_failed without memory. */
+void model_arrange(struct model *model);
+
+/* The selected line; NULL: the list is empty. */
+const struct model_item *model_selected(const struct model *model);
+
+/* The columns that the list of a level can be sorted by. */
+size_t model_count_columns(enum model_level level);
+
+/* The statistic as verbs show it: with @is_total since the baseline, or else over the interval. */
+struct row model_row(const struct model *model, const struct model_object *object,
+                     const struct model_series *series, bool is_total, uint64_t *space);
+
+/* What the baseline leaves of a total. */
+uint64_t model_total(const struct model *model, const struct model_series *series, size_t i);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#define NCURSES_WIDECHAR 1
+#include "top/terminal.h"
+
+#include <curses.h>
+#include <langinfo.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { ESCAPE_DELAY_MS = 25, SIDE_MAX = 1000 };
+
+static SCREEN *opened;
+
+/* ---- begin and end -------------------------------------------------------------------------- */
+
+void terminal_close(void)
+{
+    if (opened && !isendwin())
+        endwin();
+}
+
+/* Colour is never the only sign of something. */
+static void choose_colours(void)
+{
+    const char *no_colour = getenv("NO_COLOR");
+
+    if ((no_colour && *no_colour) || !has_colors() || start_color() == ERR)
+        return;
+    use_default_colors();
+    init_pair(STYLE_GOOD, COLOR_CYAN, -1);
+    init_pair(STYLE_BAD, COLOR_RED, -1);
+    init_pair(STYLE_BAR, COLOR_GREEN, -1);
+}
+
+bool terminal_open(void)
+{
+    opened = newterm(NULL, stdout, stdin);
+    if (!opened)
+        return false;
+    atexit(terminal_close);
+    set_escdelay(ESCAPE_DELAY_MS);
+    cbreak();
+    noecho();
+    nonl();
+    keypad(stdscr, TRUE);
+    nodelay(stdscr, TRUE);
+    curs_set(0);
+    choose_colours();
+    return true;
+}
+
+void terminal_refresh(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
+        resizeterm(size.ws_row < SIDE_MAX ? size.ws_row : SIDE_MAX,
+                   size.ws_col < SIDE_MAX ? size.ws_col : SIDE_MAX);
+    clearok(curscr, TRUE);
+}
+
+void terminal_suspend(void)
+{
+    endwin();
+    raise(SIGSTOP);
+    terminal_refresh();
+}
+
+/* ---- the picture ---------------------------------------------------------------------------- */
+
+static attr_t attributes(enum screen_style style)
+{
+    static const attr_t plain[STYLES] = {
+        [STYLE_TITLE] = A_REVERSE,    [STYLE_SORTED] = A_REVERSE | A_BOLD | A_UNDERLINE,
+        [STYLE_SELECTED] = A_REVERSE, [STYLE_DIM] = A_DIM,
+        [STYLE_STRONG] = A_BOLD,      [STYLE_GOOD] = A_BOLD,
+        [STYLE_BAD] = A_BOLD,         [STYLE_BAR] = A_NORMAL,
+    };
+
+    return plain[style];
+}
+
+static bool has_pair(enum screen_style style)
+{
+    return style == STYLE_GOOD || style == STYLE_BAD || style == STYLE_BAR;
+}
+
+static void put_cell(int line, int column, const struct screen_cell *cell)
+{
+    const wchar_t text[] = {cell->character, L'\0'};
+    short pair = has_colors() && has_pair(cell->style) ? (short)cell->style : 0;
+    cchar_t character;
+
+    if (cell->character && setcchar(&character, text, attributes(cell->style), pair, NULL) == OK)
+        mvadd_wch(line, column, &character);
+}
+
+bool terminal_draw(struct screen *screen, struct model *model)
+{
+    size_t width = (size_t)COLS, height = (size_t)LINES;
+
+    if ((screen->width != width || screen->height != height) &&
+        !screen_resize(screen, width, height))
+        return false;
+    screen->is_unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    screen_draw(screen, model);
+    for (size_t i = 0; i < height; i++)
+        for (size_t j = 0; j < screen->width; j++)
+            put_cell((int)i, (int)j, &screen->cells[i * screen->width + j]);
+    refresh();
+    return !model->has_failed;
+}
+
+/* ---- keys ----------------------------------------------------------------------------------- */
+
+int terminal_read_key(void)
+{
+    int key = getch();
+
+    switch (key) {
+    case ERR:
+        return 0;
+    case KEY_UP:
+        return MODEL_KEY_UP;
+    case KEY_DOWN:
+        return MODEL_KEY_DOWN;
+    case KEY_LEFT:
+        return MODEL_KEY_LEFT;
+    case KEY_RIGHT:
+        return MODEL_KEY_RIGHT;
+    case KEY_PPAGE:
+        return MODEL_KEY_PAGE_UP;
+    case KEY_NPAGE:
+        return MODEL_KEY_PAGE_DOWN;
+    case KEY_HOME:
+        return MODEL_KEY_HOME;
+    case KEY_END:
+        return MODEL_KEY_END;
+    case KEY_ENTER:
+    case '\r':
+        return MODEL_KEY_ENTER;
+    case KEY_BACKSPACE:
+    case 0x7f:
+        return MODEL_KEY_BACKSPACE;
+    default:
+        return key < 0x100 ? key : MODEL_KEY_NONE;
+    }
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The terminal, by ncurses: shows a screen, and reads keys. There is one. */
+#ifndef TOP_TERMINAL_H
+#define TOP_TERMINAL_H
+
+#include "top/screen.h"
+
+/* False: the terminal is not of a kind that can do it, and nothing has changed. */
+bool terminal_open(void);
+
+/* Gives the terminal back as it was; once more is harmless. exit() does it, too. */
+void terminal_close(void);
+
+/* The terminal may have another size now, or show something else. */
+void terminal_refresh(void);
+
+/* Gives it back, stops this process, and takes it again when the process goes on. */
+void terminal_suspend(void);
+
+/* Draws the model in the size that the terminal has now. False: no memory. */
+bool terminal_draw(struct screen *screen, struct model *model);
+
+/* The next key as model_press() wants it; 0: none is there. */
+int terminal_read_key(void);
+
+#endif

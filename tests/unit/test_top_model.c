@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+/* `vitals top` without a terminal: what its keys do, and what its screen shows in any size. */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "top/screen.h"
+
+static const struct client_stat vm_stats[] = {
+    {.name = "pages_4k", .provider = "kvm", .target = "vm", .type = VITALS_INSTANT, .base = 10},
+};
+
+enum { EXITS, MMIO, HALT_WAIT, GUEST_MODE, HIST, VCPU_STATS };
+
+static const struct client_stat vcpu_stats[VCPU_STATS] = {
+    [EXITS] = {.name = "exits", .provider = "kvm", .target = "vcpu", .base = 10},
+    [MMIO] = {.name = "mmio_exits", .provider = "kvm", .target = "vcpu", .base = 10},
+    [HALT_WAIT] = {.name = "halt_wait_ns",
+                   .provider = "kvm",
+                   .target = "vcpu",
+                   .unit = VITALS_SECONDS,
+                   .base = 10,
+                   .exponent = -9},
+    [GUEST_MODE] = {.name = "guest_mode",
+                    .provider = "kvm",
+                    .target = "vcpu",
+                    .type = VITALS_INSTANT,
+                    .base = 10},
+    [HIST] = {.name = "halt_wait_hist",
+              .provider = "kvm",
+              .target = "vcpu",
+              .type = VITALS_LOG_HIST,
+              .unit = VITALS_SECONDS,
+              .base = 10,
+              .exponent = -9},
+};
+
+/* ---- samples -------------------------------------------------------------------------------- */
+
+enum { VMS = 2, VCPUS = 3, BUCKETS = 32 };
+
+/* The values of a VM's vCPUs; they go up by what each sample adds. */
+struct fixture {
+    struct model model;
+    struct screen screen;
+    uint64_t time_ns;
+    uint64_t exits[VMS][VCPUS], mmio[VMS][VCPUS], wait[VMS][VCPUS];
+    uint64_t buckets[VMS][VCPUS][BUCKETS];
+    size_t n_vcpus;
+};
+
+static void sample_vm(struct fixture *fixture, size_t vm)
+{
+    static char paths[VCPUS][16] = {"/vcpu0", "/vcpu1", "/vcpu2"};
+    uint64_t pages = 7, zero = 0;
+    struct client_value of_vm = {&vm_stats[0], &pages, 1}, values[VCPUS][VCPU_STATS];
+    struct client_object vm_object = {.cpu_index = -1, .values = &of_vm, .n_values = 1};
+    struct client_object vcpus[VCPUS];
+    const struct client_snapshot vm_snapshot = {&vm_object, 1, fixture->time_ns};
+    const struct client_snapshot vcpu_snapshot = {vcpus, fixture->n_vcpus, fixture->time_ns};
+
+    for (size_t i = 0; i < VCPUS; i++) {
+        const struct client_value all[VCPU_STATS] = {
+            {&vcpu_stats[EXITS], &fixture->exits[vm][i], 1},
+            {&vcpu_stats[MMIO], &fixture->mmio[vm][i], 1},
+            {&vcpu_stats[HALT_WAIT], &fixture->wait[vm][i], 1},
+            {&vcpu_stats[GUEST_MODE], &zero, 1},
+            {&vcpu_stats[HIST], fixture->buckets[vm][i], BUCKETS},
+        };
+
+        memcpy(values[i], all, sizeof(all));
+        vcpus[i] = (struct client_object){paths[i], (int64_t)i, values[i], VCPU_STATS};
+    }
+    model_take(&fixture->model, vm, &vm_snapshot, &vcpu_snapshot, 1e9);
+}
+
+/* Two seconds later: "idle" has 10 exits per second and vCPU, "busy" has 100, 200 and 300. */
+static void sample(struct fixture *fixture)
+{
+    fixture->time_ns += 2000000000;
+    for (size_t i = 0; i < VCPUS; i++) {
+        fixture->exits[0][i] += 20;
+        fixture->exits[1][i] += 200 * (i + 1);
+        fixture->mmio[1][i] += 30;
+        fixture->wait[0][i] += 1000000000;
+        fixture->buckets[1][i][21] += 90; /* 1.049 ms - 2.097 ms */
+        fixture->buckets[1][i][25] += 10;
+    }
+    for (size_t i = 0; i < VMS; i++)
+        if (!fixture->model.vms[i].error)
+            sample_vm(fixture, i);
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    setlocale(LC_CTYPE, "C.UTF-8");
+    assert_non_null(fixture);
+    fixture->n_vcpus = VCPUS;
+    assert_true(model_init(&fixture->model, VMS, 1));
+    assert_true(model_name_vm(&fixture->model, 0, "idle", "/idle.sock"));
+    assert_true(model_name_vm(&fixture->model, 1, "busy", "/busy.sock"));
+    sample(fixture);
+    sample(fixture);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_false(fixture->model.has_failed);
+    model_free(&fixture->model);
+    screen_free(&fixture->screen);
+    free(fixture);
+    return 0;
+}
+
+/* ---- looking -------------------------------------------------------------------------------- */
+
+static void press(struct fixture *fixture, const char *keys)
+{
+    for (; *keys; keys++)
+        model_press(&fixture->model, *keys);
+}
+
+static char text[65536];
+
+/* All of the screen, with a line feed behind each line. */
+static const char *draw(struct fixture *fixture, size_t width, size_t height)
+{
+    struct buf out = {0};
+
+    assert_true(screen_resize(&fixture->screen, width, height));
+    screen_draw(&fixture->screen, &fixture->model);
+    for (size_t i = 0; i < height; i++) {
+        screen_line(&fixture->screen, i, &out);
+        buf_puts(&out, "\n");
+    }
+    assert_true(out.len < sizeof(text));
+    memcpy(text, out.data, out.len);
+    text[out.len] = '\0';
+    buf_free(&out);
+    return text;
+}
+
+/* Whether one stands before the other. */
+static void check_order(const char *shown, const char *first, const char *second)
+{
+    assert_contains(shown, first);
+    assert_contains(shown, second);
+    assert_true(strstr(shown, first) < strstr(shown, second));
+}
+
+static void check_absent(const char *shown, const char *part)
+{
+    if (strstr(shown, part))
+        fail_msg("'%s' is in '%s'", part, shown);
+}
+
+/* ---- tests ---------------------------------------------------------------------------------- */
+
+static void test_vms_with_the_most_exits_first(void **state)
+{
+    const char *shown = draw(*state, 80, 24);
+
+    check_order(shown, "busy", "idle");
+    assert_contains(shown, "2 VMs, every 1 s, rates");
+    assert_contains(shown, " 600 ");
+    assert_contains(shown, " 50%");
+    assert_contains(shown, "mmio_exits 15/s, vcpu 0");
+}
+
+static void test_sorting(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "R");
+    check_order(draw(fixture, 80, 24), "\nidle", "\nbusy");
+    press(fixture, "R<"); /* by name */
+    check_order(draw(fixture, 80, 24), "\nbusy", "\nidle");
+    press(fixture, ">>"); /* by idle */
+    check_order(draw(fixture, 80, 24), "\nidle", "\nbusy");
+    for (size_t i = 0; i < model_count_columns(MODEL_VMS); i++)
+        press(fixture, "o");
+    assert_int_equal(fixture->model.cursors[MODEL_VMS].column, 2);
+}
+
+static void test_drilling_down_and_back(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\n");
+    assert_contains(draw(fixture, 80, 24), "VMs > busy\n");
+    check_order(text, "vcpu 0", "vcpu 2");
+    press(fixture, "jjjx");
+    assert_contains(draw(fixture, 80, 24), "VMs > busy > vcpu 2\n");
+    assert_contains(text, "300/s");
+    press(fixture, "\033");
+    assert_string_equal(model_selected(&fixture->model)->object->path, "/vcpu2");
+    press(fixture, "\b\b\b\b");
+    assert_int_equal(fixture->model.level, MODEL_VMS);
+}
+
+static void test_a_scalar_has_no_level_below(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n\n");
+    assert_int_equal(fixture->model.level, MODEL_STATS);
+    assert_contains(draw(fixture, 80, 24), "only a histogram");
+}
+
+static void test_a_histogram(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n/hist\n\n");
+    assert_contains(draw(fixture, 80, 24), "> halt_wait_hist");
+    assert_contains(text, "1.049 ms - 2.097 ms          90   90.0%  p50 p90     ####");
+    assert_contains(text, "16.78 ms - 33.55 ms          10   10.0%  p99       ");
+    press(fixture, "t");
+    assert_contains(draw(fixture, 80, 24), " 180 ");
+    fixture->screen.is_unicode = true;
+    assert_contains(draw(fixture, 80, 24), "\u2588\u2588");
+}
+
+static void test_filters(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "/us\n");
+    check_absent(draw(fixture, 80, 24), "idle");
+    press(fixture, "f\025i*e\n");
+    check_absent(draw(fixture, 80, 24), "busy");
+    press(fixture, "f\025nothing\n");
+    assert_contains(draw(fixture, 80, 24), "nothing matches the filter");
+    press(fixture, "\n"); /* there is nothing to drill into */
+    press(fixture, "c");
+    check_order(draw(fixture, 80, 24), "busy", "idle");
+    press(fixture, "/abc\033"); /* thought better of it */
+    assert_string_equal(fixture->model.cursors[MODEL_VMS].filter, "");
+}
+
+static void test_totals_and_the_baseline(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\nt");
+    assert_contains(draw(fixture, 80, 24), " 400 ");
+    press(fixture, "r");
+    check_absent(draw(fixture, 80, 24), " 400 ");
+    sample(fixture);
+    assert_contains(draw(fixture, 80, 24), " 200 ");
+    assert_contains(text, "totals since ");
+}
+
+static void test_zeros(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n");
+    assert_contains(draw(fixture, 80, 24), "guest_mode");
+    press(fixture, "z");
+    check_absent(draw(fixture, 80, 24), "guest_mode");
+    assert_contains(text, "without zeros");
+}
+
+static void test_a_reset_is_no_negative_rate(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n");
+    fixture->exits[1][0] = 0;
+    fixture->time_ns += 2000000000;
+    sample_vm(fixture, 1);
+    assert_contains(draw(fixture, 80, 24), "reset");
+    check_absent(text, "-200");
+    sample(fixture);
+    check_absent(draw(fixture, 80, 24), " reset ");
+    assert_contains(text, "100/s");
+}
+
+static void test_pausing(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, " ");
+    assert_contains(draw(fixture, 80, 24), "PAUSED");
+    press(fixture, "p");
+    check_absent(draw(fixture, 80, 24), "PAUSED");
+}
+
+static void test_the_interval(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "s0.25\n");
+    assert_true(fixture->model.interval == 0.25);
+    press(fixture, "s0\n");
+    assert_contains(draw(fixture, 80, 24), "no number of seconds");
+    press(fixture, "snan\ns\n");
+    assert_true(fixture->model.interval == 0.25);
+    press(fixture, "s12\b\b3\n");
+    assert_true(fixture->model.interval == 3);
+}
+
+static void test_the_selected_line_is_followed(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "j");
+    assert_string_equal(model_selected(&fixture->model)->vm->name, "idle");
+    press(fixture, "R");
+    assert_string_equal(model_selected(&fixture->model)->vm->name, "idle");
+    assert_int_equal(fixture->model.cursors[MODEL_VMS].index, 0);
+}
+
+static void test_a_vm_that_is_gone(void **state)
+{
+    struct fixture *fixture = *state;
+
+    model_lose(&fixture->model, 1, "/busy.sock: closed");
+    assert_contains(draw(fixture, 80, 24), "gone: /busy.sock: closed");
+    assert_contains(text, "1 gone");
+    sample(fixture);
+    press(fixture, "g\025busy\n\n"); /* its last values can still be looked at */
+    assert_contains(draw(fixture, 80, 24), "VMs > busy");
+    model_lose(&fixture->model, 0, "/idle.sock: closed");
+    assert_contains(draw(fixture, 80, 24), "all VMs are gone");
+}
+
+static void test_a_vcpu_that_goes_while_it_is_looked_at(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\njjj\n/hist\n\n");
+    assert_int_equal(fixture->model.level, MODEL_BUCKETS);
+    fixture->n_vcpus = VCPUS - 1;
+    sample(fixture);
+    assert_int_equal(fixture->model.level, MODEL_OBJECTS);
+    check_absent(draw(fixture, 80, 24), "vcpu 2");
+}
+
+static void test_names_do_nothing_to_a_terminal(void **state)
+{
+    struct fixture *fixture = *state;
+
+    free(fixture->model.vms[0].name);
+    fixture->model.vms[0].name = strdup("a\033[2J\377\u4e2db");
+    assert_contains(draw(fixture, 80, 24), "a?[2J?\u4e2db");
+    check_absent(text, "\033");
+}
+
+static void press_everything(struct fixture *fixture, size_t width, size_t height)
+{
+    static const char keys[] = "jkoRtzrp \n<>jxh?\nfa\nc\033s1\ng\n\njj\n/hist\n\ntjj\b\b\b\b";
+
+    for (size_t i = 0; keys[i]; i++) {
+        model_press(&fixture->model, keys[i]);
+        draw(fixture, width, height);
+        for (int key = MODEL_KEY_UP; key <= MODEL_KEY_NONE; key++) {
+            if (key != MODEL_KEY_LEFT && key != MODEL_KEY_RIGHT)
+                model_press(&fixture->model, key);
+            draw(fixture, width, height);
+        }
+    }
+}
+
+static void test_sizes(void **state)
+{
+    static const size_t sizes[][2] = {{80, 24}, {200, 50}, {20, 5}, {1, 1}, {7, 2}, {3, 3}, {9, 4}};
+
+    for (size_t i = 0; i < N_ELEMENTS(sizes); i++)
+        press_everything(*state, sizes[i][0], sizes[i][1]);
+    screen_resize(&((struct fixture *)*state)->screen, 0, 0);
+    screen_draw(&((struct fixture *)*state)->screen, &((struct fixture *)*state)->model);
+}
+
+static void test_a_wide_screen_shows_more(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_contains(draw(fixture, 200, 50), "HALTS/s");
+    check_absent(draw(fixture, 80, 24), "HALTS/s");
+    press(fixture, "\nj\n");
+    assert_contains(draw(fixture, 200, 50), "p99 16.78 ms - 33.55 ms");
+}
+
+static void test_a_low_screen_scrolls(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n");
+    check_absent(draw(fixture, 40, 5), "guest_mode");
+    model_press(&fixture->model, MODEL_KEY_END);
+    assert_contains(draw(fixture, 40, 5), "guest_mode");
+    check_absent(text, "exits");
+}
+
+static void test_help(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "h");
+    assert_contains(draw(fixture, 80, 24), "Any key goes back.");
+    press(fixture, "q"); /* any key */
+    assert_false(fixture->model.is_done);
+    press(fixture, "q");
+    assert_true(fixture->model.is_done);
+}
+
+static void test_the_report(void **state)
+{
+    struct fixture *fixture = *state;
+    struct buf out = {0};
+
+    assert_true(screen_report(&fixture->screen, &fixture->model, 100));
+    for (size_t i = 0; i < fixture->screen.height; i++)
+        screen_line(&fixture->screen, i, &out);
+    buf_append(&out, "", 1);
+    assert_int_equal(fixture->screen.height, 1 + 3 + 2 * (1 + 1 + 1 + 1 + VCPUS));
+    assert_contains(out.data, "vcpu 2");
+    buf_free(&out);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_vms_with_the_most_exits_first),
+        TEST(test_sorting),
+        TEST(test_drilling_down_and_back),
+        TEST(test_a_scalar_has_no_level_below),
+        TEST(test_a_histogram),
+        TEST(test_filters),
+        TEST(test_totals_and_the_baseline),
+        TEST(test_zeros),
+        TEST(test_a_reset_is_no_negative_rate),
+        TEST(test_pausing),
+        TEST(test_the_interval),
+        TEST(test_the_selected_line_is_followed),
+        TEST(test_a_vm_that_is_gone),
+        TEST(test_a_vcpu_that_goes_while_it_is_looked_at),
+        TEST(test_names_do_nothing_to_a_terminal),
+        TEST(test_sizes),
+        TEST(test_a_wide_screen_shows_more),
+        TEST(test_a_low_screen_scrolls),
+        TEST(test_help),
+        TEST(test_the_report),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""`vitals top`: on a terminal of its own, which tmux plays, and as plain text."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from support import recordings
+from support.programs import TIMEOUT, VITALS, run, wait_until
+from support.recordings import VCPUS
+
+
+class Terminal:
+    """A tmux server with one window, in which a shell has run vitals top."""
+
+    def __init__(self, programs, *options, width=80, height=24):
+        self.socket = programs.path("tmux.sock")
+        self.status = programs.path("status")
+        script = (
+            f"stty -a > {self.status}.before; '{VITALS}' top {' '.join(map(str, options))} "
+            f"2> {self.status}.errors & echo $! > {self.status}.pid; fg > /dev/null; "
+            f"status=$?; stty -a > {self.status}.after; echo $status > {self.status}; cat"
+        )
+        environment = {k: v for k, v in os.environ.items() if k not in ("TMUX", "NO_COLOR")}
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", width, "-y", height,
+                  "bash", "-m", "-c", script,
+                  env={**environment, "LC_ALL": "C.UTF-8"})  # fmt: skip
+
+    def tmux(self, *words, **options):
+        command = ["tmux", "-S", self.socket, *map(str, words)]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT, check=True, **options
+        ).stdout
+
+    def press(self, *keys):
+        self.tmux("send-keys", *keys)
+
+    def text(self):
+        return self.tmux("capture-pane", "-p")
+
+    def wait_for(self, *parts):
+        """The text of the screen, once it has all of these."""
+        wait_until(lambda: all(part in self.text() for part in parts), parts)
+        return self.text()
+
+    def read(self, suffix=""):
+        with open(self.status + suffix, encoding="utf-8") as file:
+            return file.read()
+
+    def exit_status(self):
+        wait_until(lambda: os.path.exists(self.status) and self.read(), "the end of vitals top")
+        return int(self.read())
+
+    def signal(self, number):
+        os.kill(int(self.read(".pid")), number)
+
+    def stop(self):
+        """The programs in it end with their terminal."""
+        self.tmux("kill-server")
+
+
+@pytest.fixture
+def vm(programs):
+    """A VM whose counters move for ten seconds."""
+    return programs.demo("--recording", recordings.write(programs.path("frames"), frames=10))
+
+
+@pytest.fixture
+def terminal(programs, vm):
+    return start(programs, "--socket", vm.path, "-i", 0.2)
+
+
+def start(programs, *options, **keywords):
+    if not shutil.which("tmux"):
+        pytest.fail("tmux is missing: it plays the terminal")
+    return programs.keep(Terminal(programs, *options, **keywords))
+
+
+def check_restored(terminal):
+    """The settings of the terminal and its normal screen are there again."""
+    assert terminal.read(".after") == terminal.read(".before")
+    assert terminal.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}") == "0 1\n"
+
+
+# ---- levels -------------------------------------------------------------------------------------
+
+
+def test_levels(terminal):
+    shown = terminal.wait_for("1 VM, every 0.2 s, rates", "demo", "EXITS/s")
+    assert len(shown.splitlines()) == 24
+    terminal.press("Enter")
+    terminal.wait_for("VMs > demo\n", *(f"\nvcpu {i} " for i in range(VCPUS)))
+    terminal.press("Down", "j", "x")
+    terminal.wait_for("VMs > demo > vcpu 1\n", "halt_wait_hist", "exits")
+    terminal.press("/", "*wait_hist", "Enter", "Enter")
+    terminal.wait_for("> halt_wait_hist")
+    terminal.press("t", "End")
+    terminal.wait_for("totals", "\u2588", "p50", "p90", "p99", " 268.4 ms - 536.9 ms", ">= 1.074 s")
+    terminal.press("Escape")
+    terminal.wait_for("VMs > demo > vcpu 1  filter: *wait_hist")
+    terminal.press("BSpace")
+    terminal.wait_for("VMs > demo\n")
+    terminal.press("Left")
+    terminal.wait_for("VMs\n")
+    terminal.press("q")
+    assert terminal.exit_status() == 0
+    check_restored(terminal)
+
+
+def test_rates_are_those_of_the_vm(terminal):
+    """A frame of the recording has 10000 exits more for each of three vCPUs, once a second."""
+    terminal.press("s", "2", "Enter")
+    terminal.wait_for("every 2 s")
+
+    def rate():
+        found = re.search(r"^demo +\d+ +(\d+) ", terminal.text(), re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    wait_until(lambda: 10_000 < rate() < 50_000, "a rate of about 30000")
+
+
+def test_baseline(terminal):
+    terminal.press("t")
+    terminal.wait_for("totals")
+    terminal.press("r")
+    terminal.wait_for("totals since ")
+
+
+def test_help(terminal):
+    terminal.wait_for("EXITS/s")
+    terminal.press("?")
+    terminal.wait_for("Any key goes back.", "drill down")
+    terminal.press("h")
+    terminal.wait_for("EXITS/s")
+
+
+def test_sizes(terminal):
+    terminal.wait_for("EXITS/s")
+    for width, height in (200, 50), (20, 5), (1, 1), (80, 24):
+        terminal.tmux("resize-window", "-x", width, "-y", height)
+        wait_until(lambda n=height: len(terminal.text().splitlines()) == n, "the new size")
+    terminal.wait_for("EXITS/s", "q quit")
+    terminal.tmux("resize-window", "-x", 200, "-y", 50)
+    terminal.wait_for("HALTS/s")
+
+
+# ---- the end ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_restore_the_terminal(terminal, number):
+    terminal.wait_for("EXITS/s")
+    terminal.signal(number)
+    assert terminal.exit_status() == 0
+    check_restored(terminal)
+
+
+def test_stopping_and_going_on(terminal):
+    terminal.wait_for("EXITS/s")
+    terminal.signal(signal.SIGTSTP)
+    assert terminal.exit_status() == 128 + signal.SIGSTOP  # of fg, in the shell
+    check_restored(terminal)
+
+
+def test_a_vm_that_ends_meanwhile(programs, vm, recording):
+    other = programs.demo("--recording", recording, "--name", "other")
+    terminal = start(programs, "--socket", vm.path, "--socket", other.path, "-i", 0.2)
+    terminal.wait_for("2 VMs", "demo", "other")
+    other.stop()
+    terminal.wait_for("1 gone", f"gone: {other.path[:20]}", "demo")
+    vm.stop()
+    terminal.wait_for("all VMs are gone")
+    terminal.press("q")
+    assert terminal.exit_status() == 1
+    check_restored(terminal)
+    assert terminal.read(".errors").count("closed by the server") == 2
+
+
+def test_a_silent_vm_does_not_stop_the_keys(programs, vm, recording):
+    silent = programs.demo("--recording", recording, "--name", "silent")
+    terminal = start(programs, "--socket", vm.path, "--socket", silent.path, "-i", 0.2,
+                     "--timeout", 10 * TIMEOUT)  # fmt: skip
+    terminal.wait_for("2 VMs", "silent")
+    silent.send_signal(signal.SIGSTOP)
+    try:
+        terminal.press("h")
+        terminal.wait_for("Any key goes back.")
+        terminal.press("h", "q")
+        assert terminal.exit_status() == 0
+    finally:
+        silent.send_signal(signal.SIGCONT)
+
+
+def test_no_terminal(vm):
+    result = run("top", "--socket", vm.path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "no terminal\n  -b prints plain text instead.\n" in result.stderr
+
+
+# ---- plain text ---------------------------------------------------------------------------------
+
+
+def test_batch(vm):
+    result = run("top", "-b", "-n", 2, "-i", 1, "--socket", vm.path)
+    assert (result.returncode, result.stderr) == (0, "")
+    first, second = re.split(r"\n\n(?=vitals top: )", result.stdout)
+    for output in first, second:
+        head, titles, of_vm, _, name, *rest = output.splitlines()
+        assert re.fullmatch(r"vitals top: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}, 1 VM", head)
+        assert titles.split()[:3] == ["VM", "VCPUS", "EXITS/s"]
+        assert of_vm.split()[:2] == ["demo", str(VCPUS)] and name == "demo"
+        assert [line[:6] for line in rest] == ["OBJECT", "vm    ", "vcpu 0", "vcpu 1", "vcpu 2"]
+    assert not re.search(r" $", result.stdout, re.MULTILINE) and "\033" not in result.stdout
+
+
+def test_batch_when_a_vm_ends(programs, vm):
+    command = [VITALS, "top", "-b", "-i", "0.1", "--socket", vm.path]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.readline()
+        vm.stop()
+        output, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    assert "gone: " in output.splitlines()[-1] and "closed by the server" in errors
+
+
+@pytest.mark.parametrize("options, text", [
+    (["-i", "0"], "-i: '0' is no number of seconds"),
+    (["-i", "0.01"], "-i: '0.01' is no number of seconds from 0.05 to 3600"),
+    (["-n", "0"], "-n: '0' is no number"),
+    (["web1"], "unexpected argument 'web1'"),
+])  # fmt: skip
+def test_wrong_usage(options, text):
+    result = run("top", *options)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert text in result.stderr and "Try 'vitals top --help'." in result.stderr
