@@ -165,13 +165,11 @@ static void check_absent(const char *shown, const char *part)
 
 static void test_vms_with_the_most_exits_first(void **state)
 {
-    const char *shown = draw(*state, 80, 24);
-
-    check_order(shown, "busy", "idle");
-    assert_contains(shown, "2 VMs, every 1 s, rates");
-    assert_contains(shown, " 600 ");
-    assert_contains(shown, " 50%");
-    assert_contains(shown, "mmio_exits 15/s, vcpu 0");
+    check_order(draw(*state, 80, 24), "busy", "idle");
+    assert_contains(text, "2 VMs, every 1 s, rates");
+    assert_contains(text, " 600 ");
+    assert_contains(text, " 50%");
+    assert_contains(text, "mmio_exits 15/s, vcpu 0");
 }
 
 static void test_sorting(void **state)

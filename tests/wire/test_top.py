@@ -23,7 +23,8 @@ class Terminal:
         script = (
             f"stty -a > {self.status}.before; '{VITALS}' top {' '.join(map(str, options))} "
             f"2> {self.status}.errors & echo $! > {self.status}.pid; fg > /dev/null; "
-            f"status=$?; stty -a > {self.status}.after; echo $status > {self.status}; cat"
+            f"status=$?; stty -a > {self.status}.after; echo $status > {self.status}; "
+            f"read; fg > /dev/null; echo $? > {self.status}.second; cat"
         )
         environment = {k: v for k, v in os.environ.items() if k not in ("TMUX", "NO_COLOR")}
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", width, "-y", height,
@@ -51,9 +52,10 @@ class Terminal:
         with open(self.status + suffix, encoding="utf-8") as file:
             return file.read()
 
-    def exit_status(self):
-        wait_until(lambda: os.path.exists(self.status) and self.read(), "the end of vitals top")
-        return int(self.read())
+    def exit_status(self, suffix=""):
+        path = self.status + suffix
+        wait_until(lambda: os.path.exists(path) and self.read(suffix), "the end of vitals top")
+        return int(self.read(suffix))
 
     def signal(self, number):
         os.kill(int(self.read(".pid")), number)
@@ -163,6 +165,11 @@ def test_stopping_and_going_on(terminal):
     terminal.wait_for("EXITS/s")
     terminal.signal(signal.SIGTSTP)
     assert terminal.exit_status() == 128 + signal.SIGSTOP  # of fg, in the shell
+    check_restored(terminal)
+    terminal.press("Enter")  # for the shell, which lets it go on
+    terminal.wait_for("EXITS/s", "q quit")
+    terminal.press("q")
+    assert terminal.exit_status(".second") == 0
     check_restored(terminal)
 
 
