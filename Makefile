@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo bench check deps build install check-sanitizers coverage fuzz format clean
+.PHONY: help demo bench check check-emulated deps build install check-sanitizers coverage fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -16,6 +16,7 @@ help:
 	@echo '  make install           install what was built (DESTDIR, meson setup -Dprefix)'
 	@echo '  make deps              install the Debian packages for all of this'
 	@echo
+	@echo '  make check-emulated    the same without /dev/kvm: an emulated machine has one'
 	@echo '  make check-sanitizers  all tests with ASan and UBSan, and again with TSan'
 	@echo '  make coverage          which lines the tests without KVM run'
 	@echo '  make bench             round trips beside the physical limit and QEMU, load, memory'
@@ -32,6 +33,12 @@ check:
 	@$(PACKAGES) build check
 	@$(MAKE) --no-print-directory build
 	@$(CHECK) $(BUILD) $(CHECK_FLAGS)
+
+# On a machine with /dev/kvm this is `make check`.
+check-emulated:
+	@$(PACKAGES) build check emulate
+	@$(MAKE) --no-print-directory build
+	@$(CHECK) $(BUILD) --emulate-kvm $(CHECK_FLAGS)
 
 deps:
 	@$(PACKAGES) build check develop

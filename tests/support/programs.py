@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DATA = ROOT / "tests" / "data"
 TIMEOUT = 30
 SANITIZED = bool(os.environ.get("VITALS_SANITIZED"))  # slower, and with more memory
+EMULATED = bool(os.environ.get("VITALS_EMULATED"))  # in an emulated machine: much slower
 
 TYPES = {"cumulative": 0, "instant": 1, "peak": 2, "linear-hist": 3, "log-hist": 4}
 UNITS = {"none": 0, "bytes": 1, "seconds": 2, "cycles": 3, "boolean": 4}
