@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Starts the programs under test, and makes sure that each ends well."""
 
+import ctypes
 import errno
 import os
 import pathlib
@@ -247,6 +248,13 @@ class Client(Qmp):
 
     def stop(self):
         self.close()
+
+
+def without_capabilities():
+    """For a child of root, which opens any file: without these it must follow the file's mode."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; only root has something to drop
 
 
 def run(*arguments, **options):
