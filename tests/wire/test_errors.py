@@ -218,15 +218,8 @@ def test_doctor_finds_the_same(programs, case):
 
 
 def test_the_socket_of_another_user(programs):
-    """A user who owns nothing here; without root the test's own user is refused all the same."""
-    program = shutil.copy(VITALS, programs.path("vitals"))
-    os.chmod(programs.directory, 0o711)
     path = denied_socket(programs)
-    other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-    result = subprocess.run(
-        [program, "stats", "--socket", path], capture_output=True, text=True, cwd="/",
-        timeout=TIMEOUT, check=False, env=WITHOUT_VM, **other,
-    )  # fmt: skip
+    result = programs.run_as_other("stats", "--socket", path, env=WITHOUT_VM)
     assert_error(result, "stats", 1, "PATH: permission denied", path, "The modes of the socket")
 
 
