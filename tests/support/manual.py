@@ -43,3 +43,21 @@ def message_pattern(message):
     return "".join(
         f"(?:{PLACEHOLDERS[word]})" if i % 2 else re.escape(word) for i, word in enumerate(words)
     )
+
+
+def json_members(name):
+    """The members that the section JSON of a page names, in order: a list for each table."""
+    tables = section(name, "JSON").split("[[ *Member*")[1:]
+    rows = [re.findall(r"^\|  (.+)$", table, re.MULTILINE) for table in tables]
+    return [[name for row in table for name in re.split(", | or ", row)] for table in rows]
+
+
+def csv_columns(name):
+    """The columns that the section CSV of a page names: a list for each paragraph of them."""
+    paragraphs = re.split(r"\n\n+", section(name, "CSV").strip())
+    lists = [text.replace("\n", " ").split(", ") for text in paragraphs]
+    return [
+        [word.strip("_") for word in words]
+        for words in lists
+        if all(re.fullmatch("_[a-z_]+_", word) for word in words)
+    ]
