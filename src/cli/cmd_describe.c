@@ -345,29 +345,54 @@ static int describe_vms(struct look *look, struct descriptions *descriptions)
     return look->has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static bool is_candidate(const struct look *look, const struct explanation *explanation)
+{
+    const char *provider = look->options.provider;
+
+    return look_wants_target(look, explanation->target) &&
+           (!provider || !strcmp(provider, explanation->provider));
+}
+
+static int refuse(const struct look *look, const char *what, const struct suggestion *suggestion)
+{
+    suggestion_print(
+        suggestion, look->options.command, what,
+        "'vitals describe' lists those that are known without a VM; --socket asks a VM.");
+    return EXIT_NO_MATCH;
+}
+
+static int check_provider(const struct look *look)
+{
+    struct suggestion suggestion = {.meant = look->options.provider};
+
+    for (size_t i = 0; suggestion.meant && i < n_explanations; i++) {
+        if (!strcmp(explanations[i].provider, suggestion.meant))
+            return 0;
+        suggestion_consider(&suggestion, explanations[i].provider);
+    }
+    return suggestion.meant ? refuse(look, "provider", &suggestion) : 0;
+}
+
 static int match(const struct look *look, const char *glob, bool *wanted)
 {
     struct suggestion suggestion = {.meant = glob};
     bool any = false;
 
     for (size_t i = 0; i < n_explanations; i++) {
+        if (!is_candidate(look, &explanations[i]))
+            continue;
         if (fnmatch(glob, explanations[i].name, 0) == 0)
             any = wanted[i] = true;
         else
             suggestion_consider(&suggestion, explanations[i].name);
     }
-    if (any)
-        return 0;
-    suggestion_print(
-        &suggestion, look->options.command, "statistic",
-        "'vitals describe' lists those that are known without a VM; --socket asks a VM.");
-    return EXIT_NO_MATCH;
+    return any ? 0 : refuse(look, "statistic", &suggestion);
 }
 
 static int describe_table(const struct look *look, struct descriptions *descriptions)
 {
     bool *wanted = calloc(n_explanations, sizeof(bool));
-    int status = 0;
+    int status = check_provider(look);
 
     if (!wanted || !make_room(descriptions, look->options.command, n_explanations)) {
         free(wanted);
@@ -375,10 +400,12 @@ static int describe_table(const struct look *look, struct descriptions *descript
     }
     for (size_t i = 0; status == 0 && i < look->options.n_globs; i++)
         status = match(look, look->options.globs[i], wanted);
+    if (status == 0 && !look->options.n_globs)
+        status = match(look, "*", wanted);
     for (size_t i = 0; i < n_explanations; i++) {
         const struct explanation *found = &explanations[i];
 
-        if (wanted[i] || !look->options.n_globs)
+        if (wanted[i])
             descriptions->all[descriptions->n++] =
                 (struct description){found->provider, found->target, found->name, NULL, found};
     }
@@ -443,7 +470,7 @@ const struct verb verb_describe = {
     .about = "Says what statistics mean, when a high value is bad, and what to do then. Without a "
              "name it lists all, a line each. The meanings come with the program; type, unit and "
              "buckets come from a VM, if --socket or VITALS_SOCKET names one.",
-    .tables = {look_socket_options, look_output_options},
+    .tables = {look_socket_options, look_stat_options, look_output_options},
     .notes = "-o json prints one object: {\"schema_version\": 1, \"stats\": [...]}. Each statistic "
              "has target, provider, name, meaning, high and next, which are null where the "
              "statistic is not known, and type, unit, base and exponent, which are null without a "

@@ -13,6 +13,9 @@
 #include "cli/snapshot_file.h"
 #include "client/histogram.h"
 
+/* What snapshots tell apart, but for rounding: rates over less would be no numbers. */
+#define SECONDS_MIN 0.0005
+
 enum { OPT_ALL = LOOK_OPT_OWN, OPT_RATES };
 
 static const struct cli_option own_options[] = {
@@ -216,7 +219,7 @@ static int print_diff(struct diff *diff, char **paths)
 
     diff->output.format = options->format;
     diff->output.has_legend = !options->no_legend;
-    diff->output.is_rates = true;
+    diff->output.is_rates = diff->output.has_before = true;
     diff->table.columns = columns;
     diff->table.n_columns = sizeof(columns) / sizeof(columns[0]);
     if (options->format != OUTPUT_TABLE)
@@ -248,10 +251,12 @@ static int read_both(struct diff *diff, char **paths)
         fprintf(stderr, "%s: %s\n", command, error);
         return EXIT_FAILURE;
     }
-    if (diff->after.time > diff->before.time)
+    if (diff->after.time - diff->before.time >= SECONDS_MIN)
         return 0;
-    fprintf(stderr, "%s: %s is not older than %s\n  The older one comes first.\n", command,
-            paths[0], paths[1]);
+    fprintf(stderr,
+            "%s: %s is not older than %s\n"
+            "  The older one comes first. A millisecond must be between them.\n",
+            command, paths[0], paths[1]);
     return EXIT_FAILURE;
 }
 
@@ -286,8 +291,8 @@ const struct verb verb_diff = {
     .notes = "What went down was reset, or its VM started again; it is shown as reset, never as a "
              "negative number.\n"
              "\n"
-             "-o json and -o csv have the form of 'vitals stats --rates', and in JSON also before, "
-             "the value in BEFORE. time is that of AFTER.\n"
+             "-o json and -o csv have the form of 'vitals stats --rates', and also before, the "
+             "value in BEFORE. time is that of AFTER.\n"
              "\n"
              "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if the snapshots have nothing "
              "in common, or nothing that matches.",

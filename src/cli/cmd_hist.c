@@ -198,6 +198,12 @@ static struct row identity(const struct chart *chart)
     return row;
 }
 
+/* With --rates: also where all of them were reset. */
+static bool has_seconds(const struct chart *chart)
+{
+    return chart->row.deltas || chart->row.is_reset;
+}
+
 static void put_upper_bound(struct buf *out, const struct chart *chart, size_t i, const char *none)
 {
     const struct client_stat *stat = chart->row.stat;
@@ -215,7 +221,7 @@ static void put_json_chart(struct buf *out, const struct chart *chart)
     buf_puts(out, "{");
     row_put_json_identity(out, &row);
     buf_printf(out, "\"objects\": %zu, ", chart->n_objects);
-    if (chart->row.deltas)
+    if (has_seconds(chart))
         buf_printf(out, "\"seconds\": %.6f, ", chart->row.seconds);
     buf_printf(out, "\"reset\": %s, \"buckets\": [", chart->row.is_reset ? "true" : "false");
     for (size_t i = 0; i < row.n; i++) {
@@ -256,6 +262,11 @@ static void print_csv_chart(struct hist *hist, const struct chart *chart)
         csv_empty(line);
         put_upper_bound(line, chart, i, "");
         csv_u64(line, chart->values[i]);
+        if (has_seconds(chart))
+            buf_printf(line, ",%.6f", chart->row.seconds);
+        else
+            csv_empty(line);
+        csv_u64(line, chart->row.is_reset);
         csv_end(line);
     }
 }
@@ -264,7 +275,7 @@ static void print_csv(struct hist *hist)
 {
     if (!hist->has_titles && !hist->look.options.no_legend)
         puts("time,vm,socket,target,vcpu,path,provider,name,type,unit,base,exponent,bucket_size,"
-             "objects,lower,upper,count");
+             "objects,lower,upper,count,seconds,reset");
     hist->has_titles = true;
     for (size_t i = 0; i < hist->n_charts; i++)
         print_csv_chart(hist, &hist->charts[i]);

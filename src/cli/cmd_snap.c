@@ -55,9 +55,10 @@ static int print_snapshot(struct snap *snap)
     return status;
 }
 
-static int complain(const struct snap *snap, const char *path)
+static int complain(const struct snap *snap)
 {
-    fprintf(stderr, "%s: %s: %s\n", snap->look.options.command, path, strerror(errno));
+    fprintf(stderr, "%s: %s: %s\n  -f makes a file in a directory that this user may write to.\n",
+            snap->look.options.command, snap->file, strerror(errno));
     return EXIT_FAILURE;
 }
 
@@ -68,17 +69,17 @@ static int write_file(struct snap *snap)
     int status;
 
     if (asprintf(&temporary, "%s.%ld", snap->file, (long)getpid()) < 0)
-        return EXIT_FAILURE;
+        return complain(snap);
     if (!freopen(temporary, "wx", stdout)) {
-        status = complain(snap, temporary);
+        status = complain(snap); /* the name that the user knows */
         free(temporary);
         return status;
     }
     status = print_snapshot(snap);
     if (fflush(stdout) != 0 || fsync(STDOUT_FILENO) < 0)
-        status = complain(snap, temporary);
+        status = complain(snap);
     else if (status == EXIT_SUCCESS && rename(temporary, snap->file) < 0)
-        status = complain(snap, snap->file);
+        status = complain(snap);
     if (status != EXIT_SUCCESS)
         unlink(temporary);
     free(temporary);

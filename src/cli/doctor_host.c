@@ -27,7 +27,8 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 enum {
-    FILES_FEW = 1024,  /* what a session usually has */
+    FILES_FEW = 1024, /* what a session usually has */
+    NAME_SIZE = 64,
     GROUPS_SHOWN = 16, /* more are left out */
     LINE_SIZE = 256,
 };
@@ -45,18 +46,71 @@ static const char *user_name(uid_t uid)
     return entry ? entry->pw_name : NULL;
 }
 
+static void group_name(char text[NAME_SIZE], gid_t gid)
+{
+    const struct group *group = getgrgid(gid);
+
+    if (group)
+        snprintf(text, NAME_SIZE, "%s", group->gr_name);
+    else
+        snprintf(text, NAME_SIZE, "%u", (unsigned)gid);
+}
+
+/* Nobody should join the group root, and joining helps only where the mode lets the group in. */
+static bool opens_for_group(const struct stat *st)
+{
+    return st->st_gid != 0 && (st->st_mode & (S_IRGRP | S_IWGRP)) == (S_IRGRP | S_IWGRP);
+}
+
 static void hint_permission(struct finding *finding, const char *path)
 {
     const char *user = user_name(geteuid());
-    const struct group *group;
+    char group[NAME_SIZE];
     struct stat st;
 
-    group = stat(path, &st) == 0 ? getgrgid(st.st_gid) : NULL;
-    finding_hint(finding,
-                 "It belongs to the group %s. Join it with 'usermod -aG %s %s' as root, and log in "
-                 "again.",
-                 group ? group->gr_name : "kvm", group ? group->gr_name : "kvm",
-                 user ? user : "USER");
+    user = user ? user : "USER";
+    if (stat(path, &st) < 0) {
+        finding_hint(finding, "The modes of the directories above it say who may get there.");
+    } else if (opens_for_group(&st)) {
+        group_name(group, st.st_gid);
+        finding_hint(finding,
+                     "It belongs to the group %s. Join it with 'usermod -aG %s %s' as root, and "
+                     "log in again.",
+                     group, group, user);
+    } else {
+        finding_hint(finding,
+                     "Its mode is %04o, which lets no group in. As root: 'chgrp kvm %s', 'chmod "
+                     "0660 %s' and 'usermod -aG kvm %s'; then log in again.",
+                     (unsigned)st.st_mode & 07777, path, path, user);
+    }
+}
+
+/* What to do where the kernel refuses a call. */
+static const char *hint_call(int err)
+{
+    switch (err) {
+    case EBUSY:
+        return "Another hypervisor has the CPU's virtualization, for example VirtualBox: end its "
+               "VMs, or unload its module.";
+    case ENOMEM:
+        return "The host, or the control group of this process, has no memory left.";
+    case EMFILE:
+        return "This process has as many files open as it may: raise 'ulimit -n', or LimitNOFILE= "
+               "of a systemd unit.";
+    case ENFILE:
+        return "The host has as many files open as it may: raise the sysctl fs.file-max.";
+    case ENODEV:
+    case EOPNOTSUPP:
+        return HINT_LOAD;
+    case ENOTTY:
+        return "The kernel does not know the call. Linux 5.14 and later have statistics files.";
+    case EPERM:
+    case EACCES:
+        return "A filter of system calls (seccomp) or a security module forbids it: the profile "
+               "of a container or unit must allow the calls of KVM.";
+    default:
+        return "The kernel's log may say more: dmesg.";
+    }
 }
 
 static void refuse_device(struct doctor *doctor, const char *path, int err)
@@ -64,10 +118,15 @@ static void refuse_device(struct doctor *doctor, const char *path, int err)
     struct finding *finding =
         doctor_find(doctor, "kvm device", FINDING_PROBLEM, "%s: %s", path, strerror(err));
 
-    if (err == EACCES || err == EPERM)
+    if (err == EACCES)
         hint_permission(finding, path);
+    else if (err == EPERM)
+        finding_hint(finding, "Its mode is not what forbids it: a control group of devices does, "
+                              "as in a container, which the device must be passed into.");
     else if (err == ENOENT || err == ENODEV || err == ENXIO)
         finding_hint(finding, HINT_LOAD);
+    else
+        finding_hint(finding, "%s", hint_call(err));
 }
 
 /* The device, or -1. */
@@ -88,7 +147,9 @@ static int check_device(struct doctor *doctor)
                     version);
         return fd;
     }
-    doctor_find(doctor, "kvm device", FINDING_PROBLEM, "%s can be opened, but is not KVM", path);
+    finding_hint(doctor_find(doctor, "kvm device", FINDING_PROBLEM,
+                             "%s can be opened, but is not KVM", path),
+                 "KVM is the device with the numbers 10, 232: 'ls -l' shows them.");
     close(fd);
     return -1;
 }
@@ -135,25 +196,36 @@ static const char *try_statistics(int vm, uint32_t *ret_n)
     return NULL;
 }
 
+static void refuse_try(struct doctor *doctor, const char *what, const char *failed)
+{
+    int err = errno;
+
+    finding_hint(
+        doctor_find(doctor, "a try", FINDING_PROBLEM, "%s: %s: %s", what, failed, strerror(err)),
+        "%s", hint_call(err));
+}
+
 static void check_by_trying(struct doctor *doctor, int kvm)
 {
     int vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
-    const char *failed = "KVM_CREATE_VM";
+    const char *failed;
     uint32_t n = 0;
 
     if (kvm < 0) {
         doctor_find(doctor, "a try", FINDING_ABSENT, "no VM was created without KVM");
         return;
     }
-    if (vm >= 0)
-        failed = try_statistics(vm, &n);
+    if (vm < 0) {
+        refuse_try(doctor, "no VM can be created", "KVM_CREATE_VM");
+        return;
+    }
+    failed = try_statistics(vm, &n);
     if (failed)
-        doctor_find(doctor, "a try", FINDING_PROBLEM, "%s: %s", failed, strerror(errno));
+        refuse_try(doctor, "a VM could be created, but its statistics can't be read", failed);
     else
         doctor_find(doctor, "a try", FINDING_OK,
                     "a VM could be created, and its statistics file describes %u statistics", n);
-    if (vm >= 0)
-        close(vm);
+    close(vm);
 }
 
 static void check_kvm(struct doctor *doctor)
@@ -280,11 +352,10 @@ static void append(char text[FINDING_TEXT_MAX], const char *word)
 
 static void append_group(char text[FINDING_TEXT_MAX], gid_t gid)
 {
-    const struct group *group = getgrgid(gid);
-    char number[24];
+    char name[NAME_SIZE];
 
-    snprintf(number, sizeof(number), "%u", (unsigned)gid);
-    append(text, group ? group->gr_name : number);
+    group_name(name, gid);
+    append(text, name);
 }
 
 static void check_user(struct doctor *doctor)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/doctor.h"
+#include "cli/look.h"
 #include "client/client.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -52,7 +53,7 @@ static void judge(struct doctor *doctor, const char *path, const struct client *
                     path, peer, client_vm_name(client), n_stats, n_vcpus);
     if (!n_stats) {
         finding->status = FINDING_WARNING;
-        finding_hint(finding, "QEMU has statistics only where the VM runs with KVM.");
+        finding_hint(finding, "QEMU has statistics only where the VM runs with KVM: -accel kvm.");
     } else if (client_peer(client) == CLIENT_QEMU && client_qemu_version(client) < QEMU_QUIET) {
         finding->status = FINDING_WARNING;
         finding_hint(finding, "QEMU before 8.1 interrupts every vCPU at each query for statistics "
@@ -88,7 +89,9 @@ static void ask_directory(struct doctor *doctor, const char *directory)
     int n = scandir(directory, &entries, NULL, alphasort), n_asked = 0;
 
     if (n < 0) {
-        doctor_find(doctor, "socket", FINDING_PROBLEM, "%s: %s", directory, strerror(errno));
+        finding_hint(doctor_find(doctor, "socket", FINDING_PROBLEM,
+                                 "%s: the directory can't be read: %s", directory, strerror(errno)),
+                     LOOK_HINT_LISTING);
         return;
     }
     for (int i = 0; i < n; i++) {
@@ -103,8 +106,9 @@ static void ask_directory(struct doctor *doctor, const char *directory)
     }
     free(entries);
     if (!n_asked)
-        doctor_find(doctor, "socket", FINDING_PROBLEM, "%s: no socket in this directory",
-                    directory);
+        finding_hint(doctor_find(doctor, "socket", FINDING_PROBLEM,
+                                 "%s: no socket in this directory", directory),
+                     LOOK_HINT_NO_SOCKET);
 }
 
 static void ask_named(struct doctor *doctor)

@@ -151,6 +151,8 @@ int look_parse_option(struct look *look, int key, const char *text)
 
     switch (key) {
     case LOOK_OPT_SOCKET:
+        if (!*text) /* as that of a shell's variable which is not set */
+            return cli_usage_error(options->command, "--socket: the path is missing");
         options->sockets[options->n_sockets++] = text;
         return 0;
     case LOOK_OPT_TARGET:
@@ -194,12 +196,14 @@ void look_complain(struct look *look, const struct client_error *error)
     look->has_failed = true;
 }
 
-__attribute__((format(printf, 2, 3))) static int complain(struct look *look, const char *format,
-                                                          ...)
+/* @hint may be NULL. */
+__attribute__((format(printf, 3, 4))) static int complain(struct look *look, const char *hint,
+                                                          const char *format, ...)
 {
     struct client_error error = {0};
     va_list args;
 
+    snprintf(error.hint, sizeof(error.hint), "%s", hint ? hint : "");
     va_start(args, format);
     vsnprintf(error.text, sizeof(error.text), format, args);
     va_end(args);
@@ -216,7 +220,7 @@ static int add_path(struct look *look, char *path)
         look->paths = grown;
     if (!path || !grown) {
         free(path);
-        return complain(look, "out of memory");
+        return complain(look, NULL, "out of memory");
     }
     look->paths[look->n_paths++] = path;
     return 0;
@@ -243,7 +247,8 @@ static int add_directory(struct look *look, const char *directory)
     int n = scandir(directory, &entries, NULL, alphasort), status = 0;
 
     if (n < 0)
-        return complain(look, "%s: %s", directory, strerror(errno));
+        return complain(look, LOOK_HINT_LISTING, "%s: the directory can't be read: %s", directory,
+                        strerror(errno));
     for (int i = 0; i < n; i++) {
         char *path = NULL;
 
@@ -257,7 +262,7 @@ static int add_directory(struct look *look, const char *directory)
     }
     free(entries);
     if (status == 0 && look->n_paths == n_before)
-        return complain(look, "%s: no socket in this directory", directory);
+        return complain(look, LOOK_HINT_NO_SOCKET, "%s: no socket in this directory", directory);
     return status;
 }
 
@@ -328,16 +333,36 @@ static int open_vms(struct look *look)
     free(opening.clients);
     free(opening.errors);
     if (!has_memory)
-        return complain(look, "out of memory");
+        return complain(look, NULL, "out of memory");
     return look->n_vms ? 0 : EXIT_FAILURE;
 }
 
 /* ---- what was meant ------------------------------------------------------------------------- */
 
-static int refuse(struct look *look, const char *what, const struct suggestion *suggestion)
+#define HINT_KVM     "QEMU has them only where the VM runs with KVM: -accel kvm."
+#define HINT_SCHEMAS "'vitals schemas' lists what there is."
+
+static int refuse(struct look *look, const char *what, const struct suggestion *suggestion,
+                  const char *hint)
 {
-    suggestion_print(suggestion, look->options.command, what,
-                     "'vitals schemas' lists what there is.");
+    suggestion_print(suggestion, look->options.command, what, hint);
+    return EXIT_NO_MATCH;
+}
+
+/* What a VM without KVM looks like; that nothing matches then is not the fault of a name. */
+static int check_any(struct look *look)
+{
+    size_t n;
+
+    for (size_t i = 0; i < look->n_vms; i++) {
+        client_stats(look->vms[i].client, &n);
+        if (n)
+            return 0;
+    }
+    if (look->n_vms == 1)
+        complain(look, HINT_KVM, "%s: no statistics", client_path(look->vms[0].client));
+    else
+        complain(look, HINT_KVM, "no statistics in any of %zu VMs", look->n_vms);
     return EXIT_NO_MATCH;
 }
 
@@ -368,6 +393,19 @@ static bool match(const struct look *look, struct look_vm *vm, const char *glob,
     return any;
 }
 
+/* There are some, and some of the provider: so it is the target that has none. */
+static int refuse_target(struct look *look)
+{
+    const char *target = look->options.target, *provider = look->options.provider;
+
+    if (provider)
+        complain(look, HINT_SCHEMAS, "no statistics of target '%s' and provider '%s'", target,
+                 provider);
+    else
+        complain(look, HINT_SCHEMAS, "no statistics of target '%s'", target);
+    return EXIT_NO_MATCH;
+}
+
 static int match_in_all(struct look *look, const char *glob)
 {
     struct suggestion suggestion = {.meant = glob};
@@ -378,11 +416,12 @@ static int match_in_all(struct look *look, const char *glob)
             any = true;
     if (any)
         return 0;
-    if (strcmp(glob, "*") != 0)
-        return refuse(look, "statistic", &suggestion);
-    fprintf(stderr, "%s: no statistics\n  QEMU has them only where the VM runs with KVM.\n",
-            look->options.command);
-    return EXIT_NO_MATCH;
+    if (strcmp(glob, "*") == 0 && look->options.target)
+        return refuse_target(look);
+    return refuse(look, "statistic", &suggestion,
+                  look->options.target || look->options.provider
+                      ? "--target or --provider may leave it out; " HINT_SCHEMAS
+                      : HINT_SCHEMAS);
 }
 
 static int check_provider(struct look *look)
@@ -399,7 +438,7 @@ static int check_provider(struct look *look)
             suggestion_consider(&suggestion, stats[j].provider);
         }
     }
-    return look->options.provider ? refuse(look, "provider", &suggestion) : 0;
+    return look->options.provider ? refuse(look, "provider", &suggestion, HINT_SCHEMAS) : 0;
 }
 
 static int match_stats(struct look *look)
@@ -412,7 +451,7 @@ static int match_stats(struct look *look)
         client_stats(look->vms[i].client, &n);
         look->vms[i].wanted = calloc(n + 1, sizeof(bool));
         if (!look->vms[i].wanted)
-            return complain(look, "out of memory");
+            return complain(look, NULL, "out of memory");
     }
     for (size_t i = 0; status == 0 && i < look->options.n_globs; i++)
         status = match_in_all(look, look->options.globs[i]);
@@ -452,15 +491,33 @@ static bool match_vcpu(struct look *look, struct look_vm *vm, const char *text)
     return any;
 }
 
-static int match_vcpu_in_all(struct look *look, const char *text)
+static int refuse_vcpu(struct look *look, const char *text)
 {
     const struct suggestion nothing = {.meant = text};
+    char hint[80] = "There are no vCPUs.";
+    int64_t last = -1;
+
+    for (size_t i = 0; i < look->n_vms; i++) {
+        size_t n;
+        const struct client_vcpu *vcpus = client_vcpus(look->vms[i].client, &n);
+
+        for (size_t j = 0; j < n; j++)
+            last = vcpus[j].index > last ? vcpus[j].index : last;
+    }
+    if (last >= 0)
+        snprintf(hint, sizeof(hint), "--vcpu takes a number from 0 to %lld, or a QOM path.",
+                 (long long)last);
+    return refuse(look, "vCPU", &nothing, hint);
+}
+
+static int match_vcpu_in_all(struct look *look, const char *text)
+{
     bool any = false;
 
     for (size_t i = 0; i < look->n_vms; i++)
         if (match_vcpu(look, &look->vms[i], text))
             any = true;
-    return any ? 0 : refuse(look, "vCPU", &nothing);
+    return any ? 0 : refuse_vcpu(look, text);
 }
 
 static int match_vcpus(struct look *look)
@@ -473,7 +530,7 @@ static int match_vcpus(struct look *look)
         client_vcpus(look->vms[i].client, &n);
         look->vms[i].paths = calloc(n * look->options.n_vcpus + 1, sizeof(char *));
         if (!look->vms[i].paths)
-            return complain(look, "out of memory");
+            return complain(look, NULL, "out of memory");
     }
     for (size_t i = 0; status == 0 && i < look->options.n_vcpus; i++)
         status = match_vcpu_in_all(look, look->options.vcpus[i]);
@@ -496,9 +553,10 @@ int look_open(struct look *look)
 
     if (status == 0)
         status = find_sockets(look);
-
     if (status == 0)
         status = open_vms(look);
+    if (status == 0)
+        status = check_any(look);
     if (status == 0)
         status = match_vcpus(look);
     return status ? status : match_stats(look);

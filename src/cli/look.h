@@ -9,6 +9,13 @@
 
 #define EXIT_NO_MATCH 3
 
+/* What to do where a directory stands for its sockets. */
+#define LOOK_HINT_LISTING                                                                          \
+    "Its mode and owner say who may list it; a socket in it can be named by itself."
+#define LOOK_HINT_NO_SOCKET                                                                        \
+    "Directories in it are not searched. QEMU makes a QMP socket with -qmp "                       \
+    "unix:PATH,server=on,wait=off."
+
 struct look_options {
     const char *command; /* for messages */
     const char **sockets, **vcpus, **globs;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/suggestion.h"
 
 enum {
     OPTIONS_MAX = 64,
@@ -139,6 +140,39 @@ static int key_of(const struct verb *verb, int letter)
     return letter;
 }
 
+/* What was typed as an option: "intervall" of "--intervall=1", and of "-intervall". */
+static void mistyped_word(const struct cli_args *args, char word[CLI_WORD_MAX + 1])
+{
+    const char *text = args->argv[optind - 1];
+
+    word[0] = '\0';
+    if (optopt == 0) {
+        text += strlen("--");
+    } else { /* a letter; where more follow, getopt_long() is still at this argument */
+        text = args->argv[optind];
+        if (!text || text[0] != '-' || text[1] == '-' || !strchr(text, optopt))
+            return;
+        text += strlen("-");
+    }
+    snprintf(word, CLI_WORD_MAX + 1, "%.*s", (int)strcspn(text, "="), text);
+}
+
+/* getopt_long() has said what is wrong. It does not say what is right. */
+static int refuse_option(const struct cli_args *args)
+{
+    char word[CLI_WORD_MAX + 1];
+    struct suggestion suggestion = {.meant = word};
+    const struct verb *verb = args->verb;
+
+    mistyped_word(args, word);
+    for (size_t i = 0; word[0] && i < CLI_TABLES_MAX && verb->tables[i]; i++)
+        for (const struct cli_option *option = verb->tables[i]; option->name; option++)
+            suggestion_consider(&suggestion, option->name);
+    if (suggestion.name)
+        fprintf(stderr, "  Did you mean '--%s'?\n", suggestion.name);
+    return cli_try_help(args->command);
+}
+
 int cli_next(struct cli_args *args)
 {
     struct getopt_tables tables;
@@ -155,15 +189,27 @@ int cli_next(struct cli_args *args)
     if (args->is_done)
         args->status = cli_print_help(args->verb);
     else if (key == '?')
-        args->status = cli_try_help(args->command); /* getopt_long() has said what is wrong */
+        args->status = refuse_option(args);
     else
         return key_of(args->verb, key);
     return -1;
+}
+
+static bool has_option(const struct verb *verb, const char *name)
+{
+    for (size_t i = 0; i < CLI_TABLES_MAX && verb->tables[i]; i++)
+        for (const struct cli_option *option = verb->tables[i]; option->name; option++)
+            if (!strcmp(option->name, name))
+                return true;
+    return false;
 }
 
 int cli_no_operands(const struct cli_args *args)
 {
     if (args->n_operands == 0)
         return 0;
-    return cli_usage_error(args->command, "unexpected argument '%s'", args->operands[0]);
+    return cli_usage_error(args->command, "unexpected argument '%s'%s", args->operands[0],
+                           strchr(args->operands[0], '/') && has_option(args->verb, "socket")
+                               ? "; --socket names a VM's socket"
+                               : "");
 }

@@ -169,6 +169,8 @@ static void add_to_csv(struct row_output *output, const struct row *row)
         csv_u64(line, row->totals[i]);
         if (output->is_rates)
             put_csv_rate(line, row, i);
+        if (output->has_before)
+            csv_u64(line, row->before[i]);
         csv_end(line);
     }
 }
@@ -179,6 +181,8 @@ static void print_csv_titles(struct row_output *output)
         csv_text(&output->text, csv_titles[i]);
     for (size_t i = 0; output->is_rates && i < COUNT(csv_rate_titles); i++)
         csv_text(&output->text, csv_rate_titles[i]);
+    if (output->has_before)
+        csv_text(&output->text, "before");
     csv_end(&output->text);
 }
 

@@ -9,6 +9,7 @@ struct row_output {
     enum output_format format;
     bool has_legend, has_vm; /* of the table: a line of titles, a column for the VM */
     bool is_rates;           /* CSV has columns for them */
+    bool has_before;         /* and for the value before */
     /* below: its own */
     bool any_output;
     double time;

@@ -2,6 +2,7 @@
 #include "cli/sampler.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ bool sampler_init(struct sampler *sampler, struct look *look)
     if (sampler->samples && sampler->outcomes)
         return true;
     sampler_free(sampler);
+    fprintf(stderr, "%s: out of memory\n", look->options.command);
     return false;
 }
 

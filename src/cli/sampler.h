@@ -26,7 +26,7 @@ struct sampler {
     struct sampler_outcome *outcomes; /* of asking each VM */
 };
 
-/* @look has been opened. False: no memory. */
+/* @look has been opened. False: no memory, which has been said. */
 bool sampler_init(struct sampler *sampler, struct look *look);
 void sampler_free(struct sampler *sampler);
 

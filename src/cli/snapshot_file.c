@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "client/histogram.h"
 #include "qmp/buf.h"
 
+#define TIME_MAX     1e12 /* any, and differences of it are still good to a millisecond */
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 struct reader {
@@ -220,6 +220,12 @@ static int read_rows(struct reader *reader, struct json_object *stats)
     return 0;
 }
 
+/* Seconds since 1970; false for what is no number, too. */
+static bool is_time(double time)
+{
+    return time >= 0 && time <= TIME_MAX;
+}
+
 static int read_json(struct reader *reader)
 {
     struct json_object *json = reader->snapshot->json;
@@ -228,7 +234,7 @@ static int read_json(struct reader *reader)
     int64_t version;
 
     if (!read_integer(json, "schema_version", INT64_MIN, INT64_MAX, &version) || !stats || !time ||
-        !isfinite(json_object_get_double(time)))
+        !is_time(json_object_get_double(time)))
         return fail(reader, "not a snapshot: 'vitals snap' writes them");
     if (version != 1)
         return fail(reader, "a snapshot of version %lld; this vitals reads version 1",

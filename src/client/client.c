@@ -59,7 +59,9 @@ static int refuse(struct client *client, const char *command, struct json_object
 
     if (error_class && !strcmp(error_class, "CommandNotFound"))
         return client_fail(error, EOPNOTSUPP, "QEMU has it since version 7.1.",
-                           "%s: the server has no command %s", client->path, command);
+                           "%s: the server, of version %u.%u.%u, has no command %s", client->path,
+                           client->qemu_version / 10000, client->qemu_version / 100 % 100,
+                           client->qemu_version % 100, command);
     return client_fail(error, EREMOTEIO, NULL, "%s: %s: %s", client->path, command,
                        text ? text : "an error without a text");
 }

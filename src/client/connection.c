@@ -57,13 +57,24 @@ static int explain_connect(const char *path, int err, struct client_error *error
                            "%s: no such file", path);
     case EACCES:
     case EPERM:
-        return client_fail(error, err, "The socket's mode and owner say who may connect.",
+        return client_fail(error, err,
+                           "The modes of the socket and of the directories above it say who may "
+                           "connect: its owner, its group, or root.",
                            "%s: permission denied", path);
     case ECONNREFUSED:
         if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
-            return client_fail(error, err, NULL, "%s: is no socket", path);
+            return client_fail(error, err,
+                               "The path of a VM's QMP socket is needed: QEMU makes one with -qmp "
+                               "unix:PATH,server=on,wait=off.",
+                               "%s: is no socket", path);
         return client_fail(error, err, "The program that made the socket has ended.",
                            "%s: nobody listens on this socket", path);
+    case EPROTOTYPE:
+        return client_fail(error, err, "It takes datagrams; QMP is a stream.",
+                           "%s: this is no QMP socket", path);
+    case ENOTDIR:
+        return client_fail(error, err, "Is this the path of the VM's QMP socket?",
+                           "%s: a part of the path is no directory", path);
     case EAGAIN:
         return client_fail(error, ETIMEDOUT, "Its queue of clients is full: is it stopped?",
                            "%s: the server takes no more clients", path);
@@ -227,7 +238,8 @@ static int explain_greeting(const struct connection *connection, int err,
     case ETIMEDOUT:
         return client_fail(
             error, err,
-            "QEMU talks to one client at a time: is another one connected? Or is it stopped?",
+            "QEMU talks to one client at a time: is another one connected? Or is the server stopped, "
+            "or not one of QMP? --timeout waits longer.",
             "%s: connected, but no greeting within %.3g s", path, connection->timeout_ms / 1000.0);
     case ECONNRESET:
     case EPIPE:
@@ -235,8 +247,11 @@ static int explain_greeting(const struct connection *connection, int err,
                            "%s: closed by the server without a greeting", path);
     case EPROTO:
     case EMSGSIZE:
-        return client_fail(error, err, "The server does not greet as QMP servers do.",
-                           "%s: this is no QMP socket", path);
+        return client_fail(
+            error, err,
+            "The server does not greet as QMP servers do. QEMU's monitor for people and its "
+            "guest agent have sockets of their own.",
+            "%s: this is no QMP socket", path);
     default:
         return client_fail(error, err, NULL, "%s: %s", path, strerror(err));
     }
@@ -276,7 +291,8 @@ static int explain_ask(const struct connection *connection, const char *command,
         return client_fail(error, err, "The VM may have ended.",
                            "%s: closed by the server while it was asked for %s", path, command);
     case EPROTO:
-        return client_fail(error, err, NULL, "%s: the reply to %s is not QMP", path, command);
+        return client_fail(error, err, "The server greeted as a QMP server. It may be broken.",
+                           "%s: the reply to %s is not QMP", path, command);
     case EMSGSIZE:
         return client_fail(error, err, NULL, "%s: the reply to %s is longer than %d MiB", path,
                            command, CLIENT_REPLY_MAX / 1024 / 1024);

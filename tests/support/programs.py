@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Starts the programs under test, and makes sure that each ends well."""
 
+import ctypes
 import errno
 import os
 import pathlib
@@ -201,6 +202,15 @@ class Programs:
         pathlib.Path(self.path(name)).write_bytes(data)
         return self.path(name)
 
+    def run_as_other(self, *arguments, **options):
+        """Runs `vitals` as a user who owns nothing here; without root that is the test's own."""
+        program = self.path("vitals")
+        if not os.path.exists(program):  # where vitals was built, others may not get
+            shutil.copy(VITALS, program)
+            os.chmod(self.directory, 0o711)
+        other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        return run(*arguments, program=program, cwd="/", **other, **options)
+
     def keep(self, closable):
         self.started.append(closable)
         return closable
@@ -250,10 +260,17 @@ class Client(Qmp):
         self.close()
 
 
-def run(*arguments, **options):
+def without_capabilities():
+    """For a child of root, which opens any file: without these it must follow the file's mode."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; only root has something to drop
+
+
+def run(*arguments, program=VITALS, **options):
     """Runs `vitals` to its end."""
     result = subprocess.run(
-        [VITALS, *map(str, arguments)],
+        [program, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -70,6 +70,35 @@ def test_globs_are_taken_together():
     assert names == ["halt_poll_success_hist", "halt_poll_fail_hist", "halt_wait_hist", "exits"]
 
 
+def test_targets_and_providers():
+    everything = describe_json()
+    for target in "vm", "vcpu":
+        of_target = [stat for stat in everything if stat["target"] == target]
+        assert describe_json("--target", target) == of_target != []
+    assert describe_json("--target", "all") == everything
+    for provider in "kvm", "demo":
+        of_provider = [stat for stat in everything if stat["provider"] == provider]
+        assert describe_json("--provider", provider) == of_provider != []
+
+
+def test_stat_is_the_same_as_a_name():
+    assert describe("--stat", "exits") == describe("exits")
+    assert [stat["name"] for stat in describe_json("--stat", "exits", "nx_*")] == [
+        "nx_lpage_splits", "exits"]  # fmt: skip
+
+
+@pytest.mark.parametrize("options, text", [
+    (["--provider", "kvn"], "no provider matches 'kvn'; did you mean 'kvm'?"),
+    (["--provider", "xyzzy", "exits"], "no provider matches 'xyzzy'\n  'vitals describe' lists"),
+    (["--provider", "demo", "exits"], "no statistic matches 'exits'"),
+    (["--target", "vm", "exits"], "no statistic matches 'exits'"),
+])  # fmt: skip
+def test_what_is_of_another_target_or_provider(options, text):
+    result = run("describe", *options, env=WITHOUT_VM)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr.startswith("vitals describe: ") and text in result.stderr
+
+
 @pytest.mark.parametrize("name, text", [
     ("exit", "no statistic matches 'exit'; did you mean 'exits'?"),
     ("halt_wiat_ns", "no statistic matches 'halt_wiat_ns'; did you mean 'halt_wait_ns'?"),
@@ -82,8 +111,9 @@ def test_what_matches_nothing(name, text):
         assert result.stderr.startswith("vitals describe: ") and text in result.stderr
 
 
-def test_wrong_usage():
-    result = run("describe", "-o", "xml", env=WITHOUT_VM)
+@pytest.mark.parametrize("options", [["-o", "xml"], ["--target", "disk"]])
+def test_wrong_usage(options):
+    result = run("describe", *options, env=WITHOUT_VM)
     assert result.returncode == 2 and "Try 'vitals describe --help'." in result.stderr
 
 
@@ -132,6 +162,27 @@ def test_a_statistic_that_nobody_knows(server):
 def test_the_same_name_of_another_provider_is_another_statistic(server):
     server.tell("register", "own/vcpu", described("exits"))
     assert NEW in describe("--socket", server.path, "exits")
+
+
+def test_the_same_name_of_two_targets_and_of_two_providers(programs, server):
+    """Within a VM of vitals providers have names of their own; another VM has other providers."""
+    other = programs.server()
+    server.tell("register", "own/vcpu", described("exits"))
+    server.tell("register", "own/vm", described("exits"))
+    other.tell("register", "other/vm", described("exits"))
+
+    def described_by(*options):
+        sockets = ["--socket", server.path, "--socket", other.path]
+        stats = describe_json(*sockets, "exits", *options)
+        return {(stat["provider"], stat["target"]) for stat in stats}
+
+    assert described_by() == {("own", "vcpu"), ("own", "vm"), ("other", "vm")}
+    assert described_by("--target", "vm") == {("own", "vm"), ("other", "vm")}
+    assert described_by("--provider", "own") == {("own", "vcpu"), ("own", "vm")}
+    assert described_by("--provider", "own", "--target", "vm") == {("own", "vm")}
+    result = run("describe", "--socket", server.path, "--provider", "owm", "exits")
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "no provider matches 'owm'; did you mean 'own'?" in result.stderr
 
 
 def test_two_vms_have_the_same_statistics(programs, vm):

@@ -2,7 +2,7 @@
 """`vitals doctor`: what works here, found in a tree of files that stands for the system's."""
 
 import contextlib
-import ctypes
+import grp
 import json
 import os
 import pathlib
@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from support.programs import TIMEOUT, run
+from support.programs import TIMEOUT, run, without_capabilities
 
 WITHOUT_VM = {k: v for k, v in os.environ.items() if k != "VITALS_SOCKET"}
 CHECKS = ["kvm device", "kvm statistics", "a try", "kernel", "lockdown", "debugfs", "user",
@@ -85,20 +85,55 @@ def test_no_kvm(tree):
 
 def test_a_device_that_is_not_kvm(tree):
     tree.write("dev/kvm")
-    assert_check(tree.check("kvm device"), "problem", "is not KVM")
-
-
-def without_capabilities():
-    """root opens any file; but without these capabilities it must follow the file's mode."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; only root has something to drop
+    assert_check(tree.check("kvm device"), "problem", "is not KVM", "10, 232")
 
 
 def test_a_device_of_others(tree):
     tree.write("dev/kvm").chmod(0)
     check = tree.check("kvm device", preexec_fn=without_capabilities)
     assert_check(check, "problem", "/dev/kvm: Permission denied", "usermod -aG ")
+    assert "Its mode is 0000, which lets no group in." in check["hint"]
+
+
+def check_as_other(programs, tree):
+    """What doctor says of the device to a user who owns nothing."""
+    tree.path.chmod(0o755)
+    options = ["doctor", "--root", tree.path, "-o", "json"]
+    result = programs.run_as_other(*options, env=WITHOUT_VM)
+    assert (result.returncode, result.stderr) == (1, "")
+    return json.loads(result.stdout)["checks"][0]
+
+
+@pytest.mark.parametrize("gid, group", [(1, "daemon"), (54321, "54321")])
+def test_a_device_of_a_group(programs, tree, gid, group):
+    """Without root the file can't be given away: then it opens for the group, but not its owner."""
+    device = tree.write("dev/kvm")
+    if os.geteuid() == 0:
+        os.chown(device, 0, gid)
+    else:
+        group = grp.getgrgid(os.stat(device).st_gid).gr_name
+    device.chmod(0o060)
+    check = check_as_other(programs, tree)
+    hint = f"It belongs to the group {group}. Join it with 'usermod -aG {group} "
+    assert_check(check, "problem", f"{device}: Permission denied", hint)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o000])
+def test_a_device_that_opens_for_no_group(programs, tree, mode):
+    """As after 'mknod': to join the group would not help."""
+    device = tree.write("dev/kvm")
+    device.chmod(mode if os.geteuid() == 0 else 0)
+    check = check_as_other(programs, tree)
+    assert_check(check, "problem", f"{device}: Permission denied", f"'chmod 0660 {device}'")
+    assert "which lets no group in" in check["hint"]
+
+
+def test_a_device_below_a_directory_of_others(programs, tree):
+    tree.write("dev/kvm")
+    (tree.path / "dev").chmod(0)
+    check = check_as_other(programs, tree)
+    (tree.path / "dev").chmod(0o755)
+    assert_check(check, "problem", "/dev/kvm: Permission denied", "directories above it")
 
 
 # ---- the kernel ---------------------------------------------------------------------------------
@@ -194,7 +229,8 @@ def test_sockets_that_fail(programs, tree):
     os.mkdir(empty)
     checks = tree.sockets("--socket", missing, "--socket", empty)
     assert_check(checks[0], "problem", f"{missing}: no such file", "")
-    assert_check(checks[1], "problem", f"{empty}: no socket in this directory")
+    found = f"{empty}: no socket in this directory"
+    assert_check(checks[1], "problem", found, "Directories in it are not searched.")
 
 
 def test_a_server_that_is_silent(programs, tree):

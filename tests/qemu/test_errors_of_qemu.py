@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""A QEMU without KVM, as it is: it has no statistics, and serves one client at a time."""
+
+import json
+import shutil
+
+import pytest
+
+from peers import QEMU, Peer, Qemu
+from support.programs import run
+
+OPTIONS = ["-accel", "tcg", "-machine", "none", "-S"]
+
+
+@pytest.fixture(scope="module")
+def without_kvm(directory):
+    if not shutil.which(QEMU):
+        pytest.skip(f"{QEMU} is not installed")
+    qemu = Qemu(directory, *OPTIONS)
+    yield qemu
+    qemu.stop()
+
+
+@pytest.mark.parametrize("verb", ["stats", "schemas", "hist", "snap", "describe"])
+def test_no_statistics(without_kvm, verb):
+    result = run(verb, "--socket", without_kvm.path)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr == (
+        f"vitals {verb}: {without_kvm.path}: no statistics\n"
+        "  QEMU has them only where the VM runs with KVM: -accel kvm.\n"
+    )
+
+
+def test_busy_with_another_client(without_kvm):
+    other = Peer(without_kvm.path)
+    result = run("stats", "--socket", without_kvm.path, "--timeout", 0.3)
+    other.stop()
+    assert (result.returncode, result.stdout) == (1, "")
+    line, hint = result.stderr.splitlines()
+    assert line == f"vitals stats: {without_kvm.path}: connected, but no greeting within 0.3 s"
+    assert "one client at a time: is another one connected?" in hint
+
+
+def test_doctor_says_so(without_kvm):
+    options = ["--socket", without_kvm.path, "--root", "/nothing", "-o", "json"]
+    checks = json.loads(run("doctor", *options).stdout)["checks"]
+    (check,) = [c for c in checks if c["check"] == "socket"]
+    assert check["status"] == "warning" and ", 0 statistics, 0 vCPUs" in check["found"]
+    assert "where the VM runs with KVM" in check["hint"]

@@ -1,0 +1,472 @@
+# SPDX-License-Identifier: MIT
+"""What goes wrong for somebody who tries the verbs: each says what was wrong, and what is right.
+
+Each message stands in vitals-messages(7), and no message stands there that no test knows."""
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from support import manual
+from support.programs import SANITIZED, TIMEOUT, VITALS, assert_no_reports, run, stat
+from support.programs import without_capabilities
+from support.recordings import VCPUS
+from support.strangers import CLOSE, SILENCE, FakeQemu, Listener, Stranger
+
+WITHOUT_VM = {k: v for k, v in os.environ.items() if k != "VITALS_SOCKET"}
+VERBS = {"stats": [], "schemas": [], "hist": [], "snap": [], "top": ["-b", "-n", "1"],
+         "describe": []}  # fmt: skip
+ASKING = ["stats", "hist", "snap", "top"]  # for values, not only what there is
+QUICK = 20 if SANITIZED else 5  # seconds; the timeouts below are far shorter
+
+
+def vitals(verb, *arguments, env=WITHOUT_VM, **options):
+    """Runs a verb, which must not take long."""
+    start = time.monotonic()
+    result = run(verb, *VERBS.get(verb, []), *arguments, env=env, **options)
+    assert time.monotonic() - start < QUICK
+    return result
+
+
+def assert_message(verb, line, entry):
+    """A line on standard error is this entry of the manual."""
+    assert entry in manual.messages()
+    text = line.removeprefix(f"vitals {verb}: ")
+    assert text != line and re.fullmatch(manual.message_pattern(entry), text), line
+
+
+def assert_error(result, verb, status, entry, named="", hint=""):
+    """One line says what is wrong, and names it; what is below says what to do."""
+    assert (result.returncode, result.stdout) == (status, ""), result
+    line, *below = result.stderr.splitlines()
+    assert_message(verb, line, entry)
+    assert named in line and hint in " ".join(below), result.stderr
+    if status == 2:
+        assert below.pop() == f"Try 'vitals {verb} --help'."
+    assert len(below) <= 1 and all(re.fullmatch(r"  [A-Z'-].*[.?]", each) for each in below), below
+    assert status == 2 or bool(below) == bool(hint)
+
+
+# ---- sockets ------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Case:
+    """A socket that can't be asked. `make` returns its path; `hint` is a part of what is below."""
+
+    name: str
+    make: callable
+    entry: str
+    hint: str
+    options: tuple = ()
+    preexec: callable = None
+
+
+def regular_file(programs):
+    return programs.write("file", b"")
+
+
+def below_a_file(programs):
+    return os.path.join(regular_file(programs), "vm.sock")
+
+
+def loop_of_links(programs):
+    os.symlink("loop", programs.path("loop"))
+    return programs.path("loop")
+
+
+def empty_directory(programs):
+    os.makedirs(programs.path("empty/sub"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(programs.path("empty/sub/deeper.sock"))
+    return programs.path("empty")
+
+
+class Denied:
+    """A directory with few permissions, until the test ends: without root it can't be removed."""
+
+    def __init__(self, path, mode):
+        self.path = path
+        os.chmod(path, mode)
+
+    def stop(self):
+        os.chmod(self.path, 0o700)
+
+
+def denied_directory(programs):
+    os.mkdir(programs.path("denied"))
+    return programs.keep(Denied(programs.path("denied"), 0o300)).path
+
+
+def below_denied_directory(programs):
+    os.mkdir(programs.path("above"))
+    programs.keep(Listener(programs.path("above/vm.sock")))
+    programs.keep(Denied(programs.path("above"), 0))
+    return programs.path("above/vm.sock")
+
+
+def denied_socket(programs):
+    path = programs.keep(Listener(programs.path("vm.sock"))).path
+    os.chmod(path, 0)
+    return path
+
+
+def left_behind(programs):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(programs.path("left.sock"))
+        listener.listen()
+    return programs.path("left.sock")
+
+
+def listener(**options):
+    return lambda programs: programs.keep(Listener(programs.path("vm.sock"), **options)).path
+
+
+def stranger(banner=b"", **options):
+    return lambda programs: programs.keep(
+        Stranger(programs.path("vm.sock"), banner, **options)
+    ).path
+
+
+def qemu(version=(7, 2, 22), **replies):
+    return lambda programs: programs.keep(
+        FakeQemu(programs.path("vm.sock"), version, **replies)
+    ).path
+
+
+SHORT = ("--timeout", 0.1)
+LATER = ("--timeout", 0.5)  # long enough for the greeting
+SILENT = "PATH: connected, but no greeting within SECONDS s"
+NOT_QMP = "PATH: this is no QMP socket"
+GARBAGE = bytes(range(256)).replace(b" ", b"") * 4
+TOO_OLD = {"error": {"class": "CommandNotFound", "desc": "no query-stats-schemas"}}
+REFUSED = {"error": {"class": "GenericError", "desc": "not now"}}
+
+SOCKETS = [
+    Case("missing", lambda programs: programs.path("missing.sock"), "PATH: no such file",
+         "Is the VM running"),
+    Case("below a file", below_a_file, "PATH: a part of the path is no directory", "the path of"),
+    Case("regular file", regular_file, "PATH: is no socket", "-qmp unix:PATH,server=on"),
+    Case("too long", lambda programs: programs.path("x" * 120),
+         "PATH: longer than the N bytes that a socket's path can have", "symbolic link"),
+    Case("a loop of links", loop_of_links, "PATH: ERROR", ""),
+    Case("empty directory", empty_directory, "PATH: no socket in this directory",
+         "Directories in it are not searched. QEMU makes a QMP socket with -qmp"),
+    Case("denied directory", denied_directory, "PATH: the directory can't be read: ERROR",
+         "who may list it", preexec=without_capabilities),
+    Case("denied socket", denied_socket, "PATH: permission denied", "The modes of the socket",
+         preexec=without_capabilities),
+    Case("denied above", below_denied_directory, "PATH: permission denied",
+         "and of the directories above", preexec=without_capabilities),
+    Case("left behind", left_behind, "PATH: nobody listens on this socket", "has ended"),
+    Case("datagrams", listener(kind=socket.SOCK_DGRAM), NOT_QMP, "datagrams"),
+    Case("full", listener(is_full=True), "PATH: the server takes no more clients", "is it stopped",
+         SHORT),
+    Case("busy", listener(), SILENT, "one client at a time: is another one connected", SHORT),
+    Case("waits for a request", stranger(), SILENT, "not one of QMP", SHORT),
+    Case("closes", stranger(closes=True), "PATH: closed by the server without a greeting",
+         "too many clients"),
+    Case("HTTP", stranger(b"HTTP/1.1 400 Bad Request\r\n\r\n"), NOT_QMP, "does not greet"),
+    Case("SSH", stranger(b"SSH-2.0-OpenSSH_9.2p1\r\n"), NOT_QMP, "does not greet"),
+    Case("HMP", stranger(b"QEMU 7.2.22 monitor - type 'help' for more information\r\n(qemu) "),
+         NOT_QMP, "monitor for people"),
+    Case("garbage", stranger(GARBAGE), NOT_QMP, "does not greet"),
+    Case("JSON", stranger(b'{"hello": "world"}\r\n'), NOT_QMP, "does not greet"),
+    Case("old", qemu((6, 2, 0), query_stats_schemas=TOO_OLD),
+         "PATH: the server, of version VERSION, has no command COMMAND", "since version 7.1"),
+    Case("silent later", qemu(query_stats_schemas=SILENCE),
+         "PATH: no reply to COMMAND within SECONDS s", "--timeout waits longer", LATER),
+    Case("closes later", qemu(query_stats_schemas=CLOSE),
+         "PATH: closed by the server while it was asked for COMMAND", "may have ended"),
+    Case("broken later", qemu(query_stats_schemas=b"(qemu) \r\n"),
+         "PATH: the reply to COMMAND is not QMP", "broken"),
+    Case("a long reply", qemu(query_stats_schemas=b'{"return": [' + b" " * (17 << 20)),
+         "PATH: the reply to COMMAND is longer than N MiB", ""),
+    Case("not a list", qemu(query_stats_schemas={"return": 5}),
+         "PATH: COMMAND: not a list of schemas", ""),
+    Case("refuses", qemu(query_stats_schemas=REFUSED), "PATH: COMMAND: REASON", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("case", SOCKETS, ids=lambda case: case.name)
+def test_sockets_that_cant_be_asked(programs, verb, case):
+    path = case.make(programs)
+    result = vitals(verb, "--socket", path, *case.options, preexec_fn=case.preexec)
+    assert_error(result, verb, 1, case.entry, path, case.hint)
+
+
+@pytest.mark.parametrize("case", SOCKETS, ids=lambda case: case.name)
+def test_doctor_finds_the_same(programs, case):
+    """Its findings go to standard output: a problem is what it looks for."""
+    path = case.make(programs)
+    options = ["--socket", path, *case.options, "--root", programs.path("nothing"), "-o", "json"]
+    result = vitals("doctor", *options, preexec_fn=case.preexec)
+    assert (result.returncode, result.stderr) == (1, "")
+    (check,) = [c for c in json.loads(result.stdout)["checks"] if c["check"] == "socket"]
+    assert check["status"] == "problem" and check["found"].startswith(f"{path}: ")
+    assert re.fullmatch(manual.message_pattern(case.entry), check["found"]), check
+    assert case.hint in (check["hint"] or "") and bool(check["hint"]) == bool(case.hint)
+
+
+def test_the_socket_of_another_user(programs):
+    path = denied_socket(programs)
+    result = programs.run_as_other("stats", "--socket", path, env=WITHOUT_VM)
+    assert_error(result, "stats", 1, "PATH: permission denied", path, "The modes of the socket")
+
+
+@pytest.mark.parametrize("verb", ASKING)
+@pytest.mark.parametrize("reply, entry, hint", [
+    (SILENCE, "PATH: no reply to COMMAND within SECONDS s", "--timeout waits longer"),
+    (CLOSE, "PATH: closed by the server while it was asked for COMMAND", "may have ended"),
+    ({"return": {}}, "PATH: COMMAND: a reply that can't be understood", ""),
+    (REFUSED, "PATH: COMMAND: REASON", ""),
+], ids=["silent", "closes", "not a list", "refuses"])  # fmt: skip
+def test_a_vm_that_gives_no_values(programs, verb, reply, entry, hint):
+    hist = {"name": "wait", "type": "log2-histogram"}
+    schemas = {"return": [{"provider": "kvm", "target": "vm", "stats": [hist]}]}
+    path = qemu(query_stats_schemas=schemas, query_stats=reply)(programs)
+    result = vitals(verb, "--socket", path, *LATER)
+    shown = result.stdout  # top says in its report, too, that the VM is gone
+    assert ("gone" in shown) == (verb == "top")
+    result.stdout = ""
+    assert_error(result, verb, 1, entry, path, hint)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_socket_of_the_environment_is_named_in_errors(programs, verb):
+    path = programs.path("missing.sock")
+    result = vitals(verb, env={**WITHOUT_VM, "VITALS_SOCKET": path})
+    assert_error(result, verb, 1, "PATH: no such file", path, "Is the VM running")
+
+
+# ---- VMs that end -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["stats", "hist", "top"])
+@pytest.mark.parametrize("number, entry, hint", [
+    (signal.SIGTERM, "PATH: closed by the server while it was asked for COMMAND", "may have ended"),
+    (signal.SIGKILL, "PATH: closed by the server while it was asked for COMMAND", "may have ended"),
+    (signal.SIGSTOP, "PATH: no reply to COMMAND within SECONDS s", "--timeout waits longer"),
+], ids=["ends", "killed", "stopped"])  # fmt: skip
+def test_a_vm_that_ends_while_it_is_watched(programs, recording, verb, number, entry, hint):
+    demo = programs.demo("--recording", recording)
+    command = [VITALS, verb, "--socket", demo.path, "-i", "0.1", "--timeout", "1"]
+    command += ["-b"] if verb == "top" else []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline()
+        demo.send_signal(number)
+        _, errors = process.communicate(timeout=TIMEOUT)
+    demo.kill()
+    assert_no_reports(errors)
+    line, below = errors.splitlines()
+    assert process.returncode == 1
+    assert_message(verb, line, entry)
+    assert demo.path in line and hint in below
+
+
+# ---- statistics and vCPUs -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def vm(programs, recording):
+    return programs.demo("--recording", recording).path
+
+
+SCHEMAS = "'vitals schemas' lists what there is."
+NO_STATISTIC = "no statistic matches 'WORD'"
+MISSPELT = "no statistic matches 'WORD'; did you mean 'WORD'?"
+NO_VCPU = "no vCPU matches 'WORD'"
+HAS_NO_VCPU = ("schemas", "describe", "top")  # no option --vcpu
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("options, entry, named, hint", [
+    (["--stat", "exit"], MISSPELT, "'exits'", ""),
+    (["--stat", "halt_wiat_hist"], MISSPELT, "'halt_wait_hist'", ""),
+    (["--stat", "xyzzy*"], NO_STATISTIC, "'xyzzy*'", SCHEMAS),
+    (["--stat", "exits", "--target", "vm"], NO_STATISTIC, "'exits'", "may leave it out; 'vitals"),
+    (["--provider", "kvn"], "no provider matches 'WORD'; did you mean 'WORD'?", "'kvm'", ""),
+    (["--provider", "xyzzy"], "no provider matches 'WORD'", "'xyzzy'", SCHEMAS),
+    (["--vcpu", VCPUS], NO_VCPU, f"'{VCPUS}'", f"--vcpu takes a number from 0 to {VCPUS - 1}, or"),
+    (["--vcpu", "/no/vcpu"], NO_VCPU, "'/no/vcpu'", "or a QOM path"),
+])  # fmt: skip
+def test_what_is_not_there(vm, verb, options, entry, named, hint):
+    if options[0] == "--vcpu" and verb in HAS_NO_VCPU:
+        return
+    result = vitals(verb, "--socket", vm, *options)
+    assert_error(result, verb, 3, entry, named, hint)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_vm_without_statistics(programs, verb):
+    path = qemu()(programs)
+    result = vitals(verb, "--socket", path, "--stat", "exits")
+    assert_error(result, verb, 3, "PATH: no statistics", path, "where the VM runs with KVM")
+    both = ["--socket", path, "--socket", programs.server().path]
+    result = vitals(verb, *both)
+    assert_error(result, verb, 3, "no statistics in any of N VMs", " 2 ", "runs with KVM")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_target_without_statistics(server, verb):
+    server.tell("register", "p/vcpu", stat("count"))
+    options = ["--socket", server.path, "--target", "vm"]
+    result = vitals(verb, *options)
+    assert_error(result, verb, 3, "no statistics of target 'WORD'", "'vm'", SCHEMAS)
+    result = vitals(verb, *options, "--provider", "p")
+    entry = "no statistics of target 'WORD' and provider 'WORD'"
+    assert_error(result, verb, 3, entry, "'p'", SCHEMAS)
+
+
+def test_a_vm_without_vcpus(server):
+    server.tell("register", "p/vm", stat("count"))
+    result = vitals("stats", "--socket", server.path, "--vcpu", 0)
+    assert_error(result, "stats", 3, NO_VCPU, "'0'", "There are no vCPUs.")
+
+
+def test_what_is_no_histogram(vm):
+    result = vitals("hist", "--socket", vm, "exits")
+    assert_error(result, "hist", 3, "'WORD' is no histogram", "'exits'", "'vitals stats' shows it.")
+
+
+# ---- snapshots ----------------------------------------------------------------------------------
+
+
+def test_snapshots(programs, vm):
+    before, after = programs.path("before"), programs.path("after")
+    for path in before, after:
+        assert vitals("snap", "--socket", vm, "-f", path).returncode == 0
+    other = programs.write("other", b'{"schema_version": 2, "time": 1.5, "stats": []}')
+    large = programs.path("large")
+    with open(large, "wb") as file:
+        file.truncate((256 << 20) + 1)
+    for arguments, status, entry, hint in [
+        (["/no/file", after], 1, "PATH: ERROR", ""),
+        ([__file__, after], 1, "PATH: not a snapshot: REASON", ""),
+        ([other, after], 1, "PATH: a snapshot of version N; this vitals reads version N", ""),
+        ([large, after], 1, "PATH: larger than a snapshot can be, N bytes", ""),
+        ([after, before], 1, "PATH is not older than PATH", "The older one comes first."),
+        ([before, after, "--stat", "xyzzy"], 3, "no statistic of PATH is in PATH", "must be of"),
+        ([before], 2, "which two snapshots? 'vitals snap' writes them", ""),
+    ]:
+        named = arguments[0] if status == 1 else ""
+        assert_error(vitals("diff", *arguments), "diff", status, entry, named, hint)
+
+
+def test_a_snapshot_that_cant_be_written(programs, vm):
+    path = programs.path("no/such/directory/vm.json")
+    result = vitals("snap", "--socket", vm, "-f", path)
+    assert_error(result, "snap", 1, "PATH: ERROR", f"{path}: No such", "this user may write to")
+
+
+# ---- usage --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "describe"])
+def test_no_socket(verb):
+    entry = "which VM? --socket is missing, and VITALS_SOCKET is not set"
+    assert_error(vitals(verb), verb, 2, entry)
+    assert_error(vitals(verb, env={**WITHOUT_VM, "VITALS_SOCKET": ""}), verb, 2, entry)
+
+
+UNKNOWN = "unrecognized option 'WORD'"
+ALL_VERBS = [*VERBS, "doctor"]
+
+
+@pytest.mark.parametrize("verb, options, entry, named, hint", [
+    *((verb, ["--socket", ""], "--socket: the path is missing", "", "") for verb in ALL_VERBS),
+    *((verb, ["--soket", "x"], UNKNOWN, "--soket", "Did you mean '--socket'?")
+      for verb in ALL_VERBS),
+    *((verb, ["--xyzzy"], UNKNOWN, "--xyzzy", "") for verb in ALL_VERBS),
+    *((verb, ["--timeout"], "option 'WORD' requires an argument", "--timeout", "")
+      for verb in ALL_VERBS),
+    *((verb, ["--timeout", "x"], "OPTION: 'WORD' is no number of seconds from REASON",
+       "--timeout: 'x'", "") for verb in ALL_VERBS),
+    *((verb, ["/run/vm.sock"], "unexpected argument 'WORD'; --socket names a VM's socket",
+       "/run/vm.sock", "") for verb in ALL_VERBS if verb not in ("hist", "describe")),
+    ("stats", ["web1"], "unexpected argument 'WORD'", "web1", ""),
+    ("stats", ["--intervall=2"], UNKNOWN, "--intervall=2", "Did you mean '--interval'?"),
+    ("stats", ["-socket", "x"], "invalid option -- 'WORD'", "'s'", "Did you mean '--socket'?"),
+    ("stats", ["-x", "--socket", "x"], "invalid option -- 'WORD'", "'x'", ""),
+    ("stats", ["--rates=5", "--socket", "x"], "option 'WORD' doesn't allow an argument", "--rates",
+     ""),
+    ("stats", ["--s", "x"], "option 'WORD' is ambiguous; possibilities: REASON", "'--stat'", ""),
+    ("stats", ["-i"], "option requires an argument -- 'WORD'", "'i'", ""),
+    ("stats", ["-i", "0"], "OPTION: 'WORD' is no number of seconds from REASON", "-i: '0'", ""),
+    ("top", ["-i", "9999"], "OPTION: 'WORD' is no number of seconds from REASON", "3600", ""),
+    ("stats", ["-n", "0"], "OPTION: 'WORD' is no number from 1 on", "-n: '0'", ""),
+    ("stats", ["--target", "disk"], "OPTION: unknown target 'WORD'; there is: vm vcpu all",
+     "'disk'", ""),
+    ("stats", ["-o", "xml"], "OPTION: unknown format 'WORD'; there is: REASON", "csv", ""),
+    ("doctor", ["-o", "csv"], "OPTION: unknown format 'WORD'; there is: REASON", "json", ""),
+    ("doctor", ["--root", "x" * 5000], "--root: longer than N bytes", "3840", ""),
+    ("hist", ["--vcpu", "0", "--target", "vm"], "--vcpu and --target vm exclude each other", "",
+     ""),
+])  # fmt: skip
+def test_wrong_usage(verb, options, entry, named, hint):
+    assert_error(vitals(verb, *options), verb, 2, entry, named, hint)
+
+
+@pytest.mark.parametrize("arguments, entry, named", [
+    ([], "the verb is missing", ""),
+    (["stat"], "unknown verb 'WORD'; did you mean 'WORD'?", "'stats'"),
+    (["shemas", "--socket", "x"], "unknown verb 'WORD'; did you mean 'WORD'?", "'schemas'"),
+    (["frobnicate"], "unknown verb 'WORD'", "'frobnicate'"),
+])  # fmt: skip
+def test_verbs(arguments, entry, named):
+    result = run(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    line, hint = result.stderr.splitlines()
+    assert entry in manual.messages() and hint == "Try 'vitals --help'."
+    assert re.fullmatch(manual.message_pattern(entry), line.removeprefix("vitals: "))
+    assert named in line
+
+
+def test_top_without_a_terminal(vm):
+    result = run("top", "--socket", vm)
+    entry = "standard input and output are no terminal"
+    assert_error(result, "top", 1, entry, hint="-b prints plain text instead.")
+
+
+# ---- the manual ---------------------------------------------------------------------------------
+
+# These can't be had here: the first needs a strange terminal, the others a full memory.
+NOT_TRIED = [
+    "this terminal can't show it: the variable TERM says what it is",
+    "out of memory",
+    "PATH: out of memory",
+]
+
+
+def test_the_manual_has_no_message_that_is_not_tried():
+    """Each stands in this file as it stands in the manual."""
+    with open(__file__, encoding="utf-8") as file:
+        text = file.read()
+    found = manual.messages()
+    assert len(found) > 50 and len(set(found)) == len(found)
+    assert [message for message in found if f'"{message}"' not in text] == []
+    for message in NOT_TRIED:
+        assert message in found
+
+
+def test_the_page_can_be_rendered(programs):
+    for command in "scdoc", "man":
+        if not shutil.which(command):
+            pytest.fail(f"{command} is missing: it renders the page")
+    page = subprocess.run(
+        ["scdoc"], input=manual.page("vitals-messages.7").encode(), capture_output=True, check=True
+    ).stdout
+    path = programs.write("vitals-messages.7", page)
+    shown = subprocess.run(["man", "--warnings=all", "-l", path], capture_output=True, check=True)
+    assert shown.stderr == b"" and b"vitals-messages - what the verbs" in shown.stdout
