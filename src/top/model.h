@@ -49,7 +49,8 @@ struct model_vm {
     struct model_object **objects; /* the VM itself first */
     size_t n_objects;
     unsigned n_samples;
-    char *error; /* it has ended, or no longer answers; or NULL */
+    char *error;  /* it has ended, or no longer answers; or NULL */
+    bool is_back; /* the next sample is the first after a gap */
 };
 
 /* ---- what is shown -------------------------------------------------------------------------- */
@@ -106,13 +107,20 @@ bool model_name_vm(struct model *model, size_t vm, const char *name, const char 
 
 /*
  * A sample of a VM: of itself and of its vCPUs; NULL: was not asked for. What is not in it is
- * dropped. The statistics' descriptions must outlive the model; all else is copied.
+ * dropped. The statistics' descriptions must stay until the sample behind model_return(), or until
+ * model_free(); all else is copied.
  */
 void model_take(struct model *model, size_t vm, const struct client_snapshot *of_vm,
                 const struct client_snapshot *of_vcpus, double time);
 
 /* The VM has ended, or does not answer. Its last values stay. */
 void model_lose(struct model *model, size_t vm, const char *error);
+
+/*
+ * It is back, perhaps with another name, with other statistics, or counting from 0. Its sample must
+ * follow at once; nothing in that is compared with what was before, and the baseline is there.
+ */
+void model_return(struct model *model, size_t vm, const char *name);
 
 size_t model_count_gone(const struct model *model);
 size_t model_count_vcpus(const struct model_vm *vm);

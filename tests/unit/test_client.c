@@ -517,12 +517,16 @@ static void test_full_queue(void **state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int server = bound_fd(in_dir("full.sock")), client = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct client_error error;
+    struct client *opened;
 
     (void)state;
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", in_dir("full.sock"));
     check_ok(listen(server, 0));
     check_ok(connect(client, (struct sockaddr *)&address, sizeof(address)));
     check_connect(in_dir("full.sock"), ETIMEDOUT, "takes no more clients");
+    check_error(client_connect(in_dir("full.sock"), 3600 * 1000, &opened, &error), ETIMEDOUT);
+    assert_contains(error.text, "takes no more clients");
     close(client);
     close(server);
 }

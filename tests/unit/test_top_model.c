@@ -331,6 +331,131 @@ static void test_a_vm_that_is_gone(void **state)
     assert_contains(draw(fixture, 80, 24), "all VMs are gone");
 }
 
+/* The descriptions of a VM that is back are others, also where they say the same. */
+static struct client_stat other_stats[VCPU_STATS];
+
+static const struct client_stat *other_stat(size_t i)
+{
+    other_stats[i] = vcpu_stats[i];
+    return &other_stats[i];
+}
+
+/* "busy" has only vCPU 0 now, which has counted @exits and some halts in its histogram. */
+static void take_busy(struct fixture *fixture, uint64_t exits)
+{
+    uint64_t buckets[BUCKETS] = {[21] = 5};
+    struct client_value values[] = {
+        {other_stat(HIST), buckets, BUCKETS},
+        {other_stat(EXITS), &exits, 1},
+    };
+    struct client_object vcpu = {"/vcpu0", 0, values, N_ELEMENTS(values)};
+
+    fixture->time_ns += 2000000000;
+    model_take(&fixture->model, 1, NULL, &(struct client_snapshot){&vcpu, 1, fixture->time_ns},
+               1e9);
+}
+
+static void return_busy(struct fixture *fixture, const char *name, uint64_t exits)
+{
+    model_return(&fixture->model, 1, name);
+    take_busy(fixture, exits);
+}
+
+static const struct model_series *series_of_busy(const struct fixture *fixture, const char *name)
+{
+    const struct model_object *vcpu = fixture->model.vms[1].objects[0];
+
+    for (size_t i = 0; i < vcpu->n_series; i++)
+        if (!strcmp(vcpu->series[i]->stat->name, name))
+            return vcpu->series[i];
+    fail_msg("no %s", name);
+    return NULL;
+}
+
+static void test_a_vm_that_is_back(void **state)
+{
+    struct fixture *fixture = *state;
+
+    model_lose(&fixture->model, 1, "/busy.sock: closed");
+    return_busy(fixture, "busier", 50);
+    assert_int_equal(model_count_gone(&fixture->model), 0);
+    check_absent(draw(fixture, 80, 24), "gone");
+    assert_contains(text, "busier                1         -");
+    assert_int_equal(fixture->model.vms[1].n_objects, 1);
+    assert_int_equal(fixture->model.vms[1].objects[0]->n_series, 2);
+    assert_ptr_equal(series_of_busy(fixture, "exits")->stat, &other_stats[EXITS]);
+    press(fixture, "t"); /* there are totals at once */
+    assert_contains(draw(fixture, 80, 24), "busier                1        50");
+}
+
+/* It has counted more than before, or less: neither says how fast. */
+static void test_no_rate_across_a_gap(void **state)
+{
+    static const uint64_t exits[] = {1, 1000000};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < N_ELEMENTS(exits); i++) {
+        const struct model_series *series;
+
+        model_lose(&fixture->model, 1, "closed");
+        return_busy(fixture, "busy", exits[i]);
+        series = series_of_busy(fixture, "exits");
+        assert_false(series->has_deltas || series->is_reset);
+        assert_int_equal(series->totals[0], exits[i]);
+    }
+}
+
+/* From its second sample on there are rates again. */
+static void test_rates_after_a_gap(void **state)
+{
+    struct fixture *fixture = *state;
+
+    model_lose(&fixture->model, 1, "closed");
+    return_busy(fixture, "busy", 50);
+    take_busy(fixture, 250);
+    assert_contains(draw(fixture, 80, 24), "busy                  1       100");
+}
+
+static void test_the_baseline_begins_anew(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "rt");
+    for (uint64_t exits = 10; exits <= 1000010; exits += 1000000) { /* fewer, and more */
+        model_lose(&fixture->model, 1, "closed");
+        return_busy(fixture, "busy", exits);
+        assert_int_equal(model_total(&fixture->model, series_of_busy(fixture, "exits"), 0), 0);
+        assert_contains(draw(fixture, 80, 24), "busy                  1         0");
+    }
+}
+
+static void test_a_vm_that_is_back_while_it_is_looked_at(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n/hist\n\nt");
+    assert_contains(draw(fixture, 80, 24), "VMs > busy > vcpu 0 > halt_wait_hist");
+    model_lose(&fixture->model, 1, "closed");
+    return_busy(fixture, "other", 50);
+    assert_contains(draw(fixture, 80, 24), "VMs > other > vcpu 0 > halt_wait_hist");
+    assert_contains(text, "           5  100.0%");
+    press(fixture, "\033\033j\n"); /* there is no line below */
+    assert_contains(draw(fixture, 80, 24), "VMs > other > vcpu 0");
+}
+
+/* Its vCPU 2 is not there any more, and neither is the statistic. */
+static void test_what_a_vm_that_is_back_has_no_more(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\njjj\n/hist\n\n");
+    model_lose(&fixture->model, 1, "closed");
+    return_busy(fixture, "busy", 50);
+    assert_contains(draw(fixture, 80, 24), "VMs > busy\n");
+    press(fixture, "\n");
+    assert_contains(draw(fixture, 80, 24), "VMs > busy > vcpu 0");
+}
+
 static void test_a_vcpu_that_goes_while_it_is_looked_at(void **state)
 {
     struct fixture *fixture = *state;
@@ -443,6 +568,12 @@ int main(void)
         TEST(test_the_interval),
         TEST(test_the_selected_line_is_followed),
         TEST(test_a_vm_that_is_gone),
+        TEST(test_a_vm_that_is_back),
+        TEST(test_no_rate_across_a_gap),
+        TEST(test_rates_after_a_gap),
+        TEST(test_the_baseline_begins_anew),
+        TEST(test_a_vm_that_is_back_while_it_is_looked_at),
+        TEST(test_what_a_vm_that_is_back_has_no_more),
         TEST(test_a_vcpu_that_goes_while_it_is_looked_at),
         TEST(test_names_do_nothing_to_a_terminal),
         TEST(test_sizes),

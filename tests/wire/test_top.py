@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from support import recordings
-from support.programs import TIMEOUT, VITALS, run, wait_until
+from support.programs import TIMEOUT, VITALS, Program, assert_no_reports, run, wait_until
 from support.recordings import VCPUS
 
 
@@ -63,6 +63,31 @@ class Terminal:
     def stop(self):
         """The programs in it end with their terminal."""
         self.tmux("kill-server")
+
+
+class Batch(Program):
+    """`vitals top -b` that goes on; its output is in a file."""
+
+    def __init__(self, command, directory):
+        self.output_path = os.path.join(directory, "output")
+        open(self.output_path, "w", encoding="utf-8").close()
+        super().__init__(["sh", "-c", f'exec "$@" > {self.output_path}', "sh", *command], directory)
+
+    def output(self):
+        with open(self.output_path, encoding="utf-8") as file:
+            return file.read()
+
+    def wait_for(self, pattern, what):
+        """In the output of an interval that begins from now on, or in the last one."""
+        wait_until(lambda: re.search(pattern, self.last(), re.MULTILINE), what)
+
+    def last(self):
+        return re.split(r"^vitals top: .*", self.output(), flags=re.MULTILINE)[-1]
+
+    def stop(self):
+        if not self.ended:
+            self.kill()
+        assert_no_reports(self.log())
 
 
 @pytest.fixture
@@ -187,6 +212,44 @@ def test_a_vm_that_ends_meanwhile(programs, vm, recording):
     assert terminal.read(".errors").count("closed by the server") == 2
 
 
+def rate_of(terminal, name):
+    """What stands under EXITS/s, or 0 if there is no rate."""
+    found = re.search(rf"^{name} +\d+ +([\d.]+) ", terminal.text(), re.MULTILINE)
+    return float(found[1]) if found else 0
+
+
+def test_a_vm_that_is_back(programs, vm):
+    """Another VM at the same socket: with a name of its own, and counting from the begin."""
+    terminal = start(programs, "--socket", vm.path, "-i", 0.2)
+    wait_until(lambda: rate_of(terminal, "demo"), "a rate")
+    vm.stop()
+    terminal.wait_for("all VMs are gone", f"gone: {vm.path[:20]}")
+    frames = recordings.write(programs.path("again"), frames=10)
+    programs.demo("--recording", frames, "--name", "again", path=vm.path)
+    wait_until(lambda: rate_of(terminal, "again"), "a rate again")
+    assert "gone" not in terminal.text() and " -" not in terminal.text().replace(" - ", "")
+    terminal.press("q")
+    assert terminal.exit_status() == 1
+    check_restored(terminal)
+    errors = terminal.read(".errors")
+    assert "closed by the server" in errors and errors.endswith("\n  It came back.\n")
+
+
+def test_a_vm_that_was_busy(programs, vm):
+    """It is gone when it is late, and back when it answers, where one was looking."""
+    terminal = start(programs, "--socket", vm.path, "-i", 0.2, "--timeout", 0.5)
+    terminal.wait_for("demo", "EXITS/s")
+    terminal.press("Enter", "j", "Enter")
+    terminal.wait_for("VMs > demo > vcpu 0\n")
+    vm.send_signal(signal.SIGSTOP)
+    try:
+        terminal.wait_for("gone: ", "no reply to query-", "VMs > demo > vcpu 0\n")
+    finally:
+        vm.send_signal(signal.SIGCONT)
+    wait_until(lambda: re.search(r"^exits +\d+/s ", terminal.text(), re.MULTILINE), "a rate")
+    assert "gone" not in terminal.text() and "VMs > demo > vcpu 0\n" in terminal.text()
+
+
 def test_a_silent_vm_does_not_stop_the_keys(programs, vm, recording):
     silent = programs.demo("--recording", recording, "--name", "silent")
     terminal = start(programs, "--socket", vm.path, "--socket", silent.path, "-i", 0.2,
@@ -234,6 +297,40 @@ def test_batch_when_a_vm_ends(programs, vm):
         output, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert "gone: " in output.splitlines()[-1] and "closed by the server" in errors
+
+
+def test_batch_when_a_vm_is_back(programs, vm, recording):
+    """It holds nobody up, and what is wanted of it is what was wanted before."""
+    other = programs.demo("--recording", recording, "--name", "other")
+    command = [VITALS, "top", "-b", "-i", "0.2", "--stat", "exits", "--target", "vcpu",
+               "--socket", vm.path, "--socket", other.path]  # fmt: skip
+    process = programs.keep(Batch(command, programs.directory))
+    process.wait_for("^demo .*\nother ", "both")
+    other.stop()
+    process.wait_for("^other .* gone: ", "other is gone")
+    wait_until(lambda: "closed by the server" in process.log(), "the complaint")
+    programs.demo("--recording", recording, "--name", "newer", path=other.path)
+    process.wait_for(r"^newer +\d+ +- ", "newer is there without a rate")
+    process.wait_for(r"^newer +\d+ +0 ", "newer has a rate")
+    vm.stop()
+    process.wait_for("^demo .* gone: ", "demo is gone")
+    assert process.process.poll() is None
+    process.stop()
+    assert process.log().count(f"{other.path}: ") == 2
+    assert process.log().count(f"vitals top: {other.path}: is back\n") == 1
+    assert process.log().count("closed by the server") == 2
+
+
+def test_batch_tells_of_a_gap_by_its_status(programs, vm, recording):
+    other = programs.demo("--recording", recording, "--name", "other")
+    command = [VITALS, "top", "-b", "-i", "0.2", "-n", "20",
+               "--socket", vm.path, "--socket", other.path]  # fmt: skip
+    process = programs.keep(Batch(command, programs.directory))
+    process.wait_for("^other ", "other")
+    other.stop()
+    programs.demo("--recording", recording, path=other.path)
+    assert process.wait() == 1
+    assert process.output().count("vitals top: ") == 20
 
 
 @pytest.mark.parametrize("options, text", [
