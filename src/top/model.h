@@ -87,6 +87,9 @@ struct model {
     size_t n_items, cap;
     size_t page; /* lines of the list that fit: the screen says */
 
+    /* Lines of the help: the first shown; the last that can be so, and how many fit, the screen says. */
+    size_t help_top, help_last, help_page;
+
     bool is_paused, is_totals, is_nonzero, has_help, is_done;
     bool is_rebased;  /* totals count since the baseline */
     bool has_failed;  /* no memory */

@@ -37,7 +37,7 @@ void screen_draw(struct screen *screen, struct model *model)
     if (!screen->width || !screen->height)
         return;
     if (model->has_help) {
-        help_draw(screen);
+        help_draw(screen, model);
         return;
     }
     region = choose_region(screen, model);

@@ -536,6 +536,74 @@ static void test_help(void **state)
     assert_true(fixture->model.is_done);
 }
 
+static const char *const help[] = {"Enter, x, Right  ", "R  ", "c  ", "t  ", "q  "};
+
+static void check_all_help(const char *shown)
+{
+    assert_contains(shown, "vitals top: keys\n");
+    for (size_t i = 0; i < N_ELEMENTS(help); i++)
+        assert_contains(shown, help[i]);
+    assert_contains(shown, "Any key goes back.\n");
+}
+
+/* Or wide, and then there are two columns. */
+static void test_help_on_a_high_screen(void **state)
+{
+    static const size_t sizes[][2] = {{80, 24}, {80, 18}, {200, 50}, {200, 10}, {150, 10}};
+
+    press(*state, "h");
+    for (size_t i = 0; i < N_ELEMENTS(sizes); i++)
+        check_all_help(draw(*state, sizes[i][0], sizes[i][1]));
+    press(*state, "j"); /* any key */
+    assert_false(((struct fixture *)*state)->model.has_help);
+}
+
+static void test_help_on_a_low_screen(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t n = 0;
+
+    press(fixture, "h");
+    assert_contains(draw(fixture, 80, 10), "Enter, x, Right  ");
+    assert_contains(text, "vitals top: keys\n");
+    assert_contains(text, "\nUp, Down: more. Any other key goes back.\n");
+    check_absent(text, "quit");
+    for (; !strstr(draw(fixture, 80, 10), "quit"); n++)
+        press(fixture, "j");
+    assert_int_equal(n, 16 - 8);
+    press(fixture, "jj"); /* not further */
+    assert_contains(draw(fixture, 80, 10), "\n  q  ");
+    press(fixture, "k");
+    check_absent(draw(fixture, 80, 10), "quit");
+    model_press(&fixture->model, MODEL_KEY_HOME);
+    assert_contains(draw(fixture, 80, 10), "Enter, x, Right  ");
+    model_press(&fixture->model, MODEL_KEY_PAGE_DOWN);
+    check_absent(draw(fixture, 80, 10), "Enter, x, Right  ");
+    assert_contains(text, "quit");
+    model_press(&fixture->model, MODEL_KEY_PAGE_UP);
+    model_press(&fixture->model, MODEL_KEY_END);
+    assert_contains(draw(fixture, 80, 10), "quit");
+    check_all_help(draw(fixture, 80, 24)); /* it has grown meanwhile */
+    press(fixture, "q");
+    assert_false(fixture->model.has_help || fixture->model.is_done);
+    press(fixture, "h"); /* begins at its begin */
+    assert_contains(draw(fixture, 80, 10), "Enter, x, Right  ");
+}
+
+/* Each line of it can be reached on the lowest, too. */
+static void test_help_on_a_single_line(void **state)
+{
+    press(*state, "h");
+    for (size_t height = 1; height <= 4; height++) {
+        draw(*state, 80, height);
+        model_press(&((struct fixture *)*state)->model, MODEL_KEY_HOME);
+        assert_contains(draw(*state, 80, height), "Enter, x, Right  ");
+        for (size_t i = 1; i < 16; i++)
+            press(*state, "j");
+        assert_contains(draw(*state, 80, height), "  q  ");
+    }
+}
+
 static void test_the_report(void **state)
 {
     struct fixture *fixture = *state;
@@ -580,6 +648,9 @@ int main(void)
         TEST(test_a_wide_screen_shows_more),
         TEST(test_a_low_screen_scrolls),
         TEST(test_help),
+        TEST(test_help_on_a_high_screen),
+        TEST(test_help_on_a_low_screen),
+        TEST(test_help_on_a_single_line),
         TEST(test_the_report),
     };
 

@@ -165,6 +165,17 @@ def test_help(terminal):
     terminal.wait_for("EXITS/s")
 
 
+def test_help_on_a_low_terminal(programs, vm):
+    terminal = start(programs, "--socket", vm.path, height=10)
+    terminal.press("h")
+    terminal.wait_for("vitals top: keys", "drill down", "Up, Down: more. Any other key goes back.")
+    assert "quit" not in terminal.text()
+    terminal.press("End")
+    terminal.wait_for("vitals top: keys", "quit")
+    terminal.press("x")
+    terminal.wait_for("EXITS/s")
+
+
 def test_sizes(terminal):
     terminal.wait_for("EXITS/s")
     for width, height in (200, 50), (20, 5), (1, 1), (80, 24):
