@@ -12,8 +12,8 @@ void bucket_text(char text[SCREEN_TEXT_MAX], const struct client_stat *stat, siz
 {
     char low[QUANTITY_MAX], high[QUANTITY_MAX];
 
-    output_quantity(low, stat, (double)histogram_lower_bound(stat, i));
-    output_quantity(high, stat, (double)histogram_lower_bound(stat, i + 1));
+    quantity_text(low, stat, (double)histogram_lower_bound(stat, i));
+    quantity_text(high, stat, (double)histogram_lower_bound(stat, i + 1));
     if (i == 0 && stat->type == VITALS_LOG_HIST)
         snprintf(text, SCREEN_TEXT_MAX, "%s", low);
     else if (i + 1 == n)

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/row.h"
 #include "client/client.h"
+#include "show/row.h"
 
 enum model_level { MODEL_VMS, MODEL_OBJECTS, MODEL_STATS, MODEL_BUCKETS, MODEL_LEVELS };
 

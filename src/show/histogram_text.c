@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/histogram_text.h"
+#include "show/histogram_text.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/output.h"
 #include "client/histogram.h"
+#include "show/quantity.h"
 
 enum { BOUNDS_MAX = 2 * QUANTITY_MAX + 8 };
 
@@ -14,13 +14,13 @@ static void put_bounds(char text[BOUNDS_MAX], const struct client_stat *stat, si
 {
     char low[QUANTITY_MAX], high[QUANTITY_MAX];
 
-    output_quantity(low, stat, (double)histogram_lower_bound(stat, i));
+    quantity_text(low, stat, (double)histogram_lower_bound(stat, i));
     if (i == 0 && stat->type == VITALS_LOG_HIST) {
         snprintf(text, BOUNDS_MAX, "%s", low);
     } else if (i + 1 == n) {
         snprintf(text, BOUNDS_MAX, ">= %s", low);
     } else {
-        output_quantity(high, stat, (double)histogram_lower_bound(stat, i + 1));
+        quantity_text(high, stat, (double)histogram_lower_bound(stat, i + 1));
         snprintf(text, BOUNDS_MAX, "%s - %s", low, high);
     }
 }

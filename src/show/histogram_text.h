@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A histogram as lines of text, with bars. */
-#ifndef CLI_HISTOGRAM_TEXT_H
-#define CLI_HISTOGRAM_TEXT_H
+#ifndef SHOW_HISTOGRAM_TEXT_H
+#define SHOW_HISTOGRAM_TEXT_H
 
 #include "client/client.h"
 #include "qmp/buf.h"
