@@ -3,6 +3,7 @@
 #ifndef TOP_LIST_H
 #define TOP_LIST_H
 
+#include "show/histogram_text.h"
 #include "top/cells.h"
 #include "top/model.h"
 
@@ -43,21 +44,14 @@ void vms_put_item(const struct region *region, size_t line, const struct model_i
 void stats_put_titles(const struct region *region);
 void stats_put_item(const struct region *region, size_t line, const struct model_item *item);
 
-/* "512 us - 1.024 ms", as `vitals stats` writes it. */
-void bucket_text(char text[SCREEN_TEXT_MAX], const struct client_stat *stat, size_t i, size_t n);
-
 /* ---- buckets -------------------------------------------------------------------------------- */
-
-static const unsigned percents[] = {50, 90, 99};
-
-enum { PERCENTS = sizeof(percents) / sizeof(percents[0]) };
 
 struct histogram {
     uint64_t *space;
     struct row row;
     const uint64_t *values; /* NULL: nothing is known yet */
     uint64_t count, most;
-    size_t percentiles[PERCENTS];
+    size_t percentiles[HISTOGRAM_PERCENTILES];
 };
 
 /* False: no memory. */

@@ -8,20 +8,6 @@
 
 enum { BOUNDS_WIDTH = 23, COUNT_WIDTH = 12, SHARE_WIDTH = 8, MARK_WIDTH = 12 };
 
-void bucket_text(char text[SCREEN_TEXT_MAX], const struct client_stat *stat, size_t i, size_t n)
-{
-    char low[QUANTITY_MAX], high[QUANTITY_MAX];
-
-    quantity_text(low, stat, (double)histogram_lower_bound(stat, i));
-    quantity_text(high, stat, (double)histogram_lower_bound(stat, i + 1));
-    if (i == 0 && stat->type == VITALS_LOG_HIST)
-        snprintf(text, SCREEN_TEXT_MAX, "%s", low);
-    else if (i + 1 == n)
-        snprintf(text, SCREEN_TEXT_MAX, ">= %s", low);
-    else
-        snprintf(text, SCREEN_TEXT_MAX, "%s - %s", low, high);
-}
-
 bool buckets_read(struct region *region, struct histogram *histogram)
 {
     struct model *model = region->model;
@@ -40,8 +26,9 @@ bool buckets_read(struct region *region, struct histogram *histogram)
         if (histogram->values[i] > histogram->most)
             histogram->most = histogram->values[i];
     }
-    for (size_t i = 0; histogram->count && i < PERCENTS; i++)
-        histogram->percentiles[i] = histogram_percentile(histogram->values, series->n, percents[i]);
+    for (size_t i = 0; histogram->count && i < HISTOGRAM_PERCENTILES; i++)
+        histogram->percentiles[i] =
+            histogram_percentile(histogram->values, series->n, histogram_text_percents[i]);
     return true;
 }
 
@@ -80,24 +67,19 @@ void buckets_put_titles(const struct region *region)
         list_put_title(region, &columns[i]);
 }
 
-/* In eighths of a column where there are such characters. */
 static void put_bar(const struct region *region, size_t line, size_t column, double share)
 {
-    static const wchar_t eighths[] = L" \u258f\u258e\u258d\u258c\u258b\u258a\u2589";
-    struct screen *screen = region->screen;
-    size_t room = screen->width > column ? screen->width - column : 0;
-    size_t n = (size_t)(share * (double)room * 8 + 0.5);
+    size_t width = region->screen->width;
+    struct buf bar = {0};
 
-    if (share > 0 && n == 0)
-        n = 1;
-    for (size_t i = 0; line < screen->height && i < room && n; i++) {
-        size_t part = n < 8 ? n : 8;
-        wchar_t character = part == 8 ? L'\u2588' : eighths[part];
-
-        *screen_cell(screen, line, column + i) =
-            (struct screen_cell){screen->is_unicode ? character : L'#', STYLE_BAR};
-        n -= part;
-    }
+    histogram_text_put_bar(&bar, share, width > column ? width - column : 0,
+                           region->screen->is_unicode);
+    buf_append(&bar, "", 1);
+    if (bar.failed)
+        region->model->has_failed = true;
+    else
+        screen_put(region->screen, line, column, SIZE_MAX, STYLE_BAR, bar.data);
+    buf_free(&bar);
 }
 
 void buckets_put_item(const struct region *region, const struct histogram *histogram, size_t line,
@@ -107,7 +89,7 @@ void buckets_put_item(const struct region *region, const struct histogram *histo
     uint64_t value = histogram->values ? histogram->values[i] : 0;
     char text[SCREEN_TEXT_MAX];
 
-    bucket_text(text, histogram->row.stat, i, histogram->row.n);
+    histogram_text_bounds(text, histogram->row.stat, i, histogram->row.n);
     screen_put_right(region->screen, line, 0, count, STYLE_NORMAL, text);
     if (!histogram->values)
         return;
@@ -118,8 +100,8 @@ void buckets_put_item(const struct region *region, const struct histogram *histo
     snprintf(text, sizeof(text), "%.1f%%", 100.0 * (double)value / (double)histogram->count);
     screen_put_right(region->screen, line, share, mark, value ? STYLE_NORMAL : STYLE_DIM, text);
     mark++;
-    for (size_t j = 0; j < PERCENTS; j++) {
-        snprintf(text, sizeof(text), " p%u", percents[j]);
+    for (size_t j = 0; j < HISTOGRAM_PERCENTILES; j++) {
+        snprintf(text, sizeof(text), " p%u", histogram_text_percents[j]);
         if (histogram->percentiles[j] == i)
             mark = screen_put(region->screen, line, mark, SIZE_MAX, STYLE_GOOD, text);
     }

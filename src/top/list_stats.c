@@ -56,15 +56,16 @@ void stats_put_titles(const struct region *region)
 static void put_distribution(const struct region *region, size_t line, size_t column,
                              const struct row *row)
 {
-    for (size_t i = 0; i < PERCENTS; i++) {
-        char range[SCREEN_TEXT_MAX], text[SCREEN_TEXT_MAX + 16];
+    for (size_t i = 0; i < HISTOGRAM_PERCENTILES; i++) {
+        char text[HISTOGRAM_PERCENTILE_MAX];
+        size_t begin = i ? column + 2 : column;
 
-        bucket_text(range, row->stat, histogram_percentile(row_values(row), row->n, percents[i]),
-                    row->n);
-        snprintf(text, sizeof(text), "%sp%u %s", i ? ", " : "", percents[i], range);
-        if (column + screen_text_width(text) > region->screen->width)
+        histogram_text_percentile(text, row->stat, row_values(row), row->n, i);
+        if (begin + screen_text_width(text) > region->screen->width)
             return;
-        column = screen_put(region->screen, line, column, SIZE_MAX, STYLE_NORMAL, text);
+        if (i)
+            screen_put(region->screen, line, column, SIZE_MAX, STYLE_NORMAL, ", ");
+        column = screen_put(region->screen, line, begin, SIZE_MAX, STYLE_NORMAL, text);
     }
 }
 
