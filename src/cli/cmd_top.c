@@ -177,11 +177,15 @@ static void take_loss(struct top *top, size_t i, const struct client_error *erro
 /* That a VM was lost may never have come here. Of its first sample the others need not wait. */
 static void take_return(struct top *top, size_t i, const char *name)
 {
+    struct client_error news;
+
     model_return(&top->model, i, name);
     top->tales[i].n_samples = top->n_rounds + 1;
     top->look.has_failed = true;
-    if (top->is_batch)
-        fprintf(stderr, "%s: %s: is back\n", top->command, top->vms[i].path);
+    if (top->is_batch) {
+        client_fail(&news, 0, NULL, "%s: is back", top->vms[i].path);
+        complain(top, news.text, NULL);
+    }
 }
 
 static void take_result(struct top *top, size_t i, const struct watch_result *result)
