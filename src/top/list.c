@@ -76,7 +76,7 @@ void list_draw(struct region *region)
     scroll(model, region->n);
     put_titles(region);
     put_items(region, &histogram);
-    if (model->level == MODEL_BUCKETS && !histogram.count)
+    if (model->level == MODEL_BUCKETS && !histogram.count && model->n_items < region->n)
         screen_put(region->screen, region->line + model->n_items, 1, SIZE_MAX, STYLE_DIM,
                    buckets_explain_empty(model, &histogram));
     else if (!model->n_items && region->n)

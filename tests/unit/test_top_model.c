@@ -226,6 +226,19 @@ static void test_a_histogram(void **state)
     assert_contains(draw(fixture, 80, 24), "\u2588\u2588");
 }
 
+/* What it says instead of bars stands behind them, or not at all. */
+static void test_a_histogram_without_values(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n/hist\n\n");
+    fixture->time_ns += 2000000000;
+    sample_vm(fixture, 1);
+    assert_contains(draw(fixture, 80, 24), "nothing counted in this interval");
+    press(fixture, "s");
+    assert_contains(draw(fixture, 80, 9), "\nInterval in seconds: _\n");
+}
+
 static void test_filters(void **state)
 {
     struct fixture *fixture = *state;
@@ -628,6 +641,7 @@ int main(void)
         TEST(test_drilling_down_and_back),
         TEST(test_a_scalar_has_no_level_below),
         TEST(test_a_histogram),
+        TEST(test_a_histogram_without_values),
         TEST(test_filters),
         TEST(test_totals_and_the_baseline),
         TEST(test_zeros),
