@@ -232,7 +232,7 @@ static bool all_gone(const struct top *top)
 /* They come by a descriptor: no handler interrupts ncurses or a thread that asks a VM. */
 static int open_signals(struct top *top)
 {
-    static const int on_terminal[] = {SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGTSTP, SIGCONT};
+    static const int on_terminal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH, SIGTSTP, SIGCONT};
     sigset_t set;
 
     sigemptyset(&set);
@@ -254,8 +254,10 @@ static void handle_signals(struct top *top)
             terminal_suspend();
             break;
         case SIGWINCH:
-        case SIGCONT:
             terminal_refresh();
+            break;
+        case SIGCONT:
+            terminal_resume();
             break;
         default:
             top->is_done = true;

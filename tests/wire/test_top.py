@@ -2,6 +2,7 @@
 """`vitals top`: on a terminal of its own, which tmux plays, and as plain text."""
 
 import os
+import pty
 import re
 import shutil
 import signal
@@ -17,11 +18,12 @@ from support.recordings import VCPUS
 class Terminal:
     """A tmux server with one window, in which a shell has run vitals top."""
 
-    def __init__(self, programs, *options, width=80, height=24):
+    def __init__(self, programs, *options, width=80, height=24, variables=""):
         self.socket = programs.path("tmux.sock")
         self.status = programs.path("status")
         script = (
-            f"stty -a > {self.status}.before; '{VITALS}' top {' '.join(map(str, options))} "
+            f"ulimit -c 0; stty -a > {self.status}.before; "
+            f"{variables} '{VITALS}' top {' '.join(map(str, options))} "
             f"2> {self.status}.errors & echo $! > {self.status}.pid; fg > /dev/null; "
             f"status=$?; stty -a > {self.status}.after; echo $status > {self.status}; "
             f"read; fg > /dev/null; echo $? > {self.status}.second; cat"
@@ -48,6 +50,12 @@ class Terminal:
         wait_until(lambda: all(part in self.text() for part in parts), parts)
         return self.text()
 
+    def settings(self):
+        tty = self.tmux("display-message", "-p", "#{pane_tty}").strip()
+        return subprocess.run(
+            ["stty", "-F", tty, "-a"], stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+
     def read(self, suffix=""):
         with open(self.status + suffix, encoding="utf-8") as file:
             return file.read()
@@ -63,6 +71,7 @@ class Terminal:
     def stop(self):
         """The programs in it end with their terminal."""
         self.tmux("kill-server")
+        assert_no_reports(self.read(".errors"))
 
 
 class Batch(Program):
@@ -189,12 +198,33 @@ def test_sizes(terminal):
 # ---- the end ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP,
+                                    signal.SIGQUIT])  # fmt: skip
 def test_signals_restore_the_terminal(terminal, number):
     terminal.wait_for("EXITS/s")
     terminal.signal(number)
     assert terminal.exit_status() == 0
     check_restored(terminal)
+
+
+def test_a_crash_restores_the_terminal(terminal):
+    terminal.wait_for("EXITS/s")
+    terminal.signal(signal.SIGABRT)
+    assert terminal.exit_status() == 128 + signal.SIGABRT
+    check_restored(terminal)
+
+
+def test_going_on_with_a_terminal_that_was_changed(terminal):
+    """A shell sets it as it likes while the program is stopped by force."""
+    terminal.wait_for("EXITS/s")
+    terminal.signal(signal.SIGSTOP)
+    assert terminal.exit_status() == 128 + signal.SIGSTOP
+    subprocess.run(["stty", "-F", terminal.tmux("display-message", "-p", "#{pane_tty}").strip(),
+                    "sane"], check=True, timeout=TIMEOUT)  # fmt: skip
+    terminal.press("Enter")
+    wait_until(lambda: "-icanon" in terminal.settings(), "its own settings")
+    terminal.press("h")
+    terminal.wait_for("Any key goes back.")
 
 
 def test_stopping_and_going_on(terminal):
@@ -274,6 +304,51 @@ def test_a_silent_vm_does_not_stop_the_keys(programs, vm, recording):
         assert terminal.exit_status() == 0
     finally:
         silent.send_signal(signal.SIGCONT)
+
+
+def test_keys_without_a_meaning(terminal):
+    """Ctrl and Space send a 0; a new size comes as a key, which must not end the help."""
+    terminal.wait_for("EXITS/s")
+    terminal.press("C-Space", "F5", "h")
+    terminal.wait_for("Any key goes back.")
+    terminal.tmux("resize-window", "-x", 80, "-y", 10)
+    terminal.wait_for("Any other key goes back.")
+    terminal.press("End")
+    terminal.wait_for("vitals top: keys", "quit")
+
+
+@pytest.mark.parametrize("variables, has_colour", [
+    ("", True), ("NO_COLOR=1", False), ("NO_COLOR=", True),
+])  # fmt: skip
+def test_colours(programs, vm, variables, has_colour):
+    terminal = start(programs, "--socket", vm.path, variables=variables)
+    terminal.wait_for("EXITS/s", "q quit")
+    shown = terminal.tmux("capture-pane", "-p", "-e")
+    assert bool(re.search(r"\033\[[\d;]*3[1-7]m", shown)) == has_colour
+
+
+def test_a_terminal_without_utf8(programs, recording):
+    vm = programs.demo("--recording", recording, "--name", "w\u00e9b")
+    terminal = start(programs, "--socket", vm.path, variables="LC_ALL=C")
+    terminal.wait_for("w??b ")
+    terminal.press("Enter", "j", "Enter", "/", "halt_wait_hist", "Enter", "Enter", "t")
+    terminal.wait_for("> halt_wait_hist", "####")
+    assert terminal.text().isascii()
+
+
+@pytest.mark.parametrize("kind", ["dumb", "nonsense", ""])
+def test_a_terminal_that_can_not_do_it(vm, kind):
+    main, side = pty.openpty()
+    try:
+        result = subprocess.run(
+            [VITALS, "top", "--socket", vm.path], stdin=side, stdout=side, stderr=subprocess.PIPE,
+            text=True, timeout=TIMEOUT, check=False, env={**os.environ, "TERM": kind},
+        )  # fmt: skip
+        assert result.returncode == 1
+        assert "this terminal can't show it" in result.stderr and "-b prints" in result.stderr
+    finally:
+        os.close(main)
+        os.close(side)
 
 
 def test_no_terminal(vm):
