@@ -537,6 +537,44 @@ static void test_a_low_screen_scrolls(void **state)
     check_absent(text, "exits");
 }
 
+enum { MANY = 5000 };
+
+/* Each has counted 10 more than the one before it. */
+static void take_many(struct fixture *fixture, size_t n)
+{
+    static struct client_object vcpus[MANY];
+    static struct client_value values[MANY];
+    static uint64_t exits[MANY];
+    static char paths[MANY][16];
+
+    fixture->time_ns += 1000000000;
+    for (size_t i = 0; i < n; i++) {
+        exits[i] += 10 * i;
+        values[i] = (struct client_value){&vcpu_stats[EXITS], &exits[i], 1};
+        snprintf(paths[i], sizeof(paths[i]), "/many%zu", i);
+        vcpus[i] = (struct client_object){paths[i], (int64_t)i, &values[i], 1};
+    }
+    model_take(&fixture->model, 1, NULL, &(struct client_snapshot){vcpus, n, fixture->time_ns},
+               1e9);
+}
+
+static void test_thousands_of_vcpus(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\n>"); /* by exits */
+    take_many(fixture, MANY);
+    take_many(fixture, MANY);
+    assert_int_equal(fixture->model.n_items, MANY);
+    check_order(draw(fixture, 80, 24), "vcpu 4999            49990 ",
+                "vcpu 4998            49980 ");
+    model_press(&fixture->model, MODEL_KEY_END);
+    check_order(draw(fixture, 80, 24), "vcpu 1  ", "vcpu 0  ");
+    take_many(fixture, 1);
+    assert_contains(draw(fixture, 80, 24), "vcpu 0  ");
+    assert_int_equal(fixture->model.n_items, 1);
+}
+
 static void test_help(void **state)
 {
     struct fixture *fixture = *state;
@@ -661,6 +699,7 @@ int main(void)
         TEST(test_sizes),
         TEST(test_a_wide_screen_shows_more),
         TEST(test_a_low_screen_scrolls),
+        TEST(test_thousands_of_vcpus),
         TEST(test_help),
         TEST(test_help_on_a_high_screen),
         TEST(test_help_on_a_low_screen),
