@@ -6,6 +6,7 @@
 #include <curses.h>
 #include <langinfo.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -103,8 +104,24 @@ static void choose_colours(void)
     init_pair(STYLE_BAR, COLOR_GREEN, -1);
 }
 
+/* ncurses would fill windows of any size. */
+static void bound_size(void)
+{
+    struct winsize size;
+    char side[16];
+
+    snprintf(side, sizeof(side), "%d", SIDE_MAX);
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+        return;
+    if (size.ws_row > SIDE_MAX)
+        setenv("LINES", side, true);
+    if (size.ws_col > SIDE_MAX)
+        setenv("COLUMNS", side, true);
+}
+
 bool terminal_open(void)
 {
+    bound_size();
     tcgetattr(STDIN_FILENO, &rescue.settings);
     opened = newterm(NULL, stdout, stdin);
     if (!opened)

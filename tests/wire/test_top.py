@@ -1,17 +1,29 @@
 # SPDX-License-Identifier: MIT
 """`vitals top`: on a terminal of its own, which tmux plays, and as plain text."""
 
+import fcntl
 import os
 import pty
 import re
+import select
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 
 import pytest
 
 from support import recordings
-from support.programs import TIMEOUT, VITALS, Program, assert_no_reports, run, wait_until
+from support.programs import (
+    SANITIZED,
+    TIMEOUT,
+    VITALS,
+    Program,
+    assert_no_reports,
+    run,
+    wait_until,
+)
 from support.recordings import VCPUS
 
 
@@ -334,6 +346,33 @@ def test_a_terminal_without_utf8(programs, recording):
     terminal.press("Enter", "j", "Enter", "/", "halt_wait_hist", "Enter", "Enter", "t")
     terminal.wait_for("> halt_wait_hist", "####")
     assert terminal.text().isascii()
+
+
+def read_until(file, part):
+    """Reads what a program writes to its terminal."""
+    shown = b""
+    while part not in shown:
+        assert select.select([file], [], [], TIMEOUT)[0], f"{part} does not come"
+        shown = shown[-100:] + os.read(file, 65536)
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers need more memory than is allowed here")
+def test_a_terminal_of_any_size(vm):
+    """Some have tens of thousands of lines and columns; nobody sees them all."""
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 30_000, 30_000, 0, 0))
+    with subprocess.Popen(
+        ["prlimit", "--as=1073741824", VITALS, "top", "--socket", vm.path],
+        stdin=side, stdout=side, stderr=subprocess.PIPE, env={**os.environ, "TERM": "xterm"},
+    ) as process:  # fmt: skip
+        try:
+            os.close(side)
+            read_until(main, b"q quit")
+            os.write(main, b"q")
+            assert process.wait(TIMEOUT) == 0
+        finally:
+            process.kill()
+            os.close(main)
 
 
 @pytest.mark.parametrize("kind", ["dumb", "nonsense", ""])
