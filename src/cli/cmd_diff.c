@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/histogram_text.h"
 #include "cli/look.h"
 #include "cli/row_output.h"
 #include "cli/snapshot_file.h"
 #include "client/histogram.h"
+#include "show/histogram_text.h"
 
 /* What snapshots tell apart, but for rounding: rates over less would be no numbers. */
 #define SECONDS_MIN 0.0005
@@ -116,7 +116,7 @@ static void quantity(char text[QUANTITY_MAX], const struct row *row, uint64_t va
     if (histogram_is(row->stat) || (!row->stat->unit && !row->stat->exponent))
         snprintf(text, QUANTITY_MAX, "%llu", (unsigned long long)value);
     else
-        output_quantity(text, row->stat, (double)value);
+        quantity_text(text, row->stat, (double)value);
 }
 
 static void put_change(char text[3 * QUANTITY_MAX], const struct diff *diff, const struct row *row)

@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/histogram_text.h"
 #include "cli/look.h"
 #include "cli/row_output.h"
 #include "cli/sampler.h"
 #include "client/histogram.h"
 #include "qmp/json_write.h"
+#include "show/histogram_text.h"
 
 enum { OPT_EACH = LOOK_OPT_OWN, OPT_RATES, OPT_INTERVAL, OPT_COUNT };
 

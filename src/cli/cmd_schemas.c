@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/look.h"
 #include "client/histogram.h"
+#include "show/quantity.h"
 #include "qmp/json_write.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -44,6 +44,12 @@ static const struct cli_option own_options[] = {
     {0},
 };
 
+/* What has become of a VM. */
+struct tale {
+    unsigned long n_samples;
+    struct client_error error; /* why it was lost last; or empty */
+};
+
 struct top {
     const char *command;
     struct look look;
@@ -51,11 +57,12 @@ struct top {
     struct screen screen;
     struct watch *watch;
     struct watch_vm *vms;
+    struct tale *tales;
     int signals; /* a descriptor for them */
     bool is_batch, is_nonzero, is_done;
     double interval;
     unsigned long count;    /* 0: without end */
-    unsigned long n_rounds; /* intervals that all VMs have answered */
+    unsigned long n_rounds; /* intervals that all VMs have answered that were not gone */
 };
 
 static int parse_interval(struct top *top, const char *text)
@@ -106,27 +113,41 @@ static int parse(struct top *top, struct cli_args *args)
     return cli_no_operands(args);
 }
 
-/* ---- samples -------------------------------------------------------------------------------- */
+/* ---- the begin ------------------------------------------------------------------------------ */
 
-static void describe_vm(const struct top *top, size_t i)
+/* The watch takes the client over: it may get another one in its place. */
+static void hand_over(struct top *top, size_t i)
 {
     static const char *const targets[WATCH_TARGETS] = {"vm", "vcpu"};
-    const struct look_vm *vm = &top->look.vms[i];
+    struct look_vm *vm = &top->look.vms[i];
 
-    top->vms[i].client = vm->client;
+    top->vms[i] = (struct watch_vm){
+        .path = top->model.vms[i].socket,
+        .timeout_ms = top->look.options.timeout_ms,
+        .client = vm->client,
+        .wanted = vm->wanted,
+    };
+    vm->client = NULL;
+    vm->wanted = NULL;
     for (size_t j = 0; j < WATCH_TARGETS; j++)
         if (look_wants_target(&top->look, targets[j]))
-            top->vms[i].requests[j] =
-                (struct client_request){.target = targets[j], .wanted = vm->wanted};
+            top->vms[i].targets[j] = targets[j];
+}
+
+static bool *want(const void *opaque, const struct client *client)
+{
+    return look_want(opaque, client);
 }
 
 static int start(struct top *top)
 {
+    const struct watch_choice choice = {want, &top->look};
     size_t n = top->look.n_vms;
     int err;
 
     top->vms = calloc(n + 1, sizeof(*top->vms));
-    if (!model_init(&top->model, n, top->interval) || !top->vms)
+    top->tales = calloc(n + 1, sizeof(*top->tales));
+    if (!model_init(&top->model, n, top->interval) || !top->vms || !top->tales)
         return -ENOMEM;
     top->model.is_nonzero = top->is_nonzero;
     for (size_t i = 0; i < n; i++) {
@@ -134,23 +155,49 @@ static int start(struct top *top)
 
         if (!model_name_vm(&top->model, i, client_vm_name(client), client_path(client)))
             return -ENOMEM;
-        describe_vm(top, i);
     }
+    for (size_t i = 0; i < n; i++)
+        hand_over(top, i);
     model_arrange(&top->model);
-    err = watch_start(top->vms, n, top->interval, &top->watch);
+    err = watch_start(top->vms, n, &choice, top->interval, &top->watch);
     return top->model.has_failed ? -ENOMEM : err;
+}
+
+/* ---- samples -------------------------------------------------------------------------------- */
+
+static void take_loss(struct top *top, size_t i, const struct client_error *error)
+{
+    model_lose(&top->model, i, error->text);
+    top->tales[i].error = *error;
+    top->look.has_failed = true;
+    if (top->is_batch)
+        look_complain(&top->look, error);
+}
+
+/* That a VM was lost may never have come here. Of its first sample the others need not wait. */
+static void take_return(struct top *top, size_t i, const char *name)
+{
+    struct client_error news;
+
+    model_return(&top->model, i, name);
+    top->tales[i].n_samples = top->n_rounds + 1;
+    top->look.has_failed = true;
+    if (top->is_batch) {
+        client_fail(&news, 0, NULL, "%s: is back", top->vms[i].path);
+        complain(top, news.text, NULL);
+    }
 }
 
 static void take_result(struct top *top, size_t i, const struct watch_result *result)
 {
-    if (!result->is_lost) {
+    if (result->is_back)
+        take_return(top, i, result->vm_name);
+    if (result->has_sample) {
         model_take(&top->model, i, result->snapshots[0], result->snapshots[1], result->time);
-        return;
+        top->tales[i].n_samples++;
     }
-    model_lose(&top->model, i, result->error.text);
-    top->look.has_failed = true;
-    if (top->is_batch)
-        look_complain(&top->look, &result->error);
+    if (result->is_lost)
+        take_loss(top, i, &result->error);
 }
 
 /* Takes what has come. Returns whether all VMs that are left have answered once more. */
@@ -167,7 +214,7 @@ static bool take_results(struct top *top)
             watch_result_free(&result);
         }
         /* Of the first sample there are no rates. */
-        if (!top->model.vms[i].error && top->model.vms[i].n_samples < top->n_rounds + 2)
+        if (!top->model.vms[i].error && top->tales[i].n_samples < top->n_rounds + 2)
             is_round = false;
     }
     if (is_round)
@@ -185,7 +232,7 @@ static bool all_gone(const struct top *top)
 /* They come by a descriptor: no handler interrupts ncurses or a thread that asks a VM. */
 static int open_signals(struct top *top)
 {
-    static const int on_terminal[] = {SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGTSTP, SIGCONT};
+    static const int on_terminal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH, SIGTSTP, SIGCONT};
     sigset_t set;
 
     sigemptyset(&set);
@@ -207,8 +254,10 @@ static void handle_signals(struct top *top)
             terminal_suspend();
             break;
         case SIGWINCH:
-        case SIGCONT:
             terminal_refresh();
+            break;
+        case SIGCONT:
+            terminal_resume();
             break;
         default:
             top->is_done = true;
@@ -317,8 +366,9 @@ static int run_batch(struct top *top)
 static void complain_about_gone(const struct top *top)
 {
     for (size_t i = 0; i < top->model.n_vms; i++)
-        if (top->model.vms[i].error)
-            complain(top, top->model.vms[i].error, NULL);
+        if (top->tales[i].error.text[0])
+            complain(top, top->tales[i].error.text,
+                     top->model.vms[i].error ? NULL : "It came back.");
 }
 
 static int show(struct top *top)
@@ -346,8 +396,6 @@ static int watch_and_show(struct top *top)
         err = start(top);
     if (err == 0)
         err = show(top);
-    if (top->watch)
-        watch_stop(top->watch);
     if (err < 0 && err != -ENOTSUP)
         complain(top, strerror(-err), NULL);
     return err < 0 || top->look.has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -387,7 +435,10 @@ static int run(struct cli_args *args)
         close(top.signals);
     screen_free(&top.screen);
     model_free(&top.model);
+    if (top.watch)
+        watch_stop(top.watch);
     free(top.vms);
+    free(top.tales);
     look_free(&top.look);
     return status;
 }
@@ -399,8 +450,9 @@ const struct verb verb_top = {
              "goes back, q quits.",
     .tables = {look_socket_options, look_stat_options, own_options},
     .notes =
-        "A VM that ends or no longer answers stays in the list as gone; the others go on.\n\n"
-        "Exit status: 0, 1 for an error or if a VM has gone meanwhile, 2 for wrong usage, 3 if "
+        "A VM that ends or no longer answers stays in the list as gone, and is tried again; the "
+        "others go on.\n\n"
+        "Exit status: 0, 1 for an error or if a VM was gone for a while, 2 for wrong usage, 3 if "
         "nothing matches.",
     .run = run,
 };

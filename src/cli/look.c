@@ -374,8 +374,28 @@ static bool is_candidate(const struct look *look, const struct client_stat *stat
            (!look->options.provider || !strcmp(look->options.provider, stat->provider));
 }
 
-/* Adds to what is wanted. Returns whether something matched. */
-static bool match(const struct look *look, struct look_vm *vm, const char *glob,
+static bool is_wanted(const struct look *look, const struct client_stat *stat)
+{
+    bool matches = !look->options.n_globs;
+
+    for (size_t i = 0; i < look->options.n_globs && !matches; i++)
+        matches = fnmatch(look->options.globs[i], stat->name, 0) == 0;
+    return matches && is_candidate(look, stat);
+}
+
+bool *look_want(const struct look *look, const struct client *client)
+{
+    size_t n;
+    const struct client_stat *stats = client_stats(client, &n);
+    bool *wanted = calloc(n + 1, sizeof(*wanted));
+
+    for (size_t i = 0; wanted && i < n; i++)
+        wanted[i] = is_wanted(look, &stats[i]);
+    return wanted;
+}
+
+/* Whether something matches; if not, what may have been meant. */
+static bool match(const struct look *look, const struct look_vm *vm, const char *glob,
                   struct suggestion *suggestion)
 {
     size_t n;
@@ -386,7 +406,7 @@ static bool match(const struct look *look, struct look_vm *vm, const char *glob,
         if (!is_candidate(look, &stats[i]))
             continue;
         if (fnmatch(glob, stats[i].name, 0) == 0)
-            any = vm->wanted[i] = true;
+            any = true;
         else
             suggestion_consider(suggestion, stats[i].name);
     }
@@ -446,10 +466,7 @@ static int match_stats(struct look *look)
     int status = check_provider(look);
 
     for (size_t i = 0; i < look->n_vms; i++) {
-        size_t n;
-
-        client_stats(look->vms[i].client, &n);
-        look->vms[i].wanted = calloc(n + 1, sizeof(bool));
+        look->vms[i].wanted = look_want(look, look->vms[i].client);
         if (!look->vms[i].wanted)
             return complain(look, NULL, "out of memory");
     }

@@ -82,6 +82,12 @@ int look_open(struct look *look);
 /* Says what went wrong with a VM. */
 void look_complain(struct look *look, const struct client_error *error);
 
+/*
+ * Which statistics of a client the options want: one for each, from malloc(). NULL: no memory. Any
+ * thread may ask.
+ */
+bool *look_want(const struct look *look, const struct client *client);
+
 bool look_wants_target(const struct look *look, const char *target);
 
 #endif

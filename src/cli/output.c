@@ -3,7 +3,6 @@
 #include "cli/output.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,39 +137,6 @@ void table_clear(struct table *table)
     free(table->cells);
     table->cells = NULL;
     table->n_cells = table->cap = 0;
-}
-
-/* ---- numbers for people --------------------------------------------------------------------- */
-
-static void put_scaled(char text[QUANTITY_MAX], double value, const char *const *units, size_t n,
-                       double factor)
-{
-    size_t i = 0;
-
-    while (i + 1 < n && value >= factor) {
-        value /= factor;
-        i++;
-    }
-    snprintf(text, QUANTITY_MAX, value >= 1000 ? "%.0f %s" : "%.4g %s", value, units[i]);
-}
-
-void output_quantity(char text[QUANTITY_MAX], const struct client_stat *stat, double raw)
-{
-    static const char *const times[] = {"ns", "us", "ms", "s"};
-    static const char *const sizes[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    double value = raw * pow(stat->base, stat->exponent);
-
-    if (raw == 0 && stat->unit == VITALS_SECONDS)
-        snprintf(text, QUANTITY_MAX, "0 s");
-    else if (stat->unit == VITALS_SECONDS)
-        put_scaled(text, value * 1e9, times, COUNT(times), 1000);
-    else if (stat->unit == VITALS_BYTES)
-        put_scaled(text, value, sizes, COUNT(sizes), 1024);
-    else
-        snprintf(text, QUANTITY_MAX, value < 1e15 && value != floor(value) ? "%.2f" : "%.0f",
-                 value);
-    if (stat->unit == VITALS_CYCLES)
-        strncat(text, " cyc", QUANTITY_MAX - strlen(text) - 1);
 }
 
 /* ---- CSV ------------------------------------------------------------------------------------ */

@@ -34,13 +34,6 @@ __attribute__((format(printf, 2, 3))) void table_cell(struct table *table, const
 void table_print(const struct table *table, bool with_legend);
 void table_clear(struct table *table);
 
-/* ---- numbers for people --------------------------------------------------------------------- */
-
-enum { QUANTITY_MAX = 32 };
-
-/* "4.2 ms", "64 KiB"; whole numbers without a unit as they are. */
-void output_quantity(char text[QUANTITY_MAX], const struct client_stat *stat, double raw);
-
 /* ---- CSV ------------------------------------------------------------------------------------ */
 
 /* Each with the comma before it, unless it is the first of the line. */

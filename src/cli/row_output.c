@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 
-#include "cli/histogram_text.h"
 #include "client/histogram.h"
 #include "qmp/json_write.h"
+#include "show/histogram_text.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -3,7 +3,8 @@
 #ifndef CLI_ROW_OUTPUT_H
 #define CLI_ROW_OUTPUT_H
 
-#include "cli/row.h"
+#include "cli/output.h"
+#include "show/row.h"
 
 struct row_output {
     enum output_format format;

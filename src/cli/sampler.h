@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "cli/look.h"
-#include "cli/row.h"
+#include "show/row.h"
 
 enum { SAMPLER_TARGETS = 2 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/output.h"
 #include "client/histogram.h"
 #include "qmp/buf.h"
 

@@ -3,7 +3,7 @@
 #ifndef CLI_SNAPSHOT_FILE_H
 #define CLI_SNAPSHOT_FILE_H
 
-#include "cli/row.h"
+#include "show/row.h"
 
 enum {
     SNAPSHOT_FILE_MAX = 256 * 1024 * 1024, /* bytes */

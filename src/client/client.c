@@ -321,7 +321,7 @@ static int read_vm_name(struct client *client, struct client_error *error)
     return client->vm_name ? 0 : out_of_memory(client, error);
 }
 
-static int introduce(struct client *client, struct client_error *error)
+int client_introduce(struct client *client, struct client_error *error)
 {
     bool is_vitals;
     int err = negotiate(client, &is_vitals, error);
@@ -334,25 +334,36 @@ static int introduce(struct client *client, struct client_error *error)
 }
 
 /* The connection is open; the client owns it from here on. */
-static int finish(struct connection *connection, struct client **ret_client,
-                  struct client_error *error)
+static int make_client(struct connection *connection, struct client **ret_client,
+                       struct client_error *error)
 {
     struct client *client = calloc(1, sizeof(*client));
-    int err;
+    char *path = strdup(connection->path);
 
-    if (!client) {
-        err = client_fail(error, ENOMEM, NULL, "%s: out of memory", connection->path);
+    if (!client || !path) {
+        int err = client_fail(error, ENOMEM, NULL, "%s: out of memory", connection->path);
+
         connection_close(connection);
+        free(client);
+        free(path);
         return err;
     }
     client->connection = *connection;
-    client->path = strdup(connection->path);
-    if (!client->path)
-        err = client_fail(error, ENOMEM, NULL, "%s: out of memory", connection->path);
-    else {
-        client->connection.path = client->path;
-        err = introduce(client, error);
-    }
+    client->connection.path = client->path = path;
+    *ret_client = client;
+    return 0;
+}
+
+/* Both steps over a connection that is open. */
+static int finish(struct connection *connection, struct client **ret_client,
+                  struct client_error *error)
+{
+    struct client *client;
+    int err = make_client(connection, &client, error);
+
+    if (err)
+        return err;
+    err = client_introduce(client, error);
     if (err)
         client_free(client);
     else
@@ -360,11 +371,20 @@ static int finish(struct connection *connection, struct client **ret_client,
     return err;
 }
 
+int client_connect(const char *path, unsigned timeout_ms, struct client **ret_client,
+                   struct client_error *error)
+{
+    struct connection connection;
+    int err = connection_open(&connection, path, 0, timeout_ms, error);
+
+    return err ? err : make_client(&connection, ret_client, error);
+}
+
 int client_open(const char *path, unsigned timeout_ms, struct client **ret_client,
                 struct client_error *error)
 {
     struct connection connection;
-    int err = connection_open(&connection, path, timeout_ms, error);
+    int err = connection_open(&connection, path, timeout_ms, timeout_ms, error);
 
     return err ? err : finish(&connection, ret_client, error);
 }

@@ -72,6 +72,15 @@ int client_adopt(int fd, const char *path, unsigned timeout_ms, struct client **
                  struct client_error *error);
 void client_free(struct client *client);
 
+/*
+ * client_open() in two steps, so that another thread can end the second one, which waits. The first
+ * does not: a server whose queue of clients is full is an error. Between them there is nothing to
+ * ask, but client_interrupt() and client_free() can be called.
+ */
+int client_connect(const char *path, unsigned timeout_ms, struct client **ret_client,
+                   struct client_error *error);
+int client_introduce(struct client *client, struct client_error *error);
+
 /* From another thread: what waits for the peer fails now, and so does all that comes later. */
 void client_interrupt(struct client *client);
 

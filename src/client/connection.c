@@ -84,9 +84,9 @@ static int explain_connect(const char *path, int err, struct client_error *error
 }
 
 /* For unix sockets, the timeout of sending is also that of a connect() to a full queue. */
-static int connect_fd(int fd, const struct sockaddr_un *address, unsigned timeout_ms)
+static int connect_fd(int fd, const struct sockaddr_un *address, unsigned queue_ms)
 {
-    struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+    struct timeval timeout = {.tv_sec = queue_ms / 1000, .tv_usec = queue_ms % 1000 * 1000};
 
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
         return -errno;
@@ -96,8 +96,8 @@ static int connect_fd(int fd, const struct sockaddr_un *address, unsigned timeou
     return 0;
 }
 
-int connection_open(struct connection *connection, const char *path, unsigned timeout_ms,
-                    struct client_error *error)
+int connection_open(struct connection *connection, const char *path, unsigned queue_ms,
+                    unsigned timeout_ms, struct client_error *error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd, err;
@@ -107,10 +107,10 @@ int connection_open(struct connection *connection, const char *path, unsigned ti
                            "%s: longer than the %zu bytes that a socket's path can have", path,
                            sizeof(address.sun_path) - 1);
     strcpy(address.sun_path, path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (queue_ms ? 0 : SOCK_NONBLOCK), 0);
     if (fd < 0)
         return client_fail(error, errno, NULL, "%s: %s", path, strerror(errno));
-    err = connect_fd(fd, &address, timeout_ms);
+    err = connect_fd(fd, &address, queue_ms);
     if (err < 0) {
         close(fd);
         return explain_connect(path, -err, error);

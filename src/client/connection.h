@@ -27,9 +27,12 @@ struct connection {
     size_t start, end;
 };
 
-/* The result is -errno, and @error says what it means. */
-int connection_open(struct connection *connection, const char *path, unsigned timeout_ms,
-                    struct client_error *error);
+/*
+ * The result is -errno, and @error says what it means. @queue_ms bounds the wait for a server that
+ * is slow to take clients; 0: does not wait.
+ */
+int connection_open(struct connection *connection, const char *path, unsigned queue_ms,
+                    unsigned timeout_ms, struct client_error *error);
 
 /* Takes over @fd, which is connected already; it is closed also on failure. */
 int connection_adopt(struct connection *connection, int fd, const char *path, unsigned timeout_ms,

@@ -87,7 +87,7 @@ void figure_count(char text[QUANTITY_MAX], double value)
 {
     const struct client_stat count = {.base = 10};
 
-    output_quantity(text, &count, value >= 100 ? round(value) : value);
+    quantity_text(text, &count, value >= 100 ? round(value) : value);
 }
 
 void figure_text(char text[QUANTITY_MAX], const struct model *model, const struct figure *figure,
@@ -98,7 +98,7 @@ void figure_text(char text[QUANTITY_MAX], const struct model *model, const struc
     if (!figure->is_share)
         figure_count(text, value);
     else if (model->is_totals)
-        output_quantity(text, &seconds, value);
+        quantity_text(text, &seconds, value);
     else
         snprintf(text, QUANTITY_MAX, "%.0f%%", 100 * value / (double)(n_vcpus ? n_vcpus : 1));
 }

@@ -226,44 +226,54 @@ static void move_to(struct model *model, size_t index)
                       : NULL;
 }
 
-static void move_by(struct model *model, bool is_down, size_t lines)
+/* Where a key leads from line @index, perhaps behind the last one. False: it does not move. */
+static bool find_line(int key, size_t index, size_t page, size_t *ret_index)
 {
-    size_t index = current(model)->index;
-
-    if (is_down)
-        move_to(model, index + lines);
-    else
-        move_to(model, index > lines ? index - lines : 0);
-}
-
-static bool press_move(struct model *model, int key)
-{
-    size_t page = model->page ? model->page : 1;
-
     switch (key) {
     case MODEL_KEY_UP:
     case 'k':
-        move_by(model, false, 1);
+        *ret_index = index ? index - 1 : 0;
         return true;
     case MODEL_KEY_DOWN:
     case 'j':
-        move_by(model, true, 1);
+        *ret_index = index + 1;
         return true;
     case MODEL_KEY_PAGE_UP:
-        move_by(model, false, page);
+        *ret_index = index > page ? index - page : 0;
         return true;
     case MODEL_KEY_PAGE_DOWN:
-        move_by(model, true, page);
+        *ret_index = index + page;
         return true;
     case MODEL_KEY_HOME:
-        move_to(model, 0);
+        *ret_index = 0;
         return true;
     case MODEL_KEY_END:
-        move_to(model, SIZE_MAX);
+        *ret_index = SIZE_MAX;
         return true;
     default:
         return false;
     }
+}
+
+static bool press_move(struct model *model, int key)
+{
+    size_t index;
+
+    if (!find_line(key, current(model)->index, model->page ? model->page : 1, &index))
+        return false;
+    move_to(model, index);
+    return true;
+}
+
+/* If all of it is shown, any key goes back. */
+static void press_in_help(struct model *model, int key)
+{
+    size_t line;
+
+    if (!model->help_last || !find_line(key, model->help_top, model->help_page, &line))
+        model->has_help = false;
+    else
+        model->help_top = line < model->help_last ? line : model->help_last;
 }
 
 /* ---- levels --------------------------------------------------------------------------------- */
@@ -435,6 +445,7 @@ static void press_choice(struct model *model, int key)
     case 'h':
     case '?':
         model->has_help = true;
+        model->help_top = 0;
         break;
     case 'p':
     case ' ':
@@ -499,7 +510,7 @@ void model_press(struct model *model, int key)
     if (model->prompt)
         press_at_prompt(model, key);
     else if (model->has_help)
-        model->has_help = false;
+        press_in_help(model, key);
     else if (!press_move(model, key))
         press(model, key);
     model_arrange(model);

@@ -101,13 +101,29 @@ static struct model_object *add_object(struct model_vm *vm, const char *path)
     return object;
 }
 
+static bool describes_the_same(const struct client_stat *a, const struct client_stat *b)
+{
+    return !strcmp(a->name, b->name) && !strcmp(a->provider, b->provider) && a->type == b->type &&
+           a->unit == b->unit && a->base == b->base && a->exponent == b->exponent &&
+           a->bucket_size == b->bucket_size;
+}
+
+/* A description has one address until the VM is lost, and another one when it is back. */
+static bool is_of(const struct model_series *series, const struct client_value *value, bool is_back)
+{
+    if (series->n != value->n_values)
+        return false;
+    return is_back ? !series->seen && describes_the_same(series->stat, value->stat)
+                   : series->stat == value->stat;
+}
+
 static struct model_series *find_series(const struct model_object *object,
-                                        const struct client_value *value, size_t hint)
+                                        const struct client_value *value, size_t hint, bool is_back)
 {
     for (size_t i = 0; i < object->n_series; i++) {
         struct model_series *series = object->series[(hint + i) % object->n_series];
 
-        if (series->stat == value->stat)
+        if (is_of(series, value, is_back))
             return series;
     }
     return NULL;
@@ -123,7 +139,6 @@ static struct model_series *add_series(struct model_object *object,
         free(series);
         return NULL;
     }
-    series->stat = value->stat;
     series->n = value->n_values;
     series->deltas = series->totals + series->n;
     series->baseline = series->deltas + series->n;
@@ -207,19 +222,18 @@ static void take_values(struct model_series *series, const uint64_t *values, dou
 static void take_value(struct model *model, struct model_vm *vm, struct model_object *object,
                        const struct client_value *value, size_t hint, double seconds)
 {
-    struct model_series *series = find_series(object, value, hint);
+    struct model_series *series = find_series(object, value, hint, vm->is_back);
 
-    if (series && series->n != value->n_values) {
-        series->stat = NULL; /* drop_unseen() frees it */
-        series = NULL;
-    }
     if (!series)
         series = add_series(object, value);
     if (!series) {
         model->has_failed = true;
         return;
     }
+    series->stat = value->stat;
     take_values(series, value->values, seconds);
+    if (vm->is_back)
+        memcpy(series->baseline, series->totals, series->n * sizeof(*series->baseline));
     series->seen = vm->n_samples;
 }
 
@@ -259,6 +273,7 @@ void model_take(struct model *model, size_t index, const struct client_snapshot 
     take_snapshot(model, vm, of_vm, 0);
     take_snapshot(model, vm, of_vcpus, of_vm ? of_vm->n_objects : 0);
     drop_unseen(model, vm);
+    vm->is_back = false;
     model->time = time;
     if (!model->base_time)
         model->base_time = time;
@@ -277,6 +292,27 @@ void model_lose(struct model *model, size_t index, const char *error)
         for (size_t j = 0; j < vm->objects[i]->n_series; j++)
             vm->objects[i]->series[j]->has_deltas = false; /* nothing comes any more */
     model_arrange(model);
+}
+
+void model_return(struct model *model, size_t index, const char *name)
+{
+    struct model_vm *vm = &model->vms[index];
+    char *copy = strdup(name);
+
+    if (copy) {
+        free(vm->name);
+        vm->name = copy;
+    } else {
+        model->has_failed = true;
+    }
+    free(vm->error);
+    vm->error = NULL;
+    vm->is_back = true;
+    for (size_t i = 0; i < vm->n_objects; i++) {
+        vm->objects[i]->seen = 0;
+        for (size_t j = 0; j < vm->objects[i]->n_series; j++)
+            vm->objects[i]->series[j]->seen = 0;
+    }
 }
 
 /* ---- questions ------------------------------------------------------------------------------ */

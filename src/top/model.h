@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/row.h"
 #include "client/client.h"
+#include "show/row.h"
 
 enum model_level { MODEL_VMS, MODEL_OBJECTS, MODEL_STATS, MODEL_BUCKETS, MODEL_LEVELS };
 
@@ -49,7 +49,8 @@ struct model_vm {
     struct model_object **objects; /* the VM itself first */
     size_t n_objects;
     unsigned n_samples;
-    char *error; /* it has ended, or no longer answers; or NULL */
+    char *error;  /* it has ended, or no longer answers; or NULL */
+    bool is_back; /* the next sample is the first after a gap */
 };
 
 /* ---- what is shown -------------------------------------------------------------------------- */
@@ -86,6 +87,9 @@ struct model {
     size_t n_items, cap;
     size_t page; /* lines of the list that fit: the screen says */
 
+    /* Lines of the help: the first shown; the last that can be so, and how many fit, the screen says. */
+    size_t help_top, help_last, help_page;
+
     bool is_paused, is_totals, is_nonzero, has_help, is_done;
     bool is_rebased;  /* totals count since the baseline */
     bool has_failed;  /* no memory */
@@ -106,13 +110,20 @@ bool model_name_vm(struct model *model, size_t vm, const char *name, const char 
 
 /*
  * A sample of a VM: of itself and of its vCPUs; NULL: was not asked for. What is not in it is
- * dropped. The statistics' descriptions must outlive the model; all else is copied.
+ * dropped. The statistics' descriptions must stay until the sample behind model_return(), or until
+ * model_free(); all else is copied.
  */
 void model_take(struct model *model, size_t vm, const struct client_snapshot *of_vm,
                 const struct client_snapshot *of_vcpus, double time);
 
 /* The VM has ended, or does not answer. Its last values stay. */
 void model_lose(struct model *model, size_t vm, const char *error);
+
+/*
+ * It is back, perhaps with another name, with other statistics, or counting from 0. Its sample must
+ * follow at once; nothing in that is compared with what was before, and the baseline is there.
+ */
+void model_return(struct model *model, size_t vm, const char *name);
 
 size_t model_count_gone(const struct model *model);
 size_t model_count_vcpus(const struct model_vm *vm);

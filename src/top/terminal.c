@@ -6,14 +6,73 @@
 #include <curses.h>
 #include <langinfo.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum { ESCAPE_DELAY_MS = 25, SIDE_MAX = 1000 };
 
 static SCREEN *opened;
+
+/* ---- crashes -------------------------------------------------------------------------------- */
+
+static const int fatal_signals[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+
+enum { FATAL_SIGNALS = sizeof(fatal_signals) / sizeof(fatal_signals[0]) };
+
+/* How a crash leaves the terminal as it was; made ready before, as ncurses can't be called then. */
+static struct {
+    volatile sig_atomic_t is_needed;
+    struct termios settings;
+    char text[256];
+    size_t len;
+    struct sigaction actions[FATAL_SIGNALS];
+} rescue;
+
+/* Without the pauses "$<5>" that terminals needed once. */
+static void add_capability(const char *name)
+{
+    const char *text = tigetstr(name);
+
+    if (!text || text == (const char *)-1)
+        return;
+    for (; *text && rescue.len < sizeof(rescue.text); text++) {
+        if (text[0] == '$' && text[1] == '<' && strchr(text, '>'))
+            text = strchr(text, '>');
+        else
+            rescue.text[rescue.len++] = *text;
+    }
+}
+
+/* Then what would have happened without us. */
+static void rescue_terminal(int number)
+{
+    if (rescue.is_needed) {
+        ssize_t n = write(STDOUT_FILENO, rescue.text, rescue.len);
+
+        (void)n;
+        tcsetattr(STDIN_FILENO, TCSANOW, &rescue.settings);
+    }
+    for (size_t i = 0; i < FATAL_SIGNALS; i++)
+        if (fatal_signals[i] == number)
+            sigaction(number, &rescue.actions[i], NULL);
+    raise(number);
+}
+
+static void prepare_rescue(void)
+{
+    static const char *const names[] = {"sgr0", "op", "rmkx", "cnorm", "rmcup"};
+    struct sigaction action = {.sa_handler = rescue_terminal};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        add_capability(names[i]);
+    rescue.is_needed = true;
+    for (size_t i = 0; i < FATAL_SIGNALS; i++)
+        sigaction(fatal_signals[i], &action, &rescue.actions[i]);
+}
 
 /* ---- begin and end -------------------------------------------------------------------------- */
 
@@ -21,6 +80,15 @@ void terminal_close(void)
 {
     if (opened && !isendwin())
         endwin();
+    rescue.is_needed = false;
+}
+
+/* Without it the characters of a screen can't get to their places. */
+static bool can_move_cursor(void)
+{
+    const char *text = tigetstr("cup");
+
+    return text && text != (const char *)-1;
 }
 
 /* Colour is never the only sign of something. */
@@ -36,12 +104,34 @@ static void choose_colours(void)
     init_pair(STYLE_BAR, COLOR_GREEN, -1);
 }
 
+/* ncurses would fill windows of any size. */
+static void bound_size(void)
+{
+    struct winsize size;
+    char side[16];
+
+    snprintf(side, sizeof(side), "%d", SIDE_MAX);
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+        return;
+    if (size.ws_row > SIDE_MAX)
+        setenv("LINES", side, true);
+    if (size.ws_col > SIDE_MAX)
+        setenv("COLUMNS", side, true);
+}
+
 bool terminal_open(void)
 {
+    bound_size();
+    tcgetattr(STDIN_FILENO, &rescue.settings);
     opened = newterm(NULL, stdout, stdin);
     if (!opened)
         return false;
     atexit(terminal_close);
+    if (!can_move_cursor()) {
+        terminal_close();
+        return false;
+    }
+    prepare_rescue();
     set_escdelay(ESCAPE_DELAY_MS);
     cbreak();
     noecho();
@@ -61,6 +151,12 @@ void terminal_refresh(void)
         resizeterm(size.ws_row < SIDE_MAX ? size.ws_row : SIDE_MAX,
                    size.ws_col < SIDE_MAX ? size.ws_col : SIDE_MAX);
     clearok(curscr, TRUE);
+}
+
+void terminal_resume(void)
+{
+    reset_prog_mode();
+    terminal_refresh();
 }
 
 void terminal_suspend(void)
@@ -119,11 +215,16 @@ bool terminal_draw(struct screen *screen, struct model *model)
 
 int terminal_read_key(void)
 {
-    int key = getch();
+    int key;
 
+    do
+        key = getch();
+    while (key == KEY_RESIZE); /* nobody has pressed it; the signal said so already */
     switch (key) {
     case ERR:
         return 0;
+    case 0: /* Ctrl and Space */
+        return MODEL_KEY_NONE;
     case KEY_UP:
         return MODEL_KEY_UP;
     case KEY_DOWN:

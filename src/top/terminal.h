@@ -8,11 +8,14 @@
 /* False: the terminal is not of a kind that can do it, and nothing has changed. */
 bool terminal_open(void);
 
-/* Gives the terminal back as it was; once more is harmless. exit() does it, too. */
+/* Gives the terminal back as it was; once more is harmless. exit() does it, too, and a crash. */
 void terminal_close(void);
 
 /* The terminal may have another size now, or show something else. */
 void terminal_refresh(void);
+
+/* This process goes on, and others may have changed the settings of the terminal meanwhile. */
+void terminal_resume(void);
 
 /* Gives it back, stops this process, and takes it again when the process goes on. */
 void terminal_suspend(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Asks each VM again and again in a thread of its own, so that a silent one keeps neither the
- * others waiting nor who looks at them.
+ * others waiting nor who looks at them. One that fails is tried again, until it is back.
  */
 #ifndef TOP_WATCH_H
 #define TOP_WATCH_H
@@ -13,24 +13,43 @@
 enum { WATCH_TARGETS = 2 };
 
 struct watch_vm {
-    struct client *client;                         /* nobody else may use it meanwhile */
-    struct client_request requests[WATCH_TARGETS]; /* of the VM, of its vCPUs; no target: none */
+    const char *path; /* of its socket */
+    unsigned timeout_ms;
+    const char *targets[WATCH_TARGETS]; /* NULL: is not asked for */
+    struct client *client;              /* open; the watch takes it over */
+    bool *wanted;                       /* for each of its statistics; also taken over */
 };
 
-/* What a VM has answered last. */
+/*
+ * What is wanted of a VM that is back, whose statistics may be others: one for each, from malloc().
+ * NULL: no memory. The threads call it, all at a time.
+ */
+struct watch_choice {
+    bool *(*want)(const void *opaque, const struct client *client);
+    const void *opaque;
+};
+
+/*
+ * What a VM has answered last. The descriptions of its statistics stay until one is taken that
+ * @is_back, and then until watch_take() is called for this VM once more.
+ */
 struct watch_result {
     struct client_snapshot *snapshots[WATCH_TARGETS]; /* NULL: not asked for */
     double time;                                      /* seconds since 1970 */
-    bool is_lost;                                     /* it failed, and is not asked again */
+    const char *vm_name;                              /* stays as the descriptions do */
+    bool is_back;    /* was lost, and is another now for all that is known; has a sample */
+    bool has_sample; /* also when it was lost after that */
+    bool is_lost;    /* it failed; it is tried again, and heard of when it is back */
     struct client_error error;
 };
 
 struct watch;
 
-/* 0 or -errno. @vms must stay until the end. */
-int watch_start(const struct watch_vm *vms, size_t n, double interval, struct watch **ret_watch);
+/* 0 or -errno. The clients are taken over also then. @vms must stay until the end. */
+int watch_start(const struct watch_vm *vms, size_t n, const struct watch_choice *choice,
+                double interval, struct watch **ret_watch);
 
-/* Makes what is under way fail, and waits for the threads. The clients are of no use then. */
+/* Makes what is under way fail, and waits for the threads. No description stays. */
 void watch_stop(struct watch *watch);
 
 void watch_set(struct watch *watch, double interval, bool is_paused);

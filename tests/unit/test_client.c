@@ -200,6 +200,16 @@ static void test_peer_that_closes(void **state)
                ECONNRESET, "closed by the server while it was asked for query-stats-schemas", "");
 }
 
+/* Its text could do something to the terminal that shows it. */
+static void test_error_text_with_control_characters(void **state)
+{
+    (void)state;
+    check_open((struct script){.replies = {QEMU_GREETING, OK,
+                                           "{\"error\": {\"class\": \"GenericError\", \"desc\": "
+                                           "\"\\u001b[2J\\u009b1m\\u007f\\n\u00e9\"}}\r\n"}},
+               EREMOTEIO, "query-stats-schemas: ?[2J??1m??\u00e9", "");
+}
+
 static void test_peer_that_closes_without_a_greeting(void **state)
 {
     struct client *client = NULL;
@@ -517,12 +527,16 @@ static void test_full_queue(void **state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int server = bound_fd(in_dir("full.sock")), client = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct client_error error;
+    struct client *opened;
 
     (void)state;
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", in_dir("full.sock"));
     check_ok(listen(server, 0));
     check_ok(connect(client, (struct sockaddr *)&address, sizeof(address)));
     check_connect(in_dir("full.sock"), ETIMEDOUT, "takes no more clients");
+    check_error(client_connect(in_dir("full.sock"), 3600 * 1000, &opened, &error), ETIMEDOUT);
+    assert_contains(error.text, "takes no more clients");
     close(client);
     close(server);
 }
@@ -576,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_silent_peer),
         cmocka_unit_test(test_peer_that_is_not_qmp),
         cmocka_unit_test(test_peer_that_closes),
+        cmocka_unit_test(test_error_text_with_control_characters),
         cmocka_unit_test(test_peer_that_closes_without_a_greeting),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_reply_without_end),

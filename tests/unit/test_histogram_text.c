@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Histograms as text. */
-#include "cli/histogram_text.h"
+#include "show/histogram_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

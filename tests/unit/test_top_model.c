@@ -226,6 +226,19 @@ static void test_a_histogram(void **state)
     assert_contains(draw(fixture, 80, 24), "\u2588\u2588");
 }
 
+/* What it says instead of bars stands behind them, or not at all. */
+static void test_a_histogram_without_values(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n/hist\n\n");
+    fixture->time_ns += 2000000000;
+    sample_vm(fixture, 1);
+    assert_contains(draw(fixture, 80, 24), "nothing counted in this interval");
+    press(fixture, "s");
+    assert_contains(draw(fixture, 80, 9), "\nInterval in seconds: _\n");
+}
+
 static void test_filters(void **state)
 {
     struct fixture *fixture = *state;
@@ -331,6 +344,131 @@ static void test_a_vm_that_is_gone(void **state)
     assert_contains(draw(fixture, 80, 24), "all VMs are gone");
 }
 
+/* The descriptions of a VM that is back are others, also where they say the same. */
+static struct client_stat other_stats[VCPU_STATS];
+
+static const struct client_stat *other_stat(size_t i)
+{
+    other_stats[i] = vcpu_stats[i];
+    return &other_stats[i];
+}
+
+/* "busy" has only vCPU 0 now, which has counted @exits and some halts in its histogram. */
+static void take_busy(struct fixture *fixture, uint64_t exits)
+{
+    uint64_t buckets[BUCKETS] = {[21] = 5};
+    struct client_value values[] = {
+        {other_stat(HIST), buckets, BUCKETS},
+        {other_stat(EXITS), &exits, 1},
+    };
+    struct client_object vcpu = {"/vcpu0", 0, values, N_ELEMENTS(values)};
+
+    fixture->time_ns += 2000000000;
+    model_take(&fixture->model, 1, NULL, &(struct client_snapshot){&vcpu, 1, fixture->time_ns},
+               1e9);
+}
+
+static void return_busy(struct fixture *fixture, const char *name, uint64_t exits)
+{
+    model_return(&fixture->model, 1, name);
+    take_busy(fixture, exits);
+}
+
+static const struct model_series *series_of_busy(const struct fixture *fixture, const char *name)
+{
+    const struct model_object *vcpu = fixture->model.vms[1].objects[0];
+
+    for (size_t i = 0; i < vcpu->n_series; i++)
+        if (!strcmp(vcpu->series[i]->stat->name, name))
+            return vcpu->series[i];
+    fail_msg("no %s", name);
+    return NULL;
+}
+
+static void test_a_vm_that_is_back(void **state)
+{
+    struct fixture *fixture = *state;
+
+    model_lose(&fixture->model, 1, "/busy.sock: closed");
+    return_busy(fixture, "busier", 50);
+    assert_int_equal(model_count_gone(&fixture->model), 0);
+    check_absent(draw(fixture, 80, 24), "gone");
+    assert_contains(text, "busier                1         -");
+    assert_int_equal(fixture->model.vms[1].n_objects, 1);
+    assert_int_equal(fixture->model.vms[1].objects[0]->n_series, 2);
+    assert_ptr_equal(series_of_busy(fixture, "exits")->stat, &other_stats[EXITS]);
+    press(fixture, "t"); /* there are totals at once */
+    assert_contains(draw(fixture, 80, 24), "busier                1        50");
+}
+
+/* It has counted more than before, or less: neither says how fast. */
+static void test_no_rate_across_a_gap(void **state)
+{
+    static const uint64_t exits[] = {1, 1000000};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < N_ELEMENTS(exits); i++) {
+        const struct model_series *series;
+
+        model_lose(&fixture->model, 1, "closed");
+        return_busy(fixture, "busy", exits[i]);
+        series = series_of_busy(fixture, "exits");
+        assert_false(series->has_deltas || series->is_reset);
+        assert_int_equal(series->totals[0], exits[i]);
+    }
+}
+
+/* From its second sample on there are rates again. */
+static void test_rates_after_a_gap(void **state)
+{
+    struct fixture *fixture = *state;
+
+    model_lose(&fixture->model, 1, "closed");
+    return_busy(fixture, "busy", 50);
+    take_busy(fixture, 250);
+    assert_contains(draw(fixture, 80, 24), "busy                  1       100");
+}
+
+static void test_the_baseline_begins_anew(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "rt");
+    for (uint64_t exits = 10; exits <= 1000010; exits += 1000000) { /* fewer, and more */
+        model_lose(&fixture->model, 1, "closed");
+        return_busy(fixture, "busy", exits);
+        assert_int_equal(model_total(&fixture->model, series_of_busy(fixture, "exits"), 0), 0);
+        assert_contains(draw(fixture, 80, 24), "busy                  1         0");
+    }
+}
+
+static void test_a_vm_that_is_back_while_it_is_looked_at(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n/hist\n\nt");
+    assert_contains(draw(fixture, 80, 24), "VMs > busy > vcpu 0 > halt_wait_hist");
+    model_lose(&fixture->model, 1, "closed");
+    return_busy(fixture, "other", 50);
+    assert_contains(draw(fixture, 80, 24), "VMs > other > vcpu 0 > halt_wait_hist");
+    assert_contains(text, "           5  100.0%");
+    press(fixture, "\033\033j\n"); /* there is no line below */
+    assert_contains(draw(fixture, 80, 24), "VMs > other > vcpu 0");
+}
+
+/* Its vCPU 2 is not there any more, and neither is the statistic. */
+static void test_what_a_vm_that_is_back_has_no_more(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\njjj\n/hist\n\n");
+    model_lose(&fixture->model, 1, "closed");
+    return_busy(fixture, "busy", 50);
+    assert_contains(draw(fixture, 80, 24), "VMs > busy\n");
+    press(fixture, "\n");
+    assert_contains(draw(fixture, 80, 24), "VMs > busy > vcpu 0");
+}
+
 static void test_a_vcpu_that_goes_while_it_is_looked_at(void **state)
 {
     struct fixture *fixture = *state;
@@ -399,6 +537,44 @@ static void test_a_low_screen_scrolls(void **state)
     check_absent(text, "exits");
 }
 
+enum { MANY = 5000 };
+
+/* Each has counted 10 more than the one before it. */
+static void take_many(struct fixture *fixture, size_t n)
+{
+    static struct client_object vcpus[MANY];
+    static struct client_value values[MANY];
+    static uint64_t exits[MANY];
+    static char paths[MANY][16];
+
+    fixture->time_ns += 1000000000;
+    for (size_t i = 0; i < n; i++) {
+        exits[i] += 10 * i;
+        values[i] = (struct client_value){&vcpu_stats[EXITS], &exits[i], 1};
+        snprintf(paths[i], sizeof(paths[i]), "/many%zu", i);
+        vcpus[i] = (struct client_object){paths[i], (int64_t)i, &values[i], 1};
+    }
+    model_take(&fixture->model, 1, NULL, &(struct client_snapshot){vcpus, n, fixture->time_ns},
+               1e9);
+}
+
+static void test_thousands_of_vcpus(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\n>"); /* by exits */
+    take_many(fixture, MANY);
+    take_many(fixture, MANY);
+    assert_int_equal(fixture->model.n_items, MANY);
+    check_order(draw(fixture, 80, 24), "vcpu 4999            49990 ",
+                "vcpu 4998            49980 ");
+    model_press(&fixture->model, MODEL_KEY_END);
+    check_order(draw(fixture, 80, 24), "vcpu 1  ", "vcpu 0  ");
+    take_many(fixture, 1);
+    assert_contains(draw(fixture, 80, 24), "vcpu 0  ");
+    assert_int_equal(fixture->model.n_items, 1);
+}
+
 static void test_help(void **state)
 {
     struct fixture *fixture = *state;
@@ -409,6 +585,74 @@ static void test_help(void **state)
     assert_false(fixture->model.is_done);
     press(fixture, "q");
     assert_true(fixture->model.is_done);
+}
+
+static const char *const help[] = {"Enter, x, Right  ", "R  ", "c  ", "t  ", "q  "};
+
+static void check_all_help(const char *shown)
+{
+    assert_contains(shown, "vitals top: keys\n");
+    for (size_t i = 0; i < N_ELEMENTS(help); i++)
+        assert_contains(shown, help[i]);
+    assert_contains(shown, "Any key goes back.\n");
+}
+
+/* Or wide, and then there are two columns. */
+static void test_help_on_a_high_screen(void **state)
+{
+    static const size_t sizes[][2] = {{80, 24}, {80, 18}, {200, 50}, {200, 10}, {150, 10}};
+
+    press(*state, "h");
+    for (size_t i = 0; i < N_ELEMENTS(sizes); i++)
+        check_all_help(draw(*state, sizes[i][0], sizes[i][1]));
+    press(*state, "j"); /* any key */
+    assert_false(((struct fixture *)*state)->model.has_help);
+}
+
+static void test_help_on_a_low_screen(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t n = 0;
+
+    press(fixture, "h");
+    assert_contains(draw(fixture, 80, 10), "Enter, x, Right  ");
+    assert_contains(text, "vitals top: keys\n");
+    assert_contains(text, "\nUp, Down: more. Any other key goes back.\n");
+    check_absent(text, "quit");
+    for (; !strstr(draw(fixture, 80, 10), "quit"); n++)
+        press(fixture, "j");
+    assert_int_equal(n, 16 - 8);
+    press(fixture, "jj"); /* not further */
+    assert_contains(draw(fixture, 80, 10), "\n  q  ");
+    press(fixture, "k");
+    check_absent(draw(fixture, 80, 10), "quit");
+    model_press(&fixture->model, MODEL_KEY_HOME);
+    assert_contains(draw(fixture, 80, 10), "Enter, x, Right  ");
+    model_press(&fixture->model, MODEL_KEY_PAGE_DOWN);
+    check_absent(draw(fixture, 80, 10), "Enter, x, Right  ");
+    assert_contains(text, "quit");
+    model_press(&fixture->model, MODEL_KEY_PAGE_UP);
+    model_press(&fixture->model, MODEL_KEY_END);
+    assert_contains(draw(fixture, 80, 10), "quit");
+    check_all_help(draw(fixture, 80, 24)); /* it has grown meanwhile */
+    press(fixture, "q");
+    assert_false(fixture->model.has_help || fixture->model.is_done);
+    press(fixture, "h"); /* begins at its begin */
+    assert_contains(draw(fixture, 80, 10), "Enter, x, Right  ");
+}
+
+/* Each line of it can be reached on the lowest, too. */
+static void test_help_on_a_single_line(void **state)
+{
+    press(*state, "h");
+    for (size_t height = 1; height <= 4; height++) {
+        draw(*state, 80, height);
+        model_press(&((struct fixture *)*state)->model, MODEL_KEY_HOME);
+        assert_contains(draw(*state, 80, height), "Enter, x, Right  ");
+        for (size_t i = 1; i < 16; i++)
+            press(*state, "j");
+        assert_contains(draw(*state, 80, height), "  q  ");
+    }
 }
 
 static void test_the_report(void **state)
@@ -435,6 +679,7 @@ int main(void)
         TEST(test_drilling_down_and_back),
         TEST(test_a_scalar_has_no_level_below),
         TEST(test_a_histogram),
+        TEST(test_a_histogram_without_values),
         TEST(test_filters),
         TEST(test_totals_and_the_baseline),
         TEST(test_zeros),
@@ -443,12 +688,22 @@ int main(void)
         TEST(test_the_interval),
         TEST(test_the_selected_line_is_followed),
         TEST(test_a_vm_that_is_gone),
+        TEST(test_a_vm_that_is_back),
+        TEST(test_no_rate_across_a_gap),
+        TEST(test_rates_after_a_gap),
+        TEST(test_the_baseline_begins_anew),
+        TEST(test_a_vm_that_is_back_while_it_is_looked_at),
+        TEST(test_what_a_vm_that_is_back_has_no_more),
         TEST(test_a_vcpu_that_goes_while_it_is_looked_at),
         TEST(test_names_do_nothing_to_a_terminal),
         TEST(test_sizes),
         TEST(test_a_wide_screen_shows_more),
         TEST(test_a_low_screen_scrolls),
+        TEST(test_thousands_of_vcpus),
         TEST(test_help),
+        TEST(test_help_on_a_high_screen),
+        TEST(test_help_on_a_low_screen),
+        TEST(test_help_on_a_single_line),
         TEST(test_the_report),
     };
 

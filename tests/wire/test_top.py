@@ -1,27 +1,41 @@
 # SPDX-License-Identifier: MIT
 """`vitals top`: on a terminal of its own, which tmux plays, and as plain text."""
 
+import fcntl
 import os
+import pty
 import re
+import select
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 
 import pytest
 
 from support import recordings
-from support.programs import TIMEOUT, VITALS, run, wait_until
+from support.programs import (
+    SANITIZED,
+    TIMEOUT,
+    VITALS,
+    Program,
+    assert_no_reports,
+    run,
+    wait_until,
+)
 from support.recordings import VCPUS
 
 
 class Terminal:
     """A tmux server with one window, in which a shell has run vitals top."""
 
-    def __init__(self, programs, *options, width=80, height=24):
+    def __init__(self, programs, *options, width=80, height=24, variables=""):
         self.socket = programs.path("tmux.sock")
         self.status = programs.path("status")
         script = (
-            f"stty -a > {self.status}.before; '{VITALS}' top {' '.join(map(str, options))} "
+            f"ulimit -c 0; stty -a > {self.status}.before; "
+            f"{variables} '{VITALS}' top {' '.join(map(str, options))} "
             f"2> {self.status}.errors & echo $! > {self.status}.pid; fg > /dev/null; "
             f"status=$?; stty -a > {self.status}.after; echo $status > {self.status}; "
             f"read; fg > /dev/null; echo $? > {self.status}.second; cat"
@@ -48,6 +62,12 @@ class Terminal:
         wait_until(lambda: all(part in self.text() for part in parts), parts)
         return self.text()
 
+    def settings(self):
+        tty = self.tmux("display-message", "-p", "#{pane_tty}").strip()
+        return subprocess.run(
+            ["stty", "-F", tty, "-a"], stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+
     def read(self, suffix=""):
         with open(self.status + suffix, encoding="utf-8") as file:
             return file.read()
@@ -63,6 +83,32 @@ class Terminal:
     def stop(self):
         """The programs in it end with their terminal."""
         self.tmux("kill-server")
+        assert_no_reports(self.read(".errors"))
+
+
+class Batch(Program):
+    """`vitals top -b` that goes on; its output is in a file."""
+
+    def __init__(self, command, directory):
+        self.output_path = os.path.join(directory, "output")
+        open(self.output_path, "w", encoding="utf-8").close()
+        super().__init__(["sh", "-c", f'exec "$@" > {self.output_path}', "sh", *command], directory)
+
+    def output(self):
+        with open(self.output_path, encoding="utf-8") as file:
+            return file.read()
+
+    def wait_for(self, pattern, what):
+        """In the output of an interval that begins from now on, or in the last one."""
+        wait_until(lambda: re.search(pattern, self.last(), re.MULTILINE), what)
+
+    def last(self):
+        return re.split(r"^vitals top: .*", self.output(), flags=re.MULTILINE)[-1]
+
+    def stop(self):
+        if not self.ended:
+            self.kill()
+        assert_no_reports(self.log())
 
 
 @pytest.fixture
@@ -140,6 +186,17 @@ def test_help(terminal):
     terminal.wait_for("EXITS/s")
 
 
+def test_help_on_a_low_terminal(programs, vm):
+    terminal = start(programs, "--socket", vm.path, height=10)
+    terminal.press("h")
+    terminal.wait_for("vitals top: keys", "drill down", "Up, Down: more. Any other key goes back.")
+    assert "quit" not in terminal.text()
+    terminal.press("End")
+    terminal.wait_for("vitals top: keys", "quit")
+    terminal.press("x")
+    terminal.wait_for("EXITS/s")
+
+
 def test_sizes(terminal):
     terminal.wait_for("EXITS/s")
     for width, height in (200, 50), (20, 5), (1, 1), (80, 24):
@@ -153,12 +210,33 @@ def test_sizes(terminal):
 # ---- the end ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP,
+                                    signal.SIGQUIT])  # fmt: skip
 def test_signals_restore_the_terminal(terminal, number):
     terminal.wait_for("EXITS/s")
     terminal.signal(number)
     assert terminal.exit_status() == 0
     check_restored(terminal)
+
+
+def test_a_crash_restores_the_terminal(terminal):
+    terminal.wait_for("EXITS/s")
+    terminal.signal(signal.SIGABRT)
+    assert terminal.exit_status() == 128 + signal.SIGABRT
+    check_restored(terminal)
+
+
+def test_going_on_with_a_terminal_that_was_changed(terminal):
+    """A shell sets it as it likes while the program is stopped by force."""
+    terminal.wait_for("EXITS/s")
+    terminal.signal(signal.SIGSTOP)
+    assert terminal.exit_status() == 128 + signal.SIGSTOP
+    subprocess.run(["stty", "-F", terminal.tmux("display-message", "-p", "#{pane_tty}").strip(),
+                    "sane"], check=True, timeout=TIMEOUT)  # fmt: skip
+    terminal.press("Enter")
+    wait_until(lambda: "-icanon" in terminal.settings(), "its own settings")
+    terminal.press("h")
+    terminal.wait_for("Any key goes back.")
 
 
 def test_stopping_and_going_on(terminal):
@@ -187,6 +265,44 @@ def test_a_vm_that_ends_meanwhile(programs, vm, recording):
     assert terminal.read(".errors").count("closed by the server") == 2
 
 
+def rate_of(terminal, name):
+    """What stands under EXITS/s, or 0 if there is no rate."""
+    found = re.search(rf"^{name} +\d+ +([\d.]+) ", terminal.text(), re.MULTILINE)
+    return float(found[1]) if found else 0
+
+
+def test_a_vm_that_is_back(programs, vm):
+    """Another VM at the same socket: with a name of its own, and counting from the begin."""
+    terminal = start(programs, "--socket", vm.path, "-i", 0.2)
+    wait_until(lambda: rate_of(terminal, "demo"), "a rate")
+    vm.stop()
+    terminal.wait_for("all VMs are gone", f"gone: {vm.path[:20]}")
+    frames = recordings.write(programs.path("again"), frames=10)
+    programs.demo("--recording", frames, "--name", "again", path=vm.path)
+    wait_until(lambda: rate_of(terminal, "again"), "a rate again")
+    assert "gone" not in terminal.text() and " -" not in terminal.text().replace(" - ", "")
+    terminal.press("q")
+    assert terminal.exit_status() == 1
+    check_restored(terminal)
+    errors = terminal.read(".errors")
+    assert "closed by the server" in errors and errors.endswith("\n  It came back.\n")
+
+
+def test_a_vm_that_was_busy(programs, vm):
+    """It is gone when it is late, and back when it answers, where one was looking."""
+    terminal = start(programs, "--socket", vm.path, "-i", 0.2, "--timeout", 0.5)
+    terminal.wait_for("demo", "EXITS/s")
+    terminal.press("Enter", "j", "Enter")
+    terminal.wait_for("VMs > demo > vcpu 0\n")
+    vm.send_signal(signal.SIGSTOP)
+    try:
+        terminal.wait_for("gone: ", "no reply to query-", "VMs > demo > vcpu 0\n")
+    finally:
+        vm.send_signal(signal.SIGCONT)
+    wait_until(lambda: re.search(r"^exits +\d+/s ", terminal.text(), re.MULTILINE), "a rate")
+    assert "gone" not in terminal.text() and "VMs > demo > vcpu 0\n" in terminal.text()
+
+
 def test_a_silent_vm_does_not_stop_the_keys(programs, vm, recording):
     silent = programs.demo("--recording", recording, "--name", "silent")
     terminal = start(programs, "--socket", vm.path, "--socket", silent.path, "-i", 0.2,
@@ -200,6 +316,78 @@ def test_a_silent_vm_does_not_stop_the_keys(programs, vm, recording):
         assert terminal.exit_status() == 0
     finally:
         silent.send_signal(signal.SIGCONT)
+
+
+def test_keys_without_a_meaning(terminal):
+    """Ctrl and Space send a 0; a new size comes as a key, which must not end the help."""
+    terminal.wait_for("EXITS/s")
+    terminal.press("C-Space", "F5", "h")
+    terminal.wait_for("Any key goes back.")
+    terminal.tmux("resize-window", "-x", 80, "-y", 10)
+    terminal.wait_for("Any other key goes back.")
+    terminal.press("End")
+    terminal.wait_for("vitals top: keys", "quit")
+
+
+@pytest.mark.parametrize("variables, has_colour", [
+    ("", True), ("NO_COLOR=1", False), ("NO_COLOR=", True),
+])  # fmt: skip
+def test_colours(programs, vm, variables, has_colour):
+    terminal = start(programs, "--socket", vm.path, variables=variables)
+    terminal.wait_for("EXITS/s", "q quit")
+    shown = terminal.tmux("capture-pane", "-p", "-e")
+    assert bool(re.search(r"\033\[[\d;]*3[1-7]m", shown)) == has_colour
+
+
+def test_a_terminal_without_utf8(programs, recording):
+    vm = programs.demo("--recording", recording, "--name", "w\u00e9b")
+    terminal = start(programs, "--socket", vm.path, variables="LC_ALL=C")
+    terminal.wait_for("w??b ")
+    terminal.press("Enter", "j", "Enter", "/", "halt_wait_hist", "Enter", "Enter", "t")
+    terminal.wait_for("> halt_wait_hist", "####")
+    assert terminal.text().isascii()
+
+
+def read_until(file, part):
+    """Reads what a program writes to its terminal."""
+    shown = b""
+    while part not in shown:
+        assert select.select([file], [], [], TIMEOUT)[0], f"{part} does not come"
+        shown = shown[-100:] + os.read(file, 65536)
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers need more memory than is allowed here")
+def test_a_terminal_of_any_size(vm):
+    """Some have tens of thousands of lines and columns; nobody sees them all."""
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 30_000, 30_000, 0, 0))
+    with subprocess.Popen(
+        ["prlimit", "--as=1073741824", VITALS, "top", "--socket", vm.path],
+        stdin=side, stdout=side, stderr=subprocess.PIPE, env={**os.environ, "TERM": "xterm"},
+    ) as process:  # fmt: skip
+        try:
+            os.close(side)
+            read_until(main, b"q quit")
+            os.write(main, b"q")
+            assert process.wait(TIMEOUT) == 0
+        finally:
+            process.kill()
+            os.close(main)
+
+
+@pytest.mark.parametrize("kind", ["dumb", "nonsense", ""])
+def test_a_terminal_that_can_not_do_it(vm, kind):
+    main, side = pty.openpty()
+    try:
+        result = subprocess.run(
+            [VITALS, "top", "--socket", vm.path], stdin=side, stdout=side, stderr=subprocess.PIPE,
+            text=True, timeout=TIMEOUT, check=False, env={**os.environ, "TERM": kind},
+        )  # fmt: skip
+        assert result.returncode == 1
+        assert "this terminal can't show it" in result.stderr and "-b prints" in result.stderr
+    finally:
+        os.close(main)
+        os.close(side)
 
 
 def test_no_terminal(vm):
@@ -234,6 +422,40 @@ def test_batch_when_a_vm_ends(programs, vm):
         output, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert "gone: " in output.splitlines()[-1] and "closed by the server" in errors
+
+
+def test_batch_when_a_vm_is_back(programs, vm, recording):
+    """It holds nobody up, and what is wanted of it is what was wanted before."""
+    other = programs.demo("--recording", recording, "--name", "other")
+    command = [VITALS, "top", "-b", "-i", "0.2", "--stat", "exits", "--target", "vcpu",
+               "--socket", vm.path, "--socket", other.path]  # fmt: skip
+    process = programs.keep(Batch(command, programs.directory))
+    process.wait_for("^demo .*\nother ", "both")
+    other.stop()
+    process.wait_for("^other .* gone: ", "other is gone")
+    wait_until(lambda: "closed by the server" in process.log(), "the complaint")
+    programs.demo("--recording", recording, "--name", "newer", path=other.path)
+    process.wait_for(r"^newer +\d+ +- ", "newer is there without a rate")
+    process.wait_for(r"^newer +\d+ +0 ", "newer has a rate")
+    vm.stop()
+    process.wait_for("^demo .* gone: ", "demo is gone")
+    assert process.process.poll() is None
+    process.stop()
+    assert process.log().count(f"{other.path}: ") == 2
+    assert process.log().count(f"vitals top: {other.path}: is back\n") == 1
+    assert process.log().count("closed by the server") == 2
+
+
+def test_batch_tells_of_a_gap_by_its_status(programs, vm, recording):
+    other = programs.demo("--recording", recording, "--name", "other")
+    command = [VITALS, "top", "-b", "-i", "0.2", "-n", "20",
+               "--socket", vm.path, "--socket", other.path]  # fmt: skip
+    process = programs.keep(Batch(command, programs.directory))
+    process.wait_for("^other ", "other")
+    other.stop()
+    programs.demo("--recording", recording, path=other.path)
+    assert process.wait() == 1
+    assert process.output().count("vitals top: ") == 20
 
 
 @pytest.mark.parametrize("options, text", [

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* One statistic of one object, as verbs show it: a value, or a histogram. */
-#ifndef CLI_ROW_H
-#define CLI_ROW_H
+#ifndef SHOW_ROW_H
+#define SHOW_ROW_H
 
-#include "cli/output.h"
 #include "client/client.h"
+#include "show/quantity.h"
 
 struct row {
     const char *vm, *socket;

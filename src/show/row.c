@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/row.h"
+#include "show/row.h"
 
 #include <stdio.h>
 
@@ -45,12 +45,12 @@ void row_number(char text[2 * QUANTITY_MAX], const struct row *row)
     char quantity[QUANTITY_MAX];
 
     if (row->deltas)
-        output_quantity(quantity, is_count ? &count : row->stat, row_rate(row));
+        quantity_text(quantity, is_count ? &count : row->stat, row_rate(row));
     else if (is_count || (!row->stat->unit && !row->stat->exponent))
         snprintf(quantity, sizeof(quantity), "%llu",
                  (unsigned long long)histogram_count(row->totals, row->n));
     else
-        output_quantity(quantity, row->stat, (double)row->totals[0]);
+        quantity_text(quantity, row->stat, (double)row->totals[0]);
     snprintf(text, 2 * QUANTITY_MAX, "%s%s", row->is_reset ? "reset" : quantity,
              row->deltas ? "/s" : "");
 }

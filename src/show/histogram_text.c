@@ -1,49 +1,58 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/histogram_text.h"
+#include "show/histogram_text.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/output.h"
 #include "client/histogram.h"
+#include "show/quantity.h"
 
-enum { BOUNDS_MAX = 2 * QUANTITY_MAX + 8 };
-
-/* Bucket @i of @n; the last one has no upper bound, and that of 0 alone needs none. */
-static void put_bounds(char text[BOUNDS_MAX], const struct client_stat *stat, size_t i, size_t n)
+void histogram_text_bounds(char text[HISTOGRAM_BOUNDS_MAX], const struct client_stat *stat,
+                           size_t i, size_t n)
 {
     char low[QUANTITY_MAX], high[QUANTITY_MAX];
 
-    output_quantity(low, stat, (double)histogram_lower_bound(stat, i));
+    quantity_text(low, stat, (double)histogram_lower_bound(stat, i));
     if (i == 0 && stat->type == VITALS_LOG_HIST) {
-        snprintf(text, BOUNDS_MAX, "%s", low);
+        snprintf(text, HISTOGRAM_BOUNDS_MAX, "%s", low);
     } else if (i + 1 == n) {
-        snprintf(text, BOUNDS_MAX, ">= %s", low);
+        snprintf(text, HISTOGRAM_BOUNDS_MAX, ">= %s", low);
     } else {
-        output_quantity(high, stat, (double)histogram_lower_bound(stat, i + 1));
-        snprintf(text, BOUNDS_MAX, "%s - %s", low, high);
+        quantity_text(high, stat, (double)histogram_lower_bound(stat, i + 1));
+        snprintf(text, HISTOGRAM_BOUNDS_MAX, "%s - %s", low, high);
     }
 }
 
 /* ---- percentiles ---------------------------------------------------------------------------- */
 
+const unsigned histogram_text_percents[HISTOGRAM_PERCENTILES] = {50, 90, 99};
+
+void histogram_text_percentile(char text[HISTOGRAM_PERCENTILE_MAX], const struct client_stat *stat,
+                               const uint64_t *values, size_t n, size_t which)
+{
+    unsigned percent = histogram_text_percents[which];
+    char bounds[HISTOGRAM_BOUNDS_MAX];
+
+    histogram_text_bounds(bounds, stat, histogram_percentile(values, n, percent), n);
+    snprintf(text, HISTOGRAM_PERCENTILE_MAX, "p%u %s", percent, bounds);
+}
+
 void histogram_text_put_percentiles(struct buf *out, const struct client_stat *stat,
                                     const uint64_t *values, size_t n)
 {
-    static const unsigned percents[] = {50, 90, 99};
-    char bounds[BOUNDS_MAX];
+    char text[HISTOGRAM_PERCENTILE_MAX];
 
     if (histogram_count(values, n) == 0)
         return;
-    for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++) {
-        put_bounds(bounds, stat, histogram_percentile(values, n, percents[i]), n);
-        buf_printf(out, "%sp%u %s", i ? ", " : "", percents[i], bounds);
+    for (size_t i = 0; i < HISTOGRAM_PERCENTILES; i++) {
+        histogram_text_percentile(text, stat, values, n, i);
+        buf_printf(out, "%s%s", i ? ", " : "", text);
     }
 }
 
 /* ---- bars ----------------------------------------------------------------------------------- */
 
-static void put_bar(struct buf *out, double share, size_t width, bool is_utf8)
+void histogram_text_put_bar(struct buf *out, double share, size_t width, bool is_utf8)
 {
     static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     size_t steps = (size_t)(share * (double)width * 8 + 0.5);
@@ -67,7 +76,7 @@ static void lay_out(const struct client_stat *stat, const uint64_t *values, size
                     struct layout *ret_layout)
 {
     struct layout layout = {.count = histogram_count(values, n)};
-    char text[BOUNDS_MAX];
+    char text[HISTOGRAM_BOUNDS_MAX];
 
     while (layout.first < n && values[layout.first] == 0)
         layout.first++;
@@ -82,7 +91,7 @@ static void lay_out(const struct client_stat *stat, const uint64_t *values, size
             layout.count_width = len;
     }
     for (size_t i = layout.first; i < layout.end; i++) {
-        put_bounds(text, stat, i, n);
+        histogram_text_bounds(text, stat, i, n);
         if (strlen(text) > layout.bounds_width)
             layout.bounds_width = strlen(text);
     }
@@ -98,15 +107,16 @@ void histogram_text_put(struct buf *out, const struct client_stat *stat, const u
     lay_out(stat, values, n, &layout);
     used = 2 + layout.bounds_width + 2 + layout.count_width + 2 + strlen("100.0 %") + 2;
     for (size_t i = layout.first; i < layout.end; i++) {
-        char bounds[BOUNDS_MAX];
+        char bounds[HISTOGRAM_BOUNDS_MAX];
 
-        put_bounds(bounds, stat, i, n);
+        histogram_text_bounds(bounds, stat, i, n);
         buf_printf(out, "  %*s  %*llu  %5.1f %%", (int)layout.bounds_width, bounds,
                    (int)layout.count_width, (unsigned long long)values[i],
                    100 * (double)values[i] / (double)layout.count);
         if (values[i] && width > used) {
             buf_puts(out, "  ");
-            put_bar(out, (double)values[i] / (double)layout.largest, width - used, is_utf8);
+            histogram_text_put_bar(out, (double)values[i] / (double)layout.largest, width - used,
+                                   is_utf8);
         }
         buf_puts(out, "\n");
     }

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "top/frame.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+void frame_put_header(struct screen *screen, const struct model *model)
+{
+    size_t gone = model_count_gone(model), column;
+    char text[SCREEN_TEXT_MAX], time[32] = "";
+    time_t seconds = (time_t)model->time;
+    struct tm tm;
+
+    snprintf(text, sizeof(text), "vitals top: %zu %s, every %g s, %s", model->n_vms,
+             model->n_vms == 1 ? "VM" : "VMs", model->interval,
+             model->is_totals ? "totals" : "rates");
+    column = screen_put(screen, 0, 0, SIZE_MAX, STYLE_STRONG, text);
+    if (model->is_paused)
+        column = screen_put(screen, 0, column, SIZE_MAX, STYLE_BAD, "  PAUSED");
+    if (gone && gone == model->n_vms)
+        column = screen_put(screen, 0, column, SIZE_MAX, STYLE_BAD, "  all VMs are gone");
+    else if (gone) {
+        snprintf(text, sizeof(text), "  %zu gone", gone);
+        column = screen_put(screen, 0, column, SIZE_MAX, STYLE_BAD, text);
+    }
+    if (model->time && localtime_r(&seconds, &tm) && strftime(time, sizeof(time), "%T", &tm) &&
+        column + 2 + strlen(time) <= screen->width)
+        screen_put(screen, 0, screen->width - strlen(time), SIZE_MAX, STYLE_DIM, time);
+}
+
+static size_t put_step(struct screen *screen, size_t column, const char *text)
+{
+    column = screen_put(screen, 1, column, SIZE_MAX, STYLE_DIM, " > ");
+    return screen_put(screen, 1, column, SIZE_MAX, STYLE_GOOD, text);
+}
+
+static void put_choices(struct screen *screen, const struct model *model, size_t column)
+{
+    const struct model_cursor *cursor = &model->cursors[model->level];
+    time_t seconds = (time_t)model->base_time;
+    char text[SCREEN_TEXT_MAX];
+    struct tm tm;
+
+    if (cursor->filter[0]) {
+        snprintf(text, sizeof(text), "  filter: %s", cursor->filter);
+        column = screen_put(screen, 1, column, SIZE_MAX, STYLE_BAD, text);
+    }
+    if (model->is_nonzero && model->level == MODEL_STATS)
+        column = screen_put(screen, 1, column, SIZE_MAX, STYLE_DIM, "  without zeros");
+    if (model->is_rebased && localtime_r(&seconds, &tm) &&
+        strftime(text, sizeof(text), "  totals since %T", &tm))
+        screen_put(screen, 1, column, SIZE_MAX, STYLE_DIM, text);
+}
+
+void frame_put_path(struct screen *screen, const struct model *model)
+{
+    char name[QUANTITY_MAX];
+    size_t column = screen_put(screen, 1, 0, SIZE_MAX, STYLE_GOOD, "VMs");
+
+    if (model->level >= MODEL_OBJECTS)
+        column = put_step(screen, column, model->vm->name);
+    if (model->level >= MODEL_STATS) {
+        const struct row row = {.path = model->object->path, .vcpu = model->object->vcpu};
+        column = put_step(screen, column, row_object(name, &row));
+    }
+    if (model->level >= MODEL_BUCKETS)
+        column = put_step(screen, column, model->series->stat->name);
+    put_choices(screen, model, column);
+}
+
+static const char *error_here(const struct model *model)
+{
+    const struct model_item *item = model_selected(model);
+    const struct model_vm *vm = model->level > MODEL_VMS ? model->vm : item ? item->vm : NULL;
+
+    return vm ? vm->error : NULL;
+}
+
+void frame_put_footer(struct screen *screen, const struct model *model)
+{
+    static const char *const hints[MODEL_LEVELS] = {
+        "Enter vCPUs  o sort  f filter  t totals  r reset  s interval  h help  q quit",
+        "Enter statistics  Esc back  o sort  f filter  t totals  h help  q quit",
+        "Enter histogram  Esc back  o sort  f filter  z zeros  t totals  h help  q quit",
+        "Esc back  t totals  r reset  s interval  p pause  h help  q quit",
+    };
+    size_t line = screen->height - 1;
+    const char *error = error_here(model);
+    char text[SCREEN_TEXT_MAX];
+
+    if (model->prompt) {
+        snprintf(text, sizeof(text), "%s: %s_",
+                 model->prompt == MODEL_PROMPT_FILTER ? "Filter" : "Interval in seconds",
+                 model->text);
+        screen_put(screen, line, 0, SIZE_MAX, STYLE_STRONG, text);
+    } else if (model->message[0]) {
+        screen_put(screen, line, 0, SIZE_MAX, STYLE_STRONG, model->message);
+    } else if (error) {
+        snprintf(text, sizeof(text), "gone: %s", error);
+        screen_put(screen, line, 0, SIZE_MAX, STYLE_BAD, text);
+    } else {
+        screen_put(screen, line, 0, SIZE_MAX, STYLE_DIM, hints[model->level]);
+    }
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What stands around a list: the header and the path above it, the footer below. */
+#ifndef TOP_FRAME_H
+#define TOP_FRAME_H
+
+#include "top/cells.h"
+#include "top/model.h"
+
+void frame_put_header(struct screen *screen, const struct model *model);
+
+/* Where the list is: "VMs > web1 > vcpu 3 > halt_wait_hist". */
+void frame_put_path(struct screen *screen, const struct model *model);
+
+/* The most urgent of what could be said. */
+void frame_put_footer(struct screen *screen, const struct model *model);
+
+#endif

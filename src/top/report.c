@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* The screen of a batch: as high as it takes. */
+#include <stdio.h>
+#include <time.h>
+
+#include "top/list.h"
+#include "top/screen.h"
+
+static void report_list(struct screen *screen, struct model *model, size_t *line)
+{
+    struct region region = {.screen = screen, .model = model, .titles = *line, .line = *line + 1};
+
+    model_arrange(model);
+    region.n = model->n_items;
+    list_draw(&region);
+    *line += 1 + region.n;
+}
+
+static void report_head(struct screen *screen, const struct model *model)
+{
+    size_t gone = model_count_gone(model), column;
+    time_t seconds = (time_t)model->time;
+    char text[SCREEN_TEXT_MAX], time[64] = "";
+    struct tm tm;
+
+    if (localtime_r(&seconds, &tm))
+        strftime(time, sizeof(time), "%FT%T%z", &tm);
+    snprintf(text, sizeof(text), "vitals top: %s, %zu %s", time, model->n_vms,
+             model->n_vms == 1 ? "VM" : "VMs");
+    column = screen_put(screen, 0, 0, SIZE_MAX, STYLE_STRONG, text);
+    snprintf(text, sizeof(text), ", %zu gone", gone);
+    if (gone)
+        screen_put(screen, 0, column, SIZE_MAX, STYLE_BAD, text);
+}
+
+/* How many lines it can have. */
+static size_t count_report(const struct model *model)
+{
+    size_t n = 3 + model->n_vms;
+
+    for (size_t i = 0; i < model->n_vms; i++)
+        n += 3 + model->vms[i].n_objects;
+    return n;
+}
+
+bool screen_report(struct screen *screen, struct model *model, size_t width)
+{
+    size_t line = 1;
+
+    if (!screen_resize(screen, width, count_report(model)))
+        return false;
+    screen_clear(screen);
+    report_head(screen, model);
+    model->level = MODEL_VMS;
+    report_list(screen, model, &line);
+    for (size_t i = 0; i < model->n_vms; i++) {
+        if (model->vms[i].error)
+            continue;
+        screen_put(screen, ++line, 0, SIZE_MAX, STYLE_STRONG, model->vms[i].name);
+        line++;
+        model->level = MODEL_OBJECTS;
+        model->vm = &model->vms[i];
+        report_list(screen, model, &line);
+    }
+    model->level = MODEL_VMS;
+    screen->height = line < screen->height ? line : screen->height;
+    return !model->has_failed;
+}
