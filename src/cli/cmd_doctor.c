@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/doctor.h"
 #include "cli/look.h"
+#include "client/text.h"
 #include "qmp/json_write.h"
 
 #define WIDTH 100
@@ -33,6 +34,7 @@ struct finding *doctor_find(struct doctor *doctor, const char *check, enum findi
     va_start(args, format);
     vsnprintf(finding->text, sizeof(finding->text), format, args);
     va_end(args);
+    text_make_plain(finding->text); /* whoever made a socket chose its name */
     return finding;
 }
 

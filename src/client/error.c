@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "client/text.h"
+
 int client_fail(struct client_error *error, int err, const char *hint, const char *format, ...)
 {
     va_list args;
@@ -11,6 +13,7 @@ int client_fail(struct client_error *error, int err, const char *hint, const cha
     va_start(args, format);
     vsnprintf(error->text, sizeof(error->text), format, args);
     va_end(args);
+    text_make_plain(error->text); /* a path or the peer's words may be in it */
     snprintf(error->hint, sizeof(error->hint), "%s", hint ? hint : "");
     return -err;
 }

@@ -27,7 +27,8 @@ uint64_t histogram_count(const uint64_t *buckets, size_t n)
     uint64_t count = 0;
 
     for (size_t i = 0; i < n; i++)
-        count += buckets[i];
+        if (__builtin_add_overflow(count, buckets[i], &count))
+            return UINT64_MAX;
     return count;
 }
 

@@ -57,8 +57,8 @@ static void sample_vm(struct fixture *fixture, size_t vm)
     struct client_value of_vm = {&vm_stats[0], &pages, 1}, values[VCPUS][VCPU_STATS];
     struct client_object vm_object = {.cpu_index = -1, .values = &of_vm, .n_values = 1};
     struct client_object vcpus[VCPUS];
-    const struct client_snapshot vm_snapshot = {&vm_object, 1, fixture->time_ns};
-    const struct client_snapshot vcpu_snapshot = {vcpus, fixture->n_vcpus, fixture->time_ns};
+    const struct client_snapshot vm_snapshot = {&vm_object, 1, fixture->time_ns, false};
+    const struct client_snapshot vcpu_snapshot = {vcpus, fixture->n_vcpus, fixture->time_ns, false};
 
     for (size_t i = 0; i < VCPUS; i++) {
         const struct client_value all[VCPU_STATS] = {
