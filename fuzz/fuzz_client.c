@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzzes the client: the bytes are all that the peer sends, from its greeting on. Whatever they are, a
- * client is opened or refused with a reason, and what it returns is as client.h says.
+ * Fuzzes the client: the bytes are all that the peer sends, from its greeting on. Whatever they
+ * are, a client is opened or refused with a reason, and what it returns is as client.h says.
  */
 #define _GNU_SOURCE
 #include <string.h>

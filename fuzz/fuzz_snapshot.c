@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fuzzes the reader of snapshots, and what `vitals diff` makes of two of them: the bytes are a
- * snapshot up to the first line feed, and another behind it. What is read can be shown in any form, and
- * what is printed as JSON is a snapshot again, with the same values.
+ * snapshot up to the first line feed, and another behind it. What is read can be shown in any form,
+ * and what is printed as JSON is a snapshot again, with as many rows and the same values.
  */
 #define _GNU_SOURCE
 #include <math.h>
@@ -118,15 +118,24 @@ static size_t show_in_memory(const struct snapshot *before, const struct snapsho
     return n;
 }
 
+static void check_same(const struct row *a, const struct row *b)
+{
+    CHECK(!strcmp(a->vm, b->vm) && !strcmp(a->stat->name, b->stat->name));
+    CHECK(a->n == b->n && !memcmp(a->totals, b->totals, a->n * sizeof(*a->totals)));
+}
+
 static void check_json(const struct snapshot *before, const struct snapshot *after)
 {
     struct snapshot again;
     char *text;
-    size_t len, n = show_in_memory(before, after, OUTPUT_JSON, &text, &len);
+    size_t len, n = show_in_memory(before, after, OUTPUT_JSON, &text, &len), at = 0;
 
     CHECK(len && text[len - 1] == '\n');
     CHECK(read_snapshot((const uint8_t *)text, len - 1, &again));
     CHECK(again.n_rows == n);
+    for (size_t i = 0; i < after->n_rows; i++)
+        if (snapshot_find(before, &after->rows[i], i))
+            check_same(&again.rows[at++], &after->rows[i]);
     snapshot_free(&again);
     free(text);
 }

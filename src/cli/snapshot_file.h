@@ -37,15 +37,15 @@ int snapshot_parse(const char *name, const char *bytes, size_t len, struct snaps
 bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than);
 
 /*
- * The row that says what @like says, of the same object and measured in the same way; NULL: none. Of several, which
- * VMs of one name make, the next from the place @expected on.
+ * The row that says what @like says, of the same object and measured in the same way; NULL: none.
+ * Of several, which VMs of one name make, the next from the place @expected on.
  */
 const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
                                 size_t expected);
 
 /*
- * What came to row @i of @after since @before, with its deltas in @deltas, which has room for as many values as any
- * row of @after has. False: the row is not in @before.
+ * What came to row @i of @after since @before, with its deltas in @deltas, which has room for as
+ * many values as any row of @after has. False: the row is not in @before.
  */
 bool snapshot_subtract(const struct snapshot *before, const struct snapshot *after, size_t i,
                        uint64_t *deltas, struct row *ret_row);

@@ -5,8 +5,9 @@
  * vCPUs by their index, statistics in the order of their provider, histograms smallest bucket
  * first, booleans as 0 and 1 without a unit.
  *
- * A peer need not mean well. Names are UTF-8 without control characters and never empty; a statistic has its
- * names for itself, and stands once in an object; what is no histogram has one value.
+ * A peer need not mean well. Names are UTF-8 without control characters and never empty; a
+ * statistic has its names for itself, and stands once in an object; what is no histogram has one
+ * value.
  */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
@@ -96,7 +97,7 @@ unsigned client_qemu_version(const struct client *client);
 /* Those of the VM, then those of vCPUs. Valid until the client is closed. */
 const struct client_stat *client_stats(const struct client *client, size_t *ret_n);
 
-/* By their index. Those that were there when the client was opened, or at the last query for vCPUs. */
+/* By their index: those of when the client was opened, or of the last query for vCPUs. */
 const struct client_vcpu *client_vcpus(const struct client *client, size_t *ret_n);
 
 int client_query(struct client *client, const struct client_request *request,

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-/* Each with the first value in it, and a value that follows with its key, as json-c 0.16 has them. */
+/* Each with its first value; and a value that follows, with its key. As json-c 0.16 has them. */
 enum { OBJECT = 900, ARRAY = 260, NEXT = 216 };
 
 size_t json_memory(const char *bytes, size_t n)

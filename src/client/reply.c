@@ -121,7 +121,7 @@ static bool read_number(struct json_object *number, uint64_t *ret_value)
     return true;
 }
 
-/* A number, a bare list of buckets, or {"values": buckets}. A histogram may have one bucket only. */
+/* A number, a bare list of buckets, or {"values": buckets}. One bucket may come as a number. */
 static int read_value(struct arena *arena, struct json_object *json, struct client_value *value)
 {
     struct json_object *buckets =

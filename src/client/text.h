@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Texts of strangers. A name that a peer or a file made up may have been made to do something to the
- * terminal it is shown on, so it is looked at where it comes in.
+ * Texts of strangers. A name that a peer or a file made up may do something to the terminal it is
+ * shown on, so it is looked at where it comes in.
  */
 #ifndef CLIENT_TEXT_H
 #define CLIENT_TEXT_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The QMP client against peers that do not mean well. */
 #define _GNU_SOURCE
+#include <json-c/json.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -262,6 +264,63 @@ static void test_most_vcpus(void **state)
                   "fake.sock: has more than 8192 vCPUs");
     free(good);
     free(bad);
+}
+
+static char *reply_of_bytes(size_t bytes)
+{
+    const char *begin = "{\"return\": {\"name\": \"", *end = "\"}}";
+    char *text = malloc(bytes + 1);
+
+    memset(text, 'x', bytes);
+    strcpy(text + bytes - strlen(end), end);
+    memcpy(text, begin, strlen(begin));
+    return text;
+}
+
+static void test_most_bytes(void **state)
+{
+    char *good = reply_of_bytes(CLIENT_REPLY_MAX), *bad = reply_of_bytes(CLIENT_REPLY_MAX + 1);
+    struct script script = {.replies = {FLAT_GREETING, OK, FLAT_SCHEMA, good, CPUS}};
+    struct client *client = open_ok(&script);
+
+    (void)state;
+    client_free(client);
+    script_end(&script);
+    check_refused((struct script){.replies = {FLAT_GREETING, OK, FLAT_SCHEMA, bad}}, EMSGSIZE,
+                  "the reply to query-name is longer than 16 MiB");
+    free(good);
+    free(bad);
+}
+
+/* What json-c takes for @piece again and again, as far as malloc() says: not with a sanitizer. */
+static void check_estimate(const char *begin, const char *piece, const char *end)
+{
+    struct mallinfo2 before, after;
+    char *text = repeat(begin, piece, 100000, end);
+    struct json_object *json;
+
+    before = mallinfo2();
+    json = json_tokener_parse(text);
+    after = mallinfo2();
+    assert_non_null(json);
+    assert_true(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd <=
+                json_memory(text, strlen(text)));
+    json_object_put(json);
+    free(text);
+}
+
+static void test_memory_is_estimated(void **state)
+{
+    (void)state;
+    check_estimate("[", "{}", "]");
+    check_estimate("[", "{\"a\": {}}", "]");
+    check_estimate("[", "[]", "]");
+    check_estimate("[", "[[]]", "]");
+    check_estimate("[", "1", "]");
+    check_estimate("[", "0.5", "]");
+    check_estimate("[", "\"\"", "]");
+    check_estimate("{", "\"#\": 1", "}");
+    check_estimate("[", "{\"name\": \"s#\", \"type\": \"peak\"}", "]");
 }
 
 /* Commas in a text count, too, which spares the test the memory. */
@@ -595,6 +654,8 @@ int main(void)
         cmocka_unit_test(test_vcpus_are_sorted),
         cmocka_unit_test(test_most_statistics),
         cmocka_unit_test(test_most_vcpus),
+        cmocka_unit_test(test_most_bytes),
+        cmocka_unit_test(test_memory_is_estimated),
         cmocka_unit_test(test_most_memory),
         cmocka_unit_test(test_byte_after_byte),
         cmocka_unit_test(test_events_without_end),

@@ -101,6 +101,45 @@ static void test_most_memory(void **state)
     check_memory(SNAPSHOT_MEMORY_MAX + 1, false);
 }
 
+static void test_most_bytes(void **state)
+{
+    const char *snapshot_text = SNAPSHOT("1.0", "");
+    size_t len = strlen(snapshot_text);
+    char *text = malloc(SNAPSHOT_FILE_MAX + 1), error[SNAPSHOT_ERROR_MAX];
+    struct snapshot snapshot;
+
+    (void)state;
+    memset(text, ' ', SNAPSHOT_FILE_MAX + 1);
+    memcpy(text + SNAPSHOT_FILE_MAX - len, snapshot_text, len);
+    check_refused(text, SNAPSHOT_FILE_MAX + 1, "larger than a snapshot can be");
+    check_ok(snapshot_parse("file", text, SNAPSHOT_FILE_MAX, &snapshot, error));
+    snapshot_free(&snapshot);
+    free(text);
+}
+
+static void check_name_length(size_t len, bool is_good)
+{
+    struct buf text = {0};
+    struct snapshot snapshot;
+
+    buf_printf(&text, SNAPSHOT("1.0", COUNTER("%0*d", "1")), (int)len, 0);
+    buf_append(&text, "", 1);
+    if (is_good) {
+        read_ok(text.data, &snapshot);
+        snapshot_free(&snapshot);
+    } else {
+        check_refused(text.data, strlen(text.data), "statistic 1 lacks a member");
+    }
+    buf_free(&text);
+}
+
+static void test_long_names(void **state)
+{
+    (void)state;
+    check_name_length(CLIENT_NAME_MAX, true);
+    check_name_length(CLIENT_NAME_MAX + 1, false);
+}
+
 /* ---- two of them ---------------------------------------------------------------------------- */
 
 static void test_subtraction(void **state)
@@ -208,6 +247,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_no_snapshot),
         cmocka_unit_test(test_most_memory),
+        cmocka_unit_test(test_most_bytes),
+        cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_subtraction),
         cmocka_unit_test(test_what_is_measured_in_another_way),
         cmocka_unit_test(test_namesakes),

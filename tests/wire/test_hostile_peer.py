@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the verbs print where the peer does not mean well: nothing that does something to a terminal."""
+"""What the verbs print of a peer that does not mean well does nothing to a terminal."""
 
 import csv
 import io
