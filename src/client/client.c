@@ -58,6 +58,14 @@ static int64_t integer(struct json_object *object, const char *name, int64_t wit
     return value ? json_object_get_int64(value) : without;
 }
 
+char *client_copy(struct arena *arena, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = arena_alloc(arena, size);
+
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
 /* ---- asking --------------------------------------------------------------------------------- */
 
 static int refuse(struct client *client, const char *command, struct json_object *reply,
@@ -194,12 +202,13 @@ static bool read_stat(struct json_object *entry, struct client_stat *stat)
 /* @schema: {provider, stats}. */
 static int add_schema(struct client *client, const char *target, struct json_object *schema)
 {
-    struct client_stat stat = {.provider = client_name(schema, "provider"), .target = target};
+    const char *provider = client_name(schema, "provider");
+    struct client_stat stat = {.target = target};
     struct json_object *entries = client_array(schema, "stats");
     struct client_stat *grown;
     size_t n;
 
-    if (!stat.provider || !entries)
+    if (!provider || !entries)
         return 0;
     n = json_object_array_length(entries);
     if (n > CLIENT_STATS_MAX - client->n_stats)
@@ -208,10 +217,16 @@ static int add_schema(struct client *client, const char *target, struct json_obj
     if (!grown)
         return -ENOMEM;
     client->stats = grown;
-    for (size_t i = 0; i < n; i++)
-        if (read_stat(client_element(entries, i, client->peer == CLIENT_QEMU), &stat))
-            client->stats[client->n_stats++] = stat;
-    return 0;
+    stat.provider = client_copy(&client->names, provider);
+    for (size_t i = 0; i < n && stat.provider; i++) {
+        if (!read_stat(client_element(entries, i, client->peer == CLIENT_QEMU), &stat))
+            continue;
+        stat.name = client_copy(&client->names, stat.name);
+        if (!stat.name)
+            return -ENOMEM;
+        client->stats[client->n_stats++] = stat;
+    }
+    return stat.provider ? 0 : -ENOMEM;
 }
 
 /* @value: a member for each target in grouped, one list of all in flat. */
@@ -302,25 +317,35 @@ const struct client_stat *client_find_stat(const struct client *client, const ch
     return NULL;
 }
 
-static int read_schemas(struct client *client, bool is_vitals, struct client_error *error)
+/* The form of the schemas tells the dialect. */
+static int take_schemas(struct client *client, bool is_vitals, struct json_object *value)
 {
-    struct json_object *value;
-    int err = client_ask(client, "query-stats-schemas", NULL, &client->schema_reply, &value, error);
+    int err;
 
-    if (err)
-        return err;
     if (json_object_is_type(value, json_type_object))
         client->peer = CLIENT_GROUPED;
     else if (json_object_is_type(value, json_type_array))
         client->peer = is_vitals ? CLIENT_FLAT : CLIENT_QEMU;
     else
-        return client_fail(error, EPROTO, NULL, "%s: query-stats-schemas: not a list of schemas",
-                           client->path);
+        return -EPROTO;
     err = add_schemas(client, "vm", value);
     if (!err)
         err = add_schemas(client, "vcpu", value);
-    if (!err)
-        err = index_stats(client);
+    return err ? err : index_stats(client);
+}
+
+static int read_schemas(struct client *client, bool is_vitals, struct client_error *error)
+{
+    struct json_object *reply, *value;
+    int err = client_ask(client, "query-stats-schemas", NULL, &reply, &value, error);
+
+    if (err)
+        return err;
+    err = take_schemas(client, is_vitals, value);
+    json_object_put(reply);
+    if (err == -EPROTO)
+        return client_fail(error, EPROTO, NULL, "%s: query-stats-schemas: not a list of schemas",
+                           client->path);
     if (err == -E2BIG)
         return client_fail(error, E2BIG, NULL, "%s: has more than %d statistics", client->path,
                            CLIENT_STATS_MAX);
@@ -370,15 +395,14 @@ int64_t client_find_index(const struct client *client, const char *path)
                : -1;
 }
 
-/* From here on, the client holds the list in @reply. */
-static int take_vcpus(struct client *client, struct json_object *reply, struct json_object *list)
+/* @list takes the place of the one before. */
+static int take_vcpus(struct client *client, struct json_object *list)
 {
     size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 
-    json_object_put(client->vcpus_reply);
     free(client->vcpus);
     free(client->by_path);
-    client->vcpus_reply = reply;
+    arena_reset(&client->paths);
     client->n_vcpus = 0;
     client->vcpus = NULL;
     client->by_path = NULL;
@@ -393,8 +417,14 @@ static int take_vcpus(struct client *client, struct json_object *reply, struct j
         struct client_vcpu vcpu = {.path = client_name(entry, "qom-path"),
                                    .index = integer(entry, "cpu-index", -1)};
 
-        if (vcpu.path && vcpu.index >= 0)
-            client->vcpus[client->n_vcpus++] = vcpu;
+        if (!vcpu.path || vcpu.index < 0)
+            continue;
+        vcpu.path = client_copy(&client->paths, vcpu.path);
+        if (!vcpu.path) {
+            client->n_vcpus = 0; /* half a list is not sorted */
+            return -ENOMEM;
+        }
+        client->vcpus[client->n_vcpus++] = vcpu;
     }
     sort_vcpus(client);
     return 0;
@@ -407,7 +437,8 @@ int client_read_vcpus(struct client *client, struct client_error *error)
 
     if (err)
         return err;
-    err = take_vcpus(client, reply, value);
+    err = take_vcpus(client, value);
+    json_object_put(reply);
     if (err == -E2BIG)
         return client_fail(error, E2BIG, NULL, "%s: has more than %d vCPUs", client->path,
                            CLIENT_VCPUS_MAX);
@@ -551,8 +582,8 @@ void client_free(struct client *client)
     if (!client)
         return;
     connection_close(&client->connection);
-    json_object_put(client->schema_reply);
-    json_object_put(client->vcpus_reply);
+    arena_free(&client->names);
+    arena_free(&client->paths);
     free(client->stats);
     free(client->by_name);
     free(client->vcpus);

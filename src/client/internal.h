@@ -5,6 +5,7 @@
 
 #include "client/client.h"
 #include "client/connection.h"
+#include "stats/arena.h"
 
 struct json_object;
 
@@ -14,11 +15,11 @@ struct client {
     unsigned qemu_version;
     int64_t reversals; /* verdicts for reversed histograms, less those against */
     char *path, *vm_name;
-    struct json_object *schema_reply; /* holds the names in @stats */
+    struct arena names; /* in @stats: a reply may be large, and most of it be something else */
     struct client_stat *stats;
     struct client_stat **by_name; /* sorted */
     size_t n_stats;
-    struct json_object *vcpus_reply; /* holds the paths in @vcpus */
+    struct arena paths; /* in @vcpus */
     struct client_vcpu *vcpus;
     struct client_vcpu **by_path; /* sorted */
     size_t n_vcpus;
@@ -41,6 +42,9 @@ int64_t client_find_index(const struct client *client, const char *path);
 
 /* Element @i, from the end where @is_reversed. */
 struct json_object *client_element(struct json_object *array, size_t i, bool is_reversed);
+
+/* NULL: no memory. */
+char *client_copy(struct arena *arena, const char *text);
 
 /* NULL if there is no such member of this type. */
 const char *client_string(struct json_object *object, const char *name);

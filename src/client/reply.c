@@ -217,14 +217,6 @@ static int read_values(struct query *query, struct client_object *object, const 
 
 /* ---- objects -------------------------------------------------------------------------------- */
 
-static char *copy_text(struct arena *arena, const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = arena_alloc(arena, size);
-
-    return copy ? memcpy(copy, text, size) : NULL;
-}
-
 static int add_object(struct query *query, const struct group *group)
 {
     struct client_snapshot *snapshot = &query->snapshot->public;
@@ -235,7 +227,7 @@ static int add_object(struct query *query, const struct group *group)
     int err = 0;
 
     *object = (struct client_object){
-        .path = *path ? copy_text(arena, path) : NULL,
+        .path = *path ? client_copy(arena, path) : NULL,
         .cpu_index = group->cpu_index,
         .values = arena_alloc(arena, (room + 1) * sizeof(*object->values)),
     };

@@ -357,6 +357,30 @@ static void test_most_memory(void **state)
     free(bad);
 }
 
+/* Of a large reply is kept what is of use. With a sanitizer, malloc() does not say how much. */
+static void test_memory_that_is_kept(void **state)
+{
+    enum { KEPT_MAX = 1024 * 1024 };
+    char *schema = repeat("{\"return\": [{\"provider\": \"p\", \"target\": \"vm\", \"stats\": ["
+                          "{\"name\": \"s\", \"type\": \"peak\"}], \"more\": [",
+                          "{\"a\": #}", 20000, "]}]}\r\n");
+    char *vcpus = repeat("{\"return\": [{\"qom-path\": \"/a\", \"cpu-index\": 0, \"more\": [",
+                         "{\"a\": #}", 20000, "]}]}\r\n");
+    struct script script = {.replies = {FLAT_GREETING, OK, schema, NAME, vcpus}};
+    size_t before = mallinfo2().uordblks;
+    struct client *client = open_ok(&script);
+    size_t n;
+
+    (void)state;
+    assert_true(mallinfo2().uordblks < before + KEPT_MAX);
+    assert_string_equal(client_stats(client, &n)[0].name, "s");
+    assert_string_equal(client_vcpus(client, &n)[0].path, "/a");
+    client_free(client);
+    script_end(&script);
+    free(schema);
+    free(vcpus);
+}
+
 /* ---- time ----------------------------------------------------------------------------------- */
 
 enum { SHORT_MS = 200, MOMENT_MS = 10 };
@@ -657,6 +681,7 @@ int main(void)
         cmocka_unit_test(test_most_bytes),
         cmocka_unit_test(test_memory_is_estimated),
         cmocka_unit_test(test_most_memory),
+        cmocka_unit_test(test_memory_that_is_kept),
         cmocka_unit_test(test_byte_after_byte),
         cmocka_unit_test(test_events_without_end),
         cmocka_unit_test(test_deep_nesting),
