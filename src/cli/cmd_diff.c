@@ -13,9 +13,6 @@
 #include "client/histogram.h"
 #include "show/histogram_text.h"
 
-/* What snapshots tell apart, but for rounding: rates over less would be no numbers. */
-#define SECONDS_MIN 0.0005
-
 enum { OPT_ALL = LOOK_OPT_OWN, OPT_RATES };
 
 static const struct cli_option own_options[] = {
@@ -55,26 +52,6 @@ static int parse(struct diff *diff, struct cli_args *args)
 }
 
 /* ---- matching ------------------------------------------------------------------------------- */
-
-static bool are_same(const struct row *a, const struct row *b)
-{
-    return !strcmp(a->stat->name, b->stat->name) && !strcmp(a->vm, b->vm) &&
-           !strcmp(a->path ? a->path : "", b->path ? b->path : "") && !a->path == !b->path &&
-           !strcmp(a->stat->provider, b->stat->provider) && a->stat->type == b->stat->type &&
-           a->n == b->n;
-}
-
-/* Snapshots of one VM have the same order, so the search begins at the expected place. */
-static const struct row *find(const struct snapshot *snapshot, const struct row *row,
-                              size_t expected)
-{
-    for (size_t i = 0; i < snapshot->n_rows; i++) {
-        const struct row *candidate = &snapshot->rows[(expected + i) % snapshot->n_rows];
-        if (are_same(candidate, row))
-            return candidate;
-    }
-    return NULL;
-}
 
 static bool is_any_vcpu(const struct look_options *options, const struct row *row)
 {
@@ -158,44 +135,41 @@ static bool has_changed(const struct row *row)
     return row->is_reset || memcmp(row->totals, row->before, row->n * sizeof(uint64_t)) != 0;
 }
 
-static void add_row(struct diff *diff, const struct row *after, const struct row *before)
+static void add_row(struct diff *diff, const struct row *row)
 {
-    uint64_t *deltas = malloc(after->n * sizeof(uint64_t));
-    struct row row = *after;
-
-    if (!deltas)
+    diff->n_resets += row->is_reset;
+    if (!diff->is_all && !has_changed(row))
         return;
-    memcpy(deltas, before->totals, after->n * sizeof(uint64_t));
-    row.before = before->totals;
-    row.seconds = diff->after.time - diff->before.time;
-    if (row_is_counting(row.stat)) {
-        row.is_reset = !row_subtract(deltas, row.totals, row.n);
-        row.deltas = row.is_reset ? NULL : deltas;
-        diff->n_resets += row.is_reset;
-    }
-    if ((diff->is_all || has_changed(&row)) && diff->output.format == OUTPUT_TABLE)
-        add_to_table(diff, &row);
-    else if (diff->is_all || has_changed(&row))
-        row_output_add(&diff->output, &row);
-    free(deltas);
+    if (diff->output.format == OUTPUT_TABLE)
+        add_to_table(diff, row);
+    else
+        row_output_add(&diff->output, row);
 }
 
-static void add_rows(struct diff *diff)
+/* False: no memory. */
+static bool add_rows(struct diff *diff)
 {
-    for (size_t i = 0; i < diff->after.n_rows; i++) {
-        const struct row *after = &diff->after.rows[i];
-        const struct row *before = find(&diff->before, after, i);
+    uint64_t *deltas = calloc(diff->after.n_values_max + 1, sizeof(*deltas));
+    struct row row;
 
-        if (!is_wanted(diff, after))
+    if (!deltas)
+        return false;
+    for (size_t i = 0; i < diff->after.n_rows; i++) {
+        if (!is_wanted(diff, &diff->after.rows[i]))
             continue;
-        diff->n_matched += before != NULL;
-        diff->n_only_after += !before;
-        if (before)
-            add_row(diff, after, before);
+        if (snapshot_subtract(&diff->before, &diff->after, i, deltas, &row)) {
+            diff->n_matched++;
+            add_row(diff, &row);
+        } else {
+            diff->n_only_after++;
+        }
     }
     for (size_t i = 0; i < diff->before.n_rows; i++)
-        if (is_wanted(diff, &diff->before.rows[i]) && !find(&diff->after, &diff->before.rows[i], i))
+        if (is_wanted(diff, &diff->before.rows[i]) &&
+            !snapshot_find(&diff->after, &diff->before.rows[i], i))
             diff->n_only_before++;
+    free(deltas);
+    return true;
 }
 
 static void say_what_is_left_out(const struct diff *diff, char **paths)
@@ -224,7 +198,10 @@ static int print_diff(struct diff *diff, char **paths)
     diff->table.n_columns = sizeof(columns) / sizeof(columns[0]);
     if (options->format != OUTPUT_TABLE)
         row_output_begin(&diff->output, diff->after.time);
-    add_rows(diff);
+    if (!add_rows(diff)) {
+        fprintf(stderr, "%s: out of memory\n", options->command);
+        return EXIT_FAILURE;
+    }
     if (diff->n_matched) {
         if (options->format != OUTPUT_TABLE)
             row_output_end(&diff->output);
@@ -251,7 +228,7 @@ static int read_both(struct diff *diff, char **paths)
         fprintf(stderr, "%s: %s\n", command, error);
         return EXIT_FAILURE;
     }
-    if (diff->after.time - diff->before.time >= SECONDS_MIN)
+    if (snapshot_is_later(&diff->after, &diff->before))
         return 0;
     fprintf(stderr,
             "%s: %s is not older than %s\n"

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/doctor.h"
 #include "cli/look.h"
+#include "client/text.h"
 #include "qmp/json_write.h"
 
 #define WIDTH 100

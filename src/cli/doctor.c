@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/text.h"
+
 struct finding *doctor_find(struct doctor *doctor, const char *check, enum finding_status status,
                             const char *format, ...)
 {
@@ -23,6 +25,7 @@ struct finding *doctor_find(struct doctor *doctor, const char *check, enum findi
     va_start(args, format);
     vsnprintf(finding->text, sizeof(finding->text), format, args);
     va_end(args);
+    text_make_plain(finding->text); /* whoever made a socket chose its name */
     return finding;
 }
 

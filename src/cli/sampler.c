@@ -131,24 +131,29 @@ void sampler_free(struct sampler *sampler)
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
+/* Samples of a VM have the same order, so that the object mostly is where it is expected. */
 static const struct client_object *find_object(const struct client_snapshot *snapshot,
-                                               const struct client_object *like)
+                                               const char *path, size_t expected)
 {
     for (size_t i = 0; snapshot && i < snapshot->n_objects; i++) {
-        const char *path = snapshot->objects[i].path;
-        if (path && like->path ? !strcmp(path, like->path) : path == like->path)
-            return &snapshot->objects[i];
+        const struct client_object *object =
+            &snapshot->objects[(expected + i) % snapshot->n_objects];
+        if (path && object->path ? !strcmp(path, object->path) : path == object->path)
+            return object;
     }
     return NULL;
 }
 
-static const struct client_value *find_value(const struct client_object *object,
-                                             const struct client_value *like)
+/* What there is to subtract from @value: as many buckets, in the same order. */
+static uint64_t *find_values(const struct client_object *object_before, bool is_turned,
+                             const struct client_value *value)
 {
-    for (size_t i = 0; object && i < object->n_values; i++)
-        if (object->values[i].stat == like->stat && object->values[i].n_values == like->n_values)
-            return &object->values[i];
-    return NULL;
+    const struct client_value *before =
+        object_before ? client_find_value(object_before, value->stat) : NULL;
+
+    if (!before || before->n_values != value->n_values || (is_turned && histogram_is(value->stat)))
+        return NULL;
+    return before->values;
 }
 
 struct showing {
@@ -157,19 +162,18 @@ struct showing {
     void *opaque;
 };
 
+/* @before: what to subtract, or NULL. */
 static void show_value(const struct showing *showing, struct row row,
-                       const struct client_value *value, const struct client_object *object_before)
+                       const struct client_value *value, uint64_t *before)
 {
     row.stat = value->stat;
     row.totals = value->values;
-    row.n = histogram_is(value->stat) ? value->n_values : 1;
+    row.n = value->n_values;
     if (showing->wants_deltas && row_is_counting(value->stat)) {
-        const struct client_value *before = find_value(object_before, value);
-
         if (!before)
             return;
-        row.is_reset = !row_subtract(before->values, row.totals, row.n);
-        row.deltas = row.is_reset ? NULL : before->values;
+        row.is_reset = !row_subtract(before, row.totals, row.n);
+        row.deltas = row.is_reset ? NULL : before;
     }
     showing->show(showing->opaque, &row);
 }
@@ -177,8 +181,11 @@ static void show_value(const struct showing *showing, struct row row,
 static void show_snapshot(const struct showing *showing, const struct client *client,
                           const struct client_snapshot *now, const struct client_snapshot *before)
 {
+    bool is_turned = now && before && now->is_reversed != before->is_reversed;
+
     for (size_t i = 0; now && i < now->n_objects; i++) {
         const struct client_object *object = &now->objects[i];
+        const struct client_object *object_before = find_object(before, object->path, i);
         const struct row row = {
             .vm = client_vm_name(client),
             .socket = client_path(client),
@@ -188,7 +195,8 @@ static void show_snapshot(const struct showing *showing, const struct client *cl
         };
 
         for (size_t j = 0; j < object->n_values; j++)
-            show_value(showing, row, &object->values[j], find_object(before, object));
+            show_value(showing, row, &object->values[j],
+                       find_values(object_before, is_turned, &object->values[j]));
     }
 }
 

@@ -10,9 +10,10 @@
 
 #include "cli/output.h"
 #include "client/histogram.h"
+#include "client/json_memory.h"
+#include "client/text.h"
 #include "qmp/buf.h"
 
-#define TIME_MAX     1e12 /* any, and differences of it are still good to a millisecond */
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 struct reader {
@@ -65,22 +66,27 @@ static int read_path(struct reader *reader, struct buf *bytes)
     return err;
 }
 
-static int parse(struct reader *reader, const struct buf *bytes)
+static int parse(struct reader *reader, const char *bytes, size_t len)
 {
-    struct json_tokener *parser = json_tokener_new();
-    struct json_object *json;
-    int err = 0;
+    struct json_tokener *parser;
+    enum json_tokener_error result;
 
+    if (len == 0)
+        return fail(reader, "not a snapshot: empty");
+    if (len > SNAPSHOT_FILE_MAX || json_memory(bytes, len) > SNAPSHOT_MEMORY_MAX)
+        return fail(reader, "larger than a snapshot can be");
+    parser = json_tokener_new();
     if (!parser)
         return fail(reader, "out of memory");
     json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
-    json = bytes->len ? json_tokener_parse_ex(parser, bytes->data, (int)bytes->len) : NULL;
-    reader->snapshot->json = json;
-    if (!json)
-        err = fail(reader, "not a snapshot: %s",
-                   bytes->len ? json_tokener_error_desc(json_tokener_get_error(parser)) : "empty");
+    reader->snapshot->json = json_tokener_parse_ex(parser, bytes, (int)len);
+    result = json_tokener_get_error(parser);
     json_tokener_free(parser);
-    return err;
+    if (result == json_tokener_continue)
+        return fail(reader, "not a snapshot: its end is missing");
+    return result == json_tokener_success
+               ? 0
+               : fail(reader, "not a snapshot: %s", json_tokener_error_desc(result));
 }
 
 /* ---- members -------------------------------------------------------------------------------- */
@@ -95,12 +101,15 @@ static struct json_object *member(struct json_object *object, const char *name, 
     return value && json_object_is_type(value, type) ? value : NULL;
 }
 
-/* NULL: not there, or something else. */
+/* NULL: not there, or nothing that a name can be. */
 static const char *text_of(struct json_object *object, const char *name)
 {
     struct json_object *value = member(object, name, json_type_string);
+    const char *text = value ? json_object_get_string(value) : NULL;
+    size_t len = text ? (size_t)json_object_get_string_len(value) : 0;
 
-    return value ? json_object_get_string(value) : NULL;
+    return len && len <= CLIENT_NAME_MAX && strlen(text) == len && text_is_plain(text) ? text
+                                                                                       : NULL;
 }
 
 static bool read_integer(struct json_object *object, const char *name, int64_t min, int64_t max,
@@ -142,7 +151,8 @@ static bool read_stat(struct json_object *object, struct client_stat *stat)
     stat->name = text_of(object, "name");
     stat->provider = text_of(object, "provider");
     stat->target = text_of(object, "target");
-    if (!stat->name || !stat->provider || !stat->target || type < 0 || unit < 0 ||
+    if (!stat->name || !stat->provider || !stat->target ||
+        (strcmp(stat->target, "vm") && strcmp(stat->target, "vcpu")) || type < 0 || unit < 0 ||
         !read_integer(object, "base", 2, 10, &base) || (base != 2 && base != 10) ||
         !read_integer(object, "exponent", INT16_MIN, INT16_MAX, &exponent))
         return false;
@@ -187,6 +197,8 @@ static bool read_row(struct reader *reader, struct json_object *object, struct r
     row->path = text_of(object, "path");
     row->vcpu = read_integer(object, "vcpu", 0, INT64_MAX, &vcpu) ? vcpu : -1;
     row->stat = stat;
+    if (!row->path && json_object_object_get(object, "path"))
+        return false;
     return row->vm && row->socket && read_stat(object, stat) && read_values(reader, object, row);
 }
 
@@ -202,15 +214,124 @@ static size_t count_values(struct json_object *stats)
     return n;
 }
 
+/* ---- finding rows --------------------------------------------------------------------------- */
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_stats(const struct client_stat *a, const struct client_stat *b)
+{
+    int order = strcmp(a->name, b->name);
+
+    if (!order)
+        order = strcmp(a->provider, b->provider);
+    if (!order)
+        order = strcmp(a->target, b->target);
+    if (!order)
+        order = compare_numbers(a->type, b->type);
+    if (!order)
+        order = compare_numbers(a->unit, b->unit);
+    if (!order)
+        order = compare_numbers(a->base, b->base);
+    if (!order)
+        order = a->exponent - b->exponent;
+    return order ? order : compare_numbers(a->bucket_size, b->bucket_size);
+}
+
+static int compare_identities(const struct row *a, const struct row *b)
+{
+    int order = strcmp(a->vm, b->vm);
+
+    if (!order)
+        order = strcmp(a->path ? a->path : "", b->path ? b->path : "");
+    if (!order)
+        order = compare_stats(a->stat, b->stat);
+    return order ? order : compare_numbers(a->n, b->n);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct row *const *row_a = a, *const *row_b = b;
+    int order = compare_identities(*row_a, *row_b);
+
+    return order ? order : (*row_a > *row_b) - (*row_a < *row_b);
+}
+
+static void sort_rows(struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->n_rows; i++) {
+        snapshot->by_identity[i] = &snapshot->rows[i];
+        if (snapshot->rows[i].n > snapshot->n_values_max)
+            snapshot->n_values_max = snapshot->rows[i].n;
+    }
+    qsort(snapshot->by_identity, snapshot->n_rows, sizeof(struct row *), compare_rows);
+}
+
+/* The first row that says the same and stands at @from or behind. */
+static const struct row *find_from(const struct snapshot *snapshot, const struct row *like,
+                                   size_t from)
+{
+    size_t low = 0, high = snapshot->n_rows;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct row *row = snapshot->by_identity[middle];
+        int order = compare_identities(row, like);
+
+        if (order < 0 || (order == 0 && (size_t)(row - snapshot->rows) < from))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < snapshot->n_rows && !compare_identities(snapshot->by_identity[low], like)
+               ? snapshot->by_identity[low]
+               : NULL;
+}
+
+const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
+                                size_t expected)
+{
+    const struct row *row;
+
+    if (expected < snapshot->n_rows && !compare_identities(&snapshot->rows[expected], like))
+        return &snapshot->rows[expected];
+    row = find_from(snapshot, like, expected);
+    return row ? row : find_from(snapshot, like, 0);
+}
+
+bool snapshot_subtract(const struct snapshot *before, const struct snapshot *after, size_t i,
+                       uint64_t *deltas, struct row *ret_row)
+{
+    struct row row = after->rows[i];
+    const struct row *row_before = snapshot_find(before, &row, i);
+
+    if (!row_before)
+        return false;
+    row.before = row_before->totals;
+    row.seconds = after->time - before->time;
+    if (row_is_counting(row.stat)) {
+        memcpy(deltas, row.before, row.n * sizeof(*deltas));
+        row.is_reset = !row_subtract(deltas, row.totals, row.n);
+        row.deltas = row.is_reset ? NULL : deltas;
+    }
+    *ret_row = row;
+    return true;
+}
+
+/* ---- the file ------------------------------------------------------------------------------- */
+
 static int read_rows(struct reader *reader, struct json_object *stats)
 {
     struct snapshot *snapshot = reader->snapshot;
     size_t n = json_object_array_length(stats);
 
     snapshot->rows = calloc(n + 1, sizeof(*snapshot->rows));
+    snapshot->by_identity = calloc(n + 1, sizeof(*snapshot->by_identity));
     snapshot->stats = calloc(n + 1, sizeof(*snapshot->stats));
     snapshot->values = calloc(count_values(stats) + 1, sizeof(uint64_t));
-    if (!snapshot->rows || !snapshot->stats || !snapshot->values)
+    if (!snapshot->rows || !snapshot->by_identity || !snapshot->stats || !snapshot->values)
         return fail(reader, "out of memory");
     for (size_t i = 0; i < n; i++)
         if (!read_row(reader, json_object_array_get_idx(stats, i), &snapshot->rows[i],
@@ -218,15 +339,11 @@ static int read_rows(struct reader *reader, struct json_object *stats)
             return fail(reader, "not a snapshot: statistic %zu lacks a member, or has a wrong one",
                         i + 1);
     snapshot->n_rows = n;
+    sort_rows(snapshot);
     return 0;
 }
 
 /* Seconds since 1970; false for what is no number, too. */
-static bool is_time(double time)
-{
-    return time >= 0 && time <= TIME_MAX;
-}
-
 static int read_json(struct reader *reader)
 {
     struct json_object *json = reader->snapshot->json;
@@ -235,7 +352,7 @@ static int read_json(struct reader *reader)
     int64_t version;
 
     if (!read_integer(json, "schema_version", INT64_MIN, INT64_MAX, &version) || !stats || !time ||
-        !is_time(json_object_get_double(time)))
+        !(json_object_get_double(time) >= 0 && json_object_get_double(time) <= SNAPSHOT_TIME_MAX))
         return fail(reader, "not a snapshot: 'vitals snap' writes them");
     if (version != 1)
         return fail(reader, "a snapshot of version %lld; this vitals reads version 1",
@@ -244,17 +361,14 @@ static int read_json(struct reader *reader)
     return read_rows(reader, stats);
 }
 
-int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SNAPSHOT_ERROR_MAX])
+int snapshot_parse(const char *name, const char *bytes, size_t len, struct snapshot *ret_snapshot,
+                   char error[SNAPSHOT_ERROR_MAX])
 {
-    struct reader reader = {.path = path, .error = error, .snapshot = ret_snapshot};
-    struct buf bytes = {0};
+    struct reader reader = {.path = name, .error = error, .snapshot = ret_snapshot};
     int err;
 
     *ret_snapshot = (struct snapshot){0};
-    err = read_path(&reader, &bytes);
-    if (!err)
-        err = parse(&reader, &bytes);
-    buf_free(&bytes);
+    err = parse(&reader, bytes, len);
     if (!err)
         err = read_json(&reader);
     if (err)
@@ -262,10 +376,32 @@ int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SN
     return err;
 }
 
+int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SNAPSHOT_ERROR_MAX])
+{
+    struct reader reader = {.path = path, .error = error};
+    struct buf bytes = {0};
+    int err = read_path(&reader, &bytes);
+
+    *ret_snapshot = (struct snapshot){0};
+    if (!err)
+        err = snapshot_parse(path, bytes.data, bytes.len, ret_snapshot, error);
+    buf_free(&bytes);
+    return err;
+}
+
+/* What snapshots tell apart, but for rounding: rates over less would be no numbers. */
+#define SECONDS_MIN 0.0005
+
+bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than)
+{
+    return snapshot->time - than->time >= SECONDS_MIN;
+}
+
 void snapshot_free(struct snapshot *snapshot)
 {
     json_object_put(snapshot->json);
     free(snapshot->rows);
+    free(snapshot->by_identity);
     free(snapshot->stats);
     free(snapshot->values);
     *snapshot = (struct snapshot){0};

@@ -6,16 +6,21 @@
 #include "show/row.h"
 
 enum {
-    SNAPSHOT_FILE_MAX = 256 * 1024 * 1024, /* bytes */
+    SNAPSHOT_FILE_MAX = 256 * 1024 * 1024,    /* bytes */
+    SNAPSHOT_MEMORY_MAX = 1024 * 1024 * 1024, /* bytes of the file once it is parsed */
     SNAPSHOT_ERROR_MAX = 256,
 };
+
+#define SNAPSHOT_TIME_MAX 1e12 /* seconds since 1970 */
 
 struct json_object;
 
 struct snapshot {
     double time;
-    struct row *rows; /* `totals` only */
+    struct row *rows;         /* `totals` only */
+    struct row **by_identity; /* sorted, for snapshot_find() */
     size_t n_rows;
+    size_t n_values_max;       /* of any row */
     struct client_stat *stats; /* one for each row */
     uint64_t *values;
     struct json_object *json; /* holds the names */
@@ -23,6 +28,28 @@ struct snapshot {
 
 /* "-" is standard input. 0, or -1 with a line in @error that begins with the path. */
 int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SNAPSHOT_ERROR_MAX]);
+
+/* The same from memory; @name is for messages. */
+int snapshot_parse(const char *name, const char *bytes, size_t len, struct snapshot *ret_snapshot,
+                   char error[SNAPSHOT_ERROR_MAX]);
+
+/* By more than the rounding of their times. */
+bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than);
+
+/*
+ * The row that says what @like says, of the same object and measured in the same way; NULL: none.
+ * Of several, which VMs of one name make, the next from the place @expected on.
+ */
+const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
+                                size_t expected);
+
+/*
+ * What came to row @i of @after since @before, with its deltas in @deltas, which has room for as
+ * many values as any row of @after has. False: the row is not in @before.
+ */
+bool snapshot_subtract(const struct snapshot *before, const struct snapshot *after, size_t i,
+                       uint64_t *deltas, struct row *ret_row);
+
 void snapshot_free(struct snapshot *snapshot);
 
 #endif

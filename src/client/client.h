@@ -4,6 +4,10 @@
  * both dialects, and to QEMU 7.1 and later; what it returns looks the same whichever it was:
  * vCPUs by their index, statistics in the order of their provider, histograms smallest bucket
  * first, booleans as 0 and 1 without a unit.
+ *
+ * A peer need not mean well. Names are UTF-8 without control characters and never empty; a
+ * statistic has its names for itself, and stands once in an object; what is no histogram has one
+ * value.
  */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
@@ -15,7 +19,13 @@
 #include "client/error.h"
 #include "vitals/stats.h"
 
-enum { CLIENT_TIMEOUT_MS = 5000 };
+enum {
+    CLIENT_TIMEOUT_MS = 5000,
+    CLIENT_STATS_MAX = 8192, /* that a peer may have; with more it is refused */
+    CLIENT_VCPUS_MAX = 8192,
+    CLIENT_NAME_MAX =
+        1023, /* bytes; VMs have their names cut, what else has longer ones is left out */
+};
 
 enum client_peer { CLIENT_GROUPED, CLIENT_FLAT, CLIENT_QEMU };
 
@@ -36,10 +46,11 @@ struct client_vcpu {
 
 struct client_value {
     const struct client_stat *stat;
-    uint64_t *values; /* one, or the buckets */
+    uint64_t *values; /* one, or the buckets: at least one */
     size_t n_values;
 };
 
+/* Its values stand in the order of the client's statistics. */
 struct client_object {
     const char *path;  /* NULL: the VM */
     int64_t cpu_index; /* -1: the VM, or a vCPU that the peer did not list */
@@ -52,6 +63,7 @@ struct client_snapshot {
     struct client_object *objects;
     size_t n_objects;
     uint64_t time_ns; /* CLOCK_MONOTONIC, when the reply had come */
+    bool is_reversed; /* its histograms came last bucket first, as far as is known */
 };
 
 struct client_request {
@@ -84,7 +96,7 @@ int client_introduce(struct client *client, struct client_error *error);
 /* From another thread: what waits for the peer fails now, and so does all that comes later. */
 void client_interrupt(struct client *client);
 
-const char *client_path(const struct client *client);
+const char *client_path(const struct client *client);    /* to be shown; its odd bytes are ? */
 const char *client_vm_name(const struct client *client); /* without one: from the socket's path */
 enum client_peer client_peer(const struct client *client);
 
@@ -94,11 +106,15 @@ unsigned client_qemu_version(const struct client *client);
 /* Those of the VM, then those of vCPUs. Valid until the client is closed. */
 const struct client_stat *client_stats(const struct client *client, size_t *ret_n);
 
-/* Those that were there when the client was opened, or at the last query for vCPUs. */
+/* By their index: those of when the client was opened, or of the last query for vCPUs. */
 const struct client_vcpu *client_vcpus(const struct client *client, size_t *ret_n);
 
 int client_query(struct client *client, const struct client_request *request,
                  struct client_snapshot **ret_snapshot, struct client_error *error);
+
+/* NULL: the object has none of @stat. */
+const struct client_value *client_find_value(const struct client_object *object,
+                                             const struct client_stat *stat);
 void client_snapshot_free(struct client_snapshot *snapshot);
 
 #endif

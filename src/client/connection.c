@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/json_memory.h"
 #include "qmp/buf.h"
 
 /* ---- time ----------------------------------------------------------------------------------- */
@@ -164,29 +165,45 @@ static int read_more(struct connection *connection, int64_t deadline)
     }
 }
 
+/* What a message has taken so far. */
+struct size {
+    size_t bytes, memory;
+};
+
+static int check_size(const struct size *size)
+{
+    if (size->bytes > CLIENT_REPLY_MAX)
+        return -EMSGSIZE;
+    return size->memory > CLIENT_MEMORY_MAX ? -E2BIG : 0;
+}
+
 /* Parses what is there. -EAGAIN: the message goes on. */
-static int parse_more(struct connection *connection, size_t *len, struct json_object **ret_message)
+static int parse_more(struct connection *connection, struct size *size,
+                      struct json_object **ret_message)
 {
     const char *at = connection->bytes + connection->start;
-    struct json_object *message =
-        json_tokener_parse_ex(connection->parser, at, (int)(connection->end - connection->start));
+    size_t n = connection->end - connection->start;
+    struct json_object *message = json_tokener_parse_ex(connection->parser, at, (int)n);
     enum json_tokener_error result = json_tokener_get_error(connection->parser);
+    int err;
 
-    if (result == json_tokener_continue) {
-        *len += connection->end - connection->start;
-        connection->start = connection->end;
-        return *len > CLIENT_REPLY_MAX ? -EMSGSIZE : -EAGAIN;
-    }
-    if (result != json_tokener_success)
+    if (result != json_tokener_continue && result != json_tokener_success)
         return -EPROTO;
-    *len += json_tokener_get_parse_end(connection->parser);
-    connection->start += json_tokener_get_parse_end(connection->parser);
-    if (*len > CLIENT_REPLY_MAX || !json_object_is_type(message, json_type_object)) {
+    if (result == json_tokener_success)
+        n = json_tokener_get_parse_end(connection->parser);
+    size->bytes += n;
+    size->memory += json_memory(at, n);
+    connection->start += n;
+    err = check_size(size);
+    if (!err && result == json_tokener_continue)
+        return -EAGAIN;
+    if (!err && !json_object_is_type(message, json_type_object))
+        err = -EPROTO;
+    if (err)
         json_object_put(message);
-        return *len > CLIENT_REPLY_MAX ? -EMSGSIZE : -EPROTO;
-    }
-    *ret_message = message;
-    return 0;
+    else
+        *ret_message = message;
+    return err;
 }
 
 /*
@@ -196,14 +213,14 @@ static int parse_more(struct connection *connection, size_t *len, struct json_ob
 static int read_message(struct connection *connection, int64_t deadline,
                         struct json_object **ret_message)
 {
-    size_t len = 0;
+    struct size size = {0};
     int err;
 
     json_tokener_reset(connection->parser);
     do {
         err = connection->start == connection->end ? read_more(connection, deadline) : 0;
         if (err == 0)
-            err = parse_more(connection, &len, ret_message);
+            err = parse_more(connection, &size, ret_message);
     } while (err == -EAGAIN);
     return err;
 }
@@ -247,6 +264,7 @@ static int explain_greeting(const struct connection *connection, int err,
                            "%s: closed by the server without a greeting", path);
     case EPROTO:
     case EMSGSIZE:
+    case E2BIG:
         return client_fail(
             error, err,
             "The server does not greet as QMP servers do. QEMU's monitor for people and its "
@@ -296,6 +314,9 @@ static int explain_ask(const struct connection *connection, const char *command,
     case EMSGSIZE:
         return client_fail(error, err, NULL, "%s: the reply to %s is longer than %d MiB", path,
                            command, CLIENT_REPLY_MAX / 1024 / 1024);
+    case E2BIG:
+        return client_fail(error, err, NULL, "%s: the reply to %s takes more than %d MiB of memory",
+                           path, command, CLIENT_MEMORY_MAX / 1024 / 1024);
     default:
         return client_fail(error, err, NULL, "%s: %s: %s", path, command, strerror(err));
     }

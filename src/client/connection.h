@@ -11,7 +11,8 @@
 #include "client/error.h"
 
 enum {
-    CLIENT_REPLY_MAX = 16 * 1024 * 1024, /* bytes of one message */
+    CLIENT_REPLY_MAX = 16 * 1024 * 1024,   /* bytes of one message */
+    CLIENT_MEMORY_MAX = 512 * 1024 * 1024, /* bytes of one message once it is parsed */
     CLIENT_READ_SIZE = 64 * 1024,
 };
 

@@ -4,7 +4,7 @@
 #define CLIENT_ERROR_H
 
 struct client_error {
-    char text[512]; /* one line that names the socket */
+    char text[512]; /* one line that names the socket, fit for a terminal */
     char hint[256]; /* what to do about it, or empty */
 };
 

@@ -14,6 +14,7 @@ bool histogram_is(const struct client_stat *stat);
 /* Bucket @i holds values from its lower bound to below that of bucket @i + 1. */
 uint64_t histogram_lower_bound(const struct client_stat *stat, size_t i);
 
+/* Of all buckets; UINT64_MAX where it is more. */
 uint64_t histogram_count(const uint64_t *buckets, size_t n);
 
 /* The bucket that holds the value of rank @percent; the histogram must not be empty. */

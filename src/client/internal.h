@@ -5,6 +5,7 @@
 
 #include "client/client.h"
 #include "client/connection.h"
+#include "stats/arena.h"
 
 struct json_object;
 
@@ -12,13 +13,15 @@ struct client {
     struct connection connection;
     enum client_peer peer;
     unsigned qemu_version;
-    bool reverses_histograms;
+    int64_t reversals; /* verdicts for reversed histograms, less those against */
     char *path, *vm_name;
-    struct json_object *schema_reply; /* holds the names in @stats */
+    struct arena names; /* in @stats: a reply may be large, and most of it be something else */
     struct client_stat *stats;
+    struct client_stat **by_name; /* sorted */
     size_t n_stats;
-    struct json_object *vcpus_reply; /* holds the paths in @vcpus */
+    struct arena paths; /* in @vcpus */
     struct client_vcpu *vcpus;
+    struct client_vcpu **by_path; /* sorted */
     size_t n_vcpus;
 };
 
@@ -30,11 +33,22 @@ int client_ask(struct client *client, const char *command, const char *arguments
 /* Reads query-cpus-fast again; a peer without that command has a list of none. */
 int client_read_vcpus(struct client *client, struct client_error *error);
 
+/* NULL: there is none. */
+const struct client_stat *client_find_stat(const struct client *client, const char *target,
+                                           const char *provider, const char *name);
+
+/* The index of the vCPU at @path, or -1. */
+int64_t client_find_index(const struct client *client, const char *path);
+
 /* Element @i, from the end where @is_reversed. */
 struct json_object *client_element(struct json_object *array, size_t i, bool is_reversed);
 
+/* NULL: no memory. */
+char *client_copy(struct arena *arena, const char *text);
+
 /* NULL if there is no such member of this type. */
 const char *client_string(struct json_object *object, const char *name);
+const char *client_name(struct json_object *object, const char *name); /* also, if not plain */
 struct json_object *client_array(struct json_object *object, const char *name);
 
 #endif

@@ -219,20 +219,30 @@ static void take_values(struct model_series *series, const uint64_t *values, dou
         memset(series->baseline, 0, series->n * sizeof(*series->baseline));
 }
 
-static void take_value(struct model *model, struct model_vm *vm, struct model_object *object,
-                       const struct client_value *value, size_t hint, double seconds)
+/* What follows of a new object is new as well: nothing to search for. */
+static struct model_series *series_for(struct model_object *object,
+                                       const struct client_value *value, size_t hint, bool is_new,
+                                       bool is_back)
 {
-    struct model_series *series = find_series(object, value, hint, vm->is_back);
+    struct model_series *series = is_new ? NULL : find_series(object, value, hint, is_back);
 
-    if (!series)
-        series = add_series(object, value);
+    return series ? series : add_series(object, value);
+}
+
+static void take_value(struct model *model, const struct model_vm *vm, struct model_series *series,
+                       const struct client_value *value, double seconds)
+{
+    bool begins_anew = vm->is_back || (vm->is_turned && histogram_is(value->stat));
+
     if (!series) {
         model->has_failed = true;
         return;
     }
+    if (begins_anew)
+        series->seen = 0;
     series->stat = value->stat;
     take_values(series, value->values, seconds);
-    if (vm->is_back)
+    if (begins_anew)
         memcpy(series->baseline, series->totals, series->n * sizeof(*series->baseline));
     series->seen = vm->n_samples;
 }
@@ -240,10 +250,11 @@ static void take_value(struct model *model, struct model_vm *vm, struct model_ob
 static void take_object(struct model *model, struct model_vm *vm,
                         const struct client_object *sampled, uint64_t time_ns, size_t hint)
 {
-    struct model_object *object = find_object(vm, sampled->path, hint);
+    struct model_object *object = vm->n_samples > 1 ? find_object(vm, sampled->path, hint) : NULL;
+    bool is_new = !object;
     double seconds;
 
-    if (!object)
+    if (is_new)
         object = add_object(vm, sampled->path);
     if (!object) {
         model->has_failed = true;
@@ -254,7 +265,8 @@ static void take_object(struct model *model, struct model_vm *vm,
     object->vcpu = sampled->path ? sampled->cpu_index : -1;
     object->seen = vm->n_samples;
     for (size_t i = 0; i < sampled->n_values; i++)
-        take_value(model, vm, object, &sampled->values[i], i, seconds);
+        take_value(model, vm, series_for(object, &sampled->values[i], i, is_new, vm->is_back),
+                   &sampled->values[i], seconds);
 }
 
 static void take_snapshot(struct model *model, struct model_vm *vm,
@@ -270,6 +282,9 @@ void model_take(struct model *model, size_t index, const struct client_snapshot 
     struct model_vm *vm = &model->vms[index];
 
     vm->n_samples++;
+    vm->is_turned = of_vcpus && of_vcpus->is_reversed != vm->is_reversed;
+    if (of_vcpus)
+        vm->is_reversed = of_vcpus->is_reversed;
     take_snapshot(model, vm, of_vm, 0);
     take_snapshot(model, vm, of_vcpus, of_vm ? of_vm->n_objects : 0);
     drop_unseen(model, vm);

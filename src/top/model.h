@@ -49,8 +49,9 @@ struct model_vm {
     struct model_object **objects; /* the VM itself first */
     size_t n_objects;
     unsigned n_samples;
-    char *error;  /* it has ended, or no longer answers; or NULL */
-    bool is_back; /* the next sample is the first after a gap */
+    char *error;                 /* it has ended, or no longer answers; or NULL */
+    bool is_back;                /* the next sample is the first after a gap */
+    bool is_reversed, is_turned; /* how its histograms came; and that they came otherwise before */
 };
 
 /* ---- what is shown -------------------------------------------------------------------------- */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The QMP client against a scripted peer: what may go wrong, and peers that differ. */
 #define _GNU_SOURCE
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -14,144 +13,9 @@
 #include "client/connection.h"
 #include "client/histogram.h"
 #include "peer.h"
+#include "script.h"
 
-#define TIMEOUT_MS       20000
 #define SHORT_TIMEOUT_MS 200 /* where the peer is silent */
-
-/* ---- the scripted peer ---------------------------------------------------------------------- */
-
-#define REPLIES_MAX 16
-
-/* Sends the first text, then one for each request; then it is silent, or closes. */
-struct script {
-    const char *replies[REPLIES_MAX];
-    size_t chunk;  /* bytes sent at a time; 0: all */
-    bool closes;   /* at the next request after that */
-    bool hangs_up; /* at once after that */
-    size_t filler; /* bytes sent after the last text */
-    unsigned timeout_ms;
-    int fd;
-    char *requests; /* what it was asked */
-    pthread_t thread;
-};
-
-static bool send_text(const struct script *script, const char *text, size_t len)
-{
-    size_t chunk = script->chunk ? script->chunk : len;
-
-    while (len) {
-        ssize_t n = send(script->fd, text, len < chunk ? len : chunk, MSG_NOSIGNAL);
-        if (n < 0)
-            return false;
-        text += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-static bool read_request(struct script *script)
-{
-    size_t len = strlen(script->requests);
-    char byte = 0;
-
-    while (byte != '\n') {
-        if (recv(script->fd, &byte, 1, 0) != 1)
-            return false;
-        script->requests = realloc(script->requests, len + 2);
-        script->requests[len++] = byte;
-        script->requests[len] = '\0';
-    }
-    return true;
-}
-
-static void send_filler(const struct script *script)
-{
-    char filler[4096];
-
-    memset(filler, 'a', sizeof(filler));
-    for (size_t sent = 0; sent < script->filler; sent += sizeof(filler))
-        if (!send_text(script, filler, sizeof(filler)))
-            return;
-}
-
-static void *run_script(void *opaque)
-{
-    struct script *script = opaque;
-    bool goes_on = true;
-
-    for (size_t i = 0; goes_on && i < REPLIES_MAX && script->replies[i]; i++)
-        goes_on = (i == 0 || read_request(script)) &&
-                  send_text(script, script->replies[i], strlen(script->replies[i]));
-    send_filler(script);
-    while (goes_on && !script->hangs_up && read_request(script) && !script->closes)
-        ;
-    shutdown(script->fd, SHUT_RDWR);
-    return NULL;
-}
-
-static int open_peer(struct script *script, struct client **ret_client, struct client_error *error)
-{
-    int fds[2];
-
-    check_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
-    script->fd = fds[1];
-    script->requests = strdup("");
-    *error = (struct client_error){0};
-    check_ok(pthread_create(&script->thread, NULL, run_script, script));
-    return client_adopt(fds[0], "fake.sock", script->timeout_ms ? script->timeout_ms : TIMEOUT_MS,
-                        ret_client, error);
-}
-
-/* @request: something that it was asked, too. */
-static void end_peer_asked(struct script *script, const char *request)
-{
-    pthread_join(script->thread, NULL);
-    assert_contains(script->requests, request);
-    close(script->fd);
-    free(script->requests);
-}
-
-static void end_peer(struct script *script)
-{
-    end_peer_asked(script, "");
-}
-
-/* ---- texts ---------------------------------------------------------------------------------- */
-
-#define GREETING(major, minor, package)                                                            \
-    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 0, \"minor\": " #minor ", \"major\": " #major  \
-    "}, \"package\": \"" package "\"}, \"capabilities\": []}}\r\n"
-#define QEMU_GREETING    GREETING(7, 2, "Debian")
-#define FLAT_GREETING    GREETING(7, 1, "vitals 0.1.0")
-#define GROUPED_GREETING GREETING(7, 0, "vitals 0.1.0")
-#define OK               "{\"return\": {}}\r\n"
-#define EVENT            "{\"event\": \"STOP\", \"timestamp\": {\"seconds\": 1}}\r\n"
-#define NAME             "{\"return\": {\"name\": \"web1\"}}\r\n"
-#define NOT_FOUND        "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"no\"}}\r\n"
-#define CPUS                                                                                       \
-    "{\"return\": [{\"qom-path\": \"/a\", \"cpu-index\": 0}, {\"qom-path\": \"/b\", "              \
-    "\"cpu-index\": 1}]}\r\n"
-
-/* As QEMU sends it: the last statistic first. */
-#define QEMU_SCHEMA                                                                                \
-    "{\"return\": [{\"provider\": \"kvm\", \"target\": \"vcpu\", \"stats\": ["                     \
-    "{\"name\": \"other_hist\", \"exponent\": 0, \"type\": \"log2-histogram\"}, "                  \
-    "{\"name\": \"halt_wait_hist\", \"unit\": \"seconds\", \"base\": 10, \"exponent\": -9, "       \
-    "\"type\": \"log2-histogram\"}, "                                                              \
-    "{\"name\": \"halt_wait_ns\", \"unit\": \"seconds\", \"base\": 10, \"exponent\": -9, "         \
-    "\"type\": \"cumulative\"}, "                                                                  \
-    "{\"name\": \"guest_mode\", \"unit\": \"boolean\", \"exponent\": 0, \"type\": "                \
-    "\"instant\"}]}]}\r\n"
-#define FLAT_SCHEMA                                                                                \
-    "{\"return\": [{\"provider\": \"kvm\", \"target\": \"vcpu\", \"stats\": ["                     \
-    "{\"name\": \"halt_wait_ns\", \"unit\": \"seconds\", \"base\": 10, \"exponent\": -9, "         \
-    "\"type\": \"cumulative\"}, "                                                                  \
-    "{\"name\": \"halt_wait_hist\", \"unit\": \"seconds\", \"base\": 10, \"exponent\": -9, "       \
-    "\"type\": \"log2-histogram\"}]}]}\r\n"
-#define GROUPED_SCHEMA                                                                             \
-    "{\"return\": {\"vm\": [{\"provider\": \"kvm\", \"stats\": [{\"name\": \"pages\", \"type\": "  \
-    "\"instant\", \"unit\": \"bytes\", \"base\": \"pow2\", \"exponent\": 12}, {\"name\": \"odd\"," \
-    " \"type\": \"new-type\", \"unit\": \"none\", \"base\": \"pow10\", \"exponent\": 0}]}]}}\r\n"
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
@@ -160,14 +24,14 @@ static void check_open(struct script script, int err, const char *text, const ch
     struct client *client = NULL;
     struct client_error error;
 
-    script.timeout_ms = err == ETIMEDOUT ? SHORT_TIMEOUT_MS : TIMEOUT_MS;
-    check_error(open_peer(&script, &client, &error), err);
+    script.timeout_ms = err == ETIMEDOUT ? SHORT_TIMEOUT_MS : SCRIPT_TIMEOUT_MS;
+    check_error(script_open(&script, &client, &error), err);
     assert_null(client);
     assert_contains(error.text, "fake.sock: ");
     assert_contains(error.text, text);
     assert_contains(error.hint, hint);
     assert_null(strchr(error.text, '\n'));
-    end_peer(&script);
+    script_end(&script);
 }
 
 static void test_silent_peer(void **state)
@@ -207,7 +71,7 @@ static void test_error_text_with_control_characters(void **state)
     check_open((struct script){.replies = {QEMU_GREETING, OK,
                                            "{\"error\": {\"class\": \"GenericError\", \"desc\": "
                                            "\"\\u001b[2J\\u009b1m\\u007f\\n\u00e9\"}}\r\n"}},
-               EREMOTEIO, "query-stats-schemas: ?[2J??1m??\u00e9", "");
+               EREMOTEIO, "query-stats-schemas: ?[2J?1m??\u00e9", "");
 }
 
 static void test_peer_that_closes_without_a_greeting(void **state)
@@ -219,7 +83,7 @@ static void test_peer_that_closes_without_a_greeting(void **state)
     (void)state;
     check_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
     close(fds[1]);
-    check_error(client_adopt(fds[0], "fake.sock", TIMEOUT_MS, &client, &error), ECONNRESET);
+    check_error(client_adopt(fds[0], "fake.sock", SCRIPT_TIMEOUT_MS, &client, &error), ECONNRESET);
     assert_contains(error.text, "closed by the server without a greeting");
 }
 
@@ -248,9 +112,9 @@ static void test_reply_without_end(void **state)
                             .filler = CLIENT_REPLY_MAX + 4096};
 
     (void)state;
-    check_error(open_peer(&script, &client, &error), EMSGSIZE);
+    check_error(script_open(&script, &client, &error), EMSGSIZE);
     assert_contains(error.text, "the reply to query-stats-schemas is longer than 16 MiB");
-    end_peer(&script);
+    script_end(&script);
 }
 
 /* Whoever reads line by line, or byte by byte, must come to the same. */
@@ -269,7 +133,7 @@ static void test_forms_of_messages(void **state)
         struct client_error error;
         size_t n;
 
-        check_ok(open_peer(&script, &client, &error));
+        check_ok(script_open(&script, &client, &error));
         assert_string_equal(client_vm_name(client), "web1");
         assert_string_equal(client_path(client), "fake.sock");
         assert_int_equal(client_peer(client), CLIENT_QEMU);
@@ -278,7 +142,7 @@ static void test_forms_of_messages(void **state)
         assert_int_equal(client_vcpus(client, &n)[1].index, 1);
         assert_int_equal(n, 2);
         client_free(client);
-        end_peer(&script);
+        script_end(&script);
     }
 }
 
@@ -291,7 +155,7 @@ static void test_name_from_path(void **state)
     size_t n;
 
     (void)state;
-    check_ok(open_peer(&script, &client, &error));
+    check_ok(script_open(&script, &client, &error));
     assert_string_equal(client_vm_name(client), "fake");
     assert_int_equal(client_peer(client), CLIENT_GROUPED);
     stats = client_stats(client, &n);
@@ -302,7 +166,7 @@ static void test_name_from_path(void **state)
     client_vcpus(client, &n);
     assert_int_equal(n, 0);
     client_free(client);
-    end_peer(&script);
+    script_end(&script);
 }
 
 /* ---- queries -------------------------------------------------------------------------------- */
@@ -315,11 +179,6 @@ static void test_name_from_path(void **state)
     {                                                                                              \
         .replies = { FLAT_GREETING, OK, FLAT_SCHEMA, NAME, CPUS, CPUS, __VA_ARGS__ }               \
     }
-
-#define VCPU(path, stats)                                                                          \
-    "{\"provider\": \"kvm\", \"qom-path\": \"" path "\", \"stats\": [" stats "]}"
-#define STAT(name, value) "{\"name\": \"" name "\", \"value\": " value "}"
-#define RETURN(list)      "{\"return\": [" list "]}\r\n"
 
 static const bool all[] = {true, true, true, true};
 
@@ -368,7 +227,7 @@ static void test_qemu_is_put_right(void **state)
     struct client_snapshot *snapshot;
 
     (void)state;
-    check_ok(open_peer(&script, &client, &error));
+    check_ok(script_open(&script, &client, &error));
     snapshot = query(client, all);
     assert_int_equal(snapshot->n_objects, 2);
     assert_string_equal(snapshot->objects[0].path, "/a");
@@ -380,7 +239,7 @@ static void test_qemu_is_put_right(void **state)
     check_buckets(&snapshot->objects[0], "other_hist", 4, 1);
     client_snapshot_free(snapshot);
     client_free(client);
-    end_peer_asked(&script, "\"arguments\": {\"target\": \"vcpu\"}}");
+    script_end_asked(&script, "\"arguments\": {\"target\": \"vcpu\"}}");
 }
 
 /* A QEMU that has been repaired is believed, also later, when there is nothing to compare. */
@@ -394,14 +253,14 @@ static void test_qemu_in_the_right_order(void **state)
     struct client_error error;
 
     (void)state;
-    check_ok(open_peer(&script, &client, &error));
+    check_ok(script_open(&script, &client, &error));
     for (size_t i = 0; i < 2; i++) {
         struct client_snapshot *snapshot = query(client, all);
         check_buckets(&snapshot->objects[0], "other_hist", 1, 4);
         client_snapshot_free(snapshot);
     }
     client_free(client);
-    end_peer(&script);
+    script_end(&script);
 }
 
 static void test_sum_is_asked_for_and_dropped(void **state)
@@ -413,13 +272,13 @@ static void test_sum_is_asked_for_and_dropped(void **state)
     struct client_snapshot *snapshot;
 
     (void)state;
-    check_ok(open_peer(&script, &client, &error));
+    check_ok(script_open(&script, &client, &error));
     snapshot = query(client, only_hist);
     assert_int_equal(snapshot->objects[0].n_values, 1);
     check_buckets(&snapshot->objects[0], "halt_wait_hist", 1, 0);
     client_snapshot_free(snapshot);
     client_free(client);
-    end_peer_asked(&script, "\"names\": [\"halt_wait_ns\", \"halt_wait_hist\"]");
+    script_end_asked(&script, "\"names\": [\"halt_wait_ns\", \"halt_wait_hist\"]");
 }
 
 static void test_ours_is_never_reversed(void **state)
@@ -430,13 +289,13 @@ static void test_ours_is_never_reversed(void **state)
     struct client_snapshot *snapshot;
 
     (void)state;
-    check_ok(open_peer(&script, &client, &error));
+    check_ok(script_open(&script, &client, &error));
     assert_int_equal(client_peer(client), CLIENT_FLAT);
     snapshot = query(client, all);
     check_buckets(&snapshot->objects[0], "halt_wait_hist", 0, 1);
     client_snapshot_free(snapshot);
     client_free(client);
-    end_peer(&script);
+    script_end(&script);
 }
 
 static void test_exact_numbers(void **state)
@@ -447,12 +306,12 @@ static void test_exact_numbers(void **state)
     struct client_snapshot *snapshot;
 
     (void)state;
-    check_ok(open_peer(&script, &client, &error));
+    check_ok(script_open(&script, &client, &error));
     snapshot = query(client, all);
     assert_true(snapshot->objects[0].values[0].values[0] == UINT64_MAX);
     client_snapshot_free(snapshot);
     client_free(client);
-    end_peer(&script);
+    script_end(&script);
 }
 
 static void test_odd_replies(void **state)
@@ -475,12 +334,12 @@ static void test_odd_replies(void **state)
         struct client *client;
         struct client_error error;
 
-        check_ok(open_peer(&script, &client, &error));
+        check_ok(script_open(&script, &client, &error));
         check_error(client_query(client, &request, &snapshot, &error), EPROTO);
         assert_null(snapshot);
         assert_contains(error.text, "fake.sock: query-stats: ");
         client_free(client);
-        end_peer(&script);
+        script_end(&script);
     }
 }
 

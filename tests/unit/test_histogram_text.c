@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "cli/output.h"
 
 static const struct client_stat log2_ns = {
     .type = VITALS_LOG_HIST, .unit = VITALS_SECONDS, .base = 10, .exponent = -9};
@@ -85,6 +86,31 @@ static void percentiles_name_the_bucket(void **state)
     buf_free(&out);
 }
 
+static void check_quantity(const struct client_stat *stat, double raw, const char *expected)
+{
+    char text[QUANTITY_MAX];
+
+    quantity_text(text, stat, raw);
+    assert_string_equal(text, expected);
+}
+
+/* No VM has them, but a peer can claim them. */
+static void quantities_out_of_this_world(void **state)
+{
+    const struct client_stat plain = {.base = 10};
+    const struct client_stat huge = {.base = 10, .exponent = INT16_MAX};
+    const struct client_stat bytes = {.base = 10, .exponent = 100, .unit = VITALS_BYTES};
+    const struct client_stat tiny = {.base = 10, .exponent = INT16_MIN, .unit = VITALS_SECONDS};
+
+    (void)state;
+    check_quantity(&plain, 18446744073709551615.0, "18446744073709551616");
+    check_quantity(&plain, 1e20, "1e+20");
+    check_quantity(&huge, 0, "0");
+    check_quantity(&huge, 1, "inf");
+    check_quantity(&bytes, 1, "8.674e+81 EiB");
+    check_quantity(&tiny, 1, "0 ns");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +120,7 @@ int main(void)
         cmocka_unit_test(bounds_are_in_units_of_people),
         cmocka_unit_test(the_largest_counts_fit),
         cmocka_unit_test(percentiles_name_the_bucket),
+        cmocka_unit_test(quantities_out_of_this_world),
     };
 
     return cmocka_run_group_tests_name("histograms as text", tests, NULL, NULL);

@@ -48,6 +48,7 @@ struct fixture {
     uint64_t exits[VMS][VCPUS], mmio[VMS][VCPUS], wait[VMS][VCPUS];
     uint64_t buckets[VMS][VCPUS][BUCKETS];
     size_t n_vcpus;
+    bool is_reversed;
 };
 
 static void sample_vm(struct fixture *fixture, size_t vm)
@@ -57,8 +58,9 @@ static void sample_vm(struct fixture *fixture, size_t vm)
     struct client_value of_vm = {&vm_stats[0], &pages, 1}, values[VCPUS][VCPU_STATS];
     struct client_object vm_object = {.cpu_index = -1, .values = &of_vm, .n_values = 1};
     struct client_object vcpus[VCPUS];
-    const struct client_snapshot vm_snapshot = {&vm_object, 1, fixture->time_ns};
-    const struct client_snapshot vcpu_snapshot = {vcpus, fixture->n_vcpus, fixture->time_ns};
+    const struct client_snapshot vm_snapshot = {&vm_object, 1, fixture->time_ns, false};
+    const struct client_snapshot vcpu_snapshot = {vcpus, fixture->n_vcpus, fixture->time_ns,
+                                                  fixture->is_reversed};
 
     for (size_t i = 0; i < VCPUS; i++) {
         const struct client_value all[VCPU_STATS] = {
@@ -364,8 +366,8 @@ static void take_busy(struct fixture *fixture, uint64_t exits)
     struct client_object vcpu = {"/vcpu0", 0, values, N_ELEMENTS(values)};
 
     fixture->time_ns += 2000000000;
-    model_take(&fixture->model, 1, NULL, &(struct client_snapshot){&vcpu, 1, fixture->time_ns},
-               1e9);
+    model_take(&fixture->model, 1, NULL,
+               &(struct client_snapshot){&vcpu, 1, fixture->time_ns, false}, 1e9);
 }
 
 static void return_busy(struct fixture *fixture, const char *name, uint64_t exits)
@@ -399,6 +401,25 @@ static void test_a_vm_that_is_back(void **state)
     assert_ptr_equal(series_of_busy(fixture, "exits")->stat, &other_stats[EXITS]);
     press(fixture, "t"); /* there are totals at once */
     assert_contains(draw(fixture, 80, 24), "busier                1        50");
+}
+
+/* What a peer's histograms look like is learnt: what came the other way round is no sample before. */
+static void test_no_rate_of_a_histogram_that_was_turned(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct model_series *hist = fixture->model.vms[1].objects[1]->series[HIST];
+    const struct model_series *exits = fixture->model.vms[1].objects[1]->series[EXITS];
+
+    assert_true(hist->has_deltas);
+    press(fixture, "r");
+    fixture->is_reversed = true;
+    sample(fixture);
+    assert_false(hist->has_deltas || hist->is_reset);
+    assert_true(exits->has_deltas);
+    assert_int_equal(model_total(&fixture->model, hist, 21), 0);
+    sample(fixture);
+    assert_true(hist->has_deltas);
+    assert_int_equal(model_total(&fixture->model, hist, 21), 90);
 }
 
 /* It has counted more than before, or less: neither says how fast. */
@@ -554,8 +575,8 @@ static void take_many(struct fixture *fixture, size_t n)
         snprintf(paths[i], sizeof(paths[i]), "/many%zu", i);
         vcpus[i] = (struct client_object){paths[i], (int64_t)i, &values[i], 1};
     }
-    model_take(&fixture->model, 1, NULL, &(struct client_snapshot){vcpus, n, fixture->time_ns},
-               1e9);
+    model_take(&fixture->model, 1, NULL,
+               &(struct client_snapshot){vcpus, n, fixture->time_ns, false}, 1e9);
 }
 
 static void test_thousands_of_vcpus(void **state)
@@ -689,6 +710,7 @@ int main(void)
         TEST(test_the_selected_line_is_followed),
         TEST(test_a_vm_that_is_gone),
         TEST(test_a_vm_that_is_back),
+        TEST(test_no_rate_of_a_histogram_that_was_turned),
         TEST(test_no_rate_across_a_gap),
         TEST(test_rates_after_a_gap),
         TEST(test_the_baseline_begins_anew),

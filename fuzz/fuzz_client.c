@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fuzzes the client: the bytes are all that the peer sends, from its greeting on. Whatever they
+ * are, a client is opened or refused with a reason, and what it returns is as client.h says.
+ */
+#define _GNU_SOURCE
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client/client.h"
+#include "client/histogram.h"
+#include "client/text.h"
+#include "fuzz.h"
+
+enum { TIMEOUT_MS = 2000 }; /* never waited for: behind the bytes is the end */
+
+/* ---- the peer ------------------------------------------------------------------------------- */
+
+static void write_all(int fd, const uint8_t *data, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, data, size);
+
+        CHECK(n > 0);
+        data += n;
+        size -= (size_t)n;
+    }
+}
+
+/* All that the peer says is there before it is asked. The requests stay in the socket. */
+static struct client *open_client(int fds[2], const uint8_t *data, size_t size)
+{
+    struct client_error error = {0};
+    struct client *client = NULL;
+    int err;
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+    write_all(fds[1], data, size);
+    CHECK(shutdown(fds[1], SHUT_WR) == 0);
+    err = client_adopt(fds[0], "fuzzed.sock", TIMEOUT_MS, &client, &error);
+    CHECK(!err == (client != NULL));
+    CHECK(!err || error.text[0]);
+    CHECK(text_is_plain(error.text));
+    return client;
+}
+
+/* ---- what the client knows ------------------------------------------------------------------ */
+
+static void check_name(const char *name)
+{
+    CHECK(name && *name && strlen(name) <= CLIENT_NAME_MAX && text_is_plain(name));
+}
+
+static void check_stats(const struct client *client)
+{
+    size_t n;
+    const struct client_stat *stats = client_stats(client, &n);
+
+    CHECK(n <= CLIENT_STATS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        check_name(stats[i].name);
+        check_name(stats[i].provider);
+        CHECK(!strcmp(stats[i].target, "vm") || !strcmp(stats[i].target, "vcpu"));
+        CHECK(i == 0 || strcmp(stats[i - 1].target, stats[i].target) >= 0); /* "vm", then "vcpu" */
+        CHECK(stats[i].base == 2 || stats[i].base == 10);
+        CHECK(stats[i].type <= VITALS_LOG_HIST && stats[i].unit <= VITALS_CYCLES);
+        CHECK(stats[i].type != VITALS_LINEAR_HIST || stats[i].bucket_size);
+        for (size_t j = 0; j < i; j++)
+            CHECK(strcmp(stats[i].name, stats[j].name) ||
+                  strcmp(stats[i].provider, stats[j].provider) ||
+                  strcmp(stats[i].target, stats[j].target));
+    }
+}
+
+static void check_vcpus(const struct client *client)
+{
+    size_t n;
+    const struct client_vcpu *vcpus = client_vcpus(client, &n);
+
+    CHECK(n <= CLIENT_VCPUS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        check_name(vcpus[i].path);
+        CHECK(vcpus[i].index >= 0 && (i == 0 || vcpus[i].index >= vcpus[i - 1].index));
+    }
+}
+
+static void check_client(const struct client *client)
+{
+    check_name(client_vm_name(client));
+    CHECK(client_peer(client) <= CLIENT_QEMU);
+    CHECK(client_qemu_version(client) <= 999999);
+    check_stats(client);
+    check_vcpus(client);
+}
+
+/* ---- what it returns ------------------------------------------------------------------------ */
+
+static void check_histogram(const struct client_value *value)
+{
+    const uint64_t *buckets = value->values;
+    size_t n = value->n_values;
+    uint64_t count = histogram_count(buckets, n);
+
+    for (size_t i = 0; i < n; i++) {
+        CHECK(buckets[i] <= count);
+        CHECK(i == 0 ||
+              histogram_lower_bound(value->stat, i) >= histogram_lower_bound(value->stat, i - 1));
+    }
+    if (count) {
+        size_t median = histogram_percentile(buckets, n, 50);
+        size_t most = histogram_percentile(buckets, n, 99);
+
+        CHECK(median <= most && most < n && buckets[median] && buckets[most]);
+    }
+    histogram_order(value->stat, buckets, n, count);
+}
+
+static void check_object(const struct client *client, const struct client_object *object,
+                         const bool *wanted)
+{
+    size_t n_stats;
+    const struct client_stat *stats = client_stats(client, &n_stats);
+
+    for (size_t i = 0; i < object->n_values; i++) {
+        const struct client_value *value = &object->values[i];
+
+        CHECK(value->stat >= stats && value->stat < stats + n_stats);
+        CHECK(wanted[value->stat - stats]);
+        CHECK(i == 0 || value->stat > object->values[i - 1].stat);
+        CHECK(client_find_value(object, value->stat) == value);
+        CHECK(value->n_values >= 1 && (value->n_values == 1 || histogram_is(value->stat)));
+        if (histogram_is(value->stat))
+            check_histogram(value);
+    }
+}
+
+static void check_snapshot(const struct client *client, const struct client_snapshot *snapshot,
+                           const struct client_request *request)
+{
+    bool is_vm = !strcmp(request->target, "vm");
+
+    CHECK(snapshot->n_objects <= (is_vm ? 1 : CLIENT_VCPUS_MAX));
+    CHECK(!snapshot->is_reversed || client_peer(client) == CLIENT_QEMU);
+    for (size_t i = 0; i < snapshot->n_objects; i++) {
+        const struct client_object *object = &snapshot->objects[i];
+
+        CHECK(object->cpu_index >= -1 && (!is_vm || object->cpu_index == -1));
+        CHECK(i == 0 || (uint64_t)object[-1].cpu_index <= (uint64_t)object->cpu_index);
+        CHECK(is_vm == !object->path);
+        if (object->path)
+            check_name(object->path);
+        check_object(client, object, request->wanted);
+    }
+}
+
+static void query(struct client *client, const struct client_request *request)
+{
+    struct client_snapshot *snapshot = NULL;
+    struct client_error error = {0};
+
+    if (client_query(client, request, &snapshot, &error)) {
+        CHECK(!snapshot && error.text[0] && text_is_plain(error.text));
+        return;
+    }
+    check_snapshot(client, snapshot, request);
+    check_vcpus(client);
+    client_snapshot_free(snapshot);
+}
+
+/* All of both targets, and then every second statistic of vCPUs only. */
+static void query_all(struct client *client)
+{
+    size_t n;
+    bool *wanted = (client_stats(client, &n), calloc(n + 1, sizeof(*wanted)));
+
+    for (size_t i = 0; i < n; i++)
+        wanted[i] = true;
+    query(client, &(struct client_request){.target = "vm", .wanted = wanted});
+    query(client, &(struct client_request){.target = "vcpu", .wanted = wanted});
+    for (size_t i = 0; i < n; i += 2)
+        wanted[i] = false;
+    query(client, &(struct client_request){.target = "vcpu", .wanted = wanted});
+    free(wanted);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    int fds[2];
+    struct client *client = open_client(fds, data, size);
+
+    if (client) {
+        check_client(client);
+        query_all(client);
+    }
+    client_free(client);
+    close(fds[1]);
+    return 0;
+}

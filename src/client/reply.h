@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The reply to query-stats of any peer, in one form. */
+#ifndef CLIENT_REPLY_H
+#define CLIENT_REPLY_H
+
+#include "client/client.h"
+#include "stats/arena.h"
+
+struct client;
+struct json_object;
+
+struct snapshot {
+    struct client_snapshot public; /* first: client_snapshot_free() */
+    struct arena arena;
+};
+
+/* One query under way. */
+struct query {
+    struct client *client;
+    const struct client_request *request;
+    bool *asked; /* what is wanted, and what is needed to judge it */
+    size_t n_asked;
+    struct snapshot *snapshot;
+    size_t next; /* where the next statistic probably is in the schema */
+};
+
+/*
+ * Fills in the objects of the snapshot. -EPROTO: it can't be understood; -E2BIG: it has too many
+ * vCPUs; -ENOMEM.
+ */
+int reply_read(struct query *query, struct json_object *value);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Snapshots from anywhere, and what came between two of them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "check.h"
+#include "cli/snapshot_file.h"
+#include "client/json_memory.h"
+#include "qmp/buf.h"
+
+/* ---- texts ---------------------------------------------------------------------------------- */
+
+#define SNAPSHOT(time, rows) "{\"schema_version\": 1, \"time\": " time ", \"stats\": [" rows "]}"
+#define OBJECT(vm, path)                                                                           \
+    "\"vm\": \"" vm                                                                                \
+    "\", \"socket\": \"a.sock\", \"target\": \"vcpu\", \"vcpu\": 0, \"path\": " path ", "
+#define STAT(provider, name, type, exponent)                                                       \
+    "\"provider\": \"" provider "\", \"name\": \"" name "\", \"type\": \"" type                    \
+    "\", \"unit\": \"none\", \"base\": 10, \"exponent\": " exponent ", "
+#define COUNTER(name, value)                                                                       \
+    "{" OBJECT("vm", "\"/a\"") STAT("kvm", name, "cumulative", "0") "\"value\": " value "}"
+
+static void read_ok(const char *text, struct snapshot *snapshot)
+{
+    char error[SNAPSHOT_ERROR_MAX];
+
+    if (snapshot_parse("file", text, strlen(text), snapshot, error))
+        fail_msg("%s", error);
+}
+
+static void check_refused(const char *text, size_t len, const char *expected)
+{
+    char error[SNAPSHOT_ERROR_MAX];
+    struct snapshot snapshot;
+
+    assert_int_equal(snapshot_parse("file", text, len, &snapshot, error), -1);
+    assert_contains(error, "file: ");
+    assert_contains(error, expected);
+    assert_null(snapshot.rows);
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static void test_what_is_no_snapshot(void **state)
+{
+    const char *const texts[][2] = {
+        {"", "empty"},
+        {"null ", "'vitals snap' writes them"},
+        {"{\"schema_version\": 1, \"st", "its end is missing"},
+        {SNAPSHOT("-1.0", ""), "'vitals snap' writes them"},
+        {SNAPSHOT("1e300", ""), "'vitals snap' writes them"},
+        {SNAPSHOT("1e400", ""), "'vitals snap' writes them"},
+        {SNAPSHOT("1.0", "5"), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("a", "1") ", " COUNTER("a", "-1")), "statistic 2 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("a", "1.5")), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("", "1")), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("\\u001b[2J", "1")), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("a\\u0000b", "1")), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("\xff", "1")), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", "{" OBJECT("vm\\n", "null") STAT("kvm", "a", "peak", "0") "\"value\": 1}"),
+         "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", "{" OBJECT("vm", "5") STAT("kvm", "a", "peak", "0") "\"value\": 1}"),
+         "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", "{" OBJECT("vm", "null") STAT("kvm", "a", "peak", "65536") "\"value\": "
+                                                                                    "1}"),
+         "statistic 1 lacks a member"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+        check_refused(texts[i][0], strlen(texts[i][0]), texts[i][1]);
+}
+
+/* Commas in a text count as well, so that neither file takes the memory. */
+static void check_memory(size_t memory, bool is_good)
+{
+    const char *begin = "{\"schema_version\": 1, \"time\": 1.0, \"stats\": [], \"note\": \"";
+    size_t left = memory - json_memory(begin, strlen(begin)) - json_memory("\"}", 2);
+    size_t comma = json_memory(",", 1), len = strlen(begin) + left / comma + left % comma + 2;
+    char *text = malloc(len + 1);
+    struct snapshot snapshot;
+
+    strcpy(text, begin);
+    memset(text + strlen(begin), ',', left / comma);
+    memset(text + strlen(begin) + left / comma, 'x', left % comma);
+    strcpy(text + len - 2, "\"}");
+    if (is_good) {
+        read_ok(text, &snapshot);
+        snapshot_free(&snapshot);
+    } else {
+        check_refused(text, len, "larger than a snapshot can be");
+    }
+    free(text);
+}
+
+static void test_most_memory(void **state)
+{
+    (void)state;
+    check_memory(SNAPSHOT_MEMORY_MAX, true);
+    check_memory(SNAPSHOT_MEMORY_MAX + 1, false);
+}
+
+static void test_most_bytes(void **state)
+{
+    const char *snapshot_text = SNAPSHOT("1.0", "");
+    size_t len = strlen(snapshot_text);
+    char *text = malloc(SNAPSHOT_FILE_MAX + 1), error[SNAPSHOT_ERROR_MAX];
+    struct snapshot snapshot;
+
+    (void)state;
+    memset(text, ' ', SNAPSHOT_FILE_MAX + 1);
+    memcpy(text + SNAPSHOT_FILE_MAX - len, snapshot_text, len);
+    check_refused(text, SNAPSHOT_FILE_MAX + 1, "larger than a snapshot can be");
+    check_ok(snapshot_parse("file", text, SNAPSHOT_FILE_MAX, &snapshot, error));
+    snapshot_free(&snapshot);
+    free(text);
+}
+
+static void check_name_length(size_t len, bool is_good)
+{
+    struct buf text = {0};
+    struct snapshot snapshot;
+
+    buf_printf(&text, SNAPSHOT("1.0", COUNTER("%0*d", "1")), (int)len, 0);
+    buf_append(&text, "", 1);
+    if (is_good) {
+        read_ok(text.data, &snapshot);
+        snapshot_free(&snapshot);
+    } else {
+        check_refused(text.data, strlen(text.data), "statistic 1 lacks a member");
+    }
+    buf_free(&text);
+}
+
+static void test_long_names(void **state)
+{
+    (void)state;
+    check_name_length(CLIENT_NAME_MAX, true);
+    check_name_length(CLIENT_NAME_MAX + 1, false);
+}
+
+/* ---- two of them ---------------------------------------------------------------------------- */
+
+static void test_subtraction(void **state)
+{
+    struct snapshot before, after;
+    uint64_t deltas[1];
+    struct row row;
+
+    (void)state;
+    read_ok(SNAPSHOT("1.5", COUNTER("b", "7") ", " COUNTER("a", "18446744073709551614")), &before);
+    read_ok(SNAPSHOT("2.0", COUNTER("a", "18446744073709551615") ", " COUNTER(
+                                "b", "6") ", " COUNTER("c", "1")),
+            &after);
+    assert_true(snapshot_subtract(&before, &after, 0, deltas, &row));
+    assert_true(row.deltas == deltas && deltas[0] == 1 && row.before[0] == UINT64_MAX - 1);
+    assert_true(row.seconds == 0.5);
+    assert_true(snapshot_subtract(&before, &after, 1, deltas, &row));
+    assert_true(row.is_reset && !row.deltas);
+    assert_false(snapshot_subtract(&before, &after, 2, deltas, &row));
+    snapshot_free(&before);
+    snapshot_free(&after);
+}
+
+/* Values of another size, or of a histogram with other bounds, have no difference. */
+static void test_what_is_measured_in_another_way(void **state)
+{
+    struct snapshot before, after;
+
+    (void)state;
+    read_ok(SNAPSHOT("1.5", "{" OBJECT("vm", "\"/a\"")
+                                STAT("kvm", "a", "cumulative", "0") "\"value\": 1}"),
+            &before);
+    read_ok(SNAPSHOT("2.0", "{" OBJECT("vm", "\"/a\"")
+                                STAT("kvm", "a", "cumulative", "-9") "\"value\": 1}"),
+            &after);
+    assert_null(snapshot_find(&before, &after.rows[0], 0));
+    assert_ptr_equal(snapshot_find(&after, &after.rows[0], 0), &after.rows[0]);
+    snapshot_free(&before);
+    snapshot_free(&after);
+}
+
+/* Two VMs of one name: the place says which is which. */
+static void test_namesakes(void **state)
+{
+    struct snapshot snapshot;
+    struct row like;
+
+    (void)state;
+    read_ok(SNAPSHOT("1.0", COUNTER("a", "1") ", " COUNTER("b", "2") ", " COUNTER(
+                                "a", "3") ", " COUNTER("b", "4")),
+            &snapshot);
+    like = snapshot.rows[0];
+    assert_ptr_equal(snapshot_find(&snapshot, &like, 0), &snapshot.rows[0]);
+    assert_ptr_equal(snapshot_find(&snapshot, &like, 1), &snapshot.rows[2]);
+    assert_ptr_equal(snapshot_find(&snapshot, &like, 2), &snapshot.rows[2]);
+    assert_ptr_equal(snapshot_find(&snapshot, &like, 3), &snapshot.rows[0]);
+    assert_ptr_equal(snapshot_find(&snapshot, &like, 99), &snapshot.rows[0]);
+    snapshot_free(&snapshot);
+}
+
+static void test_later(void **state)
+{
+    const struct snapshot a = {.time = 1700000000.001}, b = {.time = 1700000000.002};
+    const struct snapshot zero = {.time = 0}, hardly = {.time = 1e-320};
+
+    (void)state;
+    assert_true(snapshot_is_later(&b, &a));
+    assert_false(snapshot_is_later(&a, &b));
+    assert_false(snapshot_is_later(&a, &a));
+    assert_false(snapshot_is_later(&hardly, &zero)); /* a rate would be infinite */
+}
+
+static void read_many(size_t n, const char *prefix, struct snapshot *snapshot)
+{
+    struct buf text = {0};
+
+    buf_puts(&text, "{\"schema_version\": 1, \"time\": 1.0, \"stats\": [");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&text, "%s" COUNTER("%s%zu", "1"), i ? ", " : "", prefix, i);
+    buf_append(&text, "]}", 3);
+    read_ok(text.data, snapshot);
+    buf_free(&text);
+}
+
+/* A search through all rows for each row would take minutes. */
+static void test_many_rows_that_do_not_match(void **state)
+{
+    enum { ROWS = 100000, SECONDS = 20 };
+    struct snapshot before, after;
+    time_t begin;
+
+    (void)state;
+    read_many(ROWS, "before", &before);
+    read_many(ROWS, "after", &after);
+    begin = time(NULL);
+    for (size_t i = 0; i < ROWS; i++)
+        assert_null(snapshot_find(&before, &after.rows[i], i));
+    assert_true(time(NULL) - begin < SECONDS);
+    snapshot_free(&before);
+    snapshot_free(&after);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_no_snapshot),
+        cmocka_unit_test(test_most_memory),
+        cmocka_unit_test(test_most_bytes),
+        cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_subtraction),
+        cmocka_unit_test(test_what_is_measured_in_another_way),
+        cmocka_unit_test(test_namesakes),
+        cmocka_unit_test(test_later),
+        cmocka_unit_test(test_many_rows_that_do_not_match),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
