@@ -157,6 +157,9 @@ void model_arrange(struct model *model);
 /* The selected line; NULL: the list is empty. */
 const struct model_item *model_selected(const struct model *model);
 
+/* What a cursor keeps of a line, to find it again wherever it moves. */
+const void *model_key_of(const struct model_item *item);
+
 /* The columns that the list of a level can be sorted by. */
 size_t model_count_columns(enum model_level level);
 

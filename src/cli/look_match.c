@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* What is wanted of the VMs: their statistics and vCPUs, or what may have been meant. */
+#include <ctype.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/look_private.h"
+#include "cli/suggestion.h"
+
+#define HINT_KVM     "QEMU has them only where the VM runs with KVM: -accel kvm."
+#define HINT_SCHEMAS "'vitals schemas' lists what there is."
+
+static int refuse(struct look *look, const char *what, const struct suggestion *suggestion,
+                  const char *hint)
+{
+    suggestion_print(suggestion, look->options.command, what, hint);
+    return EXIT_NO_MATCH;
+}
+
+/* What a VM without KVM looks like; that nothing matches then is not the fault of a name. */
+int look_check_any(struct look *look)
+{
+    size_t n;
+
+    for (size_t i = 0; i < look->n_vms; i++) {
+        client_stats(look->vms[i].client, &n);
+        if (n)
+            return 0;
+    }
+    if (look->n_vms == 1)
+        look_fail(look, HINT_KVM, "%s: no statistics", client_path(look->vms[0].client));
+    else
+        look_fail(look, HINT_KVM, "no statistics in any of %zu VMs", look->n_vms);
+    return EXIT_NO_MATCH;
+}
+
+/* ---- matching ------------------------------------------------------------------------------- */
+
+static bool is_candidate(const struct look *look, const struct client_stat *stat)
+{
+    return look_wants_target(look, stat->target) &&
+           (!look->options.provider || !strcmp(look->options.provider, stat->provider));
+}
+
+static bool is_wanted(const struct look *look, const struct client_stat *stat)
+{
+    bool matches = !look->options.n_globs;
+
+    for (size_t i = 0; i < look->options.n_globs && !matches; i++)
+        matches = fnmatch(look->options.globs[i], stat->name, 0) == 0;
+    return matches && is_candidate(look, stat);
+}
+
+bool *look_want(const struct look *look, const struct client *client)
+{
+    size_t n;
+    const struct client_stat *stats = client_stats(client, &n);
+    bool *wanted = calloc(n + 1, sizeof(*wanted));
+
+    for (size_t i = 0; wanted && i < n; i++)
+        wanted[i] = is_wanted(look, &stats[i]);
+    return wanted;
+}
+
+/* Whether something matches; if not, what may have been meant. */
+static bool match(const struct look *look, const struct look_vm *vm, const char *glob,
+                  struct suggestion *suggestion)
+{
+    size_t n;
+    const struct client_stat *stats = client_stats(vm->client, &n);
+    bool any = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!is_candidate(look, &stats[i]))
+            continue;
+        if (fnmatch(glob, stats[i].name, 0) == 0)
+            any = true;
+        else
+            suggestion_consider(suggestion, stats[i].name);
+    }
+    return any;
+}
+
+/* There are some, and some of the provider: so it is the target that has none. */
+static int refuse_target(struct look *look)
+{
+    const char *target = look->options.target, *provider = look->options.provider;
+
+    if (provider)
+        look_fail(look, HINT_SCHEMAS, "no statistics of target '%s' and provider '%s'", target,
+                  provider);
+    else
+        look_fail(look, HINT_SCHEMAS, "no statistics of target '%s'", target);
+    return EXIT_NO_MATCH;
+}
+
+static int match_in_all(struct look *look, const char *glob)
+{
+    struct suggestion suggestion = {.meant = glob};
+    bool any = false;
+
+    for (size_t i = 0; i < look->n_vms; i++)
+        if (match(look, &look->vms[i], glob, &suggestion))
+            any = true;
+    if (any)
+        return 0;
+    if (strcmp(glob, "*") == 0 && look->options.target)
+        return refuse_target(look);
+    return refuse(look, "statistic", &suggestion,
+                  look->options.target || look->options.provider
+                      ? "--target or --provider may leave it out; " HINT_SCHEMAS
+                      : HINT_SCHEMAS);
+}
+
+static int check_provider(struct look *look)
+{
+    struct suggestion suggestion = {.meant = look->options.provider};
+
+    for (size_t i = 0; look->options.provider && i < look->n_vms; i++) {
+        size_t n;
+        const struct client_stat *stats = client_stats(look->vms[i].client, &n);
+
+        for (size_t j = 0; j < n; j++) {
+            if (!strcmp(stats[j].provider, look->options.provider))
+                return 0;
+            suggestion_consider(&suggestion, stats[j].provider);
+        }
+    }
+    return look->options.provider ? refuse(look, "provider", &suggestion, HINT_SCHEMAS) : 0;
+}
+
+int look_match_stats(struct look *look)
+{
+    int status = check_provider(look);
+
+    for (size_t i = 0; i < look->n_vms; i++) {
+        look->vms[i].wanted = look_want(look, look->vms[i].client);
+        if (!look->vms[i].wanted)
+            return look_fail(look, NULL, "out of memory");
+    }
+    for (size_t i = 0; status == 0 && i < look->options.n_globs; i++)
+        status = match_in_all(look, look->options.globs[i]);
+    return status == 0 && !look->options.n_globs ? match_in_all(look, "*") : status;
+}
+
+/* ---- vCPUs ---------------------------------------------------------------------------------- */
+
+static bool is_vcpu(const struct client_vcpu *vcpu, const char *text)
+{
+    char *end;
+    long long index = strtoll(text, &end, 10);
+
+    if (isdigit((unsigned char)text[0]) && *end == '\0')
+        return index == vcpu->index;
+    return !strcmp(text, vcpu->path);
+}
+
+/* The client's own texts change with each query. */
+static const char *keep_path(struct look *look, const char *path)
+{
+    return look_add_path(look, strdup(path)) == 0 ? look->paths[look->n_paths - 1] : "";
+}
+
+static bool match_vcpu(struct look *look, struct look_vm *vm, const char *text)
+{
+    size_t n;
+    const struct client_vcpu *vcpus = client_vcpus(vm->client, &n);
+    bool any = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (is_vcpu(&vcpus[i], text)) {
+            vm->paths[vm->n_paths++] = keep_path(look, vcpus[i].path);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static int refuse_vcpu(struct look *look, const char *text)
+{
+    const struct suggestion nothing = {.meant = text};
+    char hint[80] = "There are no vCPUs.";
+    int64_t last = -1;
+
+    for (size_t i = 0; i < look->n_vms; i++) {
+        size_t n;
+        const struct client_vcpu *vcpus = client_vcpus(look->vms[i].client, &n);
+
+        for (size_t j = 0; j < n; j++)
+            last = vcpus[j].index > last ? vcpus[j].index : last;
+    }
+    if (last >= 0)
+        snprintf(hint, sizeof(hint), "--vcpu takes a number from 0 to %lld, or a QOM path.",
+                 (long long)last);
+    return refuse(look, "vCPU", &nothing, hint);
+}
+
+static int match_vcpu_in_all(struct look *look, const char *text)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < look->n_vms; i++)
+        if (match_vcpu(look, &look->vms[i], text))
+            any = true;
+    return any ? 0 : refuse_vcpu(look, text);
+}
+
+int look_match_vcpus(struct look *look)
+{
+    int status = 0;
+
+    for (size_t i = 0; look->options.n_vcpus && i < look->n_vms; i++) {
+        size_t n;
+
+        client_vcpus(look->vms[i].client, &n);
+        look->vms[i].paths = calloc(n * look->options.n_vcpus + 1, sizeof(char *));
+        if (!look->vms[i].paths)
+            return look_fail(look, NULL, "out of memory");
+    }
+    for (size_t i = 0; status == 0 && i < look->options.n_vcpus; i++)
+        status = match_vcpu_in_all(look, look->options.vcpus[i]);
+    return status;
+}

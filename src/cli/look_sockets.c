@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Finds the sockets that were named, and opens them all. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/at_once.h"
+#include "cli/look_private.h"
+
+int look_add_path(struct look *look, char *path)
+{
+    char **grown = reallocarray(look->paths, look->n_paths + 1, sizeof(*grown));
+
+    if (grown)
+        look->paths = grown;
+    if (!path || !grown) {
+        free(path);
+        return look_fail(look, NULL, "out of memory");
+    }
+    look->paths[look->n_paths++] = path;
+    return 0;
+}
+
+static bool is_socket(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int add_directory(struct look *look, const char *directory)
+{
+    size_t n_before = look->n_paths;
+    struct dirent **entries;
+    int n = scandir(directory, &entries, NULL, alphasort), status = 0;
+
+    if (n < 0)
+        return look_fail(look, LOOK_HINT_LISTING, "%s: the directory can't be read: %s", directory,
+                         strerror(errno));
+    for (int i = 0; i < n; i++) {
+        char *path = NULL;
+
+        if (asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0)
+            path = NULL;
+        if (path && !is_socket(path))
+            free(path);
+        else if (status == 0)
+            status = look_add_path(look, path);
+        free(entries[i]);
+    }
+    free(entries);
+    if (status == 0 && look->n_paths == n_before)
+        return look_fail(look, LOOK_HINT_NO_SOCKET, "%s: no socket in this directory", directory);
+    return status;
+}
+
+static void add_socket(struct look *look, const char *path)
+{
+    if (is_directory(path))
+        add_directory(look, path);
+    else
+        look_add_path(look, strdup(path));
+}
+
+int look_find_sockets(struct look *look)
+{
+    const char *path = getenv("VITALS_SOCKET");
+
+    for (size_t i = 0; i < look->options.n_sockets; i++)
+        add_socket(look, look->options.sockets[i]);
+    if (look->options.n_sockets)
+        return 0;
+    if (!path || !*path)
+        return cli_usage_error(look->options.command,
+                               "which VM? --socket is missing, and VITALS_SOCKET is not set");
+    add_socket(look, path);
+    return 0;
+}
+
+/* What came of each socket. */
+struct opening {
+    const struct look *look;
+    struct client **clients;
+    struct client_error *errors;
+};
+
+static void open_client(void *opaque, size_t i)
+{
+    struct opening *opening = opaque;
+
+    if (client_open(opening->look->paths[i], opening->look->options.timeout_ms,
+                    &opening->clients[i], &opening->errors[i]) < 0)
+        opening->clients[i] = NULL;
+}
+
+static void take_clients(struct look *look, const struct opening *opening)
+{
+    at_once(look->n_sockets, open_client, (void *)opening);
+    for (size_t i = 0; i < look->n_sockets; i++) {
+        if (opening->clients[i])
+            look->vms[look->n_vms++].client = opening->clients[i];
+        else
+            look_complain(look, &opening->errors[i]);
+    }
+}
+
+int look_open_vms(struct look *look)
+{
+    size_t n = look->n_sockets = look->n_paths;
+    struct opening opening = {
+        .look = look,
+        .clients = calloc(n + 1, sizeof(*opening.clients)),
+        .errors = calloc(n + 1, sizeof(*opening.errors)),
+    };
+    bool has_memory;
+
+    look->vms = calloc(n + 1, sizeof(*look->vms));
+    has_memory = opening.clients && opening.errors && look->vms;
+    if (has_memory)
+        take_clients(look, &opening);
+    free(opening.clients);
+    free(opening.errors);
+    if (!has_memory)
+        return look_fail(look, NULL, "out of memory");
+    return look->n_vms ? 0 : EXIT_FAILURE;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* Which lines the list of a level has, and in which order. */
+#define _GNU_SOURCE
+#include <fnmatch.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/histogram.h"
+#include "top/figure.h"
+#include "top/model.h"
+
+static struct model_cursor *current(struct model *model)
+{
+    return &model->cursors[model->level];
+}
+
+/* ---- the list of a level -------------------------------------------------------------------- */
+
+static void add_item(struct model *model, struct model_item item)
+{
+    if (model->n_items == model->cap) {
+        size_t cap = model->cap ? 2 * model->cap : 64;
+        struct model_item *grown = reallocarray(model->items, cap, sizeof(*grown));
+
+        if (!grown) {
+            model->has_failed = true;
+            return;
+        }
+        model->items = grown;
+        model->cap = cap;
+    }
+    item.index = model->n_items;
+    model->items[model->n_items++] = item;
+}
+
+/* Without any of *?[ the filter may stand anywhere in the name. */
+static bool passes(struct model *model, const char *name)
+{
+    const char *filter = current(model)->filter;
+
+    if (!*filter)
+        return true;
+    return strpbrk(filter, "*?[") ? fnmatch(filter, name, 0) == 0 : strstr(name, filter) != NULL;
+}
+
+static void list_vms(struct model *model)
+{
+    for (size_t i = 0; i < model->n_vms; i++)
+        if (passes(model, model->vms[i].name))
+            add_item(model, (struct model_item){.vm = &model->vms[i]});
+}
+
+static void list_objects(struct model *model)
+{
+    for (size_t i = 0; i < model->vm->n_objects; i++) {
+        struct model_object *object = model->vm->objects[i];
+        const struct row row = {.path = object->path, .vcpu = object->vcpu};
+        char name[QUANTITY_MAX];
+
+        if (passes(model, row_object(name, &row)))
+            add_item(model, (struct model_item){.vm = model->vm, .object = object});
+    }
+}
+
+/* Nothing since the baseline, and no reset to tell of. */
+static bool is_zero(const struct model *model, const struct model_series *series)
+{
+    for (size_t i = 0; i < series->n; i++)
+        if (model_total(model, series, i))
+            return false;
+    return !series->is_reset;
+}
+
+static void list_stats(struct model *model)
+{
+    for (size_t i = 0; i < model->object->n_series; i++) {
+        struct model_series *series = model->object->series[i];
+
+        if (passes(model, series->stat->name) && !(model->is_nonzero && is_zero(model, series)))
+            add_item(model, (struct model_item){
+                                .vm = model->vm, .object = model->object, .series = series});
+    }
+}
+
+/* From the first bucket that ever counted something to the last. */
+static void list_buckets(struct model *model)
+{
+    const struct model_series *series = model->series;
+    size_t first = series->n, end = 0;
+
+    for (size_t i = 0; i < series->n; i++) {
+        if (series->totals[i] && first == series->n)
+            first = i;
+        if (series->totals[i])
+            end = i + 1;
+    }
+    for (size_t i = first; i < end; i++) {
+        add_item(model, (struct model_item){
+                            .vm = model->vm, .object = model->object, .series = model->series});
+        if (!model->has_failed)
+            model->items[model->n_items - 1].index = i;
+    }
+}
+
+/* ---- order ---------------------------------------------------------------------------------- */
+
+size_t model_count_columns(enum model_level level)
+{
+    static const size_t columns[MODEL_LEVELS] = {1 + FIGURES, 1 + FIGURES, 3, 0};
+
+    return columns[level];
+}
+
+/* Descending; what has no value comes last. */
+static double order_of_figure(const struct model *model, const struct model_item *item,
+                              size_t column)
+{
+    double value;
+
+    if (!figure_value(model, item->vm, item->object, &figures[column - 1], &value))
+        return INFINITY;
+    return -value;
+}
+
+static double order_of_stat(const struct model *model, const struct model_item *item, bool is_total)
+{
+    const struct model_series *series = item->series;
+    double scale = histogram_is(series->stat) ? 1 : pow(series->stat->base, series->stat->exponent);
+    double sum = 0;
+
+    if (!is_total && !series->has_deltas)
+        return INFINITY;
+    for (size_t i = 0; i < series->n; i++)
+        sum += is_total ? (double)model_total(model, series, i)
+                        : (double)series->deltas[i] / series->seconds;
+    return -sum * scale;
+}
+
+static double order_of(const struct model *model, const struct model_item *item, size_t column)
+{
+    if (column == 0 || model->level == MODEL_BUCKETS)
+        return 0;
+    if (model->level == MODEL_STATS)
+        return order_of_stat(model, item, column == 2);
+    return order_of_figure(model, item, column);
+}
+
+static int compare_names(const struct model_item *a, const struct model_item *b)
+{
+    if (a->series)
+        return strcmp(a->series->stat->name, b->series->stat->name);
+    return a->object ? 0 : strcmp(a->vm->name, b->vm->name);
+}
+
+static int compare(const void *left, const void *right, void *opaque)
+{
+    const struct model_item *a = left, *b = right;
+    const struct model *model = opaque;
+    const struct model_cursor *cursor = &model->cursors[model->level];
+    int order = (a->order > b->order) - (a->order < b->order);
+
+    if (order == 0 && cursor->column == 0)
+        order = compare_names(a, b);
+    if (order == 0)
+        order = a->index < b->index ? -1 : 1;
+    return cursor->is_reversed ? -order : order;
+}
+
+const void *model_key_of(const struct model_item *item)
+{
+    if (item->series)
+        return item->series;
+    return item->object ? (const void *)item->object : item->vm;
+}
+
+/* What was selected stays so wherever it has moved. */
+static void follow(struct model *model)
+{
+    struct model_cursor *cursor = current(model);
+
+    for (size_t i = 0; cursor->key && i < model->n_items; i++) {
+        if (model_key_of(&model->items[i]) == cursor->key) {
+            cursor->index = i;
+            return;
+        }
+    }
+    if (cursor->index >= model->n_items)
+        cursor->index = model->n_items ? model->n_items - 1 : 0;
+}
+
+void model_arrange(struct model *model)
+{
+    static void (*const lists[MODEL_LEVELS])(struct model *) = {list_vms, list_objects, list_stats,
+                                                                list_buckets};
+
+    model->n_items = 0;
+    lists[model->level](model);
+    if (model->level != MODEL_BUCKETS && model->n_items) {
+        for (size_t i = 0; i < model->n_items; i++)
+            model->items[i].order = order_of(model, &model->items[i], current(model)->column);
+        qsort_r(model->items, model->n_items, sizeof(*model->items), compare, model);
+    }
+    follow(model);
+}
+
+const struct model_item *model_selected(const struct model *model)
+{
+    return model->n_items ? &model->items[model->cursors[model->level].index] : NULL;
+}
