@@ -309,7 +309,7 @@ static int print_outputs(struct hist *hist)
     if (hist->is_rates) {
         if (sampler_sample(&hist->sampler) == 0)
             return EXIT_FAILURE;
-        sampler_wait(&turn, hist->interval);
+        sampler_wait_first(&hist->sampler, &turn, hist->interval);
     }
     for (;;) {
         if (sampler_sample(&hist->sampler) == 0)

@@ -93,7 +93,7 @@ static int print_outputs(struct stats *stats)
     if (stats->is_rates) {
         if (sampler_sample(&stats->sampler) == 0)
             return EXIT_FAILURE;
-        sampler_wait(&turn, stats->interval);
+        sampler_wait_first(&stats->sampler, &turn, stats->interval);
     }
     for (;;) {
         if (sampler_sample(&stats->sampler) == 0)

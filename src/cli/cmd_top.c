@@ -12,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/look.h"
+#include "cli/progress.h"
 #include "top/screen.h"
 #include "top/terminal.h"
 #include "top/watch.h"
@@ -345,6 +346,8 @@ static int print_report(struct top *top)
 static int run_batch(struct top *top)
 {
     struct pollfd fd = {.fd = watch_fd(top->watch), .events = POLLIN};
+    struct progress *progress =
+        progress_begin(top->command, "the first interval takes %g s", top->interval);
     int err = 0;
 
     while (!err && !top->is_done) {
@@ -354,9 +357,12 @@ static int run_batch(struct top *top)
         }
         if (!take_results(top))
             continue;
+        progress_end(progress);
+        progress = NULL;
         top->is_done = all_gone(top) || (top->count && top->n_rounds >= top->count);
         err = print_report(top);
     }
+    progress_end(progress);
     return err;
 }
 

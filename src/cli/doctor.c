@@ -8,6 +8,12 @@
 
 #include "client/text.h"
 
+void doctor_out_of_memory(const struct doctor *doctor)
+{
+    fprintf(stderr, "%s: out of memory\n", doctor->command);
+    exit(EXIT_FAILURE);
+}
+
 struct finding *doctor_find(struct doctor *doctor, const char *check, enum finding_status status,
                             const char *format, ...)
 {
@@ -16,10 +22,8 @@ struct finding *doctor_find(struct doctor *doctor, const char *check, enum findi
 
     doctor->findings =
         reallocarray(doctor->findings, doctor->n_findings + 1, sizeof(*doctor->findings));
-    if (!doctor->findings) {
-        fprintf(stderr, "%s: out of memory\n", doctor->command);
-        exit(EXIT_FAILURE);
-    }
+    if (!doctor->findings)
+        doctor_out_of_memory(doctor);
     finding = &doctor->findings[doctor->n_findings++];
     *finding = (struct finding){.check = check, .status = status};
     va_start(args, format);

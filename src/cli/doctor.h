@@ -27,6 +27,9 @@ struct doctor {
     size_t n_findings;
 };
 
+/* Says so and ends the program. */
+__attribute__((noreturn)) void doctor_out_of_memory(const struct doctor *doctor);
+
 /* A new finding. Its hint is empty. */
 __attribute__((format(printf, 4, 5))) struct finding *doctor_find(struct doctor *doctor,
                                                                   const char *check,

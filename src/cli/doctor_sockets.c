@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/at_once.h"
 #include "cli/doctor.h"
 #include "cli/look.h"
+#include "cli/progress.h"
 #include "client/client.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -61,19 +63,35 @@ static void judge(struct doctor *doctor, const char *path, const struct client *
     }
 }
 
-static void ask(struct doctor *doctor, const char *path)
-{
-    struct client_error error = {0};
+/* A socket, or the text of what is wrong with a name. */
+struct asking {
+    char *path; /* NULL: there is nothing to ask */
     struct client *client;
+    struct client_error error;
+};
 
-    if (client_open(path, doctor->timeout_ms, &client, &error) < 0) {
-        struct finding *finding = doctor_find(doctor, "socket", FINDING_PROBLEM, "%s", error.text);
+struct askings {
+    const struct doctor *doctor;
+    struct asking *all;
+    size_t n;
+};
 
-        finding_hint(finding, "%s", error.hint);
-        return;
-    }
-    judge(doctor, path, client);
-    client_free(client);
+static struct asking *add_asking(struct askings *askings)
+{
+    askings->all = reallocarray(askings->all, askings->n + 1, sizeof(*askings->all));
+    if (!askings->all)
+        doctor_out_of_memory(askings->doctor);
+    askings->all[askings->n] = (struct asking){0};
+    return &askings->all[askings->n++];
+}
+
+static void add_socket(struct askings *askings, const char *path)
+{
+    struct asking *asking = add_asking(askings);
+
+    asking->path = strdup(path);
+    if (!asking->path)
+        doctor_out_of_memory(askings->doctor);
 }
 
 static bool is_socket(const char *path)
@@ -83,44 +101,72 @@ static bool is_socket(const char *path)
     return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
-static void ask_directory(struct doctor *doctor, const char *directory)
+static void add_directory(struct askings *askings, const char *directory)
 {
+    size_t n_before = askings->n;
     struct dirent **entries;
-    int n = scandir(directory, &entries, NULL, alphasort), n_asked = 0;
+    int n = scandir(directory, &entries, NULL, alphasort);
 
     if (n < 0) {
-        finding_hint(doctor_find(doctor, "socket", FINDING_PROBLEM,
-                                 "%s: the directory can't be read: %s", directory, strerror(errno)),
-                     LOOK_HINT_LISTING);
+        client_fail(&add_asking(askings)->error, errno, LOOK_HINT_LISTING,
+                    "%s: the directory can't be read: %s", directory, strerror(errno));
         return;
     }
     for (int i = 0; i < n; i++) {
         char path[DOCTOR_PATH_MAX];
         int len = snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
 
-        if (len < DOCTOR_PATH_MAX && is_socket(path)) {
-            ask(doctor, path);
-            n_asked++;
-        }
+        if (len < DOCTOR_PATH_MAX && is_socket(path))
+            add_socket(askings, path);
         free(entries[i]);
     }
     free(entries);
-    if (!n_asked)
-        finding_hint(doctor_find(doctor, "socket", FINDING_PROBLEM,
-                                 "%s: no socket in this directory", directory),
-                     LOOK_HINT_NO_SOCKET);
+    if (askings->n == n_before)
+        client_fail(&add_asking(askings)->error, ENOENT, LOOK_HINT_NO_SOCKET,
+                    "%s: no socket in this directory", directory);
 }
 
+static void open_client(void *opaque, size_t i)
+{
+    const struct askings *askings = opaque;
+    struct asking *asking = &askings->all[i];
+
+    if (asking->path &&
+        client_open(asking->path, askings->doctor->timeout_ms, &asking->client, &asking->error) < 0)
+        asking->client = NULL;
+}
+
+static void report(struct doctor *doctor, struct asking *asking)
+{
+    if (asking->client)
+        judge(doctor, asking->path, asking->client);
+    else
+        finding_hint(doctor_find(doctor, "socket", FINDING_PROBLEM, "%s", asking->error.text), "%s",
+                     asking->error.hint);
+    client_free(asking->client);
+    free(asking->path);
+}
+
+/* All at once: of those that are silent each takes a timeout. */
 static void ask_named(struct doctor *doctor)
 {
+    struct askings askings = {.doctor = doctor};
+    struct progress *progress;
+
     for (size_t i = 0; i < doctor->n_sockets; i++) {
         struct stat st;
 
         if (stat(doctor->sockets[i], &st) == 0 && S_ISDIR(st.st_mode))
-            ask_directory(doctor, doctor->sockets[i]);
+            add_directory(&askings, doctor->sockets[i]);
         else
-            ask(doctor, doctor->sockets[i]);
+            add_socket(&askings, doctor->sockets[i]);
     }
+    progress = progress_begin_vms(doctor->command, askings.n);
+    at_once(askings.n, open_client, &askings);
+    progress_end(progress);
+    for (size_t i = 0; i < askings.n; i++)
+        report(doctor, &askings.all[i]);
+    free(askings.all);
 }
 
 /* ---- the usual places ----------------------------------------------------------------------- */

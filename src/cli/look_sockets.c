@@ -10,6 +10,7 @@
 
 #include "cli/at_once.h"
 #include "cli/look_private.h"
+#include "cli/progress.h"
 
 int look_add_path(struct look *look, char *path)
 {
@@ -106,7 +107,10 @@ static void open_client(void *opaque, size_t i)
 
 static void take_clients(struct look *look, const struct opening *opening)
 {
+    struct progress *progress = progress_begin_vms(look->options.command, look->n_sockets);
+
     at_once(look->n_sockets, open_client, (void *)opening);
+    progress_end(progress);
     for (size_t i = 0; i < look->n_sockets; i++) {
         if (opening->clients[i])
             look->vms[look->n_vms++].client = opening->clients[i];

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/at_once.h"
+#include "cli/progress.h"
 #include "client/histogram.h"
 
 static const char *const targets[SAMPLER_TARGETS] = {"vm", "vcpu"};
@@ -93,10 +94,13 @@ static void drop(struct sampler *sampler, size_t i)
 
 size_t sampler_sample(struct sampler *sampler)
 {
+    struct progress *progress =
+        progress_begin_vms(sampler->look->options.command, sampler->look->n_vms);
     size_t n = 0;
 
     sampler->time = unix_time();
     at_once(sampler->look->n_vms, sample_one, sampler);
+    progress_end(progress);
     for (size_t i = 0; i < sampler->look->n_vms; i++) {
         if (sampler->outcomes[i].err)
             drop(sampler, i);
@@ -117,6 +121,15 @@ void sampler_wait(struct timespec *turn, double interval)
         *turn = now; /* too slow for this interval: no hurry to catch up */
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, turn, NULL) == EINTR)
         ;
+}
+
+void sampler_wait_first(const struct sampler *sampler, struct timespec *turn, double interval)
+{
+    struct progress *progress =
+        progress_begin(sampler->look->options.command, "the first interval takes %g s", interval);
+
+    sampler_wait(turn, interval);
+    progress_end(progress);
 }
 
 void sampler_free(struct sampler *sampler)

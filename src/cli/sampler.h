@@ -46,4 +46,7 @@ void sampler_each(struct sampler *sampler, bool wants_deltas,
 /* Sleeps to the next multiple of @interval, so that the time that asking takes adds nothing. */
 void sampler_wait(struct timespec *turn, double interval);
 
+/* The same before there is any output: a person is told what takes long. */
+void sampler_wait_first(const struct sampler *sampler, struct timespec *turn, double interval);
+
 #endif

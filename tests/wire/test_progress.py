@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""What takes longer than two seconds says so on a terminal, and takes it away again."""
+
+import os
+import pty
+import subprocess
+
+import pytest
+
+from support.programs import TIMEOUT, VITALS, run
+from support.strangers import Stranger
+
+
+def run_on_terminal(*arguments):
+    """(exit status, what stderr is on a terminal)."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([VITALS, *map(str, arguments)], stdout=subprocess.DEVNULL,
+                               stderr=theirs)  # fmt: skip
+    os.close(theirs)
+    text = b""
+    try:
+        while data := os.read(ours, 4096):
+            text += data
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    return process.wait(TIMEOUT), text.decode()
+
+
+@pytest.fixture
+def silent(programs):
+    return programs.keep(Stranger(programs.path("silent.sock"))).path
+
+
+@pytest.mark.parametrize("verb", ["stats", "doctor"])
+def test_a_vm_that_is_silent(silent, verb):
+    _, text = run_on_terminal(verb, "--socket", silent, "--timeout", 3.5)
+    lines = text.split("\r")
+    waiting = f"vitals {verb}: waiting for 1 VM, "
+    assert [line for line in lines if line.startswith("vitals")][:2] == [
+        waiting + "2 s", waiting + "3 s"]  # fmt: skip
+    assert " " * len(waiting + "3 s") in lines, "the line is taken away"
+
+
+def test_silent_vms_are_waited_for_together(programs, silent):
+    other = programs.keep(Stranger(programs.path("other.sock"))).path
+    _, text = run_on_terminal("doctor", "--socket", silent, "--socket", other, "--timeout", 3)
+    assert "waiting for 2 VMs, 2 s" in text and "4 s" not in text
+
+
+@pytest.mark.parametrize("verb, options", [
+    ("stats", ["--rates", "-n", 1]), ("hist", ["--rates", "-n", 1]), ("top", ["-b", "-n", 1]),
+])  # fmt: skip
+def test_an_interval(programs, recording, verb, options):
+    demo = programs.demo("--recording", recording)
+    status, text = run_on_terminal(verb, "--socket", demo.path, "-i", 2.5, *options)
+    assert (status, f"vitals {verb}: the first interval takes 2.5 s, 2 s" in text) == (0, True)
+
+
+def test_nothing_of_it_in_a_file(silent):
+    result = run("stats", "--socket", silent, "--timeout", 2.5)
+    assert "waiting" not in result.stderr and "\r" not in result.stderr
