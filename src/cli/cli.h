@@ -42,7 +42,7 @@ struct verb {
 };
 
 extern const struct verb verb_completion, verb_demo, verb_describe, verb_diff, verb_doctor,
-    verb_hist, verb_schemas, verb_snap, verb_stats, verb_top;
+    verb_hist, verb_list, verb_schemas, verb_snap, verb_stats, verb_top;
 
 /* ---- arguments ------------------------------------------------------------------------------ */
 

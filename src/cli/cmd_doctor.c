@@ -76,7 +76,7 @@ static void print_json(const struct doctor *doctor)
 
 /* ---- the verb ------------------------------------------------------------------------------- */
 
-enum { OPT_ROOT = LOOK_OPT_OWN, OPT_OUTPUT };
+enum { OPT_ROOT = LOOK_OPT_OWN, OPT_OUTPUT, OPT_JSON };
 
 static const struct cli_option own_options[] = {
     {.name = "root",
@@ -91,6 +91,7 @@ static const struct cli_option own_options[] = {
      .argument = "FORMAT",
      .choices = "table json",
      .help = "table or json (default: table)"},
+    {.name = "json", .key = OPT_JSON, .help = "the same as -o json"},
     {0},
 };
 
@@ -116,6 +117,8 @@ static int parse(struct look *look, struct options *options, struct cli_args *ar
             return args->status;
         if (key == OPT_ROOT)
             options->root = args->text;
+        else if (key == OPT_JSON)
+            options->is_json = true;
         else if (key == OPT_OUTPUT)
             status = parse_output(options, args->command, args->text);
         else

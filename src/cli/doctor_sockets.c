@@ -12,6 +12,7 @@
 #include "cli/at_once.h"
 #include "cli/doctor.h"
 #include "cli/look.h"
+#include "cli/peer_text.h"
 #include "cli/progress.h"
 #include "client/client.h"
 
@@ -23,27 +24,9 @@ enum { SOCKETS_MAX = 256 }; /* shown of each usual place */
 
 /* ---- those that were named ------------------------------------------------------------------ */
 
-/* "7.2.22" */
-static void version_text(char text[32], unsigned version)
-{
-    snprintf(text, 32, "%u.%u.%u", version / 10000, version / 100 % 100, version % 100);
-}
-
-static void peer_text(char text[64], const struct client *client)
-{
-    char version[32];
-
-    version_text(version, client_qemu_version(client));
-    if (client_peer(client) == CLIENT_QEMU)
-        snprintf(text, 64, "QEMU %s", version);
-    else
-        snprintf(text, 64, "vitals, dialect %s",
-                 client_peer(client) == CLIENT_FLAT ? "flat" : "grouped");
-}
-
 static void judge(struct doctor *doctor, const char *path, const struct client *client)
 {
-    char peer[64];
+    char peer[PEER_TEXT_MAX];
     size_t n_stats, n_vcpus;
     struct finding *finding;
 

@@ -73,14 +73,19 @@ static int complete(struct look_options *options)
     return 0;
 }
 
+int look_connect(struct look *look)
+{
+    int status = look_find_sockets(look);
+
+    return status ? status : look_open_vms(look);
+}
+
 int look_open(struct look *look)
 {
     int status = complete(&look->options);
 
     if (status == 0)
-        status = look_find_sockets(look);
-    if (status == 0)
-        status = look_open_vms(look);
+        status = look_connect(look);
     if (status == 0)
         status = look_check_any(look);
     if (status == 0)

@@ -53,6 +53,7 @@ enum look_option_key {
     LOOK_OPT_STAT,
     LOOK_OPT_VCPU,
     LOOK_OPT_OUTPUT,
+    LOOK_OPT_JSON,
     LOOK_OPT_NO_LEGEND,
     LOOK_OPT_OWN,
 };
@@ -60,7 +61,7 @@ enum look_option_key {
 extern const struct cli_option look_socket_options[]; /* which VMs: --socket, --timeout */
 extern const struct cli_option look_stat_options[];   /* --target, --provider, --stat */
 extern const struct cli_option look_vcpu_options[];   /* --vcpu, beside those */
-extern const struct cli_option look_output_options[]; /* -o, --no-legend */
+extern const struct cli_option look_output_options[]; /* -o, --json, --no-legend */
 
 /* False: no memory. The number of arguments bounds how often an option can be given. */
 bool look_init(struct look *look, const struct cli_args *args);
@@ -76,7 +77,10 @@ int look_parse_seconds(const char *command, const char *option, const char *text
 int look_parse_count(const char *command, const char *option, const char *text,
                      unsigned long *ret_count);
 
-/* Opens all VMs, and finds what is wanted in their schemas. 0, or the exit status. */
+/* Opens all VMs. 0, or the exit status. */
+int look_connect(struct look *look);
+
+/* The same, and finds what is wanted in their schemas. 0, or the exit status. */
 int look_open(struct look *look);
 
 /* Says what went wrong with a VM. */

@@ -55,6 +55,7 @@ const struct cli_option look_output_options[] = {
      .argument = "FORMAT",
      .choices = "table json csv",
      .help = "table, json or csv (default: table)"},
+    {.name = "json", .key = LOOK_OPT_JSON, .help = "the same as -o json"},
     {.name = "no-legend", .key = LOOK_OPT_NO_LEGEND, .help = "table and csv: no line of titles"},
     {0},
 };
@@ -128,6 +129,9 @@ int look_parse_option(struct look *look, int key, const char *text)
         return 0;
     case LOOK_OPT_NO_LEGEND:
         options->no_legend = true;
+        return 0;
+    case LOOK_OPT_JSON:
+        options->format = OUTPUT_JSON;
         return 0;
     case LOOK_OPT_TIMEOUT:
         return parse_timeout(options, text);

@@ -23,8 +23,8 @@ const struct verb verb_completion = {
 };
 
 static const struct verb *const verbs[] = {
-    &verb_completion, &verb_demo,    &verb_describe, &verb_diff,  &verb_doctor,
-    &verb_hist,       &verb_schemas, &verb_snap,     &verb_stats, &verb_top,
+    &verb_completion, &verb_demo,    &verb_describe, &verb_diff,  &verb_doctor, &verb_hist,
+    &verb_list,       &verb_schemas, &verb_snap,     &verb_stats, &verb_top,
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -102,6 +102,14 @@ def test_rates(vm):
     assert hist["seconds"] >= 0.5 and hist["reset"] is False
 
 
+def test_list(vm):
+    (listed,) = json.loads(show("list", vm, "--json"))["vms"]
+    assert (listed["vm"], listed["peer"], listed["dialect"]) == ("demo", "qemu", "flat")
+    assert listed["vcpus"] == VCPUS and listed["stats"] == len(
+        json.loads(show("schemas", vm, "--json"))["stats"])  # fmt: skip
+    assert re.fullmatch(r"\d+\.\d+\.\d+", listed["version"])
+
+
 def batch(where):
     """The plain text of top: (its titles, the line of the VM, {object: line})."""
     _, titles, of_vm, _, _, _, *objects = show("top", where, "-b", "-n", 1).splitlines()

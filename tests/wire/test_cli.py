@@ -8,7 +8,7 @@ import pytest
 
 from support.programs import ROOT, TIMEOUT, VITALS, run
 
-VERBS = ["completion", "demo", "describe", "diff", "doctor", "hist", "schemas", "snap", "stats",
+VERBS = ["completion", "demo", "describe", "diff", "doctor", "hist", "list", "schemas", "snap", "stats",
          "top"]
 
 

@@ -115,6 +115,11 @@ def test_members_of_schemas(server):
     assert_form("vitals-schemas.1", "stats", json_of("schemas", "--socket", server.path))
 
 
+def test_members_of_list(server):
+    replies = [json_of("list", "--socket", path)[0] for path in (server.path, server.flat)]
+    assert_form("vitals-list.1", "vms", replies)
+
+
 def test_members_of_describe(server):
     replies = json_of("describe") + json_of("describe", "--socket", server.path)
     assert_form("vitals-describe.1", "stats", replies)
@@ -153,12 +158,12 @@ def test_columns(server, pair):
     assert columns_of("stats", *socket, *RATES) == plain + rates
     (more,) = manual.csv_columns("vitals-diff.1")
     assert columns_of("diff", *pair) == plain + rates + more
-    for verb, options in ("schemas", socket), ("hist", socket), ("describe", []):
+    for verb, options in ("schemas", socket), ("hist", socket), ("list", socket), ("describe", []):
         (columns,) = manual.csv_columns(f"vitals-{verb}.1")
         assert columns_of(verb, *options) == columns
 
 
-@pytest.mark.parametrize("verb", ["stats", "schemas", "hist", "describe", "diff"])
+@pytest.mark.parametrize("verb", ["stats", "schemas", "list", "hist", "describe", "diff"])
 def test_each_line_has_all_columns(server, pair, verb):
     where = pair if verb == "diff" else ["--socket", server.path]
     for options in ([], RATES) if verb in ("stats", "hist") else ([],):
