@@ -3,11 +3,11 @@
 #ifndef CLIENT_INTERNAL_H
 #define CLIENT_INTERNAL_H
 
+#include <json-c/json.h>
+
 #include "client/client.h"
 #include "client/connection.h"
 #include "stats/arena.h"
-
-struct json_object;
 
 struct client {
     struct connection connection;
@@ -30,6 +30,16 @@ int client_ask(struct client *client, const char *command, const char *arguments
                struct json_object **ret_reply, struct json_object **ret_value,
                struct client_error *error);
 
+/* For what the peer may not have: NULL without an error. */
+int client_ask_optional(struct client *client, const char *command, struct json_object **ret_reply,
+                        struct json_object **ret_value, struct client_error *error);
+
+/* Returns -ENOMEM. */
+int client_out_of_memory(const struct client *client, struct client_error *error);
+
+/* Reads query-stats-schemas, and finds out what kind of peer it is. */
+int client_read_schemas(struct client *client, bool is_vitals, struct client_error *error);
+
 /* Reads query-cpus-fast again; a peer without that command has a list of none. */
 int client_read_vcpus(struct client *client, struct client_error *error);
 
@@ -46,7 +56,10 @@ struct json_object *client_element(struct json_object *array, size_t i, bool is_
 /* NULL: no memory. */
 char *client_copy(struct arena *arena, const char *text);
 
+int64_t client_integer(struct json_object *object, const char *name, int64_t without);
+
 /* NULL if there is no such member of this type. */
+struct json_object *client_member(struct json_object *object, const char *name, json_type type);
 const char *client_string(struct json_object *object, const char *name);
 const char *client_name(struct json_object *object, const char *name); /* also, if not plain */
 struct json_object *client_array(struct json_object *object, const char *name);

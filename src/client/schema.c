@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* What statistics the peer has. */
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/internal.h"
+
+static const struct {
+    const char *name;
+    enum vitals_type type;
+} types[] = {
+    {"cumulative", VITALS_CUMULATIVE},
+    {"instant", VITALS_INSTANT},
+    {"peak", VITALS_PEAK},
+    {"linear-hist", VITALS_LINEAR_HIST},
+    {"log-hist", VITALS_LOG_HIST},
+    {"linear-histogram", VITALS_LINEAR_HIST},
+    {"log2-histogram", VITALS_LOG_HIST},
+};
+
+static bool read_type(const char *name, enum vitals_type *ret_type)
+{
+    for (size_t i = 0; name && i < sizeof(types) / sizeof(types[0]); i++) {
+        if (!strcmp(types[i].name, name)) {
+            *ret_type = types[i].type;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A boolean has no unit: the grouped dialect can't tell it from any other number. */
+static bool read_unit(const char *name, enum vitals_unit *ret_unit)
+{
+    if (!name || !strcmp(name, "none") || !strcmp(name, "boolean"))
+        *ret_unit = VITALS_NONE;
+    else if (!strcmp(name, "bytes"))
+        *ret_unit = VITALS_BYTES;
+    else if (!strcmp(name, "seconds"))
+        *ret_unit = VITALS_SECONDS;
+    else if (!strcmp(name, "cycles"))
+        *ret_unit = VITALS_CYCLES;
+    else
+        return false;
+    return true;
+}
+
+/* False: it is there, and no number from @min to @max. */
+static bool read_integer(struct json_object *entry, const char *name, int64_t min, int64_t max,
+                         int64_t *number)
+{
+    if (!json_object_object_get_ex(entry, name, NULL))
+        return true;
+    *number = client_integer(entry, name, min - 1);
+    return *number >= min && *number <= max;
+}
+
+/* Flat says it with a number, or not at all where the exponent is 0. */
+static bool read_base(struct json_object *entry, uint8_t *ret_base)
+{
+    const char *name = client_string(entry, "base");
+    int64_t number = 10;
+
+    if (name)
+        number = !strcmp(name, "pow2") ? 2 : !strcmp(name, "pow10") ? 10 : 0;
+    else if (!read_integer(entry, "base", 2, 10, &number))
+        return false;
+    *ret_base = (uint8_t)number;
+    return number == 2 || number == 10;
+}
+
+/* False: something that is not known here, or no statistic at all. */
+static bool read_stat(struct json_object *entry, struct client_stat *stat)
+{
+    int64_t exponent = 0, bucket_size = 0;
+
+    stat->name = client_name(entry, "name");
+    if (!stat->name || !read_type(client_string(entry, "type"), &stat->type) ||
+        !read_unit(client_string(entry, "unit"), &stat->unit) || !read_base(entry, &stat->base) ||
+        !read_integer(entry, "exponent", INT16_MIN, INT16_MAX, &exponent) ||
+        !read_integer(entry, "bucket-size", 0, UINT32_MAX, &bucket_size))
+        return false;
+    stat->exponent = (int16_t)exponent;
+    stat->bucket_size = (uint32_t)bucket_size;
+    return stat->type != VITALS_LINEAR_HIST || bucket_size > 0;
+}
+
+/* @schema: {provider, stats}. */
+static int add_schema(struct client *client, const char *target, struct json_object *schema)
+{
+    const char *provider = client_name(schema, "provider");
+    struct client_stat stat = {.target = target};
+    struct json_object *entries = client_array(schema, "stats");
+    struct client_stat *grown;
+    size_t n;
+
+    if (!provider || !entries)
+        return 0;
+    n = json_object_array_length(entries);
+    if (n > CLIENT_STATS_MAX - client->n_stats)
+        return -E2BIG;
+    grown = reallocarray(client->stats, client->n_stats + n + 1, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    client->stats = grown;
+    stat.provider = client_copy(&client->names, provider);
+    for (size_t i = 0; i < n && stat.provider; i++) {
+        if (!read_stat(client_element(entries, i, client->peer == CLIENT_QEMU), &stat))
+            continue;
+        stat.name = client_copy(&client->names, stat.name);
+        if (!stat.name)
+            return -ENOMEM;
+        client->stats[client->n_stats++] = stat;
+    }
+    return stat.provider ? 0 : -ENOMEM;
+}
+
+/* @value: a member for each target in grouped, one list of all in flat. */
+static int add_schemas(struct client *client, const char *target, struct json_object *value)
+{
+    bool is_grouped = client->peer == CLIENT_GROUPED;
+    struct json_object *schemas = is_grouped ? client_array(value, target) : value;
+    size_t n = schemas ? json_object_array_length(schemas) : 0;
+    int err = 0;
+
+    for (size_t i = 0; i < n && !err; i++) {
+        struct json_object *schema = json_object_array_get_idx(schemas, i);
+        const char *of = is_grouped ? target : client_string(schema, "target");
+
+        if (of && !strcmp(of, target))
+            err = add_schema(client, target, schema);
+    }
+    return err;
+}
+
+static int compare_names(const struct client_stat *a, const struct client_stat *b)
+{
+    int order = strcmp(a->name, b->name);
+
+    if (!order)
+        order = strcmp(a->provider, b->provider);
+    return order ? order : strcmp(a->target, b->target);
+}
+
+/* Of two with the same names, the one that the peer named first. */
+static int compare_stats(const void *a, const void *b)
+{
+    const struct client_stat *const *stat_a = a, *const *stat_b = b;
+    int order = compare_names(*stat_a, *stat_b);
+
+    return order ? order : (*stat_a > *stat_b) - (*stat_a < *stat_b);
+}
+
+static void sort_by_name(struct client *client)
+{
+    for (size_t i = 0; i < client->n_stats; i++)
+        client->by_name[i] = &client->stats[i];
+    qsort(client->by_name, client->n_stats, sizeof(*client->by_name), compare_stats);
+}
+
+/* A name stands for one statistic: the first that has it. */
+static void drop_namesakes(struct client *client)
+{
+    size_t n = 0;
+
+    for (size_t i = client->n_stats; i-- > 1;)
+        if (!compare_names(client->by_name[i - 1], client->by_name[i]))
+            client->by_name[i]->name = NULL;
+    for (size_t i = 0; i < client->n_stats; i++)
+        if (client->stats[i].name)
+            client->stats[n++] = client->stats[i];
+    client->n_stats = n;
+}
+
+static int index_stats(struct client *client)
+{
+    client->by_name = calloc(client->n_stats + 1, sizeof(struct client_stat *));
+    if (!client->by_name)
+        return -ENOMEM;
+    sort_by_name(client);
+    drop_namesakes(client);
+    sort_by_name(client);
+    return 0;
+}
+
+const struct client_stat *client_find_stat(const struct client *client, const char *target,
+                                           const char *provider, const char *name)
+{
+    struct client_stat key = {.name = name, .provider = provider, .target = target};
+    size_t low = 0, high = client->n_stats;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_names(&key, client->by_name[middle]);
+
+        if (!order)
+            return client->by_name[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+/* The form of the schemas tells the dialect. */
+static int take_schemas(struct client *client, bool is_vitals, struct json_object *value)
+{
+    int err;
+
+    if (json_object_is_type(value, json_type_object))
+        client->peer = CLIENT_GROUPED;
+    else if (json_object_is_type(value, json_type_array))
+        client->peer = is_vitals ? CLIENT_FLAT : CLIENT_QEMU;
+    else
+        return -EPROTO;
+    err = add_schemas(client, "vm", value);
+    if (!err)
+        err = add_schemas(client, "vcpu", value);
+    return err ? err : index_stats(client);
+}
+
+int client_read_schemas(struct client *client, bool is_vitals, struct client_error *error)
+{
+    struct json_object *reply, *value;
+    int err = client_ask(client, "query-stats-schemas", NULL, &reply, &value, error);
+
+    if (err)
+        return err;
+    err = take_schemas(client, is_vitals, value);
+    json_object_put(reply);
+    if (err == -EPROTO)
+        return client_fail(error, EPROTO, NULL, "%s: query-stats-schemas: not a list of schemas",
+                           client->path);
+    if (err == -E2BIG)
+        return client_fail(error, E2BIG, NULL, "%s: has more than %d statistics", client->path,
+                           CLIENT_STATS_MAX);
+    return err ? client_out_of_memory(client, error) : 0;
+}
