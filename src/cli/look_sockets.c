@@ -74,7 +74,74 @@ static void add_socket(struct look *look, const char *path)
         look_add_path(look, strdup(path));
 }
 
-int look_find_sockets(struct look *look)
+/* A socket that was named twice is one VM, and QEMU would let the second client wait for the first. */
+struct identity {
+    dev_t device;
+    ino_t inode;
+    size_t index;
+};
+
+static int compare_identities(const void *a, const void *b)
+{
+    const struct identity *one = a, *other = b;
+    int order = (one->device > other->device) - (one->device < other->device);
+
+    if (order == 0)
+        order = (one->inode > other->inode) - (one->inode < other->inode);
+    return order ? order : (one->index > other->index) - (one->index < other->index);
+}
+
+static bool is_same_socket(const struct identity *a, const struct identity *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
+/* Those that can be found, sorted. */
+static size_t identify(const struct look *look, struct identity *identities)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < look->n_paths; i++) {
+        struct stat st;
+
+        if (stat(look->paths[i], &st) == 0)
+            identities[n++] = (struct identity){st.st_dev, st.st_ino, i};
+    }
+    qsort(identities, n, sizeof(*identities), compare_identities);
+    return n;
+}
+
+static void close_gaps(struct look *look)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < look->n_paths; i++)
+        if (look->paths[i])
+            look->paths[n++] = look->paths[i];
+    look->n_paths = n;
+}
+
+/* The first of each stays. */
+static int drop_repeated(struct look *look)
+{
+    struct identity *identities = calloc(look->n_paths + 1, sizeof(*identities));
+    size_t n;
+
+    if (!identities)
+        return look_fail(look, NULL, "out of memory");
+    n = identify(look, identities);
+    for (size_t i = 1; i < n; i++) {
+        if (!is_same_socket(&identities[i - 1], &identities[i]))
+            continue;
+        free(look->paths[identities[i].index]);
+        look->paths[identities[i].index] = NULL;
+    }
+    free(identities);
+    close_gaps(look);
+    return 0;
+}
+
+static int find_named(struct look *look)
 {
     const char *path = getenv("VITALS_SOCKET");
 
@@ -87,6 +154,13 @@ int look_find_sockets(struct look *look)
                                "which VM? --socket is missing, and VITALS_SOCKET is not set");
     add_socket(look, path);
     return 0;
+}
+
+int look_find_sockets(struct look *look)
+{
+    int status = find_named(look);
+
+    return status ? status : drop_repeated(look);
 }
 
 /* What came of each socket. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals VERB`: finds the verb and runs it. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "vitals/vitals.h"
@@ -122,11 +124,26 @@ static int run(int argc, char **argv)
     return run_verb(argv[1], argc - 1, argv + 1);
 }
 
+/*
+ * A file that is opened where standard output is closed would become it, and what is meant for a
+ * person would be written to a VM. What takes its place can't be used: reading and writing fail, as
+ * they do now.
+ */
+static void occupy_closed_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(EXIT_FAILURE);
+}
+
 /* What was printed may still fail to reach its file: a full disk is an error, too. */
 int main(int argc, char **argv)
 {
-    int status = run(argc, argv);
+    int status;
 
+    occupy_closed_files();
+    status = run(argc, argv);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
     perror("vitals: standard output");

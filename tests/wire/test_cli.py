@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The command line: exit status 0, 1 for an error, 2 for wrong usage, which is said on stderr."""
 
+import json
 import re
+import shlex
 import subprocess
 
 import pytest
 
 from support.programs import ROOT, TIMEOUT, VITALS, run
+from support.strangers import FakeQemu
 
 VERBS = ["completion", "demo", "describe", "diff", "doctor", "hist", "list", "schemas", "snap", "stats",
          "top"]
@@ -53,6 +56,35 @@ def test_help_that_cant_be_written_is_an_error(arguments):
             [VITALS, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=TIMEOUT, check=False
         )
     assert result.returncode == 1
+
+
+@pytest.mark.parametrize("verb, options, status", [
+    ("stats", [], 1), ("hist", [], 1), ("list", ["--json"], 1), ("snap", ["-f", "{file}"], 0),
+    ("snap", [], 1),
+])  # fmt: skip
+def test_closed_files_do_not_become_the_socket(programs, verb, options, status):
+    """What is meant for standard output and standard error does not reach the VM."""
+
+    class Vm(FakeQemu):
+        asked = []
+
+        def answer(self, line):
+            self.asked.append(json.loads(line)["execute"])  # fails where it is no command
+            return super().answer(line)
+
+    hist = {"name": "wait", "type": "log2-histogram"}
+    schemas = {"return": [{"provider": "kvm", "target": "vm", "stats": [hist]}]}
+    vm = programs.keep(Vm(programs.path("vm.sock"), query_stats_schemas=schemas))
+    words = [word.format(file=programs.path("file")) for word in options]
+    command = shlex.join([VITALS, verb, "--socket", vm.path, *words])
+    result = subprocess.run(["sh", "-c", f"exec {command} >&- 2>&- <&-"], timeout=TIMEOUT, check=False)
+    assert result.returncode == status
+    assert set(vm.asked) <= {"qmp_capabilities", "query-stats-schemas", "query-stats", "query-name",
+                             "query-cpus-fast"} and "query-stats-schemas" in vm.asked  # fmt: skip
+    result = subprocess.run(["sh", "-c", f"exec {command} >&-"], stderr=subprocess.PIPE,
+                            timeout=TIMEOUT, check=False)  # fmt: skip
+    assert result.returncode == status
+    assert (b"standard output: Bad file descriptor" in result.stderr) == bool(status)
 
 
 # ---- wrong usage --------------------------------------------------------------------------------

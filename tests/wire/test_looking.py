@@ -352,6 +352,13 @@ def test_a_directory_of_sockets(programs, small):
     assert {stat["socket"] for stat in stats} == {small.flat, small.grouped}
 
 
+def test_a_socket_that_is_named_twice_is_one_vm(programs, small):
+    os.symlink(small.grouped, programs.path("link"))
+    options = ["--socket", small.grouped, "--socket", small.grouped, "--socket", programs.directory]
+    stats = json.loads(show("stats", small.grouped, *options, "--vcpu", 0, "--stat", "exits", "--json"))
+    assert [stat["socket"] for stat in stats["stats"]] == [small.grouped, small.flat]
+
+
 def test_a_directory_without_sockets(programs):
     result = run("stats", "--socket", programs.directory)
     assert result.returncode == 1 and "no socket in this directory" in result.stderr
