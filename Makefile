@@ -59,11 +59,14 @@ build-asan/build.ninja:
 build-tsan/build.ninja:
 	@meson setup build-tsan --native-file build-dev.ini -Db_sanitize=thread
 
+# Both at a time: with sanitizers no test measures time, and each keeps one CPU busy.
 check-sanitizers: build-asan/build.ninja build-tsan/build.ninja
 	@meson compile -C build-asan
-	@$(CHECK) build-asan $(CHECK_FLAGS)
 	@meson compile -C build-tsan
-	@$(CHECK) build-tsan $(CHECK_FLAGS)
+	@$(CHECK) build-tsan $(CHECK_FLAGS) >build-tsan/check.log 2>&1 & thread=$$!; \
+	$(CHECK) build-asan $(CHECK_FLAGS); address=$$?; \
+	wait $$thread; thread=$$?; \
+	cat build-tsan/check.log; exit $$((address || thread))
 
 build-coverage/build.ninja:
 	@meson setup build-coverage -Db_coverage=true -Dbuildtype=debug
