@@ -439,10 +439,10 @@ static int run(struct cli_args *args)
         status = open_and_show(&top);
     if (top.signals >= 0)
         close(top.signals);
-    screen_free(&top.screen);
-    model_free(&top.model);
     if (top.watch)
         watch_stop(top.watch);
+    screen_free(&top.screen);
+    model_free(&top.model);
     free(top.vms);
     free(top.tales);
     look_free(&top.look);

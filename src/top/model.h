@@ -112,7 +112,7 @@ bool model_name_vm(struct model *model, size_t vm, const char *name, const char 
 /*
  * A sample of a VM: of itself and of its vCPUs; NULL: was not asked for. What is not in it is
  * dropped. The statistics' descriptions must stay until the sample behind model_return(), or until
- * model_free(); all else is copied.
+ * the model is only freed; all else is copied.
  */
 void model_take(struct model *model, size_t vm, const struct client_snapshot *of_vm,
                 const struct client_snapshot *of_vcpus, double time);
