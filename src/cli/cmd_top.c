@@ -123,7 +123,7 @@ static void hand_over(struct top *top, size_t i)
     struct look_vm *vm = &top->look.vms[i];
 
     top->vms[i] = (struct watch_vm){
-        .path = top->model.vms[i].socket,
+        .path = vm->socket,
         .timeout_ms = top->look.options.timeout_ms,
         .client = vm->client,
         .wanted = vm->wanted,

@@ -288,6 +288,22 @@ def test_a_vm_that_is_back(programs, vm):
     assert "closed by the server" in errors and errors.endswith("\n  It came back.\n")
 
 
+def test_a_path_with_odd_bytes(programs, recording):
+    """They are not shown, but the path is the same when the VM is back."""
+    path = programs.path("o\x01dd.sock")
+    vm = programs.demo("--recording", recording, path=path)
+    other = programs.demo("--recording", recording, "--name", "other")
+    command = [VITALS, "top", "-b", "-i", "0.2", "--socket", path, "--socket", other.path]
+    process = programs.keep(Batch(command, programs.directory))
+    process.wait_for("^demo .*\nother ", "both")
+    vm.stop()
+    process.wait_for("^demo .* gone: .*/o[?]dd.sock", "the VM is gone")
+    programs.demo("--recording", recording, "--name", "again", path=path)
+    process.wait_for("^again ", "the VM is back")
+    process.stop()
+    assert "/o?dd.sock: is back\n" in process.log()
+
+
 def test_a_vm_that_was_busy(programs, vm):
     """It is gone when it is late, and back when it answers, where one was looking."""
     terminal = start(programs, "--socket", vm.path, "-i", 0.2, "--timeout", 0.5)
