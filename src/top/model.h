@@ -98,8 +98,9 @@ struct model {
     double time;      /* of the last sample, seconds since 1970; 0: none yet */
     double base_time; /* of the baseline */
     enum model_prompt prompt;
-    char text[MODEL_TEXT_MAX];    /* typed at the prompt */
-    char message[MODEL_TEXT_MAX]; /* about the last key, or empty */
+    enum model_level prompt_level; /* whose filter is asked for: meanwhile the level may change */
+    char text[MODEL_TEXT_MAX];     /* typed at the prompt */
+    char message[MODEL_TEXT_MAX];  /* about the last key, or empty */
 };
 
 /* False: no memory. */

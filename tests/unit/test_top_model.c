@@ -502,6 +502,23 @@ static void test_a_vcpu_that_goes_while_it_is_looked_at(void **state)
     check_absent(draw(fixture, 80, 24), "vcpu 2");
 }
 
+/* What is typed goes on being a filter of statistics: its letters are no keys, nor of vCPUs. */
+static void test_a_vcpu_that_goes_while_a_filter_is_typed(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\njjj\n/exits_r");
+    fixture->n_vcpus = VCPUS - 1;
+    sample(fixture);
+    assert_int_equal(fixture->model.level, MODEL_OBJECTS);
+    assert_contains(draw(fixture, 80, 24), "\nFilter: exits_r_\n");
+    press(fixture, "eq\n");
+    assert_false(fixture->model.is_done);
+    assert_string_equal(fixture->model.cursors[MODEL_OBJECTS].filter, "");
+    assert_string_equal(fixture->model.cursors[MODEL_STATS].filter, "exits_req");
+    assert_contains(draw(fixture, 80, 24), "vcpu 1");
+}
+
 static void test_names_do_nothing_to_a_terminal(void **state)
 {
     struct fixture *fixture = *state;
@@ -717,6 +734,7 @@ int main(void)
         TEST(test_a_vm_that_is_back_while_it_is_looked_at),
         TEST(test_what_a_vm_that_is_back_has_no_more),
         TEST(test_a_vcpu_that_goes_while_it_is_looked_at),
+        TEST(test_a_vcpu_that_goes_while_a_filter_is_typed),
         TEST(test_names_do_nothing_to_a_terminal),
         TEST(test_sizes),
         TEST(test_a_wide_screen_shows_more),
