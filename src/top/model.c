@@ -200,7 +200,20 @@ static void drop_unseen(struct model *model, struct model_vm *vm)
     vm->n_objects = n;
 }
 
-/* A total that is below the one before counts from 0 again: also for the baseline. */
+/*
+ * A total that is below the one before counts from 0 again: also for the baseline. Of what has no
+ * sample before nobody knows the totals at the reset of the baseline, so it has its own from now on.
+ */
+static void rebase(struct model_series *series, bool is_first)
+{
+    size_t size = series->n * sizeof(*series->baseline);
+
+    if (is_first)
+        memcpy(series->baseline, series->totals, size);
+    else if (series->is_reset)
+        memset(series->baseline, 0, size);
+}
+
 static void take_values(struct model_series *series, const uint64_t *values, double seconds)
 {
     bool is_first = !series->seen;
@@ -215,8 +228,7 @@ static void take_values(struct model_series *series, const uint64_t *values, dou
     series->has_deltas =
         !is_first && !series->is_reset && seconds > 0 && row_is_counting(series->stat);
     series->seconds = seconds;
-    if (series->is_reset)
-        memset(series->baseline, 0, series->n * sizeof(*series->baseline));
+    rebase(series, is_first);
 }
 
 /* What follows of a new object is new as well: nothing to search for. */
@@ -232,18 +244,14 @@ static struct model_series *series_for(struct model_object *object,
 static void take_value(struct model *model, const struct model_vm *vm, struct model_series *series,
                        const struct client_value *value, double seconds)
 {
-    bool begins_anew = vm->is_back || (vm->is_turned && histogram_is(value->stat));
-
     if (!series) {
         model->has_failed = true;
         return;
     }
-    if (begins_anew)
-        series->seen = 0;
+    if (vm->is_back || (vm->is_turned && histogram_is(value->stat)))
+        series->seen = 0; /* begins anew */
     series->stat = value->stat;
     take_values(series, value->values, seconds);
-    if (begins_anew)
-        memcpy(series->baseline, series->totals, series->n * sizeof(*series->baseline));
     series->seen = vm->n_samples;
 }
 

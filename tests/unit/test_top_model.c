@@ -271,6 +271,31 @@ static void test_totals_and_the_baseline(void **state)
     assert_contains(text, "totals since ");
 }
 
+static void check_total(const struct fixture *fixture, size_t vcpu, uint64_t exits)
+{
+    const struct model_object *object = fixture->model.vms[1].objects[1 + vcpu];
+
+    assert_int_equal(object->vcpu, vcpu);
+    assert_int_equal(model_total(&fixture->model, object->series[EXITS], 0), exits);
+}
+
+/* It had 600 exits per sample before, and also while it was not there. */
+static void test_a_vcpu_that_was_missing_has_a_baseline(void **state)
+{
+    struct fixture *fixture = *state;
+
+    check_total(fixture, 2, 2 * 600);
+    press(fixture, "r");
+    fixture->n_vcpus = VCPUS - 1;
+    sample(fixture);
+    fixture->n_vcpus = VCPUS;
+    sample(fixture);
+    check_total(fixture, 2, 0);
+    check_total(fixture, 1, 2 * 400);
+    sample(fixture);
+    check_total(fixture, 2, 600);
+}
+
 static void test_zeros(void **state)
 {
     struct fixture *fixture = *state;
@@ -720,6 +745,7 @@ int main(void)
         TEST(test_a_histogram_without_values),
         TEST(test_filters),
         TEST(test_totals_and_the_baseline),
+        TEST(test_a_vcpu_that_was_missing_has_a_baseline),
         TEST(test_zeros),
         TEST(test_a_reset_is_no_negative_rate),
         TEST(test_pausing),
