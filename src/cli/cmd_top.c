@@ -41,7 +41,7 @@ static const struct cli_option own_options[] = {
     {.name = "nonzero",
      .letter = 'z',
      .key = OPT_NONZERO,
-     .help = "leave out statistics that are 0"},
+     .help = "leave out statistics that are 0; with -b it changes nothing"},
     {0},
 };
 
@@ -457,7 +457,7 @@ const struct verb verb_top = {
     .tables = {look_socket_options, look_stat_options, own_options},
     .notes =
         "A VM that ends or no longer answers stays in the list as gone, and is tried again; the "
-        "others go on.\n\n"
+        "others go on. There is no --vcpu: drill down to a vCPU instead.\n\n"
         "Exit status: 0, 1 for an error or if a VM was gone for a while, 2 for wrong usage, 3 if "
         "nothing matches.",
     .run = run,

@@ -428,6 +428,17 @@ def test_batch(vm):
     assert not re.search(r" $", result.stdout, re.MULTILINE) and "\033" not in result.stdout
 
 
+def test_batch_has_no_zeros_to_leave_out(vm):
+    """-z changes nothing there, and the help says so; nor is there --vcpu."""
+    words = ["top", "-b", "-n", 1, "-i", 0.1, "--socket", vm.path]
+    plain, nonzero = (run(*words, *more).stdout.splitlines() for more in ([], ["-z"]))
+    assert [line[:6] for line in plain] == [line[:6] for line in nonzero] != []
+    text = " ".join(run("top", "--help").stdout.split())
+    assert "that are 0; with -b it changes nothing" in text
+    assert "There is no --vcpu: drill down to a vCPU instead." in text
+    assert run("top", "--vcpu", 0).returncode == 2
+
+
 def test_batch_when_a_vm_ends(programs, vm):
     command = [VITALS, "top", "-b", "-i", "0.1", "--socket", vm.path]
     with subprocess.Popen(
