@@ -41,7 +41,7 @@ static const struct cli_option own_options[] = {
     {.name = "nonzero",
      .letter = 'z',
      .key = OPT_NONZERO,
-     .help = "leave out statistics that are 0"},
+     .help = "leave out statistics that are 0; with -b it changes nothing"},
     {0},
 };
 
@@ -123,7 +123,7 @@ static void hand_over(struct top *top, size_t i)
     struct look_vm *vm = &top->look.vms[i];
 
     top->vms[i] = (struct watch_vm){
-        .path = top->model.vms[i].socket,
+        .path = vm->socket,
         .timeout_ms = top->look.options.timeout_ms,
         .client = vm->client,
         .wanted = vm->wanted,
@@ -439,10 +439,10 @@ static int run(struct cli_args *args)
         status = open_and_show(&top);
     if (top.signals >= 0)
         close(top.signals);
-    screen_free(&top.screen);
-    model_free(&top.model);
     if (top.watch)
         watch_stop(top.watch);
+    screen_free(&top.screen);
+    model_free(&top.model);
     free(top.vms);
     free(top.tales);
     look_free(&top.look);
@@ -457,7 +457,7 @@ const struct verb verb_top = {
     .tables = {look_socket_options, look_stat_options, own_options},
     .notes =
         "A VM that ends or no longer answers stays in the list as gone, and is tried again; the "
-        "others go on.\n\n"
+        "others go on. There is no --vcpu: drill down to a vCPU instead.\n\n"
         "Exit status: 0, 1 for an error or if a VM was gone for a while, 2 for wrong usage, 3 if "
         "nothing matches.",
     .run = run,

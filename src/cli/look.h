@@ -29,6 +29,7 @@ struct look_options {
 
 /* One VM. */
 struct look_vm {
+    const char *socket;    /* its path as it was given, not as it is shown */
     struct client *client; /* NULL: it failed while we looked */
     bool *wanted;          /* for each statistic of the client */
     const char **paths;    /* of the wanted vCPUs; NULL: all */

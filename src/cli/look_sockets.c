@@ -187,7 +187,8 @@ static void take_clients(struct look *look, const struct opening *opening)
     progress_end(progress);
     for (size_t i = 0; i < look->n_sockets; i++) {
         if (opening->clients[i])
-            look->vms[look->n_vms++].client = opening->clients[i];
+            look->vms[look->n_vms++] =
+                (struct look_vm){.socket = look->paths[i], .client = opening->clients[i]};
         else
             look_complain(look, &opening->errors[i]);
     }

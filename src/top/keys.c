@@ -182,6 +182,7 @@ static void ask(struct model *model, enum model_prompt prompt)
         return;
     }
     model->prompt = prompt;
+    model->prompt_level = model->level;
     model->text[0] = '\0';
     if (prompt == MODEL_PROMPT_FILTER)
         strcpy(model->text, current(model)->filter);
@@ -204,7 +205,7 @@ static void answer(struct model *model)
     if (model->prompt == MODEL_PROMPT_INTERVAL && model->text[0])
         set_interval(model);
     if (model->prompt == MODEL_PROMPT_FILTER)
-        strcpy(current(model)->filter, model->text);
+        strcpy(model->cursors[model->prompt_level].filter, model->text);
     model->prompt = MODEL_NO_PROMPT;
 }
 

@@ -58,18 +58,41 @@ void model_free(struct model *model)
     free(model->items);
 }
 
-/* ---- places --------------------------------------------------------------------------------- */
+/* ---- what was there ------------------------------------------------------------------------- */
 
-/* Room for one more at the end of a list of pointers. */
-static bool grow(void *list, size_t n)
+/*
+ * The objects or series of the sample before. What comes now mostly stands where it stood then; what
+ * does not is searched for in a sorted copy, as a peer may move all of it each time.
+ */
+struct former {
+    void *list, *sorted; /* of pointers; NULL: not sorted yet */
+    size_t n;
+    int (*compare)(const void *, const void *);
+};
+
+static void *sort(const struct former *former)
 {
-    void **old, **grown;
+    void *sorted = reallocarray(NULL, former->n, sizeof(void *));
 
-    memcpy(&old, list, sizeof(old));
-    grown = reallocarray(old, n + 1, sizeof(*grown));
-    if (grown)
-        memcpy(list, &grown, sizeof(grown));
-    return grown;
+    if (sorted) {
+        memcpy(sorted, former->list, former->n * sizeof(void *));
+        qsort(sorted, former->n, sizeof(void *), former->compare);
+    }
+    return sorted;
+}
+
+/* @key: as an element of the list. NULL: there is none, or no memory. */
+static void *search(struct model *model, struct former *former, const void *key)
+{
+    if (!former->n)
+        return NULL;
+    if (!former->sorted)
+        former->sorted = sort(former);
+    if (!former->sorted) {
+        model->has_failed = true;
+        return NULL;
+    }
+    return bsearch(key, former->sorted, former->n, sizeof(void *), former->compare);
 }
 
 static bool is_same(const char *a, const char *b)
@@ -77,28 +100,26 @@ static bool is_same(const char *a, const char *b)
     return a && b ? !strcmp(a, b) : a == b;
 }
 
-/* Samples come in the same order, so that @hint is where the object mostly is. */
-static struct model_object *find_object(const struct model_vm *vm, const char *path, size_t hint)
+static int by_path(const void *left, const void *right)
 {
-    for (size_t i = 0; i < vm->n_objects; i++) {
-        struct model_object *object = vm->objects[(hint + i) % vm->n_objects];
+    const struct model_object *const *a = left, *const *b = right;
 
-        if (is_same(object->path, path))
-            return object;
-    }
-    return NULL;
+    return strcmp((*a)->path ? (*a)->path : "", (*b)->path ? (*b)->path : "");
 }
 
-static struct model_object *add_object(struct model_vm *vm, const char *path)
+static int by_address(const void *left, const void *right)
 {
-    struct model_object *object = calloc(1, sizeof(*object));
+    const struct model_series *const *a = left, *const *b = right;
 
-    if (!object || !grow(&vm->objects, vm->n_objects) || (path && !(object->path = strdup(path)))) {
-        free(object);
-        return NULL;
-    }
-    vm->objects[vm->n_objects++] = object;
-    return object;
+    return ((*a)->stat > (*b)->stat) - ((*a)->stat < (*b)->stat);
+}
+
+static int by_name(const void *left, const void *right)
+{
+    const struct model_series *const *a = left, *const *b = right;
+    int order = strcmp((*a)->stat->name, (*b)->stat->name);
+
+    return order ? order : strcmp((*a)->stat->provider, (*b)->stat->provider);
 }
 
 static bool describes_the_same(const struct client_stat *a, const struct client_stat *b)
@@ -109,41 +130,68 @@ static bool describes_the_same(const struct client_stat *a, const struct client_
 }
 
 /* A description has one address until the VM is lost, and another one when it is back. */
-static bool is_of(const struct model_series *series, const struct client_value *value, bool is_back)
+static bool is_of(const struct model_vm *vm, const struct model_series *series,
+                  const struct client_value *value)
 {
-    if (series->n != value->n_values)
+    if (series->seen == vm->n_samples || series->n != value->n_values)
         return false;
-    return is_back ? !series->seen && describes_the_same(series->stat, value->stat)
-                   : series->stat == value->stat;
+    return vm->is_back ? describes_the_same(series->stat, value->stat)
+                       : series->stat == value->stat;
 }
 
-static struct model_series *find_series(const struct model_object *object,
-                                        const struct client_value *value, size_t hint, bool is_back)
+static struct model_series *find_series(struct model *model, const struct model_vm *vm,
+                                        struct former *former, const struct client_value *value,
+                                        size_t hint)
 {
-    for (size_t i = 0; i < object->n_series; i++) {
-        struct model_series *series = object->series[(hint + i) % object->n_series];
+    struct model_series **list = former->list, *const * found;
+    const struct model_series wanted = {.stat = value->stat}, *key = &wanted;
 
-        if (is_of(series, value, is_back))
-            return series;
-    }
-    return NULL;
+    if (hint < former->n && is_of(vm, list[hint], value))
+        return list[hint];
+    found = search(model, former, &key);
+    return found && is_of(vm, *found, value) ? *found : NULL;
 }
 
-static struct model_series *add_series(struct model_object *object,
-                                       const struct client_value *value)
+static struct model_series *make_series(const struct client_value *value)
 {
     struct model_series *series = calloc(1, sizeof(*series));
 
-    if (!series || !grow(&object->series, object->n_series) ||
-        !(series->totals = calloc(value->n_values + 1, 3 * sizeof(uint64_t)))) {
+    if (!series || !(series->totals = calloc(value->n_values + 1, 3 * sizeof(uint64_t)))) {
         free(series);
         return NULL;
     }
     series->n = value->n_values;
     series->deltas = series->totals + series->n;
     series->baseline = series->deltas + series->n;
-    object->series[object->n_series++] = series;
     return series;
+}
+
+static bool is_at(const struct model_vm *vm, const struct model_object *object, const char *path)
+{
+    return object->seen != vm->n_samples && is_same(object->path, path);
+}
+
+static struct model_object *find_object(struct model *model, const struct model_vm *vm,
+                                        struct former *former, const char *path, size_t hint)
+{
+    struct model_object **list = former->list, *const * found;
+    const struct model_object wanted = {.path = (char *)path}, *key = &wanted;
+
+    if (hint < former->n && is_at(vm, list[hint], path))
+        return list[hint];
+    found = search(model, former, &key);
+    return found && is_at(vm, *found, path) ? *found : NULL;
+}
+
+static struct model_object *make_object(const char *path)
+{
+    struct model_object *object = calloc(1, sizeof(*object));
+
+    if (!object || (path && !(object->path = strdup(path)))) {
+        free(object);
+        return NULL;
+    }
+    return object;
 }
 
 /* ---- a sample ------------------------------------------------------------------------------- */
@@ -165,42 +213,54 @@ static void forget(struct model *model, const struct model_object *object,
             model->cursors[i].key = NULL;
 }
 
-static void drop_series(struct model *model, struct model_object *object, unsigned seen)
+/* Frees the series that are not in the new list. */
+static void drop_series(struct model *model, struct former *former, unsigned sample)
 {
-    size_t n = 0;
+    struct model_series **list = former->list;
 
-    for (size_t i = 0; i < object->n_series; i++) {
-        struct model_series *series = object->series[i];
-
-        if (series->seen == seen) {
-            object->series[n++] = series;
+    for (size_t i = 0; i < former->n; i++) {
+        if (list[i]->seen == sample)
             continue;
-        }
-        forget(model, NULL, series);
-        free_series(series);
+        forget(model, NULL, list[i]);
+        free_series(list[i]);
     }
-    object->n_series = n;
+    free(former->list);
+    free(former->sorted);
 }
 
-static void drop_unseen(struct model *model, struct model_vm *vm)
+static void drop_object(struct model *model, struct model_object *object)
 {
-    size_t n = 0;
-
-    for (size_t i = 0; i < vm->n_objects; i++) {
-        struct model_object *object = vm->objects[i];
-
-        drop_series(model, object, vm->n_samples);
-        if (object->seen == vm->n_samples) {
-            vm->objects[n++] = object;
-            continue;
-        }
-        forget(model, object, NULL);
-        free_object(object);
-    }
-    vm->n_objects = n;
+    for (size_t i = 0; i < object->n_series; i++)
+        forget(model, NULL, object->series[i]);
+    forget(model, object, NULL);
+    free_object(object);
 }
 
-/* A total that is below the one before counts from 0 again: also for the baseline. */
+static void drop_objects(struct model *model, struct former *former, unsigned sample)
+{
+    struct model_object **list = former->list;
+
+    for (size_t i = 0; i < former->n; i++)
+        if (list[i]->seen != sample)
+            drop_object(model, list[i]);
+    free(former->list);
+    free(former->sorted);
+}
+
+/*
+ * A total that is below the one before counts from 0 again: also for the baseline. Of what has no
+ * sample before nobody knows the totals at the reset of the baseline, so it has its own from now on.
+ */
+static void rebase(struct model_series *series, bool is_first)
+{
+    size_t size = series->n * sizeof(*series->baseline);
+
+    if (is_first)
+        memcpy(series->baseline, series->totals, size);
+    else if (series->is_reset)
+        memset(series->baseline, 0, size);
+}
+
 static void take_values(struct model_series *series, const uint64_t *values, double seconds)
 {
     bool is_first = !series->seen;
@@ -215,65 +275,97 @@ static void take_values(struct model_series *series, const uint64_t *values, dou
     series->has_deltas =
         !is_first && !series->is_reset && seconds > 0 && row_is_counting(series->stat);
     series->seconds = seconds;
-    if (series->is_reset)
-        memset(series->baseline, 0, series->n * sizeof(*series->baseline));
+    rebase(series, is_first);
 }
 
-/* What follows of a new object is new as well: nothing to search for. */
-static struct model_series *series_for(struct model_object *object,
-                                       const struct client_value *value, size_t hint, bool is_new,
-                                       bool is_back)
-{
-    struct model_series *series = is_new ? NULL : find_series(object, value, hint, is_back);
-
-    return series ? series : add_series(object, value);
-}
-
-static void take_value(struct model *model, const struct model_vm *vm, struct model_series *series,
+static void take_value(const struct model_vm *vm, struct model_series *series,
                        const struct client_value *value, double seconds)
 {
-    bool begins_anew = vm->is_back || (vm->is_turned && histogram_is(value->stat));
-
-    if (!series) {
-        model->has_failed = true;
-        return;
-    }
-    if (begins_anew)
-        series->seen = 0;
+    if (vm->is_back || (vm->is_turned && histogram_is(value->stat)))
+        series->seen = 0; /* begins anew */
     series->stat = value->stat;
     take_values(series, value->values, seconds);
-    if (begins_anew)
-        memcpy(series->baseline, series->totals, series->n * sizeof(*series->baseline));
     series->seen = vm->n_samples;
 }
 
-static void take_object(struct model *model, struct model_vm *vm,
-                        const struct client_object *sampled, uint64_t time_ns, size_t hint)
+/* Its series are in the order of the sample then. */
+static void take_series(struct model *model, const struct model_vm *vm, struct model_object *object,
+                        const struct client_object *sampled, double seconds)
 {
-    struct model_object *object = vm->n_samples > 1 ? find_object(vm, sampled->path, hint) : NULL;
-    bool is_new = !object;
+    struct former former = {.list = object->series,
+                            .n = object->n_series,
+                            .compare = vm->is_back ? by_name : by_address};
+    struct model_series **taken = calloc(sampled->n_values + 1, sizeof(*taken));
+    size_t n = 0;
+
+    for (size_t i = 0; taken && i < sampled->n_values; i++) {
+        const struct client_value *value = &sampled->values[i];
+        struct model_series *series = find_series(model, vm, &former, value, i);
+
+        if (!series && !(series = make_series(value)))
+            break;
+        take_value(vm, series, value, seconds);
+        taken[n++] = series;
+    }
+    model->has_failed |= n < sampled->n_values;
+    drop_series(model, &former, vm->n_samples);
+    object->series = taken;
+    object->n_series = n;
+}
+
+static struct model_object *take_object(struct model *model, struct model_vm *vm,
+                                        struct former *former, const struct client_object *sampled,
+                                        uint64_t time_ns, size_t hint)
+{
+    struct model_object *object = find_object(model, vm, former, sampled->path, hint);
     double seconds;
 
-    if (is_new)
-        object = add_object(vm, sampled->path);
-    if (!object) {
-        model->has_failed = true;
-        return;
-    }
+    if (!object && !(object = make_object(sampled->path)))
+        return NULL;
     seconds = object->seen ? (double)(time_ns - object->time_ns) / 1e9 : 0;
     object->time_ns = time_ns;
     object->vcpu = sampled->path ? sampled->cpu_index : -1;
     object->seen = vm->n_samples;
-    for (size_t i = 0; i < sampled->n_values; i++)
-        take_value(model, vm, series_for(object, &sampled->values[i], i, is_new, vm->is_back),
-                   &sampled->values[i], seconds);
+    take_series(model, vm, object, sampled, seconds);
+    return object;
 }
 
-static void take_snapshot(struct model *model, struct model_vm *vm,
-                          const struct client_snapshot *snapshot, size_t hint)
+/* Behind those that are in the list already. */
+static void take_snapshot(struct model *model, struct model_vm *vm, struct former *former,
+                          const struct client_snapshot *snapshot)
 {
-    for (size_t i = 0; snapshot && i < snapshot->n_objects; i++)
-        take_object(model, vm, &snapshot->objects[i], snapshot->time_ns, hint + i);
+    for (size_t i = 0; snapshot && i < snapshot->n_objects; i++) {
+        struct model_object *object =
+            take_object(model, vm, former, &snapshot->objects[i], snapshot->time_ns, vm->n_objects);
+
+        if (object)
+            vm->objects[vm->n_objects++] = object;
+        else
+            model->has_failed = true;
+    }
+}
+
+static size_t count_objects(const struct client_snapshot *snapshot)
+{
+    return snapshot ? snapshot->n_objects : 0;
+}
+
+static void take_objects(struct model *model, struct model_vm *vm,
+                         const struct client_snapshot *of_vm,
+                         const struct client_snapshot *of_vcpus)
+{
+    struct former former = {.list = vm->objects, .n = vm->n_objects, .compare = by_path};
+    size_t n = count_objects(of_vm) + count_objects(of_vcpus);
+
+    vm->objects = calloc(n + 1, sizeof(struct model_object *));
+    vm->n_objects = 0;
+    if (vm->objects) {
+        take_snapshot(model, vm, &former, of_vm);
+        take_snapshot(model, vm, &former, of_vcpus);
+    } else {
+        model->has_failed = true;
+    }
+    drop_objects(model, &former, vm->n_samples);
 }
 
 void model_take(struct model *model, size_t index, const struct client_snapshot *of_vm,
@@ -285,9 +377,7 @@ void model_take(struct model *model, size_t index, const struct client_snapshot 
     vm->is_turned = of_vcpus && of_vcpus->is_reversed != vm->is_reversed;
     if (of_vcpus)
         vm->is_reversed = of_vcpus->is_reversed;
-    take_snapshot(model, vm, of_vm, 0);
-    take_snapshot(model, vm, of_vcpus, of_vm ? of_vm->n_objects : 0);
-    drop_unseen(model, vm);
+    take_objects(model, vm, of_vm, of_vcpus);
     vm->is_back = false;
     model->time = time;
     if (!model->base_time)

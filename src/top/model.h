@@ -98,8 +98,9 @@ struct model {
     double time;      /* of the last sample, seconds since 1970; 0: none yet */
     double base_time; /* of the baseline */
     enum model_prompt prompt;
-    char text[MODEL_TEXT_MAX];    /* typed at the prompt */
-    char message[MODEL_TEXT_MAX]; /* about the last key, or empty */
+    enum model_level prompt_level; /* whose filter is asked for: meanwhile the level may change */
+    char text[MODEL_TEXT_MAX];     /* typed at the prompt */
+    char message[MODEL_TEXT_MAX];  /* about the last key, or empty */
 };
 
 /* False: no memory. */
@@ -112,7 +113,7 @@ bool model_name_vm(struct model *model, size_t vm, const char *name, const char 
 /*
  * A sample of a VM: of itself and of its vCPUs; NULL: was not asked for. What is not in it is
  * dropped. The statistics' descriptions must stay until the sample behind model_return(), or until
- * model_free(); all else is copied.
+ * the model is only freed; all else is copied.
  */
 void model_take(struct model *model, size_t vm, const struct client_snapshot *of_vm,
                 const struct client_snapshot *of_vcpus, double time);

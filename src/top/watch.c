@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,7 +25,9 @@ struct session {
 
 struct watcher {
     struct watch *watch;
-    const struct watch_vm *vm;
+    char *path;
+    unsigned timeout_ms;
+    const char *targets[WATCH_TARGETS];
     pthread_t thread;
     bool is_lost; /* only the thread knows */
 
@@ -101,13 +104,12 @@ static bool use(struct watcher *watcher, struct session *session)
 
 static bool reconnect(struct watcher *watcher)
 {
-    const struct watch_vm *vm = watcher->vm;
     const struct watch_choice *choice = &watcher->watch->choice;
     struct client_error error; /* what has been said of its end counts */
     struct client *client;
     struct session *session;
 
-    if (client_connect(vm->path, vm->timeout_ms, &client, &error) < 0)
+    if (client_connect(watcher->path, watcher->timeout_ms, &client, &error) < 0)
         return false;
     session = make_session(client, NULL);
     if (!session || !use(watcher, session))
@@ -141,7 +143,7 @@ static void ask(const struct watcher *watcher, struct watch_result *result)
     *result =
         (struct watch_result){.time = unix_time(), .vm_name = client_vm_name(session->client)};
     for (size_t i = 0; i < WATCH_TARGETS && !result->is_lost; i++) {
-        const struct client_request request = {.target = watcher->vm->targets[i],
+        const struct client_request request = {.target = watcher->targets[i],
                                                .wanted = session->wanted};
 
         if (request.target)
@@ -275,18 +277,24 @@ static int start_threads(struct watch *watch)
     return 0;
 }
 
+/* Takes over the client. */
+static int fill_in(struct watcher *watcher, struct watch *watch, const struct watch_vm *vm)
+{
+    watcher->watch = watch;
+    watcher->path = strdup(vm->path);
+    watcher->timeout_ms = vm->timeout_ms;
+    memcpy(watcher->targets, vm->targets, sizeof(watcher->targets));
+    watcher->session = make_session(vm->client, vm->wanted);
+    return watcher->path && watcher->session ? 0 : -ENOMEM;
+}
+
 /* All clients are taken over, whatever happens. */
-static int make_sessions(struct watch *watch, const struct watch_vm *vms)
+static int fill_in_all(struct watch *watch, const struct watch_vm *vms)
 {
     int err = 0;
 
     for (size_t i = 0; i < watch->n; i++) {
-        struct watcher *watcher = &watch->watchers[i];
-
-        watcher->watch = watch;
-        watcher->vm = &vms[i];
-        watcher->session = make_session(vms[i].client, vms[i].wanted);
-        if (!watcher->session)
+        if (fill_in(&watch->watchers[i], watch, &vms[i]) < 0)
             err = -ENOMEM;
     }
     return err;
@@ -334,7 +342,7 @@ int watch_start(const struct watch_vm *vms, size_t n, const struct watch_choice 
     }
     watch->choice = *choice;
     watch->interval = interval;
-    err = make_sessions(watch, vms);
+    err = fill_in_all(watch, vms);
     if (err == 0)
         err = start_threads(watch);
     if (err < 0)
@@ -362,6 +370,7 @@ void watch_stop(struct watch *watch)
     for (size_t i = 0; i < watch->n; i++) {
         struct watcher *watcher = &watch->watchers[i];
 
+        free(watcher->path);
         watch_result_free(&watcher->result);
         drop(watcher->session);
         drop(watcher->answered);

@@ -15,7 +15,7 @@ enum { WATCH_TARGETS = 2 };
 struct watch_vm {
     const char *path; /* of its socket */
     unsigned timeout_ms;
-    const char *targets[WATCH_TARGETS]; /* NULL: is not asked for */
+    const char *targets[WATCH_TARGETS]; /* NULL: is not asked for; must stay until the end */
     struct client *client;              /* open; the watch takes it over */
     bool *wanted;                       /* for each of its statistics; also taken over */
 };
@@ -45,7 +45,7 @@ struct watch_result {
 
 struct watch;
 
-/* 0 or -errno. The clients are taken over also then. @vms must stay until the end. */
+/* 0 or -errno. The clients are taken over also then. @vms and the paths are copied. */
 int watch_start(const struct watch_vm *vms, size_t n, const struct watch_choice *choice,
                 double interval, struct watch **ret_watch);
 

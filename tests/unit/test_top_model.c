@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "check.h"
 #include "top/screen.h"
@@ -271,6 +272,31 @@ static void test_totals_and_the_baseline(void **state)
     assert_contains(text, "totals since ");
 }
 
+static void check_total(const struct fixture *fixture, size_t vcpu, uint64_t exits)
+{
+    const struct model_object *object = fixture->model.vms[1].objects[1 + vcpu];
+
+    assert_int_equal(object->vcpu, vcpu);
+    assert_int_equal(model_total(&fixture->model, object->series[EXITS], 0), exits);
+}
+
+/* It had 600 exits per sample before, and also while it was not there. */
+static void test_a_vcpu_that_was_missing_has_a_baseline(void **state)
+{
+    struct fixture *fixture = *state;
+
+    check_total(fixture, 2, 2 * 600);
+    press(fixture, "r");
+    fixture->n_vcpus = VCPUS - 1;
+    sample(fixture);
+    fixture->n_vcpus = VCPUS;
+    sample(fixture);
+    check_total(fixture, 2, 0);
+    check_total(fixture, 1, 2 * 400);
+    sample(fixture);
+    check_total(fixture, 2, 600);
+}
+
 static void test_zeros(void **state)
 {
     struct fixture *fixture = *state;
@@ -502,6 +528,23 @@ static void test_a_vcpu_that_goes_while_it_is_looked_at(void **state)
     check_absent(draw(fixture, 80, 24), "vcpu 2");
 }
 
+/* What is typed goes on being a filter of statistics: its letters are no keys, nor of vCPUs. */
+static void test_a_vcpu_that_goes_while_a_filter_is_typed(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\njjj\n/exits_r");
+    fixture->n_vcpus = VCPUS - 1;
+    sample(fixture);
+    assert_int_equal(fixture->model.level, MODEL_OBJECTS);
+    assert_contains(draw(fixture, 80, 24), "\nFilter: exits_r_\n");
+    press(fixture, "eq\n");
+    assert_false(fixture->model.is_done);
+    assert_string_equal(fixture->model.cursors[MODEL_OBJECTS].filter, "");
+    assert_string_equal(fixture->model.cursors[MODEL_STATS].filter, "exits_req");
+    assert_contains(draw(fixture, 80, 24), "vcpu 1");
+}
+
 static void test_names_do_nothing_to_a_terminal(void **state)
 {
     struct fixture *fixture = *state;
@@ -594,6 +637,67 @@ static void test_thousands_of_vcpus(void **state)
     take_many(fixture, 1);
     assert_contains(draw(fixture, 80, 24), "vcpu 0  ");
     assert_int_equal(fixture->model.n_items, 1);
+}
+
+/* A vCPU that is back stands where it stood before, and the others are the same. */
+static void test_vcpus_stay_in_order(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client_object vcpus[] = {
+        {.path = "/0"}, {.path = "/1", .cpu_index = 1}, {.path = "/2", .cpu_index = 2}};
+    const struct client_snapshot all = {vcpus, 3, 1, false}, later = {vcpus + 1, 2, 2, false};
+    struct model_object *last;
+
+    model_take(&fixture->model, 0, NULL, &all, 1e9);
+    last = fixture->model.vms[0].objects[2];
+    model_take(&fixture->model, 0, NULL, &later, 1e9);
+    model_take(&fixture->model, 0, NULL, &all, 1e9);
+    for (int64_t i = 0; i < 3; i++)
+        assert_int_equal(fixture->model.vms[0].objects[i]->vcpu, i);
+    assert_ptr_equal(fixture->model.vms[0].objects[2], last);
+}
+
+enum { TALL = 32, WIDE = CLIENT_STATS_MAX };
+
+/* A sample of TALL vCPUs with the statistics from @first on. Returns its seconds of computing. */
+static double take_wide(struct fixture *fixture, const struct client_stat *stats, size_t first)
+{
+    static struct client_value values[WIDE];
+    static char paths[TALL][16];
+    struct client_object vcpus[TALL];
+    uint64_t exits = fixture->time_ns;
+    clock_t begin;
+
+    for (size_t i = first; i < WIDE; i++)
+        values[i] = (struct client_value){&stats[i], &exits, 1};
+    for (size_t i = 0; i < TALL; i++) {
+        snprintf(paths[i], sizeof(paths[i]), "/wide%zu", i);
+        vcpus[i] = (struct client_object){paths[i], (int64_t)i, &values[first], WIDE - first};
+    }
+    fixture->time_ns += 1000000000;
+    begin = clock();
+    model_take(&fixture->model, 1, NULL,
+               &(struct client_snapshot){vcpus, TALL, fixture->time_ns, false}, 1e9);
+    return (double)(clock() - begin) / CLOCKS_PER_SEC;
+}
+
+/* A peer may leave out half of its statistics each second time, which moves all others. */
+static void test_thousands_of_statistics_that_move(void **state)
+{
+    static struct client_stat stats[WIDE];
+    struct fixture *fixture = *state;
+    double seconds;
+
+    for (size_t i = 0; i < WIDE; i++) {
+        stats[i] = vcpu_stats[EXITS];
+        stats[i].name = i % 2 ? "odd" : "even";
+    }
+    take_wide(fixture, stats, 0);
+    seconds = take_wide(fixture, stats, WIDE / 2);
+    assert_true(fixture->model.vms[1].objects[0]->series[0]->has_deltas);
+    seconds += take_wide(fixture, stats, 0) + take_wide(fixture, stats, 0);
+    assert_true(fixture->model.vms[1].objects[0]->series[WIDE - 1]->has_deltas);
+    assert_true(seconds < 3);
 }
 
 static void test_help(void **state)
@@ -703,6 +807,7 @@ int main(void)
         TEST(test_a_histogram_without_values),
         TEST(test_filters),
         TEST(test_totals_and_the_baseline),
+        TEST(test_a_vcpu_that_was_missing_has_a_baseline),
         TEST(test_zeros),
         TEST(test_a_reset_is_no_negative_rate),
         TEST(test_pausing),
@@ -717,11 +822,14 @@ int main(void)
         TEST(test_a_vm_that_is_back_while_it_is_looked_at),
         TEST(test_what_a_vm_that_is_back_has_no_more),
         TEST(test_a_vcpu_that_goes_while_it_is_looked_at),
+        TEST(test_a_vcpu_that_goes_while_a_filter_is_typed),
         TEST(test_names_do_nothing_to_a_terminal),
         TEST(test_sizes),
         TEST(test_a_wide_screen_shows_more),
         TEST(test_a_low_screen_scrolls),
         TEST(test_thousands_of_vcpus),
+        TEST(test_vcpus_stay_in_order),
+        TEST(test_thousands_of_statistics_that_move),
         TEST(test_help),
         TEST(test_help_on_a_high_screen),
         TEST(test_help_on_a_low_screen),

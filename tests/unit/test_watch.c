@@ -23,7 +23,6 @@ struct site {
     struct vitals_listener *listener;
     struct fake fake;
     char path[256];
-    struct watch_vm vm;
     struct watch *watch;
 };
 
@@ -55,19 +54,20 @@ static bool *want(const void *opaque, const struct client *client)
     return wanted;
 }
 
+/* What it is given is gone then: nobody says for how long it stays. */
 static void start_watch(struct site *site)
 {
     static const struct watch_choice choice = {want, "first"};
+    char path[sizeof(site->path)];
+    struct watch_vm vm = {.path = path, .timeout_ms = TIMEOUT_MS, .targets = {"vm"}};
     struct client_error error;
-    struct client *client;
 
-    check_ok(client_open(site->path, TIMEOUT_MS, &client, &error));
-    site->vm = (struct watch_vm){.path = site->path,
-                                 .timeout_ms = TIMEOUT_MS,
-                                 .targets = {"vm"},
-                                 .client = client,
-                                 .wanted = want("first", client)};
-    check_ok(watch_start(&site->vm, 1, &choice, INTERVAL, &site->watch));
+    strcpy(path, site->path);
+    check_ok(client_open(path, TIMEOUT_MS, &vm.client, &error));
+    vm.wanted = want("first", vm.client);
+    check_ok(watch_start(&vm, 1, &choice, INTERVAL, &site->watch));
+    memset(path, 'x', strlen(path));
+    vm = (struct watch_vm){.path = path};
 }
 
 static int open_site(void **state)

@@ -288,6 +288,22 @@ def test_a_vm_that_is_back(programs, vm):
     assert "closed by the server" in errors and errors.endswith("\n  It came back.\n")
 
 
+def test_a_path_with_odd_bytes(programs, recording):
+    """They are not shown, but the path is the same when the VM is back."""
+    path = programs.path("o\x01dd.sock")
+    vm = programs.demo("--recording", recording, path=path)
+    other = programs.demo("--recording", recording, "--name", "other")
+    command = [VITALS, "top", "-b", "-i", "0.2", "--socket", path, "--socket", other.path]
+    process = programs.keep(Batch(command, programs.directory))
+    process.wait_for("^demo .*\nother ", "both")
+    vm.stop()
+    process.wait_for("^demo .* gone: .*/o[?]dd.sock", "the VM is gone")
+    programs.demo("--recording", recording, "--name", "again", path=path)
+    process.wait_for("^again ", "the VM is back")
+    process.stop()
+    assert "/o?dd.sock: is back\n" in process.log()
+
+
 def test_a_vm_that_was_busy(programs, vm):
     """It is gone when it is late, and back when it answers, where one was looking."""
     terminal = start(programs, "--socket", vm.path, "-i", 0.2, "--timeout", 0.5)
@@ -410,6 +426,17 @@ def test_batch(vm):
         assert of_vm.split()[:2] == ["demo", str(VCPUS)] and name == "demo"
         assert [line[:6] for line in rest] == ["OBJECT", "vm    ", "vcpu 0", "vcpu 1", "vcpu 2"]
     assert not re.search(r" $", result.stdout, re.MULTILINE) and "\033" not in result.stdout
+
+
+def test_batch_has_no_zeros_to_leave_out(vm):
+    """-z changes nothing there, and the help says so; nor is there --vcpu."""
+    words = ["top", "-b", "-n", 1, "-i", 0.1, "--socket", vm.path]
+    plain, nonzero = (run(*words, *more).stdout.splitlines() for more in ([], ["-z"]))
+    assert [line[:6] for line in plain] == [line[:6] for line in nonzero] != []
+    text = " ".join(run("top", "--help").stdout.split())
+    assert "that are 0; with -b it changes nothing" in text
+    assert "There is no --vcpu: drill down to a vCPU instead." in text
+    assert run("top", "--vcpu", 0).returncode == 2
 
 
 def test_batch_when_a_vm_ends(programs, vm):
