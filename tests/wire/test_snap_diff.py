@@ -1,19 +1,38 @@
 # SPDX-License-Identifier: MIT
 """`vitals snap` keeps values, and `vitals diff` says what happened between two of them."""
 
+import concurrent.futures
 import copy
 import csv
 import io
 import json
 import os
 import random
+import signal
+import stat as inode
 import subprocess
+import threading
 
 import pytest
 
 from support.programs import SANITIZED, TIMEOUT, VITALS, run, stat
+from support.strangers import SILENCE, FakeQemu
 
 MAX = 2**64 - 1
+
+
+class SilentQemu(FakeQemu):
+    """Says what statistics it has, and then nothing of their values."""
+
+    def __init__(self, asked, *arguments, **replies):
+        self.asked = asked
+        super().__init__(*arguments, **replies)
+
+    def answer(self, line):
+        if json.loads(line)["execute"] != "query-stats":
+            return super().answer(line)
+        self.asked.set()
+        return SILENCE
 
 
 @pytest.fixture
@@ -83,6 +102,87 @@ def test_a_file_is_replaced_when_all_is_written(programs, vm):
 def test_a_file_that_cant_be_written(vm):
     result = run("snap", "--socket", vm.path, "-f", "/no/such/directory/x")
     assert result.returncode == 1 and "No such file or directory" in result.stderr
+
+
+def read_all(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def test_a_pipe_is_written_into(programs, vm):
+    path = programs.path("pipe")
+    os.mkfifo(path)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        text = pool.submit(read_all, path)
+        snap(programs, vm, "pipe")
+        assert inode.S_ISFIFO(os.stat(path).st_mode)
+        assert len(json.loads(text.result(TIMEOUT))["stats"]) == 2 * 5
+
+
+def link(programs, target):
+    """Whatever happens to the link, it does not happen to a file of this machine."""
+    os.symlink(target, programs.path("link.json"))
+    return programs.path("link.json")
+
+
+def test_a_device_is_written_into(programs, vm):
+    path = link(programs, "/dev/null")
+    snap(programs, vm, "link.json")
+    assert os.readlink(path) == "/dev/null" and os.path.getsize(path) == 0
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_stays_one(programs, vm, is_there):
+    os.mkdir(programs.path("dir"))
+    if is_there:
+        programs.write("dir/real.json", b"old")
+    path = link(programs, "dir/real.json")
+    snap(programs, vm, "link.json")
+    assert os.readlink(path) == "dir/real.json"
+    assert len(json.loads(read_all(programs.path("dir/real.json")))["stats"]) == 2 * 5
+    assert os.listdir(programs.path("dir")) == ["real.json"]
+
+
+def test_a_link_into_no_directory(programs, vm):
+    path = link(programs, "none/real.json")
+    result = run("snap", "--socket", vm.path, "-f", path)
+    assert result.returncode == 1 and "No such file or directory" in result.stderr
+    assert os.path.islink(path)
+
+
+def test_a_file_keeps_its_mode(programs, vm):
+    path = programs.write("snap.json", b"old")
+    for mode in 0o640, 0o604:
+        os.chmod(path, mode)
+        snap(programs, vm, "snap.json")
+        assert os.stat(path).st_mode & 0o7777 == mode
+    mask = os.umask(0o027)
+    try:
+        assert os.stat(snap(programs, vm, "new.json")).st_mode & 0o7777 == 0o640
+    finally:
+        os.umask(mask)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_behind(programs, number):
+    stats = [{"provider": "kvm", "target": "vm", "stats": [{"name": "a", "type": "peak"}]}]
+    asked = threading.Event()
+    qemu = programs.keep(SilentQemu(asked, programs.path("qemu.sock"),
+                                    query_stats_schemas={"return": stats}))  # fmt: skip
+    os.mkdir(programs.path("dir"))
+    process = subprocess.Popen([VITALS, "snap", "--socket", qemu.path, "-f",
+                                programs.path("dir/snap.json")])  # fmt: skip
+    assert asked.wait(TIMEOUT)
+    process.send_signal(number)
+    assert process.wait(TIMEOUT) == -number
+    assert os.listdir(programs.path("dir")) == []
+
+
+def test_a_full_disk_is_said_once(programs, vm):
+    path = link(programs, "/dev/full")
+    result = run("snap", "--socket", vm.path, "-f", path)
+    assert result.returncode == 1 and f"{path}: No space left on device" in result.stderr
+    assert len(result.stderr.splitlines()) == 2
 
 
 # ---- diff ---------------------------------------------------------------------------------------
