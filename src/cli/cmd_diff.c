@@ -166,7 +166,7 @@ static bool add_rows(struct diff *diff)
     }
     for (size_t i = 0; i < diff->before.n_rows; i++)
         if (is_wanted(diff, &diff->before.rows[i]) &&
-            !snapshot_find(&diff->after, &diff->before.rows[i], i))
+            !snapshot_find(&diff->after, &diff->before.rows[i], diff->before.is_alone[i], i))
             diff->n_only_before++;
     free(deltas);
     return true;
@@ -211,7 +211,9 @@ static int print_diff(struct diff *diff, char **paths)
         return EXIT_SUCCESS;
     }
     fprintf(stderr,
-            "%s: no statistic of %s is in %s\n  They must be of the same VM, by its name.\n",
+            "%s: no statistic of %s is in %s\n"
+            "  They must be of the same VM, by its name; by its socket, too, where several have "
+            "the name.\n",
             options->command, paths[1], paths[0]);
     return EXIT_NO_MATCH;
 }

@@ -251,12 +251,34 @@ static int compare_identities(const struct row *a, const struct row *b)
     return order ? order : compare_numbers(a->n, b->n);
 }
 
+/* Of one identity, those of one socket are together. */
+static int compare_origins(const struct row *a, const struct row *b)
+{
+    int order = compare_identities(a, b);
+
+    return order ? order : strcmp(a->socket, b->socket);
+}
+
 static int compare_rows(const void *a, const void *b)
 {
     const struct row *const *row_a = a, *const *row_b = b;
-    int order = compare_identities(*row_a, *row_b);
+    int order = compare_origins(*row_a, *row_b);
 
     return order ? order : (*row_a > *row_b) - (*row_a < *row_b);
+}
+
+/* Rows of one name are together in the order. Returns where the next name begins. */
+static size_t mark_name(struct snapshot *snapshot, size_t first)
+{
+    struct row *const *rows = snapshot->by_identity;
+    bool is_alone = true;
+    size_t end = first;
+
+    for (; end < snapshot->n_rows && !strcmp(rows[end]->vm, rows[first]->vm); end++)
+        is_alone = is_alone && !strcmp(rows[end]->socket, rows[first]->socket);
+    for (size_t i = first; i < end; i++)
+        snapshot->is_alone[rows[i] - snapshot->rows] = is_alone;
+    return end;
 }
 
 static void sort_rows(struct snapshot *snapshot)
@@ -267,45 +289,61 @@ static void sort_rows(struct snapshot *snapshot)
             snapshot->n_values_max = snapshot->rows[i].n;
     }
     qsort(snapshot->by_identity, snapshot->n_rows, sizeof(struct row *), compare_rows);
+    for (size_t i = 0; i < snapshot->n_rows;)
+        i = mark_name(snapshot, i);
 }
 
-/* The first row that says the same and stands at @from or behind. */
+typedef int compare_fn(const struct row *a, const struct row *b);
+
+/* The first row in the order that is like this one and stands in the file at @from or behind. */
 static const struct row *find_from(const struct snapshot *snapshot, const struct row *like,
-                                   size_t from)
+                                   compare_fn *compare, size_t from)
 {
     size_t low = 0, high = snapshot->n_rows;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         const struct row *row = snapshot->by_identity[middle];
-        int order = compare_identities(row, like);
+        int order = compare(row, like);
 
         if (order < 0 || (order == 0 && (size_t)(row - snapshot->rows) < from))
             low = middle + 1;
         else
             high = middle;
     }
-    return low < snapshot->n_rows && !compare_identities(snapshot->by_identity[low], like)
+    return low < snapshot->n_rows && !compare(snapshot->by_identity[low], like)
                ? snapshot->by_identity[low]
                : NULL;
 }
 
-const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
-                                size_t expected)
+/* A VM may have been asked twice: then the place says which is which. */
+static const struct row *find(const struct snapshot *snapshot, const struct row *like,
+                              compare_fn *compare, size_t expected)
 {
     const struct row *row;
 
-    if (expected < snapshot->n_rows && !compare_identities(&snapshot->rows[expected], like))
+    if (expected < snapshot->n_rows && !compare(&snapshot->rows[expected], like))
         return &snapshot->rows[expected];
-    row = find_from(snapshot, like, expected);
-    return row ? row : find_from(snapshot, like, 0);
+    row = find_from(snapshot, like, compare, expected);
+    return row ? row : find_from(snapshot, like, compare, 0);
+}
+
+const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
+                                bool is_alone, size_t expected)
+{
+    const struct row *row = find(snapshot, like, compare_origins, expected);
+
+    if (row || !is_alone)
+        return row;
+    row = find(snapshot, like, compare_identities, expected);
+    return row && snapshot->is_alone[row - snapshot->rows] ? row : NULL;
 }
 
 bool snapshot_subtract(const struct snapshot *before, const struct snapshot *after, size_t i,
                        uint64_t *deltas, struct row *ret_row)
 {
     struct row row = after->rows[i];
-    const struct row *row_before = snapshot_find(before, &row, i);
+    const struct row *row_before = snapshot_find(before, &row, after->is_alone[i], i);
 
     if (!row_before)
         return false;
@@ -329,9 +367,11 @@ static int read_rows(struct reader *reader, struct json_object *stats)
 
     snapshot->rows = calloc(n + 1, sizeof(*snapshot->rows));
     snapshot->by_identity = calloc(n + 1, sizeof(*snapshot->by_identity));
+    snapshot->is_alone = calloc(n + 1, sizeof(*snapshot->is_alone));
     snapshot->stats = calloc(n + 1, sizeof(*snapshot->stats));
     snapshot->values = calloc(count_values(stats) + 1, sizeof(uint64_t));
-    if (!snapshot->rows || !snapshot->by_identity || !snapshot->stats || !snapshot->values)
+    if (!snapshot->rows || !snapshot->by_identity || !snapshot->is_alone || !snapshot->stats ||
+        !snapshot->values)
         return fail(reader, "out of memory");
     for (size_t i = 0; i < n; i++)
         if (!read_row(reader, json_object_array_get_idx(stats, i), &snapshot->rows[i],
@@ -402,6 +442,7 @@ void snapshot_free(struct snapshot *snapshot)
     json_object_put(snapshot->json);
     free(snapshot->rows);
     free(snapshot->by_identity);
+    free(snapshot->is_alone);
     free(snapshot->stats);
     free(snapshot->values);
     *snapshot = (struct snapshot){0};

@@ -19,6 +19,7 @@ struct snapshot {
     double time;
     struct row *rows;         /* `totals` only */
     struct row **by_identity; /* sorted, for snapshot_find() */
+    bool *is_alone;           /* for each row: no other socket has a VM of this name */
     size_t n_rows;
     size_t n_values_max;       /* of any row */
     struct client_stat *stats; /* one for each row */
@@ -38,10 +39,12 @@ bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *t
 
 /*
  * The row that says what @like says, of the same object and measured in the same way; NULL: none.
- * Of several, which VMs of one name make, the next from the place @expected on.
+ * It is of the same socket. Only a VM that @is_alone with its name, in its own snapshot and in this
+ * one, may have moved to another. Of several that are the same, which a VM that was asked twice
+ * makes, it is the next from the place @expected on.
  */
 const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
-                                size_t expected);
+                                bool is_alone, size_t expected);
 
 /*
  * What came to row @i of @after since @before, with its deltas in @deltas, which has room for as

@@ -251,6 +251,22 @@ def test_a_vcpu_that_is_only_in_one(programs, pair):
     assert "cpu/1" not in result.stdout
 
 
+def test_vms_of_one_name(programs):
+    servers = [programs.server(name="demo") for _ in range(3)]
+    for number, server in enumerate(servers):
+        server.tell("register", "p/vm", stat("count"))
+        server.tell("row", "p/vm", "vm", 1000**number)
+    snapshots = []
+    for some in servers[:2], servers[1:]:
+        snapshots.append(programs.path(f"{len(snapshots)}.json"))
+        sockets = [word for server in some for word in ("--socket", server.path)]
+        assert run("snap", *sockets, "-f", snapshots[-1]).returncode == 0
+    result = diff(*snapshots, "--all", "-o", "json")
+    assert [stat_["delta"] for stat_ in json.loads(result.stdout)["stats"]] == [0]
+    for path in snapshots:
+        assert f"1 statistics are only in {path}\n" in result.stderr
+
+
 # ---- errors -------------------------------------------------------------------------------------
 
 
