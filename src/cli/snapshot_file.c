@@ -129,6 +129,14 @@ static bool read_u64(struct json_object *value, uint64_t *ret_number)
     return true;
 }
 
+/* Seconds since 1970. False also for what is no number. */
+static bool read_time(struct json_object *json, double *ret_time)
+{
+    *ret_time = json_object_get_double(json);
+    return json_object_is_type(json, json_type_double) && *ret_time >= 0 &&
+           *ret_time <= SNAPSHOT_TIME_MAX;
+}
+
 /* The index of @text in @names, or -1. */
 static int index_of(const char *text, const char *(*name)(const struct client_stat *stat), int n)
 {
@@ -190,6 +198,7 @@ static bool read_values(struct reader *reader, struct json_object *object, struc
 static bool read_row(struct reader *reader, struct json_object *object, struct row *row,
                      struct client_stat *stat)
 {
+    struct json_object *time;
     int64_t vcpu;
 
     row->vm = text_of(object, "vm");
@@ -198,6 +207,8 @@ static bool read_row(struct reader *reader, struct json_object *object, struct r
     row->vcpu = read_integer(object, "vcpu", 0, INT64_MAX, &vcpu) ? vcpu : -1;
     row->stat = stat;
     if (!row->path && json_object_object_get(object, "path"))
+        return false;
+    if (json_object_object_get_ex(object, "reply_time", &time) && !read_time(time, &row->time))
         return false;
     return row->vm && row->socket && read_stat(object, stat) && read_values(reader, object, row);
 }
@@ -339,6 +350,31 @@ const struct row *snapshot_find(const struct snapshot *snapshot, const struct ro
     return row && snapshot->is_alone[row - snapshot->rows] ? row : NULL;
 }
 
+/* What snapshots tell apart, but for rounding: rates over less would be no numbers. */
+#define SECONDS_MIN 0.0005
+
+/* A reply may come late. Where it is not known when, it was soon after the question. */
+static double seconds_between(const struct snapshot *before, const struct row *row_before,
+                              const struct snapshot *after, const struct row *row)
+{
+    bool has_times = row_before->time > 0 && row->time > 0;
+
+    return has_times ? row->time - row_before->time : after->time - before->time;
+}
+
+bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than)
+{
+    bool is_later = snapshot->time - than->time >= SECONDS_MIN;
+
+    for (size_t i = 0; i < snapshot->n_rows && is_later; i++) {
+        const struct row *row = &snapshot->rows[i];
+        const struct row *before = snapshot_find(than, row, snapshot->is_alone[i], i);
+
+        is_later = !before || seconds_between(than, before, snapshot, row) >= SECONDS_MIN;
+    }
+    return is_later;
+}
+
 bool snapshot_subtract(const struct snapshot *before, const struct snapshot *after, size_t i,
                        uint64_t *deltas, struct row *ret_row)
 {
@@ -348,7 +384,7 @@ bool snapshot_subtract(const struct snapshot *before, const struct snapshot *aft
     if (!row_before)
         return false;
     row.before = row_before->totals;
-    row.seconds = after->time - before->time;
+    row.seconds = seconds_between(before, row_before, after, &row);
     if (row_is_counting(row.stat)) {
         memcpy(deltas, row.before, row.n * sizeof(*deltas));
         row.is_reset = !row_subtract(deltas, row.totals, row.n);
@@ -383,21 +419,18 @@ static int read_rows(struct reader *reader, struct json_object *stats)
     return 0;
 }
 
-/* Seconds since 1970; false for what is no number, too. */
 static int read_json(struct reader *reader)
 {
     struct json_object *json = reader->snapshot->json;
     struct json_object *stats = member(json, "stats", json_type_array);
-    struct json_object *time = member(json, "time", json_type_double);
     int64_t version;
 
-    if (!read_integer(json, "schema_version", INT64_MIN, INT64_MAX, &version) || !stats || !time ||
-        !(json_object_get_double(time) >= 0 && json_object_get_double(time) <= SNAPSHOT_TIME_MAX))
+    if (!read_integer(json, "schema_version", INT64_MIN, INT64_MAX, &version) || !stats ||
+        !read_time(json_object_object_get(json, "time"), &reader->snapshot->time))
         return fail(reader, "not a snapshot: 'vitals snap' writes them");
     if (version != 1)
         return fail(reader, "a snapshot of version %lld; this vitals reads version 1",
                     (long long)version);
-    reader->snapshot->time = json_object_get_double(time);
     return read_rows(reader, stats);
 }
 
@@ -427,14 +460,6 @@ int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SN
         err = snapshot_parse(path, bytes.data, bytes.len, ret_snapshot, error);
     buf_free(&bytes);
     return err;
-}
-
-/* What snapshots tell apart, but for rounding: rates over less would be no numbers. */
-#define SECONDS_MIN 0.0005
-
-bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than)
-{
-    return snapshot->time - than->time >= SECONDS_MIN;
 }
 
 void snapshot_free(struct snapshot *snapshot)

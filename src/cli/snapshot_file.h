@@ -16,8 +16,8 @@ enum {
 struct json_object;
 
 struct snapshot {
-    double time;
-    struct row *rows;         /* `totals` only */
+    double time;              /* when the VMs were asked */
+    struct row *rows;         /* with `totals`, and `time` if the file has it */
     struct row **by_identity; /* sorted, for snapshot_find() */
     bool *is_alone;           /* for each row: no other socket has a VM of this name */
     size_t n_rows;
@@ -34,7 +34,7 @@ int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SN
 int snapshot_parse(const char *name, const char *bytes, size_t len, struct snapshot *ret_snapshot,
                    char error[SNAPSHOT_ERROR_MAX]);
 
-/* By more than the rounding of their times. */
+/* Also each statistic that is in both, by more than the rounding of their times. */
 bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than);
 
 /*

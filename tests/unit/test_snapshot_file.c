@@ -58,6 +58,9 @@ static void test_what_is_no_snapshot(void **state)
         {SNAPSHOT("1.0", "5"), "statistic 1 lacks a member"},
         {SNAPSHOT("1.0", COUNTER("a", "1") ", " COUNTER("a", "-1")), "statistic 2 lacks a member"},
         {SNAPSHOT("1.0", COUNTER("a", "1.5")), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("a", "1, \"reply_time\": -1.0")), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("a", "1, \"reply_time\": 1e300")), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("a", "1, \"reply_time\": null")), "statistic 1 lacks a member"},
         {SNAPSHOT("1.0", COUNTER("", "1")), "statistic 1 lacks a member"},
         {SNAPSHOT("1.0", COUNTER("\\u001b[2J", "1")), "statistic 1 lacks a member"},
         {SNAPSHOT("1.0", COUNTER("a\\u0000b", "1")), "statistic 1 lacks a member"},
@@ -165,6 +168,37 @@ static void test_subtraction(void **state)
     assert_false(snapshot_subtract(&before, &after, 2, deltas, &row));
     snapshot_free(&before);
     snapshot_free(&after);
+}
+
+#define REPLIED(at)                                                                                \
+    "{" OBJECT("vm", "\"/a\"") STAT("kvm", "a", "cumulative", "0") at "\"value\": 1}"
+
+static void check_seconds(const char *text_before, const char *text_after, double expected)
+{
+    struct snapshot before, after;
+    uint64_t delta;
+    struct row row;
+
+    read_ok(text_before, &before);
+    read_ok(text_after, &after);
+    assert_int_equal(snapshot_is_later(&after, &before), expected > 0);
+    assert_true(snapshot_subtract(&before, &after, 0, &delta, &row));
+    assert_true(row.seconds == expected);
+    snapshot_free(&before);
+    snapshot_free(&after);
+}
+
+/* From reply to reply; a file of before there were such times has only that of the question. */
+static void test_time_between(void **state)
+{
+    const char *late = SNAPSHOT("1.0", REPLIED("\"reply_time\": 2.5, "));
+    const char *soon = SNAPSHOT("4.0", REPLIED("\"reply_time\": 4.0, "));
+
+    (void)state;
+    check_seconds(late, soon, 1.5);
+    check_seconds(late, SNAPSHOT("4.0", REPLIED("")), 3);
+    check_seconds(SNAPSHOT("1.0", REPLIED("")), soon, 3);
+    check_seconds(late, SNAPSHOT("2.0", REPLIED("\"reply_time\": 2.0, ")), -0.5);
 }
 
 /* Values of another size, or of a histogram with other bounds, have no difference. */
@@ -295,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_most_bytes),
         cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_subtraction),
+        cmocka_unit_test(test_time_between),
         cmocka_unit_test(test_what_is_measured_in_another_way),
         cmocka_unit_test(test_one_vm_twice),
         cmocka_unit_test(test_namesakes),

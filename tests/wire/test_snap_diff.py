@@ -12,6 +12,7 @@ import signal
 import stat as inode
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -79,9 +80,11 @@ def diff_json(*arguments):
 def test_a_snapshot_is_what_stats_prints(programs, vm):
     kept = json.loads(open(snap(programs, vm, "snap.json"), encoding="utf-8").read())
     shown = json.loads(run("stats", "--socket", vm.path, "-o", "json").stdout)
-    assert (kept["schema_version"], kept["stats"]) == (1, shown["stats"])
     printed = json.loads(run("snap", "--socket", vm.path).stdout)
-    assert printed["stats"] == shown["stats"]
+    assert kept["schema_version"] == 1
+    times = [{stat_.pop("reply_time") for stat_ in each["stats"]} for each in (kept, shown, printed)]
+    assert max(times[0]) < min(times[1]) < min(times[2])
+    assert kept["stats"] == shown["stats"] == printed["stats"]
 
 
 def test_a_file_is_replaced_when_all_is_written(programs, vm):
@@ -265,6 +268,43 @@ def test_vms_of_one_name(programs):
     assert [stat_["delta"] for stat_ in json.loads(result.stdout)["stats"]] == [0]
     for path in snapshots:
         assert f"1 statistics are only in {path}\n" in result.stderr
+
+
+class SlowQemu(FakeQemu):
+    """A counter that grows by 1000 in a second; the first reply is late."""
+
+    def __init__(self, *arguments, **replies):
+        self.delay = 1.5
+        super().__init__(*arguments, **replies)
+
+    def answer(self, line):
+        if json.loads(line)["execute"] != "query-stats":
+            return super().answer(line)
+        time.sleep(self.delay)
+        self.delay = 0
+        stats = [{"name": "a", "value": int(time.monotonic() * 1000)}]
+        return json.dumps({"return": [{"provider": "kvm", "stats": stats}]}).encode() + b"\r\n"
+
+
+def test_a_slow_reply_makes_no_wrong_rate(programs):
+    stats = [{"provider": "kvm", "target": "vm", "stats": [{"name": "a", "type": "cumulative"}]}]
+    qemu = programs.keep(SlowQemu(programs.path("qemu.sock"),
+                                  query_stats_schemas={"return": stats}))  # fmt: skip
+    before = snap(programs, qemu, "before.json")
+    time.sleep(1)
+    after = snap(programs, qemu, "after.json")
+    (shown,) = diff_json(before, after)
+    assert shown["rate"] == pytest.approx(1000, rel=0.2)
+    assert shown["reply_time"] == json.loads(read_all(after))["stats"][0]["reply_time"]
+
+
+def test_snapshots_that_overlap(programs, pair):
+    """The second was asked for later, but answered first."""
+    before = json.loads(read_all(pair[0]))
+    for stat_ in before["stats"]:
+        stat_["reply_time"] += 3600
+    result = run("diff", programs.write("late.json", json.dumps(before).encode()), pair[1])
+    assert result.returncode == 1 and "is not older than" in result.stderr
 
 
 # ---- errors -------------------------------------------------------------------------------------
