@@ -307,6 +307,41 @@ def test_snapshots_that_overlap(programs, pair):
     assert result.returncode == 1 and "is not older than" in result.stderr
 
 
+def test_the_options_choose_as_those_of_stats(programs, vm, pair):
+    for options in ["--stat", "?o*"], ["--target", "vcpu"], ["--provider", "p", "--stat", "big"]:
+        shown = json.loads(run("stats", "--socket", vm.path, "-o", "json", *options).stdout)
+        assert shown["stats"]
+        assert [(each["path"], each["name"]) for each in diff_json(*pair, "--all", *options)] == [
+            (each["path"], each["name"]) for each in shown["stats"]
+        ]
+    for options in ["--target", "vm"], ["--target", "vm", "--provider", "p"], ["--vcpu", "cpu"]:
+        asked = run("stats", "--socket", vm.path, *options)
+        compared = run("diff", *pair, *options)
+        assert compared.returncode == asked.returncode == 3
+        assert compared.stderr == asked.stderr.replace("vitals stats", "vitals diff")
+
+
+def test_a_vcpu_has_a_number_and_a_path(programs, pair):
+    numbered = []
+    for path in pair:
+        snapshot = json.loads(read_all(path))
+        for stat_ in snapshot["stats"]:
+            stat_["vcpu"] = int(stat_["path"].removeprefix("cpu/"))
+        numbered.append(programs.write(f"n{len(numbered)}", json.dumps(snapshot).encode()))
+    for vcpu in "1", "01", "cpu/1":
+        assert {stat_["vcpu"] for stat_ in diff_json(*numbered, "--vcpu", vcpu)} == {1}
+    assert len(diff_json(*numbered, "--vcpu", "1", "--vcpu", "cpu/0")) == 2 * 5
+    result = run("diff", *numbered, "--vcpu", "2")
+    assert result.returncode == 3 and "--vcpu takes a number from 0 to 1" in result.stderr
+
+
+def test_snapshots_of_nothing(programs):
+    paths = [programs.write(f"{time_}.json", json.dumps({"schema_version": 1, "time": time_,
+                            "stats": []}).encode()) for time_ in (1.5, 2.5)]  # fmt: skip
+    result = run("diff", *paths)
+    assert result.returncode == 3 and "no statistic of" in result.stderr
+
+
 # ---- errors -------------------------------------------------------------------------------------
 
 
