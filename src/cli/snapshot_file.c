@@ -66,10 +66,21 @@ static int read_path(struct reader *reader, struct buf *bytes)
     return err;
 }
 
+static int fail_to_parse(struct reader *reader, enum json_tokener_error result, bool is_object)
+{
+    if (result == json_tokener_continue)
+        return fail(reader, "not a snapshot: its end is missing");
+    if (result == json_tokener_error_parse_unexpected && is_object)
+        return fail(reader, "has more than one output\n"
+                            "  Each has a line. Take one, such as the last with 'tail -n 1'.");
+    return fail(reader, "not a snapshot: %s", json_tokener_error_desc(result));
+}
+
 static int parse(struct reader *reader, const char *bytes, size_t len)
 {
     struct json_tokener *parser;
     enum json_tokener_error result;
+    size_t end;
 
     if (len == 0)
         return fail(reader, "not a snapshot: empty");
@@ -81,12 +92,12 @@ static int parse(struct reader *reader, const char *bytes, size_t len)
     json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
     reader->snapshot->json = json_tokener_parse_ex(parser, bytes, (int)len);
     result = json_tokener_get_error(parser);
+    end = json_tokener_get_parse_end(parser);
     json_tokener_free(parser);
-    if (result == json_tokener_continue)
-        return fail(reader, "not a snapshot: its end is missing");
-    return result == json_tokener_success
-               ? 0
-               : fail(reader, "not a snapshot: %s", json_tokener_error_desc(result));
+    if (result == json_tokener_success)
+        return 0;
+    /* Only behind a whole one is an object unexpected. */
+    return fail_to_parse(reader, result, bytes[0] == '{' && end < len && bytes[end] == '{');
 }
 
 /* ---- members -------------------------------------------------------------------------------- */
@@ -133,8 +144,9 @@ static bool read_u64(struct json_object *value, uint64_t *ret_number)
 static bool read_time(struct json_object *json, double *ret_time)
 {
     *ret_time = json_object_get_double(json);
-    return json_object_is_type(json, json_type_double) && *ret_time >= 0 &&
-           *ret_time <= SNAPSHOT_TIME_MAX;
+    return (json_object_is_type(json, json_type_double) ||
+            json_object_is_type(json, json_type_int)) &&
+           *ret_time >= 0 && *ret_time <= SNAPSHOT_TIME_MAX;
 }
 
 /* The index of @text in @names, or -1. */

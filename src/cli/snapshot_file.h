@@ -27,7 +27,10 @@ struct snapshot {
     struct json_object *json; /* holds the names */
 };
 
-/* "-" is standard input. 0, or -1 with a line in @error that begins with the path. */
+/*
+ * "-" is standard input. 0, or -1 with @error: a line that begins with the path, and maybe one that
+ * says what to do.
+ */
 int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SNAPSHOT_ERROR_MAX]);
 
 /* The same from memory; @name is for messages. */

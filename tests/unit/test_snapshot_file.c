@@ -52,6 +52,16 @@ static void test_what_is_no_snapshot(void **state)
         {"", "empty"},
         {"null ", "'vitals snap' writes them"},
         {"{\"schema_version\": 1, \"st", "its end is missing"},
+        {SNAPSHOT("1.0", "") "\n" SNAPSHOT("2.0", ""), "has more than one output"},
+        {SNAPSHOT("1.0", "") "{", "has more than one output"},
+        {SNAPSHOT("1.0", "") "]", "not a snapshot: "},
+        {"{\"stats\": [1 {}]}", "not a snapshot: "},
+        {"{\"stats\" {}}", "not a snapshot: "},
+        {"{{}}", "not a snapshot: "},
+        {"1 {}", "not a snapshot: "},
+        {SNAPSHOT("-1", ""), "'vitals snap' writes them"},
+        {SNAPSHOT("1000000000001", ""), "'vitals snap' writes them"},
+        {SNAPSHOT("\"1\"", ""), "'vitals snap' writes them"},
         {SNAPSHOT("-1.0", ""), "'vitals snap' writes them"},
         {SNAPSHOT("1e300", ""), "'vitals snap' writes them"},
         {SNAPSHOT("1e400", ""), "'vitals snap' writes them"},
@@ -198,6 +208,8 @@ static void test_time_between(void **state)
     check_seconds(late, soon, 1.5);
     check_seconds(late, SNAPSHOT("4.0", REPLIED("")), 3);
     check_seconds(SNAPSHOT("1.0", REPLIED("")), soon, 3);
+    check_seconds(SNAPSHOT("1", REPLIED("")), SNAPSHOT("3", REPLIED("")), 2);
+    check_seconds(late, SNAPSHOT("4", REPLIED("\"reply_time\": 4, ")), 1.5);
     check_seconds(late, SNAPSHOT("2.0", REPLIED("\"reply_time\": 2.0, ")), -0.5);
 }
 

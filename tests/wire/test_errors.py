@@ -354,12 +354,14 @@ def test_snapshots(programs, vm):
     for each in snapshot["stats"]:
         each["vm"] = "another"
     stranger = programs.write("stranger", json.dumps(snapshot).encode())
+    several = programs.write("several", 2 * (json.dumps(snapshot).encode() + b"\n"))
     large = programs.path("large")
     with open(large, "wb") as file:
         file.truncate((256 << 20) + 1)
     for arguments, status, entry, hint in [
         (["/no/file", after], 1, "PATH: ERROR", ""),
         ([__file__, after], 1, "PATH: not a snapshot: REASON", ""),
+        ([several, after], 1, "PATH: has more than one output", "tail -n 1"),
         ([other, after], 1, "PATH: a snapshot of version N; this vitals reads version N", ""),
         ([large, after], 1, "PATH: larger than a snapshot can be, N bytes", ""),
         ([after, before], 1, "PATH is not older than PATH", "The older one comes first."),
