@@ -2,7 +2,6 @@
 #include "cli/snapshot_file.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +9,8 @@
 
 #include "cli/output.h"
 #include "client/histogram.h"
+#include "client/json.h"
 #include "client/json_memory.h"
-#include "client/text.h"
 #include "qmp/buf.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -102,31 +101,10 @@ static int parse(struct reader *reader, const char *bytes, size_t len)
 
 /* ---- members -------------------------------------------------------------------------------- */
 
-static struct json_object *member(struct json_object *object, const char *name, json_type type)
-{
-    struct json_object *value = NULL;
-
-    if (!json_object_is_type(object, json_type_object))
-        return NULL;
-    json_object_object_get_ex(object, name, &value);
-    return value && json_object_is_type(value, type) ? value : NULL;
-}
-
-/* NULL: not there, or nothing that a name can be. */
-static const char *text_of(struct json_object *object, const char *name)
-{
-    struct json_object *value = member(object, name, json_type_string);
-    const char *text = value ? json_object_get_string(value) : NULL;
-    size_t len = text ? (size_t)json_object_get_string_len(value) : 0;
-
-    return len && len <= CLIENT_NAME_MAX && strlen(text) == len && text_is_plain(text) ? text
-                                                                                       : NULL;
-}
-
 static bool read_integer(struct json_object *object, const char *name, int64_t min, int64_t max,
                          int64_t *ret_number)
 {
-    struct json_object *value = member(object, name, json_type_int);
+    struct json_object *value = client_member(object, name, json_type_int);
 
     *ret_number = value ? json_object_get_int64(value) : 0;
     return value && *ret_number >= min && *ret_number <= max;
@@ -164,13 +142,13 @@ static int index_of(const char *text, const char *(*name)(const struct client_st
 
 static bool read_stat(struct json_object *object, struct client_stat *stat)
 {
-    int type = index_of(text_of(object, "type"), output_type_name, VITALS_LOG_HIST + 1);
-    int unit = index_of(text_of(object, "unit"), output_unit_name, VITALS_CYCLES + 1);
+    int type = index_of(client_name(object, "type"), output_type_name, VITALS_LOG_HIST + 1);
+    int unit = index_of(client_name(object, "unit"), output_unit_name, VITALS_CYCLES + 1);
     int64_t base, exponent, bucket_size = 0;
 
-    stat->name = text_of(object, "name");
-    stat->provider = text_of(object, "provider");
-    stat->target = text_of(object, "target");
+    stat->name = client_name(object, "name");
+    stat->provider = client_name(object, "provider");
+    stat->target = client_name(object, "target");
     if (!stat->name || !stat->provider || !stat->target ||
         (strcmp(stat->target, "vm") && strcmp(stat->target, "vcpu")) || type < 0 || unit < 0 ||
         !read_integer(object, "base", 2, 10, &base) || (base != 2 && base != 10) ||
@@ -191,13 +169,13 @@ static bool read_stat(struct json_object *object, struct client_stat *stat)
 static bool read_values(struct reader *reader, struct json_object *object, struct row *row)
 {
     uint64_t *values = reader->snapshot->values + reader->n_values;
-    struct json_object *array = member(object, "values", json_type_array);
+    struct json_object *array = client_array(object, "values");
 
     row->totals = values;
     if (!histogram_is(row->stat)) {
         row->n = 1;
         reader->n_values++;
-        return read_u64(member(object, "value", json_type_int), values);
+        return read_u64(client_member(object, "value", json_type_int), values);
     }
     row->n = array ? json_object_array_length(array) : 0;
     reader->n_values += row->n;
@@ -213,9 +191,9 @@ static bool read_row(struct reader *reader, struct json_object *object, struct r
     struct json_object *time;
     int64_t vcpu;
 
-    row->vm = text_of(object, "vm");
-    row->socket = text_of(object, "socket");
-    row->path = text_of(object, "path");
+    row->vm = client_name(object, "vm");
+    row->socket = client_name(object, "socket");
+    row->path = client_name(object, "path");
     row->vcpu = read_integer(object, "vcpu", 0, INT64_MAX, &vcpu) ? vcpu : -1;
     row->stat = stat;
     if (!row->path && json_object_object_get(object, "path"))
@@ -230,8 +208,7 @@ static size_t count_values(struct json_object *stats)
     size_t n = 0;
 
     for (size_t i = 0; i < json_object_array_length(stats); i++) {
-        struct json_object *values =
-            member(json_object_array_get_idx(stats, i), "values", json_type_array);
+        struct json_object *values = client_array(json_object_array_get_idx(stats, i), "values");
         n += 1 + (values ? json_object_array_length(values) : 0);
     }
     return n;
@@ -434,7 +411,7 @@ static int read_rows(struct reader *reader, struct json_object *stats)
 static int read_json(struct reader *reader)
 {
     struct json_object *json = reader->snapshot->json;
-    struct json_object *stats = member(json, "stats", json_type_array);
+    struct json_object *stats = client_array(json, "stats");
     int64_t version;
 
     if (!read_integer(json, "schema_version", INT64_MIN, INT64_MAX, &version) || !stats ||
