@@ -35,8 +35,8 @@ static void check_row(const struct snapshot *snapshot, size_t i)
     CHECK(row->vcpu >= -1);
     CHECK(row->n >= 1 && row->n <= snapshot->n_values_max);
     CHECK(row->n == 1 || histogram_is(row->stat));
-    CHECK(snapshot_find(snapshot, row, i) == row);
-    CHECK(snapshot_find(snapshot, row, snapshot->n_rows) != NULL);
+    CHECK(snapshot_find(snapshot, row, snapshot->is_alone[i], i) == row);
+    CHECK(snapshot_find(snapshot, row, false, snapshot->n_rows) != NULL);
 }
 
 static bool read_snapshot(const uint8_t *data, size_t size, struct snapshot *snapshot)
@@ -134,7 +134,7 @@ static void check_json(const struct snapshot *before, const struct snapshot *aft
     CHECK(read_snapshot((const uint8_t *)text, len - 1, &again));
     CHECK(again.n_rows == n);
     for (size_t i = 0; i < after->n_rows; i++)
-        if (snapshot_find(before, &after->rows[i], i))
+        if (snapshot_find(before, &after->rows[i], after->is_alone[i], i))
             check_same(&again.rows[at++], &after->rows[i]);
     snapshot_free(&again);
     free(text);

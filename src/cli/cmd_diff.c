@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals diff`: what happened between two snapshots. */
-#include <fnmatch.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,33 +47,63 @@ static int parse(struct diff *diff, struct cli_args *args)
         return args->status;
     if (args->n_operands != 2)
         return cli_usage_error(args->command, "which two snapshots? 'vitals snap' writes them");
-    return 0;
+    return look_complete_options(&diff->look.options);
 }
 
 /* ---- matching ------------------------------------------------------------------------------- */
 
+static bool is_vcpu(const char *text, const struct row *row)
+{
+    const struct client_vcpu vcpu = {.path = row->path, .index = row->vcpu};
+
+    return row->path && look_is_vcpu(text, &vcpu);
+}
+
 static bool is_any_vcpu(const struct look_options *options, const struct row *row)
 {
-    char number[24];
-
-    snprintf(number, sizeof(number), "%lld", (long long)row->vcpu);
     for (size_t i = 0; i < options->n_vcpus; i++)
-        if (row->path &&
-            (!strcmp(options->vcpus[i], number) || !strcmp(options->vcpus[i], row->path)))
+        if (is_vcpu(options->vcpus[i], row))
             return true;
     return !options->n_vcpus;
 }
 
 static bool is_wanted(const struct diff *diff, const struct row *row)
 {
-    const struct look_options *options = &diff->look.options;
-    bool any = options->n_globs == 0;
+    return look_wants_stat(&diff->look, row->stat) && is_any_vcpu(&diff->look.options, row);
+}
 
-    for (size_t i = 0; i < options->n_globs && !any; i++)
-        any = fnmatch(options->globs[i], row->stat->name, 0) == 0;
-    return any && look_wants_target(&diff->look, row->stat->target) &&
-           (!options->provider || !strcmp(options->provider, row->stat->provider)) &&
-           is_any_vcpu(options, row);
+/* False: there is none. Then @last becomes the highest number, if that is higher. */
+static bool has_vcpu(const struct snapshot *snapshot, const char *text, int64_t *last)
+{
+    for (size_t i = 0; i < snapshot->n_rows; i++) {
+        if (is_vcpu(text, &snapshot->rows[i]))
+            return true;
+        if (snapshot->rows[i].vcpu > *last)
+            *last = snapshot->rows[i].vcpu;
+    }
+    return false;
+}
+
+static int check_vcpu(struct diff *diff, const char *text)
+{
+    int64_t last = -1;
+
+    if (has_vcpu(&diff->before, text, &last) || has_vcpu(&diff->after, text, &last))
+        return 0;
+    return look_refuse_vcpu(&diff->look, text, last);
+}
+
+/* What is in one of both is enough: that it is in one only is said later. */
+static int check_options(struct diff *diff)
+{
+    const struct look_stats lists[] = {{diff->before.stats, diff->before.n_rows},
+                                       {diff->after.stats, diff->after.n_rows}};
+    const struct look_options *options = &diff->look.options;
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < options->n_vcpus; i++)
+        status = check_vcpu(diff, options->vcpus[i]);
+    return status ? status : look_check_stats(&diff->look, lists, 2);
 }
 
 /* ---- output --------------------------------------------------------------------------------- */
@@ -166,7 +195,7 @@ static bool add_rows(struct diff *diff)
     }
     for (size_t i = 0; i < diff->before.n_rows; i++)
         if (is_wanted(diff, &diff->before.rows[i]) &&
-            !snapshot_find(&diff->after, &diff->before.rows[i], i))
+            !snapshot_find(&diff->after, &diff->before.rows[i], diff->before.is_alone[i], i))
             diff->n_only_before++;
     free(deltas);
     return true;
@@ -211,7 +240,9 @@ static int print_diff(struct diff *diff, char **paths)
         return EXIT_SUCCESS;
     }
     fprintf(stderr,
-            "%s: no statistic of %s is in %s\n  They must be of the same VM, by its name.\n",
+            "%s: no statistic of %s is in %s\n"
+            "  They must be of the same VM, by its name; by its socket, too, where several have "
+            "the name.\n",
             options->command, paths[1], paths[0]);
     return EXIT_NO_MATCH;
 }
@@ -248,6 +279,8 @@ static int run(struct cli_args *args)
     status = parse(&diff, args);
     if (status == 0 && !args->is_done)
         status = read_both(&diff, args->operands);
+    if (status == 0 && !args->is_done)
+        status = check_options(&diff);
     if (status == 0 && !args->is_done)
         status = print_diff(&diff, args->operands);
     snapshot_free(&diff.before);

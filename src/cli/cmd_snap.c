@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals snap`: all values of now in a file, for `vitals diff`. */
-#define _GNU_SOURCE
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/look.h"
+#include "cli/replacement.h"
 #include "cli/row_output.h"
 #include "cli/sampler.h"
 
@@ -37,52 +35,51 @@ static void show(void *opaque, const struct row *row)
     row_output_add(opaque, row);
 }
 
-static int print_snapshot(struct snap *snap)
+static void print_rows(struct snap *snap, struct sampler *sampler)
+{
+    snap->output.format = OUTPUT_JSON;
+    row_output_begin(&snap->output, sampler->time);
+    sampler_each(sampler, false, show, &snap->output);
+    row_output_end(&snap->output);
+}
+
+/* Half a snapshot never has the file's name. */
+static int write_file(struct snap *snap, struct sampler *sampler)
+{
+    struct replacement replacement;
+    int err = replacement_begin(&replacement, snap->file);
+
+    if (!err) {
+        print_rows(snap, sampler);
+        err = replacement_end(&replacement);
+    }
+    if (!err)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "%s: %s: %s\n  -f makes a file in a directory that this user may write to.\n",
+            snap->look.options.command, snap->file, strerror(-err));
+    return EXIT_FAILURE;
+}
+
+/* A file that lacks a VM is none; what goes on to a reader says what there is. */
+static int print_snapshot(struct snap *snap, struct sampler *sampler)
+{
+    if (!snap->file)
+        print_rows(snap, sampler);
+    else if (!snap->look.has_failed)
+        return write_file(snap, sampler);
+    return snap->look.has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int sample(struct snap *snap)
 {
     struct sampler sampler;
     int status = EXIT_FAILURE;
 
     if (!sampler_init(&sampler, &snap->look))
         return EXIT_FAILURE;
-    if (sampler_sample(&sampler) > 0) {
-        snap->output.format = OUTPUT_JSON;
-        row_output_begin(&snap->output, sampler.time);
-        sampler_each(&sampler, false, show, &snap->output);
-        row_output_end(&snap->output);
-        status = snap->look.has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
-    }
+    if (sampler_sample(&sampler) > 0)
+        status = print_snapshot(snap, &sampler);
     sampler_free(&sampler);
-    return status;
-}
-
-static int complain(const struct snap *snap)
-{
-    fprintf(stderr, "%s: %s: %s\n  -f makes a file in a directory that this user may write to.\n",
-            snap->look.options.command, snap->file, strerror(errno));
-    return EXIT_FAILURE;
-}
-
-/* Half a snapshot never has the file's name. */
-static int write_file(struct snap *snap)
-{
-    char *temporary;
-    int status;
-
-    if (asprintf(&temporary, "%s.%ld", snap->file, (long)getpid()) < 0)
-        return complain(snap);
-    if (!freopen(temporary, "wx", stdout)) {
-        status = complain(snap); /* the name that the user knows */
-        free(temporary);
-        return status;
-    }
-    status = print_snapshot(snap);
-    if (fflush(stdout) != 0 || fsync(STDOUT_FILENO) < 0)
-        status = complain(snap);
-    else if (status == EXIT_SUCCESS && rename(temporary, snap->file) < 0)
-        status = complain(snap);
-    if (status != EXIT_SUCCESS)
-        unlink(temporary);
-    free(temporary);
     return status;
 }
 
@@ -111,7 +108,7 @@ static int run(struct cli_args *args)
     if (status == 0 && !args->is_done)
         status = look_open(&snap.look);
     if (status == 0 && !args->is_done)
-        status = snap.file ? write_file(&snap) : print_snapshot(&snap);
+        status = sample(&snap);
     row_output_free(&snap.output);
     look_free(&snap.look);
     return status;

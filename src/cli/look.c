@@ -63,8 +63,7 @@ int look_fail(struct look *look, const char *hint, const char *format, ...)
     return EXIT_FAILURE;
 }
 
-/* What depends on more than one option. */
-static int complete(struct look_options *options)
+int look_complete_options(struct look_options *options)
 {
     if (options->n_vcpus && options->target && strcmp(options->target, "vm") == 0)
         return cli_usage_error(options->command, "--vcpu and --target vm exclude each other");
@@ -82,7 +81,7 @@ int look_connect(struct look *look)
 
 int look_open(struct look *look)
 {
-    int status = complete(&look->options);
+    int status = look_complete_options(&look->options);
 
     if (status == 0)
         status = look_connect(look);

@@ -71,6 +71,9 @@ void look_free(struct look *look);
 /* Any of those above. 0, or the exit status. */
 int look_parse_option(struct look *look, int key, const char *text);
 
+/* After all of them: what depends on more than one. look_open() does it. 0, or the exit status. */
+int look_complete_options(struct look_options *options);
+
 /* A number of seconds above 0. 0, or the exit status. */
 int look_parse_seconds(const char *command, const char *option, const char *text,
                        double *ret_seconds);
@@ -94,5 +97,24 @@ void look_complain(struct look *look, const struct client_error *error);
 bool *look_want(const struct look *look, const struct client *client);
 
 bool look_wants_target(const struct look *look, const char *target);
+bool look_wants_stat(const struct look *look, const struct client_stat *stat);
+
+/* Whether @text, as --vcpu has it, means this vCPU. */
+bool look_is_vcpu(const char *text, const struct client_vcpu *vcpu);
+
+/* Says that @text means none; @last is the highest number, or -1. Returns the exit status. */
+int look_refuse_vcpu(struct look *look, const char *text, int64_t last);
+
+/* Statistics that there are. */
+struct look_stats {
+    const struct client_stat *stats;
+    size_t n;
+};
+
+/*
+ * Whether each option that chooses statistics finds some among all of @lists. 0, or the exit status
+ * once it has been said what may have been meant.
+ */
+int look_check_stats(struct look *look, const struct look_stats *lists, size_t n_lists);
 
 #endif

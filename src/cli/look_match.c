@@ -44,7 +44,7 @@ static bool is_candidate(const struct look *look, const struct client_stat *stat
            (!look->options.provider || !strcmp(look->options.provider, stat->provider));
 }
 
-static bool is_wanted(const struct look *look, const struct client_stat *stat)
+bool look_wants_stat(const struct look *look, const struct client_stat *stat)
 {
     bool matches = !look->options.n_globs;
 
@@ -60,27 +60,30 @@ bool *look_want(const struct look *look, const struct client *client)
     bool *wanted = calloc(n + 1, sizeof(*wanted));
 
     for (size_t i = 0; wanted && i < n; i++)
-        wanted[i] = is_wanted(look, &stats[i]);
+        wanted[i] = look_wants_stat(look, &stats[i]);
     return wanted;
 }
 
-/* Whether something matches; if not, what may have been meant. */
-static bool match(const struct look *look, const struct look_vm *vm, const char *glob,
-                  struct suggestion *suggestion)
-{
-    size_t n;
-    const struct client_stat *stats = client_stats(vm->client, &n);
-    bool any = false;
+/* ---- what there is -------------------------------------------------------------------------- */
 
-    for (size_t i = 0; i < n; i++) {
-        if (!is_candidate(look, &stats[i]))
-            continue;
-        if (fnmatch(glob, stats[i].name, 0) == 0)
-            any = true;
-        else
-            suggestion_consider(suggestion, stats[i].name);
-    }
-    return any;
+static bool any_matches(const struct look *look, const struct look_stats *lists, size_t n_lists,
+                        const char *glob)
+{
+    for (size_t i = 0; i < n_lists; i++)
+        for (size_t j = 0; j < lists[i].n; j++)
+            if (is_candidate(look, &lists[i].stats[j]) &&
+                fnmatch(glob, lists[i].stats[j].name, 0) == 0)
+                return true;
+    return false;
+}
+
+static void suggest(const struct look *look, const struct look_stats *lists, size_t n_lists,
+                    struct suggestion *suggestion)
+{
+    for (size_t i = 0; i < n_lists; i++)
+        for (size_t j = 0; j < lists[i].n; j++)
+            if (is_candidate(look, &lists[i].stats[j]))
+                suggestion_consider(suggestion, lists[i].stats[j].name);
 }
 
 /* There are some, and some of the provider: so it is the target that has none. */
@@ -96,58 +99,72 @@ static int refuse_target(struct look *look)
     return EXIT_NO_MATCH;
 }
 
-static int match_in_all(struct look *look, const char *glob)
+static int check_glob(struct look *look, const struct look_stats *lists, size_t n_lists,
+                      const char *glob)
 {
     struct suggestion suggestion = {.meant = glob};
-    bool any = false;
 
-    for (size_t i = 0; i < look->n_vms; i++)
-        if (match(look, &look->vms[i], glob, &suggestion))
-            any = true;
-    if (any)
+    if (any_matches(look, lists, n_lists, glob))
         return 0;
     if (strcmp(glob, "*") == 0 && look->options.target)
         return refuse_target(look);
+    suggest(look, lists, n_lists, &suggestion);
     return refuse(look, "statistic", &suggestion,
                   look->options.target || look->options.provider
                       ? "--target or --provider may leave it out; " HINT_SCHEMAS
                       : HINT_SCHEMAS);
 }
 
-static int check_provider(struct look *look)
+static int check_provider(struct look *look, const struct look_stats *lists, size_t n_lists)
 {
-    struct suggestion suggestion = {.meant = look->options.provider};
+    const char *provider = look->options.provider;
+    struct suggestion suggestion = {.meant = provider};
 
-    for (size_t i = 0; look->options.provider && i < look->n_vms; i++) {
-        size_t n;
-        const struct client_stat *stats = client_stats(look->vms[i].client, &n);
-
-        for (size_t j = 0; j < n; j++) {
-            if (!strcmp(stats[j].provider, look->options.provider))
+    for (size_t i = 0; provider && i < n_lists; i++) {
+        for (size_t j = 0; j < lists[i].n; j++) {
+            if (!strcmp(lists[i].stats[j].provider, provider))
                 return 0;
-            suggestion_consider(&suggestion, stats[j].provider);
+            suggestion_consider(&suggestion, lists[i].stats[j].provider);
         }
     }
-    return look->options.provider ? refuse(look, "provider", &suggestion, HINT_SCHEMAS) : 0;
+    return provider ? refuse(look, "provider", &suggestion, HINT_SCHEMAS) : 0;
+}
+
+int look_check_stats(struct look *look, const struct look_stats *lists, size_t n_lists)
+{
+    int status = check_provider(look, lists, n_lists);
+
+    for (size_t i = 0; status == 0 && i < look->options.n_globs; i++)
+        status = check_glob(look, lists, n_lists, look->options.globs[i]);
+    if (status == 0 && !look->options.n_globs && look->options.target)
+        status = check_glob(look, lists, n_lists, "*");
+    return status;
+}
+
+static bool want(const struct look *look, struct look_vm *vm, struct look_stats *ret_list)
+{
+    ret_list->stats = client_stats(vm->client, &ret_list->n);
+    vm->wanted = look_want(look, vm->client);
+    return vm->wanted != NULL;
 }
 
 int look_match_stats(struct look *look)
 {
-    int status = check_provider(look);
+    struct look_stats *lists = calloc(look->n_vms + 1, sizeof(*lists));
+    bool has_memory = lists != NULL;
+    int status;
 
-    for (size_t i = 0; i < look->n_vms; i++) {
-        look->vms[i].wanted = look_want(look, look->vms[i].client);
-        if (!look->vms[i].wanted)
-            return look_fail(look, NULL, "out of memory");
-    }
-    for (size_t i = 0; status == 0 && i < look->options.n_globs; i++)
-        status = match_in_all(look, look->options.globs[i]);
-    return status == 0 && !look->options.n_globs ? match_in_all(look, "*") : status;
+    for (size_t i = 0; has_memory && i < look->n_vms; i++)
+        has_memory = want(look, &look->vms[i], &lists[i]);
+    status = has_memory ? look_check_stats(look, lists, look->n_vms)
+                        : look_fail(look, NULL, "out of memory");
+    free(lists);
+    return status;
 }
 
 /* ---- vCPUs ---------------------------------------------------------------------------------- */
 
-static bool is_vcpu(const struct client_vcpu *vcpu, const char *text)
+bool look_is_vcpu(const char *text, const struct client_vcpu *vcpu)
 {
     char *end;
     long long index = strtoll(text, &end, 10);
@@ -170,7 +187,7 @@ static bool match_vcpu(struct look *look, struct look_vm *vm, const char *text)
     bool any = false;
 
     for (size_t i = 0; i < n; i++) {
-        if (is_vcpu(&vcpus[i], text)) {
+        if (look_is_vcpu(text, &vcpus[i])) {
             vm->paths[vm->n_paths++] = keep_path(look, vcpus[i].path);
             any = true;
         }
@@ -178,10 +195,20 @@ static bool match_vcpu(struct look *look, struct look_vm *vm, const char *text)
     return any;
 }
 
-static int refuse_vcpu(struct look *look, const char *text)
+int look_refuse_vcpu(struct look *look, const char *text, int64_t last)
 {
     const struct suggestion nothing = {.meant = text};
     char hint[80] = "There are no vCPUs.";
+
+    if (last >= 0)
+        snprintf(hint, sizeof(hint), "--vcpu takes a number from 0 to %lld, or a QOM path.",
+                 (long long)last);
+    return refuse(look, "vCPU", &nothing, hint);
+}
+
+/* The highest number of any VM, or -1. */
+static int64_t last_vcpu(const struct look *look)
+{
     int64_t last = -1;
 
     for (size_t i = 0; i < look->n_vms; i++) {
@@ -191,10 +218,7 @@ static int refuse_vcpu(struct look *look, const char *text)
         for (size_t j = 0; j < n; j++)
             last = vcpus[j].index > last ? vcpus[j].index : last;
     }
-    if (last >= 0)
-        snprintf(hint, sizeof(hint), "--vcpu takes a number from 0 to %lld, or a QOM path.",
-                 (long long)last);
-    return refuse(look, "vCPU", &nothing, hint);
+    return last;
 }
 
 static int match_vcpu_in_all(struct look *look, const char *text)
@@ -204,7 +228,7 @@ static int match_vcpu_in_all(struct look *look, const char *text)
     for (size_t i = 0; i < look->n_vms; i++)
         if (match_vcpu(look, &look->vms[i], text))
             any = true;
-    return any ? 0 : refuse_vcpu(look, text);
+    return any ? 0 : look_refuse_vcpu(look, text, last_vcpu(look));
 }
 
 int look_match_vcpus(struct look *look)

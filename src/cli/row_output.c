@@ -93,6 +93,8 @@ static void add_to_json(struct row_output *output, const struct row *row)
 
     buf_puts(out, output->n_rows ? ", {" : "{");
     row_put_json_identity(out, row);
+    if (row->time > 0)
+        buf_printf(out, "\"reply_time\": %.6f, ", row->time);
     put_values(out, "value", row, row->totals);
     if (row->before) {
         buf_puts(out, ", ");

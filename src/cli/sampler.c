@@ -24,11 +24,11 @@ bool sampler_init(struct sampler *sampler, struct look *look)
     return false;
 }
 
-static double unix_time(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -98,8 +98,9 @@ size_t sampler_sample(struct sampler *sampler)
         progress_begin_vms(sampler->look->options.command, sampler->look->n_vms);
     size_t n = 0;
 
-    sampler->time = unix_time();
+    sampler->time = seconds_of(CLOCK_REALTIME);
     at_once(sampler->look->n_vms, sample_one, sampler);
+    sampler->epoch = seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_MONOTONIC);
     progress_end(progress);
     for (size_t i = 0; i < sampler->look->n_vms; i++) {
         if (sampler->outcomes[i].err)
@@ -171,6 +172,7 @@ static uint64_t *find_values(const struct client_object *object_before, bool is_
 
 struct showing {
     bool wants_deltas;
+    double epoch;
     void (*show)(void *opaque, const struct row *row);
     void *opaque;
 };
@@ -205,6 +207,7 @@ static void show_snapshot(const struct showing *showing, const struct client *cl
             .path = object->path,
             .vcpu = object->cpu_index,
             .seconds = before ? (double)(now->time_ns - before->time_ns) / 1e9 : 0,
+            .time = showing->epoch + (double)now->time_ns / 1e9,
         };
 
         for (size_t j = 0; j < object->n_values; j++)
@@ -216,7 +219,7 @@ static void show_snapshot(const struct showing *showing, const struct client *cl
 void sampler_each(struct sampler *sampler, bool wants_deltas,
                   void (*show)(void *opaque, const struct row *row), void *opaque)
 {
-    const struct showing showing = {wants_deltas, show, opaque};
+    const struct showing showing = {wants_deltas, sampler->epoch, show, opaque};
 
     for (size_t i = 0; i < sampler->look->n_vms; i++) {
         const struct samples *samples = &sampler->samples[i];

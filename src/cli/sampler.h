@@ -21,7 +21,8 @@ struct sampler_outcome {
 
 struct sampler {
     struct look *look;
-    double time;                      /* of the last sample, seconds since 1970 */
+    double time;                      /* when the last sample was asked for, seconds since 1970 */
+    double epoch;                     /* of CLOCK_MONOTONIC, in the same */
     struct samples *samples;          /* of each VM */
     struct sampler_outcome *outcomes; /* of asking each VM */
 };

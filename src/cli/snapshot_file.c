@@ -2,7 +2,6 @@
 #include "cli/snapshot_file.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +9,8 @@
 
 #include "cli/output.h"
 #include "client/histogram.h"
+#include "client/json.h"
 #include "client/json_memory.h"
-#include "client/text.h"
 #include "qmp/buf.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -66,10 +65,21 @@ static int read_path(struct reader *reader, struct buf *bytes)
     return err;
 }
 
+static int fail_to_parse(struct reader *reader, enum json_tokener_error result, bool is_object)
+{
+    if (result == json_tokener_continue)
+        return fail(reader, "not a snapshot: its end is missing");
+    if (result == json_tokener_error_parse_unexpected && is_object)
+        return fail(reader, "has more than one output\n"
+                            "  Each has a line. Take one, such as the last with 'tail -n 1'.");
+    return fail(reader, "not a snapshot: %s", json_tokener_error_desc(result));
+}
+
 static int parse(struct reader *reader, const char *bytes, size_t len)
 {
     struct json_tokener *parser;
     enum json_tokener_error result;
+    size_t end;
 
     if (len == 0)
         return fail(reader, "not a snapshot: empty");
@@ -81,41 +91,20 @@ static int parse(struct reader *reader, const char *bytes, size_t len)
     json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
     reader->snapshot->json = json_tokener_parse_ex(parser, bytes, (int)len);
     result = json_tokener_get_error(parser);
+    end = json_tokener_get_parse_end(parser);
     json_tokener_free(parser);
-    if (result == json_tokener_continue)
-        return fail(reader, "not a snapshot: its end is missing");
-    return result == json_tokener_success
-               ? 0
-               : fail(reader, "not a snapshot: %s", json_tokener_error_desc(result));
+    if (result == json_tokener_success)
+        return 0;
+    /* Only behind a whole one is an object unexpected. */
+    return fail_to_parse(reader, result, bytes[0] == '{' && end < len && bytes[end] == '{');
 }
 
 /* ---- members -------------------------------------------------------------------------------- */
 
-static struct json_object *member(struct json_object *object, const char *name, json_type type)
-{
-    struct json_object *value = NULL;
-
-    if (!json_object_is_type(object, json_type_object))
-        return NULL;
-    json_object_object_get_ex(object, name, &value);
-    return value && json_object_is_type(value, type) ? value : NULL;
-}
-
-/* NULL: not there, or nothing that a name can be. */
-static const char *text_of(struct json_object *object, const char *name)
-{
-    struct json_object *value = member(object, name, json_type_string);
-    const char *text = value ? json_object_get_string(value) : NULL;
-    size_t len = text ? (size_t)json_object_get_string_len(value) : 0;
-
-    return len && len <= CLIENT_NAME_MAX && strlen(text) == len && text_is_plain(text) ? text
-                                                                                       : NULL;
-}
-
 static bool read_integer(struct json_object *object, const char *name, int64_t min, int64_t max,
                          int64_t *ret_number)
 {
-    struct json_object *value = member(object, name, json_type_int);
+    struct json_object *value = client_member(object, name, json_type_int);
 
     *ret_number = value ? json_object_get_int64(value) : 0;
     return value && *ret_number >= min && *ret_number <= max;
@@ -127,6 +116,15 @@ static bool read_u64(struct json_object *value, uint64_t *ret_number)
         return false;
     *ret_number = json_object_get_uint64(value);
     return true;
+}
+
+/* Seconds since 1970. False also for what is no number. */
+static bool read_time(struct json_object *json, double *ret_time)
+{
+    *ret_time = json_object_get_double(json);
+    return (json_object_is_type(json, json_type_double) ||
+            json_object_is_type(json, json_type_int)) &&
+           *ret_time >= 0 && *ret_time <= SNAPSHOT_TIME_MAX;
 }
 
 /* The index of @text in @names, or -1. */
@@ -144,13 +142,13 @@ static int index_of(const char *text, const char *(*name)(const struct client_st
 
 static bool read_stat(struct json_object *object, struct client_stat *stat)
 {
-    int type = index_of(text_of(object, "type"), output_type_name, VITALS_LOG_HIST + 1);
-    int unit = index_of(text_of(object, "unit"), output_unit_name, VITALS_CYCLES + 1);
+    int type = index_of(client_name(object, "type"), output_type_name, VITALS_LOG_HIST + 1);
+    int unit = index_of(client_name(object, "unit"), output_unit_name, VITALS_CYCLES + 1);
     int64_t base, exponent, bucket_size = 0;
 
-    stat->name = text_of(object, "name");
-    stat->provider = text_of(object, "provider");
-    stat->target = text_of(object, "target");
+    stat->name = client_name(object, "name");
+    stat->provider = client_name(object, "provider");
+    stat->target = client_name(object, "target");
     if (!stat->name || !stat->provider || !stat->target ||
         (strcmp(stat->target, "vm") && strcmp(stat->target, "vcpu")) || type < 0 || unit < 0 ||
         !read_integer(object, "base", 2, 10, &base) || (base != 2 && base != 10) ||
@@ -171,13 +169,13 @@ static bool read_stat(struct json_object *object, struct client_stat *stat)
 static bool read_values(struct reader *reader, struct json_object *object, struct row *row)
 {
     uint64_t *values = reader->snapshot->values + reader->n_values;
-    struct json_object *array = member(object, "values", json_type_array);
+    struct json_object *array = client_array(object, "values");
 
     row->totals = values;
     if (!histogram_is(row->stat)) {
         row->n = 1;
         reader->n_values++;
-        return read_u64(member(object, "value", json_type_int), values);
+        return read_u64(client_member(object, "value", json_type_int), values);
     }
     row->n = array ? json_object_array_length(array) : 0;
     reader->n_values += row->n;
@@ -190,14 +188,17 @@ static bool read_values(struct reader *reader, struct json_object *object, struc
 static bool read_row(struct reader *reader, struct json_object *object, struct row *row,
                      struct client_stat *stat)
 {
+    struct json_object *time;
     int64_t vcpu;
 
-    row->vm = text_of(object, "vm");
-    row->socket = text_of(object, "socket");
-    row->path = text_of(object, "path");
+    row->vm = client_name(object, "vm");
+    row->socket = client_name(object, "socket");
+    row->path = client_name(object, "path");
     row->vcpu = read_integer(object, "vcpu", 0, INT64_MAX, &vcpu) ? vcpu : -1;
     row->stat = stat;
     if (!row->path && json_object_object_get(object, "path"))
+        return false;
+    if (json_object_object_get_ex(object, "reply_time", &time) && !read_time(time, &row->time))
         return false;
     return row->vm && row->socket && read_stat(object, stat) && read_values(reader, object, row);
 }
@@ -207,8 +208,7 @@ static size_t count_values(struct json_object *stats)
     size_t n = 0;
 
     for (size_t i = 0; i < json_object_array_length(stats); i++) {
-        struct json_object *values =
-            member(json_object_array_get_idx(stats, i), "values", json_type_array);
+        struct json_object *values = client_array(json_object_array_get_idx(stats, i), "values");
         n += 1 + (values ? json_object_array_length(values) : 0);
     }
     return n;
@@ -251,12 +251,34 @@ static int compare_identities(const struct row *a, const struct row *b)
     return order ? order : compare_numbers(a->n, b->n);
 }
 
+/* Of one identity, those of one socket are together. */
+static int compare_origins(const struct row *a, const struct row *b)
+{
+    int order = compare_identities(a, b);
+
+    return order ? order : strcmp(a->socket, b->socket);
+}
+
 static int compare_rows(const void *a, const void *b)
 {
     const struct row *const *row_a = a, *const *row_b = b;
-    int order = compare_identities(*row_a, *row_b);
+    int order = compare_origins(*row_a, *row_b);
 
     return order ? order : (*row_a > *row_b) - (*row_a < *row_b);
+}
+
+/* Rows of one name are together in the order. Returns where the next name begins. */
+static size_t mark_name(struct snapshot *snapshot, size_t first)
+{
+    struct row *const *rows = snapshot->by_identity;
+    bool is_alone = true;
+    size_t end = first;
+
+    for (; end < snapshot->n_rows && !strcmp(rows[end]->vm, rows[first]->vm); end++)
+        is_alone = is_alone && !strcmp(rows[end]->socket, rows[first]->socket);
+    for (size_t i = first; i < end; i++)
+        snapshot->is_alone[rows[i] - snapshot->rows] = is_alone;
+    return end;
 }
 
 static void sort_rows(struct snapshot *snapshot)
@@ -267,50 +289,91 @@ static void sort_rows(struct snapshot *snapshot)
             snapshot->n_values_max = snapshot->rows[i].n;
     }
     qsort(snapshot->by_identity, snapshot->n_rows, sizeof(struct row *), compare_rows);
+    for (size_t i = 0; i < snapshot->n_rows;)
+        i = mark_name(snapshot, i);
 }
 
-/* The first row that says the same and stands at @from or behind. */
+typedef int compare_fn(const struct row *a, const struct row *b);
+
+/* The first row in the order that is like this one and stands in the file at @from or behind. */
 static const struct row *find_from(const struct snapshot *snapshot, const struct row *like,
-                                   size_t from)
+                                   compare_fn *compare, size_t from)
 {
     size_t low = 0, high = snapshot->n_rows;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         const struct row *row = snapshot->by_identity[middle];
-        int order = compare_identities(row, like);
+        int order = compare(row, like);
 
         if (order < 0 || (order == 0 && (size_t)(row - snapshot->rows) < from))
             low = middle + 1;
         else
             high = middle;
     }
-    return low < snapshot->n_rows && !compare_identities(snapshot->by_identity[low], like)
+    return low < snapshot->n_rows && !compare(snapshot->by_identity[low], like)
                ? snapshot->by_identity[low]
                : NULL;
 }
 
-const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
-                                size_t expected)
+/* A VM may have been asked twice: then the place says which is which. */
+static const struct row *find(const struct snapshot *snapshot, const struct row *like,
+                              compare_fn *compare, size_t expected)
 {
     const struct row *row;
 
-    if (expected < snapshot->n_rows && !compare_identities(&snapshot->rows[expected], like))
+    if (expected < snapshot->n_rows && !compare(&snapshot->rows[expected], like))
         return &snapshot->rows[expected];
-    row = find_from(snapshot, like, expected);
-    return row ? row : find_from(snapshot, like, 0);
+    row = find_from(snapshot, like, compare, expected);
+    return row ? row : find_from(snapshot, like, compare, 0);
+}
+
+const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
+                                bool is_alone, size_t expected)
+{
+    const struct row *row = find(snapshot, like, compare_origins, expected);
+
+    if (row || !is_alone)
+        return row;
+    row = find(snapshot, like, compare_identities, expected);
+    return row && snapshot->is_alone[row - snapshot->rows] ? row : NULL;
+}
+
+/* What snapshots tell apart, but for rounding: rates over less would be no numbers. */
+#define SECONDS_MIN 0.0005
+
+/* A reply may come late. Where it is not known when, it was soon after the question. */
+static double seconds_between(const struct snapshot *before, const struct row *row_before,
+                              const struct snapshot *after, const struct row *row)
+{
+    bool has_times = row_before->time > 0 && row->time > 0;
+
+    return has_times ? row->time - row_before->time : after->time - before->time;
+}
+
+bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than)
+{
+    bool is_later = snapshot->time - than->time >= SECONDS_MIN;
+
+    for (size_t i = 0; i < snapshot->n_rows && is_later; i++) {
+        const struct row *row = &snapshot->rows[i];
+        const struct row *before = snapshot_find(than, row, snapshot->is_alone[i], i);
+
+        is_later = !before || seconds_between(than, before, snapshot, row) >= SECONDS_MIN;
+    }
+    return is_later;
 }
 
 bool snapshot_subtract(const struct snapshot *before, const struct snapshot *after, size_t i,
                        uint64_t *deltas, struct row *ret_row)
 {
     struct row row = after->rows[i];
-    const struct row *row_before = snapshot_find(before, &row, i);
+    const struct row *row_before = snapshot_find(before, &row, after->is_alone[i], i);
 
     if (!row_before)
         return false;
     row.before = row_before->totals;
-    row.seconds = after->time - before->time;
+    row.seconds = seconds_between(before, row_before, after, &row);
     if (row_is_counting(row.stat)) {
         memcpy(deltas, row.before, row.n * sizeof(*deltas));
         row.is_reset = !row_subtract(deltas, row.totals, row.n);
@@ -329,9 +392,11 @@ static int read_rows(struct reader *reader, struct json_object *stats)
 
     snapshot->rows = calloc(n + 1, sizeof(*snapshot->rows));
     snapshot->by_identity = calloc(n + 1, sizeof(*snapshot->by_identity));
+    snapshot->is_alone = calloc(n + 1, sizeof(*snapshot->is_alone));
     snapshot->stats = calloc(n + 1, sizeof(*snapshot->stats));
     snapshot->values = calloc(count_values(stats) + 1, sizeof(uint64_t));
-    if (!snapshot->rows || !snapshot->by_identity || !snapshot->stats || !snapshot->values)
+    if (!snapshot->rows || !snapshot->by_identity || !snapshot->is_alone || !snapshot->stats ||
+        !snapshot->values)
         return fail(reader, "out of memory");
     for (size_t i = 0; i < n; i++)
         if (!read_row(reader, json_object_array_get_idx(stats, i), &snapshot->rows[i],
@@ -343,21 +408,18 @@ static int read_rows(struct reader *reader, struct json_object *stats)
     return 0;
 }
 
-/* Seconds since 1970; false for what is no number, too. */
 static int read_json(struct reader *reader)
 {
     struct json_object *json = reader->snapshot->json;
-    struct json_object *stats = member(json, "stats", json_type_array);
-    struct json_object *time = member(json, "time", json_type_double);
+    struct json_object *stats = client_array(json, "stats");
     int64_t version;
 
-    if (!read_integer(json, "schema_version", INT64_MIN, INT64_MAX, &version) || !stats || !time ||
-        !(json_object_get_double(time) >= 0 && json_object_get_double(time) <= SNAPSHOT_TIME_MAX))
+    if (!read_integer(json, "schema_version", INT64_MIN, INT64_MAX, &version) || !stats ||
+        !read_time(json_object_object_get(json, "time"), &reader->snapshot->time))
         return fail(reader, "not a snapshot: 'vitals snap' writes them");
     if (version != 1)
         return fail(reader, "a snapshot of version %lld; this vitals reads version 1",
                     (long long)version);
-    reader->snapshot->time = json_object_get_double(time);
     return read_rows(reader, stats);
 }
 
@@ -389,19 +451,12 @@ int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SN
     return err;
 }
 
-/* What snapshots tell apart, but for rounding: rates over less would be no numbers. */
-#define SECONDS_MIN 0.0005
-
-bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than)
-{
-    return snapshot->time - than->time >= SECONDS_MIN;
-}
-
 void snapshot_free(struct snapshot *snapshot)
 {
     json_object_put(snapshot->json);
     free(snapshot->rows);
     free(snapshot->by_identity);
+    free(snapshot->is_alone);
     free(snapshot->stats);
     free(snapshot->values);
     *snapshot = (struct snapshot){0};

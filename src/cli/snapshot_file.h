@@ -16,9 +16,10 @@ enum {
 struct json_object;
 
 struct snapshot {
-    double time;
-    struct row *rows;         /* `totals` only */
+    double time;              /* when the VMs were asked */
+    struct row *rows;         /* with `totals`, and `time` if the file has it */
     struct row **by_identity; /* sorted, for snapshot_find() */
+    bool *is_alone;           /* for each row: no other socket has a VM of this name */
     size_t n_rows;
     size_t n_values_max;       /* of any row */
     struct client_stat *stats; /* one for each row */
@@ -26,22 +27,27 @@ struct snapshot {
     struct json_object *json; /* holds the names */
 };
 
-/* "-" is standard input. 0, or -1 with a line in @error that begins with the path. */
+/*
+ * "-" is standard input. 0, or -1 with @error: a line that begins with the path, and maybe one that
+ * says what to do.
+ */
 int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SNAPSHOT_ERROR_MAX]);
 
 /* The same from memory; @name is for messages. */
 int snapshot_parse(const char *name, const char *bytes, size_t len, struct snapshot *ret_snapshot,
                    char error[SNAPSHOT_ERROR_MAX]);
 
-/* By more than the rounding of their times. */
+/* Also each statistic that is in both, by more than the rounding of their times. */
 bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than);
 
 /*
  * The row that says what @like says, of the same object and measured in the same way; NULL: none.
- * Of several, which VMs of one name make, the next from the place @expected on.
+ * It is of the same socket. Only a VM that @is_alone with its name, in its own snapshot and in this
+ * one, may have moved to another. Of several that are the same, which a VM that was asked twice
+ * makes, it is the next from the place @expected on.
  */
 const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
-                                size_t expected);
+                                bool is_alone, size_t expected);
 
 /*
  * What came to row @i of @after since @before, with its deltas in @deltas, which has room for as

@@ -3,10 +3,9 @@
 #ifndef CLIENT_INTERNAL_H
 #define CLIENT_INTERNAL_H
 
-#include <json-c/json.h>
-
 #include "client/client.h"
 #include "client/connection.h"
+#include "client/json.h"
 #include "stats/arena.h"
 
 struct client {
@@ -50,18 +49,7 @@ const struct client_stat *client_find_stat(const struct client *client, const ch
 /* The index of the vCPU at @path, or -1. */
 int64_t client_find_index(const struct client *client, const char *path);
 
-/* Element @i, from the end where @is_reversed. */
-struct json_object *client_element(struct json_object *array, size_t i, bool is_reversed);
-
 /* NULL: no memory. */
 char *client_copy(struct arena *arena, const char *text);
-
-int64_t client_integer(struct json_object *object, const char *name, int64_t without);
-
-/* NULL if there is no such member of this type. */
-struct json_object *client_member(struct json_object *object, const char *name, json_type type);
-const char *client_string(struct json_object *object, const char *name);
-const char *client_name(struct json_object *object, const char *name); /* also, if not plain */
-struct json_object *client_array(struct json_object *object, const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Members of messages, each with its type checked. */
-#include <json-c/json.h>
+#include "client/json.h"
+
 #include <string.h>
 
 #include "client/internal.h"

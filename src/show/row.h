@@ -17,6 +17,7 @@ struct row {
     size_t n;               /* 1, or the number of buckets */
     bool is_reset;          /* one of the totals has gone down */
     double seconds;         /* since the sample before */
+    double time;            /* when the reply had come, seconds since 1970; 0: not known */
 };
 
 /* Whether the difference of two values says something. */

@@ -15,6 +15,10 @@
 #define OBJECT(vm, path)                                                                           \
     "\"vm\": \"" vm                                                                                \
     "\", \"socket\": \"a.sock\", \"target\": \"vcpu\", \"vcpu\": 0, \"path\": " path ", "
+#define AT(socket, vm, value)                                                                      \
+    "{\"vm\": \"" vm "\", \"socket\": \"" socket                                                   \
+    "\", \"target\": \"vm\", \"vcpu\": null, \"path\": null, " STAT("kvm", "a", "cumulative",      \
+                                                                    "0") "\"value\": " value "}"
 #define STAT(provider, name, type, exponent)                                                       \
     "\"provider\": \"" provider "\", \"name\": \"" name "\", \"type\": \"" type                    \
     "\", \"unit\": \"none\", \"base\": 10, \"exponent\": " exponent ", "
@@ -48,12 +52,25 @@ static void test_what_is_no_snapshot(void **state)
         {"", "empty"},
         {"null ", "'vitals snap' writes them"},
         {"{\"schema_version\": 1, \"st", "its end is missing"},
+        {SNAPSHOT("1.0", "") "\n" SNAPSHOT("2.0", ""), "has more than one output"},
+        {SNAPSHOT("1.0", "") "{", "has more than one output"},
+        {SNAPSHOT("1.0", "") "]", "not a snapshot: "},
+        {"{\"stats\": [1 {}]}", "not a snapshot: "},
+        {"{\"stats\" {}}", "not a snapshot: "},
+        {"{{}}", "not a snapshot: "},
+        {"1 {}", "not a snapshot: "},
+        {SNAPSHOT("-1", ""), "'vitals snap' writes them"},
+        {SNAPSHOT("1000000000001", ""), "'vitals snap' writes them"},
+        {SNAPSHOT("\"1\"", ""), "'vitals snap' writes them"},
         {SNAPSHOT("-1.0", ""), "'vitals snap' writes them"},
         {SNAPSHOT("1e300", ""), "'vitals snap' writes them"},
         {SNAPSHOT("1e400", ""), "'vitals snap' writes them"},
         {SNAPSHOT("1.0", "5"), "statistic 1 lacks a member"},
         {SNAPSHOT("1.0", COUNTER("a", "1") ", " COUNTER("a", "-1")), "statistic 2 lacks a member"},
         {SNAPSHOT("1.0", COUNTER("a", "1.5")), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("a", "1, \"reply_time\": -1.0")), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("a", "1, \"reply_time\": 1e300")), "statistic 1 lacks a member"},
+        {SNAPSHOT("1.0", COUNTER("a", "1, \"reply_time\": null")), "statistic 1 lacks a member"},
         {SNAPSHOT("1.0", COUNTER("", "1")), "statistic 1 lacks a member"},
         {SNAPSHOT("1.0", COUNTER("\\u001b[2J", "1")), "statistic 1 lacks a member"},
         {SNAPSHOT("1.0", COUNTER("a\\u0000b", "1")), "statistic 1 lacks a member"},
@@ -163,6 +180,39 @@ static void test_subtraction(void **state)
     snapshot_free(&after);
 }
 
+#define REPLIED(at)                                                                                \
+    "{" OBJECT("vm", "\"/a\"") STAT("kvm", "a", "cumulative", "0") at "\"value\": 1}"
+
+static void check_seconds(const char *text_before, const char *text_after, double expected)
+{
+    struct snapshot before, after;
+    uint64_t delta;
+    struct row row;
+
+    read_ok(text_before, &before);
+    read_ok(text_after, &after);
+    assert_int_equal(snapshot_is_later(&after, &before), expected > 0);
+    assert_true(snapshot_subtract(&before, &after, 0, &delta, &row));
+    assert_true(row.seconds == expected);
+    snapshot_free(&before);
+    snapshot_free(&after);
+}
+
+/* From reply to reply; a file of before there were such times has only that of the question. */
+static void test_time_between(void **state)
+{
+    const char *late = SNAPSHOT("1.0", REPLIED("\"reply_time\": 2.5, "));
+    const char *soon = SNAPSHOT("4.0", REPLIED("\"reply_time\": 4.0, "));
+
+    (void)state;
+    check_seconds(late, soon, 1.5);
+    check_seconds(late, SNAPSHOT("4.0", REPLIED("")), 3);
+    check_seconds(SNAPSHOT("1.0", REPLIED("")), soon, 3);
+    check_seconds(SNAPSHOT("1", REPLIED("")), SNAPSHOT("3", REPLIED("")), 2);
+    check_seconds(late, SNAPSHOT("4", REPLIED("\"reply_time\": 4, ")), 1.5);
+    check_seconds(late, SNAPSHOT("2.0", REPLIED("\"reply_time\": 2.0, ")), -0.5);
+}
+
 /* Values of another size, or of a histogram with other bounds, have no difference. */
 static void test_what_is_measured_in_another_way(void **state)
 {
@@ -175,14 +225,14 @@ static void test_what_is_measured_in_another_way(void **state)
     read_ok(SNAPSHOT("2.0", "{" OBJECT("vm", "\"/a\"")
                                 STAT("kvm", "a", "cumulative", "-9") "\"value\": 1}"),
             &after);
-    assert_null(snapshot_find(&before, &after.rows[0], 0));
-    assert_ptr_equal(snapshot_find(&after, &after.rows[0], 0), &after.rows[0]);
+    assert_null(snapshot_find(&before, &after.rows[0], true, 0));
+    assert_ptr_equal(snapshot_find(&after, &after.rows[0], true, 0), &after.rows[0]);
     snapshot_free(&before);
     snapshot_free(&after);
 }
 
-/* Two VMs of one name: the place says which is which. */
-static void test_namesakes(void **state)
+/* A VM that was asked twice: the place says which is which. */
+static void test_one_vm_twice(void **state)
 {
     struct snapshot snapshot;
     struct row like;
@@ -192,12 +242,53 @@ static void test_namesakes(void **state)
                                 "a", "3") ", " COUNTER("b", "4")),
             &snapshot);
     like = snapshot.rows[0];
-    assert_ptr_equal(snapshot_find(&snapshot, &like, 0), &snapshot.rows[0]);
-    assert_ptr_equal(snapshot_find(&snapshot, &like, 1), &snapshot.rows[2]);
-    assert_ptr_equal(snapshot_find(&snapshot, &like, 2), &snapshot.rows[2]);
-    assert_ptr_equal(snapshot_find(&snapshot, &like, 3), &snapshot.rows[0]);
-    assert_ptr_equal(snapshot_find(&snapshot, &like, 99), &snapshot.rows[0]);
+    assert_ptr_equal(snapshot_find(&snapshot, &like, true, 0), &snapshot.rows[0]);
+    assert_ptr_equal(snapshot_find(&snapshot, &like, true, 1), &snapshot.rows[2]);
+    assert_ptr_equal(snapshot_find(&snapshot, &like, true, 2), &snapshot.rows[2]);
+    assert_ptr_equal(snapshot_find(&snapshot, &like, true, 3), &snapshot.rows[0]);
+    assert_ptr_equal(snapshot_find(&snapshot, &like, true, 99), &snapshot.rows[0]);
     snapshot_free(&snapshot);
+}
+
+/* How much came to each row of @after, or -1 where there is nothing to compare it with. */
+static void check_differences(const char *text_before, const char *text_after,
+                              const long long *expected)
+{
+    struct snapshot before, after;
+    uint64_t delta;
+    struct row row;
+
+    read_ok(text_before, &before);
+    read_ok(text_after, &after);
+    for (size_t i = 0; i < after.n_rows; i++)
+        assert_int_equal(snapshot_subtract(&before, &after, i, &delta, &row) ? (long long)delta
+                                                                             : -1,
+                         expected[i]);
+    snapshot_free(&before);
+    snapshot_free(&after);
+}
+
+/* Their sockets tell them apart, in any order; what is not known is not guessed. */
+static void test_namesakes(void **state)
+{
+    const char *both = SNAPSHOT("1.0", AT("1", "x", "10") ", " AT("2", "x", "1000"));
+
+    (void)state;
+    check_differences(both, SNAPSHOT("2.0", AT("2", "x", "1001") ", " AT("1", "x", "12")),
+                      (const long long[]){1, 2});
+    check_differences(both, SNAPSHOT("2.0", AT("2", "x", "1001")), (const long long[]){1});
+    check_differences(both, SNAPSHOT("2.0", AT("3", "x", "1001")), (const long long[]){-1});
+    check_differences(SNAPSHOT("1.0", AT("3", "x", "10")),
+                      SNAPSHOT("2.0", AT("1", "x", "20") ", " AT("2", "x", "1000")),
+                      (const long long[]){-1, -1});
+}
+
+static void test_a_vm_that_moved(void **state)
+{
+    (void)state;
+    check_differences(SNAPSHOT("1.0", AT("1", "x", "10") ", " AT("2", "y", "5")),
+                      SNAPSHOT("2.0", AT("2", "y", "6") ", " AT("3", "x", "12")),
+                      (const long long[]){1, 2});
 }
 
 static void test_later(void **state)
@@ -236,7 +327,7 @@ static void test_many_rows_that_do_not_match(void **state)
     read_many(ROWS, "after", &after);
     begin = time(NULL);
     for (size_t i = 0; i < ROWS; i++)
-        assert_null(snapshot_find(&before, &after.rows[i], i));
+        assert_null(snapshot_find(&before, &after.rows[i], true, i));
     assert_true(time(NULL) - begin < SECONDS);
     snapshot_free(&before);
     snapshot_free(&after);
@@ -250,8 +341,11 @@ int main(void)
         cmocka_unit_test(test_most_bytes),
         cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_subtraction),
+        cmocka_unit_test(test_time_between),
         cmocka_unit_test(test_what_is_measured_in_another_way),
+        cmocka_unit_test(test_one_vm_twice),
         cmocka_unit_test(test_namesakes),
+        cmocka_unit_test(test_a_vm_that_moved),
         cmocka_unit_test(test_later),
         cmocka_unit_test(test_many_rows_that_do_not_match),
     };

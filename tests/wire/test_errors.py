@@ -349,16 +349,30 @@ def test_snapshots(programs, vm):
     for path in before, after:
         assert vitals("snap", "--socket", vm, "-f", path).returncode == 0
     other = programs.write("other", b'{"schema_version": 2, "time": 1.5, "stats": []}')
+    with open(after, encoding="utf-8") as file:
+        snapshot = json.load(file)
+    for each in snapshot["stats"]:
+        each["vm"] = "another"
+    stranger = programs.write("stranger", json.dumps(snapshot).encode())
+    several = programs.write("several", 2 * (json.dumps(snapshot).encode() + b"\n"))
     large = programs.path("large")
     with open(large, "wb") as file:
         file.truncate((256 << 20) + 1)
     for arguments, status, entry, hint in [
         (["/no/file", after], 1, "PATH: ERROR", ""),
         ([__file__, after], 1, "PATH: not a snapshot: REASON", ""),
+        ([several, after], 1, "PATH: has more than one output", "tail -n 1"),
         ([other, after], 1, "PATH: a snapshot of version N; this vitals reads version N", ""),
         ([large, after], 1, "PATH: larger than a snapshot can be, N bytes", ""),
         ([after, before], 1, "PATH is not older than PATH", "The older one comes first."),
-        ([before, after, "--stat", "xyzzy"], 3, "no statistic of PATH is in PATH", "must be of"),
+        ([before, stranger], 3, "no statistic of PATH is in PATH", "must be of"),
+        ([before, after, "--stat", "xyzzy"], 3, "no statistic matches 'WORD'", "vitals schemas"),
+        ([before, after, "--stat", "exit"], 3,
+         "no statistic matches 'WORD'; did you mean 'WORD'?", ""),
+        ([before, after, "--provider", "foo"], 3, "no provider matches 'WORD'", "vitals schemas"),
+        ([before, after, "--vcpu", "99"], 3, NO_VCPU, "a number from 0 to"),
+        ([before, after, "--vcpu", "0", "--target", "vm"], 2,
+         "--vcpu and --target vm exclude each other", ""),
         ([before], 2, "which two snapshots? 'vitals snap' writes them", ""),
     ]:
         named = arguments[0] if status == 1 else ""

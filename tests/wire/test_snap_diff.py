@@ -1,19 +1,39 @@
 # SPDX-License-Identifier: MIT
 """`vitals snap` keeps values, and `vitals diff` says what happened between two of them."""
 
+import concurrent.futures
 import copy
 import csv
 import io
 import json
 import os
 import random
+import signal
+import stat as inode
 import subprocess
+import threading
+import time
 
 import pytest
 
 from support.programs import SANITIZED, TIMEOUT, VITALS, run, stat
+from support.strangers import SILENCE, FakeQemu
 
 MAX = 2**64 - 1
+
+
+class SilentQemu(FakeQemu):
+    """Says what statistics it has, and then nothing of their values."""
+
+    def __init__(self, asked, *arguments, **replies):
+        self.asked = asked
+        super().__init__(*arguments, **replies)
+
+    def answer(self, line):
+        if json.loads(line)["execute"] != "query-stats":
+            return super().answer(line)
+        self.asked.set()
+        return SILENCE
 
 
 @pytest.fixture
@@ -60,9 +80,11 @@ def diff_json(*arguments):
 def test_a_snapshot_is_what_stats_prints(programs, vm):
     kept = json.loads(open(snap(programs, vm, "snap.json"), encoding="utf-8").read())
     shown = json.loads(run("stats", "--socket", vm.path, "-o", "json").stdout)
-    assert (kept["schema_version"], kept["stats"]) == (1, shown["stats"])
     printed = json.loads(run("snap", "--socket", vm.path).stdout)
-    assert printed["stats"] == shown["stats"]
+    assert kept["schema_version"] == 1
+    times = [{stat_.pop("reply_time") for stat_ in each["stats"]} for each in (kept, shown, printed)]
+    assert max(times[0]) < min(times[1]) < min(times[2])
+    assert kept["stats"] == shown["stats"] == printed["stats"]
 
 
 def test_a_file_is_replaced_when_all_is_written(programs, vm):
@@ -83,6 +105,87 @@ def test_a_file_is_replaced_when_all_is_written(programs, vm):
 def test_a_file_that_cant_be_written(vm):
     result = run("snap", "--socket", vm.path, "-f", "/no/such/directory/x")
     assert result.returncode == 1 and "No such file or directory" in result.stderr
+
+
+def read_all(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def test_a_pipe_is_written_into(programs, vm):
+    path = programs.path("pipe")
+    os.mkfifo(path)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        text = pool.submit(read_all, path)
+        snap(programs, vm, "pipe")
+        assert inode.S_ISFIFO(os.stat(path).st_mode)
+        assert len(json.loads(text.result(TIMEOUT))["stats"]) == 2 * 5
+
+
+def link(programs, target):
+    """Whatever happens to the link, it does not happen to a file of this machine."""
+    os.symlink(target, programs.path("link.json"))
+    return programs.path("link.json")
+
+
+def test_a_device_is_written_into(programs, vm):
+    path = link(programs, "/dev/null")
+    snap(programs, vm, "link.json")
+    assert os.readlink(path) == "/dev/null" and os.path.getsize(path) == 0
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_stays_one(programs, vm, is_there):
+    os.mkdir(programs.path("dir"))
+    if is_there:
+        programs.write("dir/real.json", b"old")
+    path = link(programs, "dir/real.json")
+    snap(programs, vm, "link.json")
+    assert os.readlink(path) == "dir/real.json"
+    assert len(json.loads(read_all(programs.path("dir/real.json")))["stats"]) == 2 * 5
+    assert os.listdir(programs.path("dir")) == ["real.json"]
+
+
+def test_a_link_into_no_directory(programs, vm):
+    path = link(programs, "none/real.json")
+    result = run("snap", "--socket", vm.path, "-f", path)
+    assert result.returncode == 1 and "No such file or directory" in result.stderr
+    assert os.path.islink(path)
+
+
+def test_a_file_keeps_its_mode(programs, vm):
+    path = programs.write("snap.json", b"old")
+    for mode in 0o640, 0o604:
+        os.chmod(path, mode)
+        snap(programs, vm, "snap.json")
+        assert os.stat(path).st_mode & 0o7777 == mode
+    mask = os.umask(0o027)
+    try:
+        assert os.stat(snap(programs, vm, "new.json")).st_mode & 0o7777 == 0o640
+    finally:
+        os.umask(mask)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_behind(programs, number):
+    stats = [{"provider": "kvm", "target": "vm", "stats": [{"name": "a", "type": "peak"}]}]
+    asked = threading.Event()
+    qemu = programs.keep(SilentQemu(asked, programs.path("qemu.sock"),
+                                    query_stats_schemas={"return": stats}))  # fmt: skip
+    os.mkdir(programs.path("dir"))
+    process = subprocess.Popen([VITALS, "snap", "--socket", qemu.path, "-f",
+                                programs.path("dir/snap.json")])  # fmt: skip
+    assert asked.wait(TIMEOUT)
+    process.send_signal(number)
+    assert process.wait(TIMEOUT) == -number
+    assert os.listdir(programs.path("dir")) == []
+
+
+def test_a_full_disk_is_said_once(programs, vm):
+    path = link(programs, "/dev/full")
+    result = run("snap", "--socket", vm.path, "-f", path)
+    assert result.returncode == 1 and f"{path}: No space left on device" in result.stderr
+    assert len(result.stderr.splitlines()) == 2
 
 
 # ---- diff ---------------------------------------------------------------------------------------
@@ -149,6 +252,94 @@ def test_a_vcpu_that_is_only_in_one(programs, pair):
     result = diff(pair[0], fewer)
     assert f"5 statistics are only in {pair[0]}" in result.stderr
     assert "cpu/1" not in result.stdout
+
+
+def test_vms_of_one_name(programs):
+    servers = [programs.server(name="demo") for _ in range(3)]
+    for number, server in enumerate(servers):
+        server.tell("register", "p/vm", stat("count"))
+        server.tell("row", "p/vm", "vm", 1000**number)
+    snapshots = []
+    for some in servers[:2], servers[1:]:
+        snapshots.append(programs.path(f"{len(snapshots)}.json"))
+        sockets = [word for server in some for word in ("--socket", server.path)]
+        assert run("snap", *sockets, "-f", snapshots[-1]).returncode == 0
+    result = diff(*snapshots, "--all", "-o", "json")
+    assert [stat_["delta"] for stat_ in json.loads(result.stdout)["stats"]] == [0]
+    for path in snapshots:
+        assert f"1 statistics are only in {path}\n" in result.stderr
+
+
+class SlowQemu(FakeQemu):
+    """A counter that grows by 1000 in a second; the first reply is late."""
+
+    def __init__(self, *arguments, **replies):
+        self.delay = 1.5
+        super().__init__(*arguments, **replies)
+
+    def answer(self, line):
+        if json.loads(line)["execute"] != "query-stats":
+            return super().answer(line)
+        time.sleep(self.delay)
+        self.delay = 0
+        stats = [{"name": "a", "value": int(time.monotonic() * 1000)}]
+        return json.dumps({"return": [{"provider": "kvm", "stats": stats}]}).encode() + b"\r\n"
+
+
+def test_a_slow_reply_makes_no_wrong_rate(programs):
+    stats = [{"provider": "kvm", "target": "vm", "stats": [{"name": "a", "type": "cumulative"}]}]
+    qemu = programs.keep(SlowQemu(programs.path("qemu.sock"),
+                                  query_stats_schemas={"return": stats}))  # fmt: skip
+    before = snap(programs, qemu, "before.json")
+    time.sleep(1)
+    after = snap(programs, qemu, "after.json")
+    (shown,) = diff_json(before, after)
+    assert shown["rate"] == pytest.approx(1000, rel=0.2)
+    assert shown["reply_time"] == json.loads(read_all(after))["stats"][0]["reply_time"]
+
+
+def test_snapshots_that_overlap(programs, pair):
+    """The second was asked for later, but answered first."""
+    before = json.loads(read_all(pair[0]))
+    for stat_ in before["stats"]:
+        stat_["reply_time"] += 3600
+    result = run("diff", programs.write("late.json", json.dumps(before).encode()), pair[1])
+    assert result.returncode == 1 and "is not older than" in result.stderr
+
+
+def test_the_options_choose_as_those_of_stats(programs, vm, pair):
+    for options in ["--stat", "?o*"], ["--target", "vcpu"], ["--provider", "p", "--stat", "big"]:
+        shown = json.loads(run("stats", "--socket", vm.path, "-o", "json", *options).stdout)
+        assert shown["stats"]
+        assert [(each["path"], each["name"]) for each in diff_json(*pair, "--all", *options)] == [
+            (each["path"], each["name"]) for each in shown["stats"]
+        ]
+    for options in ["--target", "vm"], ["--target", "vm", "--provider", "p"], ["--vcpu", "cpu"]:
+        asked = run("stats", "--socket", vm.path, *options)
+        compared = run("diff", *pair, *options)
+        assert compared.returncode == asked.returncode == 3
+        assert compared.stderr == asked.stderr.replace("vitals stats", "vitals diff")
+
+
+def test_a_vcpu_has_a_number_and_a_path(programs, pair):
+    numbered = []
+    for path in pair:
+        snapshot = json.loads(read_all(path))
+        for stat_ in snapshot["stats"]:
+            stat_["vcpu"] = int(stat_["path"].removeprefix("cpu/"))
+        numbered.append(programs.write(f"n{len(numbered)}", json.dumps(snapshot).encode()))
+    for vcpu in "1", "01", "cpu/1":
+        assert {stat_["vcpu"] for stat_ in diff_json(*numbered, "--vcpu", vcpu)} == {1}
+    assert len(diff_json(*numbered, "--vcpu", "1", "--vcpu", "cpu/0")) == 2 * 5
+    result = run("diff", *numbered, "--vcpu", "2")
+    assert result.returncode == 3 and "--vcpu takes a number from 0 to 1" in result.stderr
+
+
+def test_snapshots_of_nothing(programs):
+    paths = [programs.write(f"{time_}.json", json.dumps({"schema_version": 1, "time": time_,
+                            "stats": []}).encode()) for time_ in (1.5, 2.5)]  # fmt: skip
+    result = run("diff", *paths)
+    assert result.returncode == 3 and "no statistic of" in result.stderr
 
 
 # ---- errors -------------------------------------------------------------------------------------

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Members of what strangers wrote, each with its type checked. NULL: there is no such member. */
+#ifndef CLIENT_JSON_H
+#define CLIENT_JSON_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct json_object *client_member(struct json_object *object, const char *name, json_type type);
+struct json_object *client_array(struct json_object *object, const char *name);
+const char *client_string(struct json_object *object, const char *name);
+
+/* NULL also for what no name can be: nothing, too much, or not plain. */
+const char *client_name(struct json_object *object, const char *name);
+
+int64_t client_integer(struct json_object *object, const char *name, int64_t without);
+
+/* Element @i, from the end where @is_reversed. */
+struct json_object *client_element(struct json_object *array, size_t i, bool is_reversed);
+
+#endif
