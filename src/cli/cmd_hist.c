@@ -423,6 +423,7 @@ const struct verb verb_hist = {
     .name = "hist",
     .summary = "draw histograms",
     .operands = "[STAT...]",
+    .operand_words = CLI_HISTOGRAMS,
     .about = "Draws the histograms of VMs, with their bounds: all that have values, or those whose "
              "names match.",
     .tables = {look_socket_options, look_stat_options, look_vcpu_options, own_options,
