@@ -9,6 +9,7 @@ import pty
 import socket
 import subprocess
 import time
+import unicodedata
 
 import pytest
 
@@ -171,6 +172,34 @@ def test_colour(small, environment, has_colour):
     os.close(theirs)
     assert (b"\033" in os.read(ours, 4096)) == has_colour
     os.close(ours)
+
+
+def on_a_terminal(line):
+    """A character for each column of a terminal."""
+    columns = {"W": 2, "F": 2}
+    return "".join(
+        character.ljust(columns.get(unicodedata.east_asian_width(character), 1))
+        for character in line
+        if not unicodedata.combining(character)
+    )
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("verb", [*VERBS, "list"])
+@pytest.mark.parametrize("name", ["büro-漢字-vm", "u\u0308ber"])
+def test_columns_of_any_name(programs, verb, locale, name):
+    """A column begins where its title does, whatever stands before it."""
+    servers = [programs.server(name=name) for name in (name, "vm")]
+    for server in servers:
+        server.tell("register", "p/vm", described("count"))
+        server.tell("row", "p/vm", "vm", 5)
+    sockets = [word for server in servers for word in ("--socket", server.path)]
+    result = run(verb, *sockets, env={**os.environ, "LC_ALL": locale})
+    titles, *lines = map(on_a_terminal, result.stdout.splitlines())
+    assert len(lines) == 2 and lines[0].startswith(on_a_terminal(name) + "  ")
+    title, text = {"stats": ("STAT", "count"), "schemas": ("NAME", "count"),
+                   "list": ("SPEAKS", "vitals, ")}[verb]  # fmt: skip
+    assert [line.index(text) for line in lines] == 2 * [titles.index(title)]
 
 
 # ---- choosing -----------------------------------------------------------------------------------
