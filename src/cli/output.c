@@ -46,6 +46,13 @@ const char *output_unit_name(const struct client_stat *stat)
     return names[stat->unit];
 }
 
+bool output_takes_escapes(void)
+{
+    const char *term = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 /* ---- tables --------------------------------------------------------------------------------- */
 
 static void out_of_memory(void)
@@ -119,9 +126,9 @@ static void print_row(const struct table *table, char *const *cells, const size_
 
 static bool has_colour(void)
 {
-    const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+    const char *no_colour = getenv("NO_COLOR");
 
-    return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;
+    return output_takes_escapes() && !(no_colour && *no_colour);
 }
 
 static void print_all(const struct table *table, bool with_legend)
