@@ -476,7 +476,7 @@ const struct verb verb_hist = {
         "seconds since 1970, \"histograms\": [...]}, each with what 'vitals stats' says of a "
         "statistic, the number of objects that were added, and buckets: [{lower, upper, "
         "count}], where upper, not included, is null for the last one. -o csv has a line for "
-        "each bucket.\n"
+        "each bucket. Both have histograms without a value, too.\n"
         "\n"
         "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if nothing matches.",
     .run = run,

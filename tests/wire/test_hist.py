@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from support import recordings
+from support import manual, recordings
 from support.programs import TIMEOUT, VITALS, run, stat
 from support.recordings import VCPUS
 
@@ -77,6 +77,23 @@ def test_empty_ones_are_shown_if_named(programs):
     server.tell("row", "p/vm", "vm", 0, 0, 0, 0)
     assert hist(server) == "no histogram has a value\n"
     assert hist(server, "h").endswith(", vm: 0 values\n")
+
+
+def test_programs_get_empty_ones_too(programs):
+    """The rows of a script are the same whether or not something has happened yet."""
+    server = programs.server()
+    server.tell("register", "p/vm", stat("h", "log-hist", count=4), stat("i", "log-hist", count=2))
+    rows = []
+    for values in (0, 0, 0, 0, 0, 0), (1, 2, 3, 4, 0, 0):
+        server.tell("row", "p/vm", "vm", *values)
+        charts = json.loads(hist(server, "-o", "json"))["histograms"]
+        lines = csv.DictReader(io.StringIO(hist(server, "-o", "csv")))
+        rows.append([(line["name"], line["lower"]) for line in lines])
+        assert [chart["name"] for chart in charts] == ["h", "i"] and len(rows[0]) == 4 + 2
+    assert rows[0] == rows[1] and "\ni " not in hist(server)
+    page = manual.section("vitals-hist.1", "DESCRIPTION")
+    assert "leaves out histograms without a value: JSON and CSV have them" in page
+    assert "Both have histograms without a value" in " ".join(run("hist", "--help").stdout.split())
 
 
 CLEAR = "\033[H\033[J"
