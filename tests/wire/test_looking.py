@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import socket
 import subprocess
 import time
@@ -13,7 +14,7 @@ import unicodedata
 
 import pytest
 
-from support import recordings
+from support import manual, recordings
 from support.programs import DATA, TIMEOUT, VITALS, run
 from support.programs import stat as described
 from support.recordings import VCPUS, device
@@ -328,6 +329,25 @@ def test_a_reader_that_has_seen_enough(small):
         process.stdout.close()
         process.wait(TIMEOUT)
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("verb", ["stats", "hist"])
+def test_a_vm_that_fails_once_is_not_asked_again(programs, recording, verb):
+    stays, goes = (programs.demo("--recording", recording, "--name", n) for n in ("stay", "go"))
+    command = [VITALS, verb, "-o", "json", "-i", "0.1", "--socket", stays.path, "--socket",
+               goes.path]  # fmt: skip
+    process = programs.start(command)
+    assert '"go"' in process.read_line()
+    goes.stop()
+    while '"go"' in process.read_line():
+        pass
+    programs.demo("--recording", recording, "--name", "go", path=goes.path)
+    outputs = [process.read_line() for _ in range(5)]
+    process.kill()
+    assert all('"stay"' in output and '"go"' not in output for output in outputs)
+    assert process.log().count("closed by the server") == 1
+    assert re.search(r"-i\*.*fails once, .*not asked again.*vitals top\* tries it again",
+                     manual.section(f"vitals-{verb}.1", "OPTIONS"), re.DOTALL)  # fmt: skip
 
 
 # ---- schemas ------------------------------------------------------------------------------------
