@@ -13,8 +13,8 @@
 
 /* ---- verbs ---------------------------------------------------------------------------------- */
 
-/* What a shell completes the argument of an option with. */
-enum cli_words { CLI_ANYTHING, CLI_FILES, CLI_DIRECTORIES };
+/* What a shell completes the argument of an option, or an operand, with; CLI_ANYTHING: nothing. */
+enum cli_words { CLI_ANYTHING, CLI_FILES, CLI_DIRECTORIES, CLI_STATISTICS, CLI_HISTOGRAMS };
 
 /* An option of a verb. A table of them ends with an entry without a name. */
 struct cli_option {
@@ -35,6 +35,8 @@ struct verb {
     const char *name;
     const char *summary;                             /* for the list of verbs */
     const char *operands;                            /* behind the options: "STAT...", or NULL */
+    enum cli_words operand_words;                    /* what they are, */
+    const char *operand_choices;                     /* or all that they can be: "bash zsh" */
     const char *about;                               /* below the line of usage; wrapped */
     const struct cli_option *tables[CLI_TABLES_MAX]; /* NULL at the end; --help comes by itself */
     const char *notes;                               /* below the options; wrapped; or NULL */

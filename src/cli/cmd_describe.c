@@ -467,6 +467,7 @@ const struct verb verb_describe = {
     .name = "describe",
     .summary = "say what statistics mean, and what to do about them",
     .operands = "[STAT|GLOB]...",
+    .operand_words = CLI_STATISTICS,
     .about = "Says what statistics mean, when a high value is bad, and what to do then. Without a "
              "name it lists all, a line each. The meanings come with the program; type, unit and "
              "buckets come from a VM, if --socket or VITALS_SOCKET names one.",

@@ -295,6 +295,7 @@ const struct verb verb_diff = {
     .name = "diff",
     .summary = "what happened between two snapshots",
     .operands = "BEFORE AFTER",
+    .operand_words = CLI_FILES,
     .about = "Shows what happened between two snapshots of 'vitals snap': what is cumulative, and "
              "histograms, as what came; other values as they were and are. - is standard input.",
     .tables = {look_stat_options, look_vcpu_options, own_options, look_output_options},

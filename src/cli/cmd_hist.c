@@ -48,7 +48,7 @@ struct hist {
     struct chart *charts;
     size_t n_charts, n_drawn;
     struct buf text;
-    size_t width;
+    size_t width, height;
     bool is_each, is_rates, is_utf8, is_screen, no_memory;
     bool has_titles; /* of CSV, printed */
     double interval;
@@ -169,17 +169,62 @@ static void draw(struct hist *hist, const struct chart *chart)
     buf_puts(out, "\n");
 }
 
+/* Asked again for each output: the window may have another size now. */
+static void measure_terminal(struct hist *hist)
+{
+    struct winsize size;
+    bool is_terminal = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+
+    hist->width = is_terminal && size.ws_col ? size.ws_col : 80;
+    hist->height = is_terminal && size.ws_row ? size.ws_row : SIZE_MAX;
+}
+
+/* A line that is too long goes on in the next row. */
+static size_t count_rows(const char *line, size_t len, size_t width)
+{
+    size_t columns = 0;
+
+    for (size_t i = 0; i < len; i++)
+        columns += (line[i] & 0xc0) != 0x80 && line[i] != '\n'; /* a character, not its rest */
+    return columns > width ? (columns + width - 1) / width : 1;
+}
+
+/* What is higher than the screen would scroll at each output. The cursor takes the last row. */
+static void cut_to_screen(struct hist *hist)
+{
+    static const char note[] = "(%zu more lines; a larger terminal shows them)\n";
+    struct buf *out = &hist->text;
+    size_t n_below = 1 + count_rows(note, strlen(note), hist->width);
+    size_t n_rows = 0, n_left = 0, kept = 0;
+
+    for (size_t at = 0, len; at < out->len; at += len) {
+        const char *end = memchr(out->data + at, '\n', out->len - at);
+
+        len = end ? (size_t)(end - out->data) + 1 - at : out->len - at;
+        n_rows += count_rows(out->data + at, len, hist->width);
+        if (n_rows + n_below <= hist->height)
+            kept = at + len;
+        else
+            n_left++;
+    }
+    if (n_rows < hist->height)
+        return;
+    out->len = kept;
+    buf_printf(out, note, n_left);
+}
+
 static void draw_all(struct hist *hist, bool is_first)
 {
-    if (hist->is_screen)
-        buf_puts(&hist->text, "\033[H\033[J");
-    else if (!is_first)
-        buf_puts(&hist->text, "\n");
+    measure_terminal(hist);
     hist->n_drawn = 0;
     for (size_t i = 0; i < hist->n_charts; i++)
         draw(hist, &hist->charts[i]);
     if (hist->n_drawn == 0)
         buf_puts(&hist->text, "no histogram has a value\n");
+    if (hist->is_screen)
+        cut_to_screen(hist);
+    if (hist->is_screen || !is_first)
+        fputs(hist->is_screen ? "\033[H\033[J" : "\n", stdout);
     fwrite(hist->text.data, 1, hist->text.len, stdout);
     buf_reset(&hist->text);
 }
@@ -360,11 +405,7 @@ static int open_look(struct hist *hist)
 
 static void look_at_terminal(struct hist *hist)
 {
-    struct winsize size;
-    bool is_terminal = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col;
-
-    hist->width = is_terminal ? size.ws_col : 80;
-    hist->is_screen = is_terminal && hist->count != 1;
+    hist->is_screen = hist->count != 1 && output_takes_escapes();
     setlocale(LC_CTYPE, "");
     hist->is_utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
@@ -423,6 +464,7 @@ const struct verb verb_hist = {
     .name = "hist",
     .summary = "draw histograms",
     .operands = "[STAT...]",
+    .operand_words = CLI_HISTOGRAMS,
     .about = "Draws the histograms of VMs, with their bounds: all that have values, or those whose "
              "names match.",
     .tables = {look_socket_options, look_stat_options, look_vcpu_options, own_options,
@@ -434,7 +476,7 @@ const struct verb verb_hist = {
         "seconds since 1970, \"histograms\": [...]}, each with what 'vitals stats' says of a "
         "statistic, the number of objects that were added, and buckets: [{lower, upper, "
         "count}], where upper, not included, is null for the last one. -o csv has a line for "
-        "each bucket.\n"
+        "each bucket. Both have histograms without a value, too.\n"
         "\n"
         "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if nothing matches.",
     .run = run,

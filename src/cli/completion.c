@@ -5,20 +5,60 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/explanations.h"
 
 #define FOR_EACH_OPTION(verb, option)                                                              \
     for (size_t t_ = 0; t_ < CLI_TABLES_MAX && (verb)->tables[t_]; t_++)                           \
         for (const struct cli_option *option = (verb)->tables[t_]; option->name; option++)
 
+/* ---- words ---------------------------------------------------------------------------------- */
+
+/* A statistic of the VM and one of vCPUs can have the same name. */
+static bool is_named_before(size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (!strcmp(explanations[j].name, explanations[i].name))
+            return true;
+    return false;
+}
+
+/* The kernel's names of histograms end so. */
+static bool is_histogram(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len > 5 && !strcmp(name + len - 5, "_hist");
+}
+
+static bool are_listed(enum cli_words words, const char *choices)
+{
+    return choices || words == CLI_STATISTICS || words == CLI_HISTOGRAMS;
+}
+
+static void print_list(enum cli_words words, const char *choices)
+{
+    if (choices) {
+        fputs(choices, stdout);
+        return;
+    }
+    for (size_t i = 0; i < n_explanations; i++)
+        if ((words == CLI_STATISTICS || is_histogram(explanations[i].name)) && !is_named_before(i))
+            printf("%s ", explanations[i].name);
+}
+
 /* ---- bash ----------------------------------------------------------------------------------- */
 
-static const char *bash_words(const struct cli_option *option)
+static void print_bash_reply(enum cli_words words, const char *choices)
 {
-    if (option->words == CLI_FILES)
-        return "COMPREPLY=($(compgen -f -- \"$word\"))";
-    if (option->words == CLI_DIRECTORIES)
-        return "COMPREPLY=($(compgen -d -- \"$word\"))";
-    return "COMPREPLY=()";
+    printf("COMPREPLY=(");
+    if (are_listed(words, choices)) {
+        printf("$(compgen -W '");
+        print_list(words, choices);
+        printf("' -- \"$word\")");
+    } else if (words == CLI_FILES || words == CLI_DIRECTORIES) {
+        printf("$(compgen -%c -- \"$word\")", words == CLI_FILES ? 'f' : 'd');
+    }
+    printf(")");
 }
 
 static void print_bash_argument(const struct verb *verb, const struct cli_option *option)
@@ -26,18 +66,24 @@ static void print_bash_argument(const struct verb *verb, const struct cli_option
     printf("    '%s --%s'", verb->name, option->name);
     if (option->letter)
         printf(" | '%s -%c'", verb->name, option->letter);
-    if (option->choices)
-        printf(") COMPREPLY=($(compgen -W '%s' -- \"$word\")); return ;;\n", option->choices);
-    else
-        printf(") %s; return ;;\n", bash_words(option));
+    printf(") ");
+    print_bash_reply(option->words, option->choices);
+    puts("; return ;;");
 }
 
-static void print_bash_verb(const struct verb *verb)
+static void print_bash_options(const struct verb *verb)
 {
-    printf("    %s) words='", verb->name);
+    printf("    '%s -'*) words='", verb->name);
     FOR_EACH_OPTION(verb, option)
     printf("--%s ", option->name);
-    printf("--help' ;;\n");
+    puts("--help' ;;");
+}
+
+static void print_bash_operands(const struct verb *verb)
+{
+    printf("    '%s '*) ", verb->name);
+    print_bash_reply(verb->operand_words, verb->operand_choices);
+    puts("; return ;;");
 }
 
 static void print_bash(const struct verb *const *verbs, size_t n_verbs)
@@ -59,14 +105,13 @@ static void print_bash(const struct verb *const *verbs, size_t n_verbs)
     if (option->argument)
         print_bash_argument(verbs[i], option);
     puts("    esac\n"
-         "    case \"${COMP_WORDS[1]}\" in");
-    for (size_t i = 0; i < n_verbs; i++)
-        print_bash_verb(verbs[i]);
+         "    case \"${COMP_WORDS[1]} $word\" in");
+    for (size_t i = 0; i < n_verbs; i++) {
+        print_bash_options(verbs[i]);
+        print_bash_operands(verbs[i]);
+    }
     puts("    esac\n"
-         "    case \"$word\" in\n"
-         "    -*) COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;;\n"
-         "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
-         "    esac\n"
+         "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
          "}\n"
          "complete -o filenames -F _vitals vitals");
 }
@@ -81,18 +126,27 @@ static void print_zsh_text(const char *text)
             putchar(*text);
 }
 
+/* The part of a specification that says what there is. */
+static void print_zsh_action(enum cli_words words, const char *choices)
+{
+    if (are_listed(words, choices)) {
+        printf("(");
+        print_list(words, choices);
+        printf(")");
+    } else {
+        printf("%s", words == CLI_FILES ? "_files" : words == CLI_DIRECTORIES ? "_files -/" : " ");
+    }
+}
+
 static void print_zsh_option(const struct cli_option *option)
 {
     printf("            '*--%s%s[", option->name, option->argument ? "=" : "");
     print_zsh_text(option->help);
     printf("]");
-    if (option->choices)
-        printf(":%s:(%s)", option->argument, option->choices);
-    else if (option->argument)
-        printf(":%s:%s", option->argument,
-               option->words == CLI_FILES         ? "_files"
-               : option->words == CLI_DIRECTORIES ? "_files -/"
-                                                  : " ");
+    if (option->argument) {
+        printf(":%s:", option->argument);
+        print_zsh_action(option->words, option->choices);
+    }
     puts("' \\");
 }
 
@@ -101,7 +155,13 @@ static void print_zsh_verb(const struct verb *verb)
     printf("    %s)\n        _arguments \\\n", verb->name);
     FOR_EACH_OPTION(verb, option)
     print_zsh_option(option);
-    puts("            '--help[print help]' '*:file:_files' ;;");
+    printf("            '--help[print help]'");
+    if (verb->operands) {
+        printf(" '*:%s:", verb->operands);
+        print_zsh_action(verb->operand_words, verb->operand_choices);
+        printf("'");
+    }
+    puts(" ;;");
 }
 
 static void print_zsh(const struct verb *const *verbs, size_t n_verbs)

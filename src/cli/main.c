@@ -18,6 +18,7 @@ const struct verb verb_completion = {
     .name = "completion",
     .summary = "print the completion for a shell",
     .operands = "bash|zsh",
+    .operand_choices = "bash zsh",
     .about = "Prints what makes the shell complete the verbs and options of vitals.",
     .notes = "bash: source <(vitals completion bash)\n"
              "zsh:  source <(vitals completion zsh)",

@@ -3,13 +3,16 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "qmp/json_write.h"
+#include "qmp/unicode.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -43,6 +46,13 @@ const char *output_unit_name(const struct client_stat *stat)
     return names[stat->unit];
 }
 
+bool output_takes_escapes(void)
+{
+    const char *term = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 /* ---- tables --------------------------------------------------------------------------------- */
 
 static void out_of_memory(void)
@@ -70,14 +80,26 @@ void table_cell(struct table *table, const char *format, ...)
     table->n_cells++;
 }
 
+/* The columns of a terminal: a character of Chinese takes two, an accent that combines none. */
+static size_t text_width(const char *text)
+{
+    size_t width = 0;
+
+    while (*text) {
+        int columns = wcwidth((wchar_t)utf8_decode(&text));
+        width += columns < 0 ? 1 : (size_t)columns;
+    }
+    return width;
+}
+
 static size_t column_width(const struct table *table, size_t column, bool with_legend)
 {
-    size_t width = with_legend ? strlen(table->columns[column].title) : 0;
+    size_t width = with_legend ? text_width(table->columns[column].title) : 0;
 
     for (size_t i = column; i < table->n_cells; i += table->n_columns) {
-        size_t len = strlen(table->cells[i]);
-        if (len > width)
-            width = len;
+        size_t columns = text_width(table->cells[i]);
+        if (columns > width)
+            width = columns;
     }
     return width;
 }
@@ -89,7 +111,7 @@ static void print_row(const struct table *table, char *const *cells, const size_
 
     for (size_t i = 0; i < table->n_columns; i++) {
         const char *text = cells ? cells[i] : table->columns[i].title;
-        size_t pad = widths[i] - strlen(text);
+        size_t pad = widths[i] - text_width(text);
 
         if (table->columns[i].is_hidden)
             continue;
@@ -104,12 +126,12 @@ static void print_row(const struct table *table, char *const *cells, const size_
 
 static bool has_colour(void)
 {
-    const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+    const char *no_colour = getenv("NO_COLOR");
 
-    return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;
+    return output_takes_escapes() && !(no_colour && *no_colour);
 }
 
-void table_print(const struct table *table, bool with_legend)
+static void print_all(const struct table *table, bool with_legend)
 {
     const char *bold = has_colour() ? "\033[1m" : "", *normal = has_colour() ? "\033[0m" : "";
     size_t *widths = calloc(table->n_columns, sizeof(*widths));
@@ -128,6 +150,21 @@ void table_print(const struct table *table, bool with_legend)
         putchar('\n');
     }
     free(widths);
+}
+
+/* Texts are UTF-8 wherever they go, so their widths are not those of the user's locale. */
+void table_print(const struct table *table, bool with_legend)
+{
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before;
+
+    if (!utf8) {
+        print_all(table, with_legend);
+        return;
+    }
+    before = uselocale(utf8);
+    print_all(table, with_legend);
+    uselocale(before);
+    freelocale(utf8);
 }
 
 void table_clear(struct table *table)

@@ -14,6 +14,9 @@ int output_format_parse(const char *name, enum output_format *ret_format);
 const char *output_type_name(const struct client_stat *stat);
 const char *output_unit_name(const struct client_stat *stat);
 
+/* Whether standard output is a terminal that has more than lines of text. */
+bool output_takes_escapes(void);
+
 /* ---- tables --------------------------------------------------------------------------------- */
 
 struct table_column {

@@ -37,11 +37,11 @@ def messages():
     return [message for head in heads for message in head.split("*, *")]
 
 
-def message_pattern(message):
+def message_pattern(message, placeholders=PLACEHOLDERS):
     """A regular expression for a message of the page."""
-    words = re.split(rf"\b({'|'.join(PLACEHOLDERS)})\b", message)
+    words = re.split(rf"\b({'|'.join(placeholders)})\b", message)
     return "".join(
-        f"(?:{PLACEHOLDERS[word]})" if i % 2 else re.escape(word) for i, word in enumerate(words)
+        f"(?:{placeholders[word]})" if i % 2 else re.escape(word) for i, word in enumerate(words)
     )
 
 

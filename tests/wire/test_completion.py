@@ -56,13 +56,47 @@ def test_files(programs):
     assert completed("stats", "--socket", programs.path("o")) == [path]
 
 
-def test_zsh_names_all_options():
+HISTOGRAMS = {"halt_poll_success_hist", "halt_poll_fail_hist", "halt_wait_hist"}
+
+
+def test_operands(programs, monkeypatch):
+    """Files only where files belong."""
+    programs.write("before.json", b"")
+    programs.write("halt_wait.txt", b"")
+    monkeypatch.chdir(programs.directory)
+    assert completed("completion", "") == ["bash", "zsh"]
+    assert completed("diff", "b") == ["before.json"]
+    assert HISTOGRAMS <= set(completed("hist", ""))
+    assert all(name.endswith("_hist") for name in completed("hist", ""))
+    assert completed("describe", "halt_wait") == ["halt_wait_ns", "halt_wait_hist"]
+    assert len(set(completed("describe", ""))) == len(completed("describe", "")) > 50
+    for verb in set(VERBS) - {"completion", "describe", "diff", "hist"}:
+        assert completed(verb, "") == []
+
+
+def zsh_parts():
+    """What stands there for each verb."""
     text = run("completion", "zsh").stdout
     assert text.startswith("#compdef vitals\n")
-    for verb in VERBS:
-        (part,) = re.findall(rf"^    {verb}\)\n(.*?);;$", text, re.MULTILINE | re.DOTALL)
+    parts = re.findall(r"^    (\w+)\)\n(.*?);;$", text, re.MULTILINE | re.DOTALL)
+    assert [verb for verb, _ in parts] == VERBS
+    return dict(parts)
+
+
+def test_zsh_names_all_options():
+    for verb, part in zsh_parts().items():
         for option in options_of(verb):
             assert f"{option}[" in part or f"{option}=[" in part
+
+
+def test_zsh_operands():
+    found = {verb: re.findall(r"'\*:[^:]*:(.*)'", part) for verb, part in zsh_parts().items()}
+    assert found.pop("diff") == ["_files"]
+    assert found.pop("completion") == ["(bash zsh)"]
+    for verb, some in ("hist", HISTOGRAMS), ("describe", {"exits", *HISTOGRAMS}):
+        (names,) = found.pop(verb)
+        assert some <= set(names.strip("()").split())
+    assert set(map(tuple, found.values())) == {()}
 
 
 def test_zsh_reads_it():

@@ -152,6 +152,35 @@ def test_versions_of_the_kernel(tree, release, status):
     assert ("since 5.14" in check["found"]) == (release in ("4.18.0-553.el8", "5.13.19"))
 
 
+CAN = "can crash the kernel, unless the distribution has repaired it"
+MAY = "may crash the kernel; your distributor may have repaired it"
+
+
+@pytest.mark.parametrize("release, version, status, found", [
+    ("6.1.0-56-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.187-1 (2026-11-02)", "ok",
+     "Linux 6.1.0-56-amd64, which is 6.1.187"),
+    ("6.1.0-0.deb11.17-amd64", "#1 SMP Debian 6.1.69-1~bpo11+1 (2024-01-05)", "ok", "6.1.69"),
+    ("6.1.0-10-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.38-1 (2023-07-14)", "warning", CAN),
+    ("6.1.0-56-amd64", "#1 SMP Debian 6.4.9-1 (2026-11-02)", "warning", MAY),  # of another one
+    ("6.1.0-56-amd64", "#1 SMP Debian strange", "warning", MAY),
+    ("6.1.0-56-amd64", None, "warning", MAY),
+    ("5.15.0-91-generic", "#101-Ubuntu SMP Tue Nov 14 13:30:08 UTC 2023", "warning", MAY),
+    ("5.14.0-362.8.1.el9_3.x86_64", "#1 SMP PREEMPT_DYNAMIC Tue Oct 3 2023", "warning", MAY),
+    ("5.15.0", "#1 SMP", "warning", CAN),
+    ("6.4.0-rc3", "#1 SMP", "warning", CAN),
+    ("6.1.42-gentoo", "#1 SMP", "warning", CAN),
+    ("6.1", "#1 SMP", "warning", CAN),
+    ("6.8.0-31-generic", "#31-Ubuntu SMP", "ok", "Linux 6.8.0-31-generic"),
+])  # fmt: skip
+def test_kernels_of_distributors(tree, release, version, status, found):
+    """They keep a version, and repair what is below it."""
+    tree.write("proc/sys/kernel/osrelease", release + "\n")
+    if version is not None:
+        tree.write("proc/sys/kernel/version", version + "\n")
+    hint = "Repaired in 6.5, 6.4.8, 6.1.43 and 5.15.124"
+    assert_check(tree.check("kernel"), status, found, None if status == "ok" else hint)
+
+
 @pytest.mark.parametrize("text", [None, "", "strange"])
 def test_a_kernel_without_a_version(tree, text):
     if text is not None:

@@ -15,9 +15,9 @@ import time
 
 import pytest
 
-from support import manual
+from support import manual, messages
 from support.programs import SANITIZED, TIMEOUT, VITALS, assert_no_reports, run, stat
-from support.programs import without_capabilities
+from support.programs import wait_until, without_capabilities
 from support.recordings import VCPUS
 from support.strangers import CLOSE, SILENCE, FakeQemu, Listener, Stranger
 
@@ -143,6 +143,19 @@ def qemu(version=(7, 2, 22), **replies):
     ).path
 
 
+def schemas_of(n):
+    stats = [{"name": f"s{i}", "type": "log2-histogram"} for i in range(n)]
+    return {"return": [{"provider": "kvm", "target": "vcpu", "stats": stats}]}
+
+
+def vcpus_of(n):
+    return {"return": [{"cpu-index": i, "qom-path": f"/{i}"} for i in range(n)]}
+
+
+def values_of(n):
+    return {"return": [{"provider": "kvm", "qom-path": f"/{i}", "stats": []} for i in range(n)]}
+
+
 SHORT = ("--timeout", 0.1)
 LATER = ("--timeout", 0.5)  # long enough for the greeting
 SILENT = "PATH: connected, but no greeting within SECONDS s"
@@ -191,6 +204,11 @@ SOCKETS = [
          "PATH: the reply to COMMAND is not QMP", "broken"),
     Case("a long reply", qemu(query_stats_schemas=b'{"return": [' + b" " * (17 << 20)),
          "PATH: the reply to COMMAND is longer than N MiB", ""),
+    Case("much memory", qemu(query_stats_schemas=b'{"return": "' + b"," * (8 << 20)),
+         "PATH: the reply to COMMAND takes more than N MiB of memory", ""),
+    Case("many statistics", qemu(query_stats_schemas=schemas_of(8193)),
+         "PATH: has more than N statistics", ""),
+    Case("many vCPUs", qemu(query_cpus_fast=vcpus_of(8193)), "PATH: has more than N vCPUs", ""),
     Case("not a list", qemu(query_stats_schemas={"return": 5}),
          "PATH: COMMAND: not a list of schemas", ""),
     Case("refuses", qemu(query_stats_schemas=REFUSED), "PATH: COMMAND: REASON", ""),
@@ -229,12 +247,11 @@ def test_the_socket_of_another_user(programs):
     (SILENCE, "PATH: no reply to COMMAND within SECONDS s", "--timeout waits longer"),
     (CLOSE, "PATH: closed by the server while it was asked for COMMAND", "may have ended"),
     ({"return": {}}, "PATH: COMMAND: a reply that can't be understood", ""),
+    (values_of(8193), "PATH: COMMAND: more than N vCPUs", ""),
     (REFUSED, "PATH: COMMAND: REASON", ""),
-], ids=["silent", "closes", "not a list", "refuses"])  # fmt: skip
+], ids=["silent", "closes", "not a list", "many vCPUs", "refuses"])  # fmt: skip
 def test_a_vm_that_gives_no_values(programs, verb, reply, entry, hint):
-    hist = {"name": "wait", "type": "log2-histogram"}
-    schemas = {"return": [{"provider": "kvm", "target": "vm", "stats": [hist]}]}
-    path = qemu(query_stats_schemas=schemas, query_stats=reply)(programs)
+    path = qemu(query_stats_schemas=schemas_of(1), query_stats=reply)(programs)
     result = vitals(verb, "--socket", path, *LATER)
     shown = result.stdout  # top says in its report, too, that the VM is gone
     assert ("gone" in shown) == (verb == "top")
@@ -274,6 +291,22 @@ def test_a_vm_that_ends_while_it_is_watched(programs, recording, verb, number, e
     assert process.returncode == 1
     assert_message(verb, line, entry)
     assert demo.path in line and hint in below
+
+
+def test_a_vm_that_is_back(programs, recording):
+    """The other one goes on, so that top does."""
+    stays, goes = (programs.demo("--recording", recording) for _ in range(2))
+    command = [VITALS, "top", "-b", "-i", "0.2", "--socket", stays.path, "--socket", goes.path]
+    process = programs.start(command)
+    process.read_line()
+    goes.stop()
+    wait_until(lambda: "closed by the server" in process.log(), "the complaint")
+    programs.demo("--recording", recording, path=goes.path)
+    wait_until(lambda: process.log().endswith("is back\n"), "the news")
+    process.kill()
+    line = process.log().splitlines()[2]
+    assert_message("top", line, "PATH: is back")
+    assert goes.path in line
 
 
 # ---- statistics and vCPUs -----------------------------------------------------------------------
@@ -385,6 +418,25 @@ def test_a_snapshot_that_cant_be_written(programs, vm):
     assert_error(result, "snap", 1, "PATH: ERROR", f"{path}: No such", "this user may write to")
 
 
+def test_snapshots_that_do_not_match(programs):
+    server = programs.server()
+    server.tell("register", "p/vm", stat("count"), stat("old"), stat("new"))
+    before, after = programs.path("before"), programs.path("after")
+    for path, only, value in (before, "old", 5), (after, "new", 1):
+        server.tell("row", "p/vm", "vm", value, 0, 0)
+        chosen = ["--stat", "count", "--stat", only]
+        assert vitals("snap", "--socket", server.path, "-f", path, *chosen).returncode == 0
+        time.sleep(0.01)
+    result = vitals("diff", before, after)
+    assert result.returncode == 0 and "reset" in result.stdout
+    for line, entry, named in zip(result.stderr.splitlines(), [
+        "N statistics are only in PATH", "N statistics are only in PATH",
+        "N statistics went down: they were reset, or the VM started again",
+    ], [before, after, ""], strict=True):  # fmt: skip
+        assert_message("diff", line, entry)
+        assert line.startswith("vitals diff: 1 ") and named in line
+
+
 # ---- usage --------------------------------------------------------------------------------------
 
 
@@ -454,6 +506,15 @@ def test_top_without_a_terminal(vm):
     assert_error(result, "top", 1, entry, hint="-b prints plain text instead.")
 
 
+@pytest.mark.parametrize("arguments", [["stats"], ["schemas"], ["stats", "-o", "json"]])
+def test_output_that_cant_be_written(vm, arguments):
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([VITALS, *arguments, "--socket", vm], stdout=full, text=True,
+                                stderr=subprocess.PIPE, timeout=TIMEOUT, check=False)  # fmt: skip
+    pattern = manual.message_pattern("standard output: ERROR")
+    assert result.returncode == 1 and re.fullmatch(f"vitals: {pattern}\n", result.stderr)
+
+
 # ---- the manual ---------------------------------------------------------------------------------
 
 # These can't be had here: the first needs a strange terminal, the others a full memory.
@@ -473,6 +534,13 @@ def test_the_manual_has_no_message_that_is_not_tried():
     assert [message for message in found if f'"{message}"' not in text] == []
     for message in NOT_TRIED:
         assert message in found
+
+
+def test_each_message_stands_in_the_manual():
+    found = list(messages.messages())
+    assert len({text for _, text in found}) > 40
+    missing = [message for message in found if not messages.stands_in_manual(message[1])]
+    assert missing == []
 
 
 def test_the_page_can_be_rendered(programs):

@@ -6,13 +6,15 @@ import io
 import json
 import os
 import pty
+import re
 import socket
 import subprocess
 import time
+import unicodedata
 
 import pytest
 
-from support import recordings
+from support import manual, recordings
 from support.programs import DATA, TIMEOUT, VITALS, run
 from support.programs import stat as described
 from support.recordings import VCPUS, device
@@ -173,6 +175,34 @@ def test_colour(small, environment, has_colour):
     os.close(ours)
 
 
+def on_a_terminal(line):
+    """A character for each column of a terminal."""
+    columns = {"W": 2, "F": 2}
+    return "".join(
+        character.ljust(columns.get(unicodedata.east_asian_width(character), 1))
+        for character in line
+        if not unicodedata.combining(character)
+    )
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("verb", [*VERBS, "list"])
+@pytest.mark.parametrize("name", ["büro-漢字-vm", "u\u0308ber"])
+def test_columns_of_any_name(programs, verb, locale, name):
+    """A column begins where its title does, whatever stands before it."""
+    servers = [programs.server(name=name) for name in (name, "vm")]
+    for server in servers:
+        server.tell("register", "p/vm", described("count"))
+        server.tell("row", "p/vm", "vm", 5)
+    sockets = [word for server in servers for word in ("--socket", server.path)]
+    result = run(verb, *sockets, env={**os.environ, "LC_ALL": locale})
+    titles, *lines = map(on_a_terminal, result.stdout.splitlines())
+    assert len(lines) == 2 and lines[0].startswith(on_a_terminal(name) + "  ")
+    title, text = {"stats": ("STAT", "count"), "schemas": ("NAME", "count"),
+                   "list": ("SPEAKS", "vitals, ")}[verb]  # fmt: skip
+    assert [line.index(text) for line in lines] == 2 * [titles.index(title)]
+
+
 # ---- choosing -----------------------------------------------------------------------------------
 
 
@@ -299,6 +329,25 @@ def test_a_reader_that_has_seen_enough(small):
         process.stdout.close()
         process.wait(TIMEOUT)
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("verb", ["stats", "hist"])
+def test_a_vm_that_fails_once_is_not_asked_again(programs, recording, verb):
+    stays, goes = (programs.demo("--recording", recording, "--name", n) for n in ("stay", "go"))
+    command = [VITALS, verb, "-o", "json", "-i", "0.1", "--socket", stays.path, "--socket",
+               goes.path]  # fmt: skip
+    process = programs.start(command)
+    assert '"go"' in process.read_line()
+    goes.stop()
+    while '"go"' in process.read_line():
+        pass
+    programs.demo("--recording", recording, "--name", "go", path=goes.path)
+    outputs = [process.read_line() for _ in range(5)]
+    process.kill()
+    assert all('"stay"' in output and '"go"' not in output for output in outputs)
+    assert process.log().count("closed by the server") == 1
+    assert re.search(r"-i\*.*fails once, .*not asked again.*vitals top\* tries it again",
+                     manual.section(f"vitals-{verb}.1", "OPTIONS"), re.DOTALL)  # fmt: skip
 
 
 # ---- schemas ------------------------------------------------------------------------------------
