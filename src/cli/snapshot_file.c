@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/output.h"
 #include "client/histogram.h"
@@ -37,15 +38,30 @@ __attribute__((format(printf, 2, 3))) static int fail(struct reader *reader, con
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
 
+static int refuse_size(struct reader *reader)
+{
+    return fail(reader, "larger than a snapshot can be, %d bytes", SNAPSHOT_FILE_MAX);
+}
+
+/* A pipe says how much it has only at its end. */
+static bool is_large_file(FILE *file)
+{
+    struct stat st;
+
+    return fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > SNAPSHOT_FILE_MAX;
+}
+
 static int read_bytes(struct reader *reader, FILE *file, struct buf *bytes)
 {
     char piece[65536];
     size_t n;
 
+    if (is_large_file(file))
+        return refuse_size(reader);
     while ((n = fread(piece, 1, sizeof(piece), file)) > 0) {
         buf_append(bytes, piece, n);
         if (bytes->failed || bytes->len > SNAPSHOT_FILE_MAX)
-            return fail(reader, "larger than a snapshot can be, %d bytes", SNAPSHOT_FILE_MAX);
+            return refuse_size(reader);
     }
     while (bytes->len && strchr(" \t\r\n", bytes->data[bytes->len - 1]))
         bytes->len--;

@@ -143,7 +143,8 @@ static struct model_series *find_series(struct model *model, const struct model_
                                         struct former *former, const struct client_value *value,
                                         size_t hint)
 {
-    struct model_series **list = former->list, *const * found;
+    struct model_series **list = former->list;
+    struct model_series *const *found;
     const struct model_series wanted = {.stat = value->stat}, *key = &wanted;
 
     if (hint < former->n && is_of(vm, list[hint], value))
@@ -174,7 +175,8 @@ static bool is_at(const struct model_vm *vm, const struct model_object *object, 
 static struct model_object *find_object(struct model *model, const struct model_vm *vm,
                                         struct former *former, const char *path, size_t hint)
 {
-    struct model_object **list = former->list, *const * found;
+    struct model_object **list = former->list;
+    struct model_object *const *found;
     const struct model_object wanted = {.path = (char *)path}, *key = &wanted;
 
     if (hint < former->n && is_at(vm, list[hint], path))

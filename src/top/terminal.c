@@ -13,7 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { ESCAPE_DELAY_MS = 25, SIDE_MAX = 1000 };
+enum { ESCAPE_DELAY_MS = 100, SIDE_MAX = 1000 };
 
 static SCREEN *opened;
 
