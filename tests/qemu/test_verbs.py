@@ -99,7 +99,7 @@ def test_rates(vm):
         (hist,) = stats_of(vm, "--vcpu", 0, "--stat", HISTOGRAM, "--rates", "-i", 0.5, "-n", 1)
         halts = sum(hist["deltas"])
     assert hist["rate"] == pytest.approx(halts / hist["seconds"], rel=1e-4)
-    assert hist["seconds"] >= 0.5 and hist["reset"] is False
+    assert hist["seconds"] > 0 and hist["reset"] is False  # from reply to reply, not as asked for
 
 
 def test_list(vm):
