@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "client/client.h"
+#include "client/bucket_order.h"
 #include "client/histogram.h"
-#include "client/text.h"
+#include "base/text.h"
 #include "fuzz.h"
 
 enum { TIMEOUT_MS = 2000 }; /* never waited for: behind the bytes is the end */

@@ -8,10 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/row_output.h"
-#include "cli/snapshot_file.h"
+#include "show/row_output.h"
+#include "look/snapshot_file.h"
 #include "client/histogram.h"
-#include "client/text.h"
+#include "base/text.h"
 #include "fuzz.h"
 #include "show/histogram_text.h"
 

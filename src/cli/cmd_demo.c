@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "args/cli.h"
 #include "demo/demo.h"
 
 #define VCPUS_DEFAULT 5

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/explanations.h"
-#include "cli/look.h"
-#include "cli/suggestion.h"
+#include "args/cli.h"
+#include "kvm/meanings.h"
+#include "look/look.h"
+#include "args/suggestion.h"
 #include "client/histogram.h"
-#include "qmp/json_write.h"
+#include "base/json_write.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/look.h"
-#include "cli/row_output.h"
-#include "cli/snapshot_file.h"
+#include "args/cli.h"
+#include "look/look.h"
+#include "show/row_output.h"
+#include "look/snapshot_file.h"
 #include "client/histogram.h"
 #include "show/histogram_text.h"
 

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/doctor.h"
-#include "cli/look.h"
-#include "client/text.h"
-#include "qmp/json_write.h"
+#include "args/cli.h"
+#include "doctor/doctor.h"
+#include "look/look.h"
+#include "base/text.h"
+#include "base/json_write.h"
 
 #define WIDTH 100
 

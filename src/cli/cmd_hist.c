@@ -9,12 +9,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "cli/look.h"
-#include "cli/row_output.h"
-#include "cli/sampler.h"
+#include "args/cli.h"
+#include "look/look.h"
+#include "show/row_output.h"
+#include "look/sampler.h"
 #include "client/histogram.h"
-#include "qmp/json_write.h"
+#include "base/json_write.h"
 #include "show/histogram_text.h"
 
 enum { OPT_EACH = LOOK_OPT_OWN, OPT_RATES, OPT_INTERVAL, OPT_COUNT };

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/cli.h"
-#include "cli/look.h"
-#include "cli/peer_text.h"
-#include "qmp/json_write.h"
+#include "args/cli.h"
+#include "look/look.h"
+#include "look/peer_text.h"
+#include "base/json_write.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

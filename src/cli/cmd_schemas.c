@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/cli.h"
-#include "cli/look.h"
+#include "args/cli.h"
+#include "look/look.h"
 #include "client/histogram.h"
 #include "show/quantity.h"
-#include "qmp/json_write.h"
+#include "base/json_write.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

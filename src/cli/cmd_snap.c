@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/look.h"
-#include "cli/replacement.h"
-#include "cli/row_output.h"
-#include "cli/sampler.h"
+#include "args/cli.h"
+#include "look/look.h"
+#include "base/replacement.h"
+#include "show/row_output.h"
+#include "look/sampler.h"
 
 enum { OPT_FILE = LOOK_OPT_OWN };
 

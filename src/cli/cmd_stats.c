@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/look.h"
-#include "cli/row_output.h"
-#include "cli/sampler.h"
+#include "args/cli.h"
+#include "look/look.h"
+#include "show/row_output.h"
+#include "look/sampler.h"
 
 /* ---- options -------------------------------------------------------------------------------- */
 

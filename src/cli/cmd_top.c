@@ -10,12 +10,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "cli/look.h"
-#include "cli/progress.h"
+#include "args/cli.h"
+#include "look/look.h"
+#include "look/progress.h"
 #include "top/screen.h"
 #include "top/terminal.h"
-#include "top/watch.h"
+#include "look/watch.h"
 
 enum { BATCH_WIDTH = 110 };
 

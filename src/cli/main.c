@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "args/cli.h"
 #include "vitals/vitals.h"
 
 #define TYPOS_MAX   2

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "client/internal.h"
-#include "client/text.h"
+#include "base/text.h"
 
 /* ---- asking --------------------------------------------------------------------------------- */
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "client/json_memory.h"
-#include "qmp/buf.h"
+#include "base/buf.h"
 
 /* ---- time ----------------------------------------------------------------------------------- */
 

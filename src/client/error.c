@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "client/text.h"
+#include "base/text.h"
 
 int client_fail(struct client_error *error, int err, const char *hint, const char *format, ...)
 {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/histogram.h"
 
-#include <string.h>
-
 /* Counts times bounds: more than 64 bits. */
 typedef unsigned __int128 total;
 
@@ -42,42 +40,4 @@ size_t histogram_percentile(const uint64_t *buckets, size_t n, unsigned percent)
             return i;
     }
     return n - 1;
-}
-
-const char *histogram_sum_name(const char *name)
-{
-    static const char *const sums[][2] = {
-        {"halt_wait_hist", "halt_wait_ns"},
-        {"halt_poll_success_hist", "halt_poll_success_ns"},
-        {"halt_poll_fail_hist", "halt_poll_fail_ns"},
-    };
-
-    for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
-        if (!strcmp(sums[i][0], name))
-            return sums[i][1];
-    return NULL;
-}
-
-static bool agrees(const struct client_stat *stat, const uint64_t *buckets, size_t n, uint64_t sum,
-                   bool is_reversed)
-{
-    total low = 0, high = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        uint64_t count = buckets[is_reversed ? n - 1 - i : i];
-
-        low += (total)count * histogram_lower_bound(stat, i);
-        high += (total)count * (i + 1 < n ? histogram_lower_bound(stat, i + 1) : UINT64_MAX);
-    }
-    return low <= sum && sum <= high;
-}
-
-enum histogram_order histogram_order(const struct client_stat *stat, const uint64_t *buckets,
-                                     size_t n, uint64_t sum)
-{
-    bool is_forward = agrees(stat, buckets, n, sum, false);
-
-    if (is_forward == agrees(stat, buckets, n, sum, true))
-        return HISTOGRAM_EITHER;
-    return is_forward ? HISTOGRAM_FORWARD : HISTOGRAM_REVERSED;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Histograms: the bounds of their buckets, and which way round a peer sends them. */
+/* Histograms: the bounds of their buckets, and what is counted in them. */
 #ifndef CLIENT_HISTOGRAM_H
 #define CLIENT_HISTOGRAM_H
 
@@ -19,14 +19,5 @@ uint64_t histogram_count(const uint64_t *buckets, size_t n);
 
 /* The bucket that holds the value of rank @percent; the histogram must not be empty. */
 size_t histogram_percentile(const uint64_t *buckets, size_t n, unsigned percent);
-
-/* The name of the counter that sums up what the histogram @name counts, or NULL. */
-const char *histogram_sum_name(const char *name);
-
-enum histogram_order { HISTOGRAM_EITHER, HISTOGRAM_FORWARD, HISTOGRAM_REVERSED };
-
-/* Which order of @buckets agrees with the @sum of all values, if only one does. */
-enum histogram_order histogram_order(const struct client_stat *stat, const uint64_t *buckets,
-                                     size_t n, uint64_t sum);
 
 #endif

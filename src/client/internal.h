@@ -6,7 +6,7 @@
 #include "client/client.h"
 #include "client/connection.h"
 #include "client/json.h"
-#include "stats/arena.h"
+#include "base/arena.h"
 
 struct client {
     struct connection connection;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "client/internal.h"
-#include "client/text.h"
+#include "base/text.h"
 
 struct json_object *client_element(struct json_object *array, size_t i, bool is_reversed)
 {

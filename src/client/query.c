@@ -7,10 +7,11 @@
 #include <time.h>
 
 #include "client/client.h"
+#include "client/bucket_order.h"
 #include "client/histogram.h"
 #include "client/internal.h"
 #include "client/reply.h"
-#include "qmp/json_write.h"
+#include "base/json_write.h"
 
 /* ---- the question --------------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/bucket_order.h"
 #include "client/histogram.h"
 #include "client/internal.h"
 

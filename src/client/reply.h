@@ -4,7 +4,7 @@
 #define CLIENT_REPLY_H
 
 #include "client/client.h"
-#include "stats/arena.h"
+#include "base/arena.h"
 
 struct client;
 struct json_object;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "stats/error.h"
+#include "base/error.h"
 
 /*
  * A statistics file of our own, for a VM's or vCPU's fd or for a statistics file, which may be an

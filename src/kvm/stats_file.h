@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "stats/error.h"
+#include "base/error.h"
 #include "vitals/stats.h"
 
 /* Limits on what is believed; the kernel's own files have 4 KiB, names of 48 and 60 descriptors. */

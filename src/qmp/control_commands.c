@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands about the session and the VM that any QMP client expects. */
 #include "qmp/call.h"
-#include "qmp/json_write.h"
+#include "base/json_write.h"
 #include "qapi_commands.h"
 #include "qmp/version.h"
 #include "vitals/vitals.h"

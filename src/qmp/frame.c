@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "qmp/unicode.h"
+#include "base/unicode.h"
 #include "vitals/qmp.h"
 
 enum lex_state {

@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#include "qmp/buf.h"
+#include "base/buf.h"
 
 /*
  * Tokens in one message. A parsed token takes up to 300 bytes of memory, so the size of a message

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "qmp/json_write.h"
+#include "base/json_write.h"
 #include "qapi_commands.h"
 #include "qmp/stat_texts.h"
 #include "qmp/stats_arguments.h"

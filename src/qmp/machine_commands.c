@@ -4,7 +4,7 @@
 
 #include "qapi_commands.h"
 #include "qmp/call.h"
-#include "qmp/json_write.h"
+#include "base/json_write.h"
 #include "stats/registry.h"
 
 void qmp_query_uuid(struct qmp_call *call)

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "qmp/buf.h"
+#include "base/buf.h"
 
 /* ---- types ---------------------------------------------------------------------------------- */
 

@@ -8,7 +8,8 @@
 
 #include "qmp/call.h"
 #include "qmp/dialect.h"
-#include "qmp/json_write.h"
+#include "base/json_write.h"
+#include "qmp/json_value.h"
 #include "qmp/qapi_order.h"
 #include "qmp/version.h"
 #include "stats/registry.h"

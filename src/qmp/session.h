@@ -11,7 +11,7 @@
 
 #include "qmp/frame.h"
 #include "qmp/qapi.h"
-#include "stats/arena.h"
+#include "base/arena.h"
 #include "stats/collect.h"
 #include "vitals/qmp.h"
 

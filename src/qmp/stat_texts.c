@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "qmp/json_write.h"
+#include "base/json_write.h"
 
 /* All that a reply needs to know of one statistic, in one place. */
 struct stat_text {

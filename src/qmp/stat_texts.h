@@ -6,7 +6,7 @@
 #ifndef QMP_STAT_TEXTS_H
 #define QMP_STAT_TEXTS_H
 
-#include "qmp/buf.h"
+#include "base/buf.h"
 #include "stats/collect.h"
 
 struct text {

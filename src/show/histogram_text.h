@@ -4,7 +4,7 @@
 #define SHOW_HISTOGRAM_TEXT_H
 
 #include "client/client.h"
-#include "qmp/buf.h"
+#include "base/buf.h"
 #include "show/quantity.h"
 
 enum {

@@ -6,7 +6,7 @@
 #ifndef STATS_COLLECT_H
 #define STATS_COLLECT_H
 
-#include "stats/arena.h"
+#include "base/arena.h"
 #include "stats/ctx.h"
 #include "stats/paths.h"
 #include "stats/registry.h"

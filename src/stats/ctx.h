@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "stats/error.h"
+#include "base/error.h"
 #include "stats/schema.h"
 #include "stats/schema_pool.h"
 #include "vitals/stats.h"

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "stats/error.h"
+#include "base/error.h"
 #include "vitals/stats.h"
 
 /* What a reader of schemas, such as a dialect, makes of one once and wants to find again. */

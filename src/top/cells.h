@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <wchar.h>
 
-#include "qmp/buf.h"
+#include "base/buf.h"
 
 enum screen_style {
     STYLE_NORMAL,

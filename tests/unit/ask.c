@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "qmp/buf.h"
+#include "base/buf.h"
 
 enum { ASK_FILTERS_MAX = 16 };
 

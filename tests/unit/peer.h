@@ -3,7 +3,7 @@
 #ifndef UNIT_PEER_H
 #define UNIT_PEER_H
 
-#include "qmp/buf.h"
+#include "base/buf.h"
 #include "vitals/qmp.h"
 
 /* ---- a directory of the test's own ---------------------------------------------------------- */

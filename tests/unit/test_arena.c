@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory of one query: pieces that keep their contents, and come back after a reset. */
-#include "stats/arena.h"
+#include "base/arena.h"
 
 #include <stdbool.h>
 #include <stdint.h>

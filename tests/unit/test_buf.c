@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The growing buffer. */
-#include "qmp/buf.h"
+#include "base/buf.h"
 
 #include "check.h"
 

@@ -11,6 +11,7 @@
 #include "check.h"
 #include "client/client.h"
 #include "client/connection.h"
+#include "client/bucket_order.h"
 #include "client/histogram.h"
 #include "peer.h"
 #include "script.h"

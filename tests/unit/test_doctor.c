@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/doctor.h"
+#include "doctor/doctor.h"
 
 #ifndef KVM_CAP_BINARY_STATS_FD
 #define KVM_CAP_BINARY_STATS_FD 203

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "cli/output.h"
+#include "show/output.h"
 
 static const struct client_stat log2_ns = {
     .type = VITALS_LOG_HIST, .unit = VITALS_SECONDS, .base = 10, .exponent = -9};

@@ -10,10 +10,11 @@
 #include "check.h"
 #include "client/client.h"
 #include "client/connection.h"
+#include "client/bucket_order.h"
 #include "client/histogram.h"
 #include "client/json_memory.h"
-#include "client/text.h"
-#include "qmp/buf.h"
+#include "base/text.h"
+#include "base/buf.h"
 #include "script.h"
 
 static const bool all[] = {true, true, true, true};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON as QEMU prints it. */
-#include "qmp/json_write.h"
+#include "base/json_write.h"
+#include "qmp/json_value.h"
 
 #include <inttypes.h>
 #include <json-c/json.h>

@@ -11,7 +11,7 @@
 
 #include "check.h"
 #include "qapi_commands.h"
-#include "qmp/buf.h"
+#include "base/buf.h"
 #include "qmp/qapi.h"
 #include "qmp/qapi_order.h"
 #include "test_schemas.h"

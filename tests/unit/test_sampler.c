@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "cli/sampler.h"
+#include "look/sampler.h"
 #include "client/internal.h"
 
 /* ---- what the sampler asks of others -------------------------------------------------------- */

@@ -5,9 +5,9 @@
 #include <time.h>
 
 #include "check.h"
-#include "cli/snapshot_file.h"
+#include "look/snapshot_file.h"
 #include "client/json_memory.h"
-#include "qmp/buf.h"
+#include "base/buf.h"
 
 /* ---- texts ---------------------------------------------------------------------------------- */
 

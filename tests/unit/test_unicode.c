@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* UTF-8 as QEMU takes it. */
-#include "qmp/unicode.h"
+#include "base/unicode.h"
 
 #include "check.h"
 

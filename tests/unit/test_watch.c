@@ -9,7 +9,7 @@
 #include "check.h"
 #include "fake.h"
 #include "peer.h"
-#include "top/watch.h"
+#include "look/watch.h"
 
 enum { TIMEOUT_MS = 30000, SILENT_MS = 2500, QUIET_MS = 1000 };
 

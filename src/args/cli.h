@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* What the verbs of the command line share. */
+#ifndef ARGS_CLI_H
+#define ARGS_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vitals/qmp.h"
+
+#define EXIT_USAGE    2 /* beside EXIT_SUCCESS and EXIT_FAILURE */
+#define CLI_ERROR_MAX 200
+
+/* ---- verbs ---------------------------------------------------------------------------------- */
+
+/* What a shell completes the argument of an option, or an operand, with; CLI_ANYTHING: nothing. */
+enum cli_words { CLI_ANYTHING, CLI_FILES, CLI_DIRECTORIES, CLI_STATISTICS, CLI_HISTOGRAMS };
+
+/* An option of a verb. A table of them ends with an entry without a name. */
+struct cli_option {
+    const char *name;     /* "interval" for --interval */
+    char letter;          /* 'i' for -i, or 0 */
+    int key;              /* what cli_next() returns, above 0 */
+    const char *argument; /* as help names it: "SECONDS"; NULL: takes none */
+    const char *help;     /* wrapped to the width of the help; \n begins a line of its own */
+    enum cli_words words;
+    const char *choices; /* "table json csv": all the values it can have, or NULL */
+};
+
+enum { CLI_TABLES_MAX = 6 };
+
+struct cli_args;
+
+struct verb {
+    const char *name;
+    const char *summary;                             /* for the list of verbs */
+    const char *operands;                            /* behind the options: "STAT...", or NULL */
+    enum cli_words operand_words;                    /* what they are, */
+    const char *operand_choices;                     /* or all that they can be: "bash zsh" */
+    const char *about;                               /* below the line of usage; wrapped */
+    const struct cli_option *tables[CLI_TABLES_MAX]; /* NULL at the end; --help comes by itself */
+    const char *notes;                               /* below the options; wrapped; or NULL */
+    int (*run)(struct cli_args *args);               /* returns the exit status */
+};
+
+extern const struct verb verb_completion, verb_demo, verb_describe, verb_diff, verb_doctor,
+    verb_hist, verb_list, verb_schemas, verb_snap, verb_stats, verb_top;
+
+/* ---- arguments ------------------------------------------------------------------------------ */
+
+struct cli_args {
+    const struct verb *verb;
+    const char *command; /* "vitals VERB", for messages */
+    int argc;
+    char **argv;
+    /* after cli_next(): */
+    char *text;   /* of the option, or NULL */
+    int status;   /* where it returned -1 */
+    bool is_done; /* --help has been printed */
+    /* once it has returned 0: */
+    char **operands;
+    size_t n_operands;
+};
+
+/*
+ * The key of the next option; 0: no more options. -1: the verb ends with @status, because the usage
+ * was wrong, which has been said, or --help was given, which has been printed.
+ */
+int cli_next(struct cli_args *args);
+
+/* 0, or the exit status for operands where the verb takes none. */
+int cli_no_operands(const struct cli_args *args);
+
+/* Says on stderr how to get help. Returns EXIT_USAGE. */
+int cli_try_help(const char *command);
+
+/* The same, after the line "@command: text". */
+__attribute__((format(printf, 2, 3))) int cli_usage_error(const char *command, const char *format,
+                                                          ...);
+
+/* ---- texts ---------------------------------------------------------------------------------- */
+
+int cli_print_help(const struct verb *verb);
+
+/*
+ * Prints @text with line breaks where @width columns are full; all lines but the first are
+ * indented by @indent. A line feed in @text is kept, and spaces behind it are the line's own
+ * indentation.
+ */
+void cli_wrap(const char *text, size_t indent, size_t width);
+
+/* Prints the completion of all verbs for "bash" or "zsh". The exit status. */
+int cli_print_completion(struct cli_args *args, const struct verb *const *verbs, size_t n_verbs);
+
+/*
+ * The edit distance: letters to insert, drop or replace to get from one word to the other. Neither
+ * has more than CLI_WORD_MAX bytes.
+ */
+#define CLI_WORD_MAX 63
+size_t cli_count_typos(const char *a, const char *b);
+
+/*
+ * Parses the value of --qmp, PATH[,key=value]..., into pieces of @text, which it changes. Returns
+ * 0, or -EINVAL with a text in @error.
+ */
+int cli_parse_qmp(char *text, struct vitals_listen_options *ret_options, char error[CLI_ERROR_MAX]);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/json_write.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/unicode.h"
+
+/* ---- numbers -------------------------------------------------------------------------------- */
+
+static const char digit_pairs[] = "0001020304050607080910111213141516171819"
+                                  "2021222324252627282930313233343536373839"
+                                  "4041424344454647484950515253545556575859"
+                                  "6061626364656667686970717273747576777879"
+                                  "8081828384858687888990919293949596979899";
+
+static unsigned count_digits(uint64_t value)
+{
+    unsigned digits = 1;
+
+    for (; value >= 10000; value /= 10000)
+        digits += 4;
+    return digits + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
+char *long_u64_to_text(char *at, uint64_t value)
+{
+    char *end, *p;
+
+    end = p = at + count_digits(value);
+    for (; value >= 100; value /= 100) {
+        p -= 2;
+        memcpy(p, &digit_pairs[value % 100 * 2], 2);
+    }
+    if (value >= 10)
+        memcpy(p - 2, &digit_pairs[value * 2], 2);
+    else
+        p[-1] = (char)('0' + value);
+    return end;
+}
+
+void json_put_u64(struct buf *buf, uint64_t value)
+{
+    if (buf_reserve(buf, U64_DIGITS_MAX))
+        buf->len = (size_t)(u64_to_text(buf->data + buf->len, value) - buf->data);
+}
+
+void json_put_i64(struct buf *buf, int64_t value)
+{
+    if (value < 0) {
+        buf_puts(buf, "-");
+        json_put_u64(buf, 0 - (uint64_t)value);
+    } else {
+        json_put_u64(buf, (uint64_t)value);
+    }
+}
+
+/* ---- strings -------------------------------------------------------------------------------- */
+
+static void put_unit(struct buf *buf, uint32_t unit)
+{
+    buf_printf(buf, "\\u%04X", unit);
+}
+
+static void put_escaped(struct buf *buf, int32_t code_point)
+{
+    static const char shorthand[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    const char *p;
+
+    for (p = shorthand; *p; p += 2) {
+        if (*p == code_point) {
+            buf_append(buf, (const char[]){'\\', p[1]}, 2);
+            return;
+        }
+    }
+    if (code_point < 0) {
+        put_unit(buf, 0xfffd);
+    } else if (code_point < 0x10000) {
+        put_unit(buf, (uint32_t)code_point);
+    } else {
+        code_point -= 0x10000;
+        put_unit(buf, 0xd800 + ((uint32_t)code_point >> 10));
+        put_unit(buf, 0xdc00 + ((uint32_t)code_point & 0x3ff));
+    }
+}
+
+/* Printable, and neither a quote nor a backslash. */
+static const bool is_plain[256] = {
+    [' ' ... '!'] = true,
+    ['#' ... '['] = true,
+    [']' ... '~'] = true,
+};
+
+void json_put_string(struct buf *buf, const char *text)
+{
+    const char *plain;
+
+    buf_append(buf, "\"", 1);
+    while (*text) {
+        for (plain = text; is_plain[(uint8_t)*text]; text++)
+            ;
+        buf_append(buf, plain, (size_t)(text - plain));
+        if (*text)
+            put_escaped(buf, utf8_decode(&text));
+    }
+    buf_append(buf, "\"", 1);
+}

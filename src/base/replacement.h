@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Standard output to a path: a file is replaced as a whole, anything else is written into. */
+#ifndef BASE_REPLACEMENT_H
+#define BASE_REPLACEMENT_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+struct replacement {
+    char *target;    /* the file behind all links; NULL: what is there is no regular file */
+    char *temporary; /* beside it, with another name */
+    mode_t mode;
+    sigset_t mask; /* as it was before */
+};
+
+/*
+ * Standard output goes there from now on. 0 or -errno. A signal that ends the program waits until
+ * replacement_end() where there is a temporary file, so that none is left behind.
+ */
+int replacement_begin(struct replacement *ret_replacement, const char *path);
+
+/* All is written. It has the file's name now, or the old file is as it was. 0 or -errno. */
+int replacement_end(struct replacement *replacement);
+
+#endif

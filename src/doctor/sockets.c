@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/at_once.h"
+#include "doctor/doctor.h"
+#include "look/look.h"
+#include "look/peer_text.h"
+#include "look/progress.h"
+#include "client/client.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+enum { SOCKETS_MAX = 256 }; /* shown of each usual place */
+
+#define QEMU_QUIET 80100 /* QEMU keeps the statistics files of vCPUs open since 8.1 */
+
+/* ---- those that were named ------------------------------------------------------------------ */
+
+static void judge(struct doctor *doctor, const char *path, const struct client *client)
+{
+    char peer[PEER_TEXT_MAX];
+    size_t n_stats, n_vcpus;
+    struct finding *finding;
+
+    client_stats(client, &n_stats);
+    client_vcpus(client, &n_vcpus);
+    peer_text(peer, client);
+    finding =
+        doctor_find(doctor, "socket", FINDING_OK, "%s: %s, VM '%s', %zu statistics, %zu vCPUs",
+                    path, peer, client_vm_name(client), n_stats, n_vcpus);
+    if (!n_stats) {
+        finding->status = FINDING_WARNING;
+        finding_hint(finding, "QEMU has statistics only where the VM runs with KVM: -accel kvm.");
+    } else if (client_peer(client) == CLIENT_QEMU && client_qemu_version(client) < QEMU_QUIET) {
+        finding->status = FINDING_WARNING;
+        finding_hint(finding, "QEMU before 8.1 interrupts every vCPU at each query for statistics "
+                              "of vCPUs: ask seldom.");
+    }
+}
+
+/* A socket, or the text of what is wrong with a name. */
+struct asking {
+    char *path; /* NULL: there is nothing to ask */
+    struct client *client;
+    struct client_error error;
+};
+
+struct askings {
+    const struct doctor *doctor;
+    struct asking *all;
+    size_t n;
+};
+
+static struct asking *add_asking(struct askings *askings)
+{
+    askings->all = reallocarray(askings->all, askings->n + 1, sizeof(*askings->all));
+    if (!askings->all)
+        doctor_out_of_memory(askings->doctor);
+    askings->all[askings->n] = (struct asking){0};
+    return &askings->all[askings->n++];
+}
+
+static void add_socket(struct askings *askings, const char *path)
+{
+    struct asking *asking = add_asking(askings);
+
+    asking->path = strdup(path);
+    if (!asking->path)
+        doctor_out_of_memory(askings->doctor);
+}
+
+static bool is_socket(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static void add_directory(struct askings *askings, const char *directory)
+{
+    size_t n_before = askings->n;
+    struct dirent **entries;
+    int n = scandir(directory, &entries, NULL, alphasort);
+
+    if (n < 0) {
+        client_fail(&add_asking(askings)->error, errno, LOOK_HINT_LISTING,
+                    "%s: the directory can't be read: %s", directory, strerror(errno));
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        char path[DOCTOR_PATH_MAX];
+        int len = snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
+
+        if (len < DOCTOR_PATH_MAX && is_socket(path))
+            add_socket(askings, path);
+        free(entries[i]);
+    }
+    free(entries);
+    if (askings->n == n_before)
+        client_fail(&add_asking(askings)->error, ENOENT, LOOK_HINT_NO_SOCKET,
+                    "%s: no socket in this directory", directory);
+}
+
+static void open_client(void *opaque, size_t i)
+{
+    const struct askings *askings = opaque;
+    struct asking *asking = &askings->all[i];
+
+    if (asking->path &&
+        client_open(asking->path, askings->doctor->timeout_ms, &asking->client, &asking->error) < 0)
+        asking->client = NULL;
+}
+
+static void report(struct doctor *doctor, struct asking *asking)
+{
+    if (asking->client)
+        judge(doctor, asking->path, asking->client);
+    else
+        finding_hint(doctor_find(doctor, "socket", FINDING_PROBLEM, "%s", asking->error.text), "%s",
+                     asking->error.hint);
+    client_free(asking->client);
+    free(asking->path);
+}
+
+/* All at once: of those that are silent each takes a timeout. */
+static void ask_named(struct doctor *doctor)
+{
+    struct askings askings = {.doctor = doctor};
+    struct progress *progress;
+
+    for (size_t i = 0; i < doctor->n_sockets; i++) {
+        struct stat st;
+
+        if (stat(doctor->sockets[i], &st) == 0 && S_ISDIR(st.st_mode))
+            add_directory(&askings, doctor->sockets[i]);
+        else
+            add_socket(&askings, doctor->sockets[i]);
+    }
+    progress = progress_begin_vms(doctor->command, askings.n);
+    at_once(askings.n, open_client, &askings);
+    progress_end(progress);
+    for (size_t i = 0; i < askings.n; i++)
+        report(doctor, &askings.all[i]);
+    free(askings.all);
+}
+
+/* ---- the usual places ----------------------------------------------------------------------- */
+
+struct place {
+    const char *pattern, *owner;
+    bool is_taken; /* by the owner, which stays connected */
+    const char *hint;
+};
+
+static const struct place places[] = {
+    {"/run/vitals/vms/*/*", "vitals", false, "--socket asks it."},
+    {"/var/run/qemu-server/*.qmp", "Proxmox", false,
+     "--socket asks it. QEMU serves one client at a time: meanwhile Proxmox has to wait."},
+    {"/var/lib/libvirt/qemu/domain-*/monitor.sock", "libvirt", true,
+     "QEMU serves one client at a time, and this is libvirt. Give the VM a second QMP socket: -qmp "
+     "unix:PATH,server=on,wait=off."},
+};
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat st_a, st_b;
+
+    return stat(a, &st_a) == 0 && stat(b, &st_b) == 0 && st_a.st_dev == st_b.st_dev &&
+           st_a.st_ino == st_b.st_ino;
+}
+
+/* By itself, or by its directory. */
+static bool is_named(const struct doctor *doctor, const char *path)
+{
+    char directory[DOCTOR_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+
+    snprintf(directory, sizeof(directory), "%.*s", slash ? (int)(slash - path) : 0, path);
+    for (size_t i = 0; i < doctor->n_sockets; i++)
+        if (is_same_file(path, doctor->sockets[i]) || is_same_file(directory, doctor->sockets[i]))
+            return true;
+    return false;
+}
+
+/* Who may write may connect. Nothing here does: it would disturb whom the socket is for. */
+static void look_at(struct doctor *doctor, const struct place *place, const char *path)
+{
+    struct finding *finding;
+
+    if (access(path, W_OK) < 0) {
+        finding =
+            doctor_find(doctor, "socket", FINDING_WARNING, "%s: of %s; not for this user (%s)",
+                        path, place->owner, strerror(errno));
+        finding_hint(finding, "The socket's mode and owner say who may connect.");
+        return;
+    }
+    finding = doctor_find(doctor, "socket", FINDING_OK, "%s: of %s%s; was not asked", path,
+                          place->owner, place->is_taken ? ", which has taken it" : "");
+    finding_hint(finding, "%s", place->hint);
+}
+
+static void look_around(struct doctor *doctor, const struct place *place)
+{
+    char pattern[DOCTOR_PATH_MAX];
+    size_t n_shown = 0, n_more = 0;
+    glob_t found;
+
+    doctor_path(doctor, pattern, place->pattern);
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        const char *path = found.gl_pathv[i];
+
+        if (!is_socket(path) || is_named(doctor, path))
+            continue;
+        if (n_shown < SOCKETS_MAX) {
+            look_at(doctor, place, path);
+            n_shown++;
+        } else {
+            n_more++;
+        }
+    }
+    globfree(&found);
+    if (n_more)
+        doctor_find(doctor, "socket", FINDING_OK, "%zu more of %s were not looked at", n_more,
+                    place->owner);
+}
+
+void doctor_check_sockets(struct doctor *doctor)
+{
+    size_t n_before = doctor->n_findings;
+    struct finding *finding;
+
+    ask_named(doctor);
+    for (size_t i = 0; i < COUNT(places); i++)
+        look_around(doctor, &places[i]);
+    if (doctor->n_findings > n_before)
+        return;
+    finding = doctor_find(doctor, "socket", FINDING_ABSENT,
+                          "no socket of a VM is in the usual places, and none was named");
+    finding_hint(finding, "Name one with --socket; 'vitals demo --qmp PATH' makes one.");
+}

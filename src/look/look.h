@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* What the verbs that look have in common: which VMs, and which of their statistics. */
+#ifndef LOOK_LOOK_H
+#define LOOK_LOOK_H
+
+#include "args/cli.h"
+#include "show/output.h"
+#include "client/client.h"
+
+#define EXIT_NO_MATCH 3
+
+/* What to do where a directory stands for its sockets. */
+#define LOOK_HINT_LISTING                                                                          \
+    "Its mode and owner say who may list it; a socket in it can be named by itself."
+#define LOOK_HINT_NO_SOCKET                                                                        \
+    "Directories in it are not searched. QEMU makes a QMP socket with -qmp "                       \
+    "unix:PATH,server=on,wait=off."
+
+struct look_options {
+    const char *command; /* for messages */
+    const char **sockets, **vcpus, **globs;
+    size_t n_sockets, n_vcpus, n_globs;
+    const char *target; /* "vm", "vcpu", or NULL: both */
+    const char *provider;
+    enum output_format format;
+    bool no_legend;
+    unsigned timeout_ms;
+};
+
+/* One VM. */
+struct look_vm {
+    const char *socket;    /* its path as it was given, not as it is shown */
+    struct client *client; /* NULL: it failed while we looked */
+    bool *wanted;          /* for each statistic of the client */
+    const char **paths;    /* of the wanted vCPUs; NULL: all */
+    size_t n_paths;
+};
+
+struct look {
+    struct look_options options;
+    char **paths; /* of the sockets, and of the vCPUs that are wanted */
+    size_t n_paths, n_sockets;
+    struct look_vm *vms;
+    size_t n_vms;
+    bool has_failed; /* one of the VMs, at least */
+};
+
+/* Keys of the options; a verb's own begin at LOOK_OPT_OWN. */
+enum look_option_key {
+    LOOK_OPT_SOCKET = 1,
+    LOOK_OPT_TIMEOUT,
+    LOOK_OPT_TARGET,
+    LOOK_OPT_PROVIDER,
+    LOOK_OPT_STAT,
+    LOOK_OPT_VCPU,
+    LOOK_OPT_OUTPUT,
+    LOOK_OPT_JSON,
+    LOOK_OPT_NO_LEGEND,
+    LOOK_OPT_OWN,
+};
+
+extern const struct cli_option look_socket_options[]; /* which VMs: --socket, --timeout */
+extern const struct cli_option look_stat_options[];   /* --target, --provider, --stat */
+extern const struct cli_option look_vcpu_options[];   /* --vcpu, beside those */
+extern const struct cli_option look_output_options[]; /* -o, --json, --no-legend */
+
+/* False: no memory. The number of arguments bounds how often an option can be given. */
+bool look_init(struct look *look, const struct cli_args *args);
+void look_free(struct look *look);
+
+/* Any of those above. 0, or the exit status. */
+int look_parse_option(struct look *look, int key, const char *text);
+
+/* After all of them: what depends on more than one. look_open() does it. 0, or the exit status. */
+int look_complete_options(struct look_options *options);
+
+/* A number of seconds above 0. 0, or the exit status. */
+int look_parse_seconds(const char *command, const char *option, const char *text,
+                       double *ret_seconds);
+
+int look_parse_count(const char *command, const char *option, const char *text,
+                     unsigned long *ret_count);
+
+/* Opens all VMs. 0, or the exit status. */
+int look_connect(struct look *look);
+
+/* The same, and finds what is wanted in their schemas. 0, or the exit status. */
+int look_open(struct look *look);
+
+/* Says what went wrong with a VM. */
+void look_complain(struct look *look, const struct client_error *error);
+
+/*
+ * Which statistics of a client the options want: one for each, from malloc(). NULL: no memory. Any
+ * thread may ask.
+ */
+bool *look_want(const struct look *look, const struct client *client);
+
+bool look_wants_target(const struct look *look, const char *target);
+bool look_wants_stat(const struct look *look, const struct client_stat *stat);
+
+/* Whether @text, as --vcpu has it, means this vCPU. */
+bool look_is_vcpu(const char *text, const struct client_vcpu *vcpu);
+
+/* Says that @text means none; @last is the highest number, or -1. Returns the exit status. */
+int look_refuse_vcpu(struct look *look, const char *text, int64_t last);
+
+/* Statistics that there are. */
+struct look_stats {
+    const struct client_stat *stats;
+    size_t n;
+};
+
+/*
+ * Whether each option that chooses statistics finds some among all of @lists. 0, or the exit status
+ * once it has been said what may have been meant.
+ */
+int look_check_stats(struct look *look, const struct look_stats *lists, size_t n_lists);
+
+#endif

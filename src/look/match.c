@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* What is wanted of the VMs: their statistics and vCPUs, or what may have been meant. */
+#include <ctype.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "look/private.h"
+#include "args/suggestion.h"
+
+#define HINT_KVM     "QEMU has them only where the VM runs with KVM: -accel kvm."
+#define HINT_SCHEMAS "'vitals schemas' lists what there is."
+
+static int refuse(struct look *look, const char *what, const struct suggestion *suggestion,
+                  const char *hint)
+{
+    suggestion_print(suggestion, look->options.command, what, hint);
+    return EXIT_NO_MATCH;
+}
+
+/* What a VM without KVM looks like; that nothing matches then is not the fault of a name. */
+int look_check_any(struct look *look)
+{
+    size_t n;
+
+    for (size_t i = 0; i < look->n_vms; i++) {
+        client_stats(look->vms[i].client, &n);
+        if (n)
+            return 0;
+    }
+    if (look->n_vms == 1)
+        look_fail(look, HINT_KVM, "%s: no statistics", client_path(look->vms[0].client));
+    else
+        look_fail(look, HINT_KVM, "no statistics in any of %zu VMs", look->n_vms);
+    return EXIT_NO_MATCH;
+}
+
+/* ---- matching ------------------------------------------------------------------------------- */
+
+static bool is_candidate(const struct look *look, const struct client_stat *stat)
+{
+    return look_wants_target(look, stat->target) &&
+           (!look->options.provider || !strcmp(look->options.provider, stat->provider));
+}
+
+bool look_wants_stat(const struct look *look, const struct client_stat *stat)
+{
+    bool matches = !look->options.n_globs;
+
+    for (size_t i = 0; i < look->options.n_globs && !matches; i++)
+        matches = fnmatch(look->options.globs[i], stat->name, 0) == 0;
+    return matches && is_candidate(look, stat);
+}
+
+bool *look_want(const struct look *look, const struct client *client)
+{
+    size_t n;
+    const struct client_stat *stats = client_stats(client, &n);
+    bool *wanted = calloc(n + 1, sizeof(*wanted));
+
+    for (size_t i = 0; wanted && i < n; i++)
+        wanted[i] = look_wants_stat(look, &stats[i]);
+    return wanted;
+}
+
+/* ---- what there is -------------------------------------------------------------------------- */
+
+static bool any_matches(const struct look *look, const struct look_stats *lists, size_t n_lists,
+                        const char *glob)
+{
+    for (size_t i = 0; i < n_lists; i++)
+        for (size_t j = 0; j < lists[i].n; j++)
+            if (is_candidate(look, &lists[i].stats[j]) &&
+                fnmatch(glob, lists[i].stats[j].name, 0) == 0)
+                return true;
+    return false;
+}
+
+static void suggest(const struct look *look, const struct look_stats *lists, size_t n_lists,
+                    struct suggestion *suggestion)
+{
+    for (size_t i = 0; i < n_lists; i++)
+        for (size_t j = 0; j < lists[i].n; j++)
+            if (is_candidate(look, &lists[i].stats[j]))
+                suggestion_consider(suggestion, lists[i].stats[j].name);
+}
+
+/* There are some, and some of the provider: so it is the target that has none. */
+static int refuse_target(struct look *look)
+{
+    const char *target = look->options.target, *provider = look->options.provider;
+
+    if (provider)
+        look_fail(look, HINT_SCHEMAS, "no statistics of target '%s' and provider '%s'", target,
+                  provider);
+    else
+        look_fail(look, HINT_SCHEMAS, "no statistics of target '%s'", target);
+    return EXIT_NO_MATCH;
+}
+
+static int check_glob(struct look *look, const struct look_stats *lists, size_t n_lists,
+                      const char *glob)
+{
+    struct suggestion suggestion = {.meant = glob};
+
+    if (any_matches(look, lists, n_lists, glob))
+        return 0;
+    if (strcmp(glob, "*") == 0 && look->options.target)
+        return refuse_target(look);
+    suggest(look, lists, n_lists, &suggestion);
+    return refuse(look, "statistic", &suggestion,
+                  look->options.target || look->options.provider
+                      ? "--target or --provider may leave it out; " HINT_SCHEMAS
+                      : HINT_SCHEMAS);
+}
+
+static int check_provider(struct look *look, const struct look_stats *lists, size_t n_lists)
+{
+    const char *provider = look->options.provider;
+    struct suggestion suggestion = {.meant = provider};
+
+    for (size_t i = 0; provider && i < n_lists; i++) {
+        for (size_t j = 0; j < lists[i].n; j++) {
+            if (!strcmp(lists[i].stats[j].provider, provider))
+                return 0;
+            suggestion_consider(&suggestion, lists[i].stats[j].provider);
+        }
+    }
+    return provider ? refuse(look, "provider", &suggestion, HINT_SCHEMAS) : 0;
+}
+
+int look_check_stats(struct look *look, const struct look_stats *lists, size_t n_lists)
+{
+    int status = check_provider(look, lists, n_lists);
+
+    for (size_t i = 0; status == 0 && i < look->options.n_globs; i++)
+        status = check_glob(look, lists, n_lists, look->options.globs[i]);
+    if (status == 0 && !look->options.n_globs && look->options.target)
+        status = check_glob(look, lists, n_lists, "*");
+    return status;
+}
+
+static bool want(const struct look *look, struct look_vm *vm, struct look_stats *ret_list)
+{
+    ret_list->stats = client_stats(vm->client, &ret_list->n);
+    vm->wanted = look_want(look, vm->client);
+    return vm->wanted != NULL;
+}
+
+int look_match_stats(struct look *look)
+{
+    struct look_stats *lists = calloc(look->n_vms + 1, sizeof(*lists));
+    bool has_memory = lists != NULL;
+    int status;
+
+    for (size_t i = 0; has_memory && i < look->n_vms; i++)
+        has_memory = want(look, &look->vms[i], &lists[i]);
+    status = has_memory ? look_check_stats(look, lists, look->n_vms)
+                        : look_fail(look, NULL, "out of memory");
+    free(lists);
+    return status;
+}
+
+/* ---- vCPUs ---------------------------------------------------------------------------------- */
+
+bool look_is_vcpu(const char *text, const struct client_vcpu *vcpu)
+{
+    char *end;
+    long long index = strtoll(text, &end, 10);
+
+    if (isdigit((unsigned char)text[0]) && *end == '\0')
+        return index == vcpu->index;
+    return !strcmp(text, vcpu->path);
+}
+
+/* The client's own texts change with each query. */
+static const char *keep_path(struct look *look, const char *path)
+{
+    return look_add_path(look, strdup(path)) == 0 ? look->paths[look->n_paths - 1] : "";
+}
+
+static bool match_vcpu(struct look *look, struct look_vm *vm, const char *text)
+{
+    size_t n;
+    const struct client_vcpu *vcpus = client_vcpus(vm->client, &n);
+    bool any = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (look_is_vcpu(text, &vcpus[i])) {
+            vm->paths[vm->n_paths++] = keep_path(look, vcpus[i].path);
+            any = true;
+        }
+    }
+    return any;
+}
+
+int look_refuse_vcpu(struct look *look, const char *text, int64_t last)
+{
+    const struct suggestion nothing = {.meant = text};
+    char hint[80] = "There are no vCPUs.";
+
+    if (last >= 0)
+        snprintf(hint, sizeof(hint), "--vcpu takes a number from 0 to %lld, or a QOM path.",
+                 (long long)last);
+    return refuse(look, "vCPU", &nothing, hint);
+}
+
+/* The highest number of any VM, or -1. */
+static int64_t last_vcpu(const struct look *look)
+{
+    int64_t last = -1;
+
+    for (size_t i = 0; i < look->n_vms; i++) {
+        size_t n;
+        const struct client_vcpu *vcpus = client_vcpus(look->vms[i].client, &n);
+
+        for (size_t j = 0; j < n; j++)
+            last = vcpus[j].index > last ? vcpus[j].index : last;
+    }
+    return last;
+}
+
+static int match_vcpu_in_all(struct look *look, const char *text)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < look->n_vms; i++)
+        if (match_vcpu(look, &look->vms[i], text))
+            any = true;
+    return any ? 0 : look_refuse_vcpu(look, text, last_vcpu(look));
+}
+
+int look_match_vcpus(struct look *look)
+{
+    int status = 0;
+
+    for (size_t i = 0; look->options.n_vcpus && i < look->n_vms; i++) {
+        size_t n;
+
+        client_vcpus(look->vms[i].client, &n);
+        look->vms[i].paths = calloc(n * look->options.n_vcpus + 1, sizeof(char *));
+        if (!look->vms[i].paths)
+            return look_fail(look, NULL, "out of memory");
+    }
+    for (size_t i = 0; status == 0 && i < look->options.n_vcpus; i++)
+        status = match_vcpu_in_all(look, look->options.vcpus[i]);
+    return status;
+}

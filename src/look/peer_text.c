@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "look/peer_text.h"
+
+#include <stdio.h>
+
+void peer_version(char text[PEER_VERSION_MAX], const struct client *client)
+{
+    unsigned version = client_qemu_version(client);
+
+    snprintf(text, PEER_VERSION_MAX, "%u.%u.%u", version / 10000, version / 100 % 100,
+             version % 100);
+}
+
+const char *peer_dialect(const struct client *client)
+{
+    return client_peer(client) == CLIENT_GROUPED ? "grouped" : "flat";
+}
+
+void peer_text(char text[PEER_TEXT_MAX], const struct client *client)
+{
+    char version[PEER_VERSION_MAX];
+
+    peer_version(version, client);
+    if (client_peer(client) == CLIENT_QEMU)
+        snprintf(text, PEER_TEXT_MAX, "QEMU %s", version);
+    else
+        snprintf(text, PEER_TEXT_MAX, "vitals, dialect %s", peer_dialect(client));
+}

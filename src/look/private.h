@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files of look.h. Each int is 0, or the exit status once the error has been said. */
+#ifndef LOOK_PRIVATE_H
+#define LOOK_PRIVATE_H
+
+#include "look/look.h"
+
+/* Says what went wrong; @hint may be NULL. Returns EXIT_FAILURE. */
+__attribute__((format(printf, 3, 4))) int look_fail(struct look *look, const char *hint,
+                                                    const char *format, ...);
+
+/* @path belongs to the list from here on; NULL: there was no memory for it. */
+int look_add_path(struct look *look, char *path);
+
+/* From --socket, or from the environment. */
+int look_find_sockets(struct look *look);
+
+/* All at once; those that fail are complained about. */
+int look_open_vms(struct look *look);
+
+/* One of the VMs has statistics, at least. */
+int look_check_any(struct look *look);
+
+int look_match_vcpus(struct look *look);
+int look_match_stats(struct look *look);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* Asks all VMs again and again, and keeps the sample before, for rates. */
+#ifndef LOOK_SAMPLER_H
+#define LOOK_SAMPLER_H
+
+#include <time.h>
+
+#include "look/look.h"
+#include "show/row.h"
+
+enum { SAMPLER_TARGETS = 2 };
+
+struct samples {
+    struct client_snapshot *now[SAMPLER_TARGETS], *before[SAMPLER_TARGETS];
+};
+
+struct sampler_outcome {
+    int err;
+    struct client_error error;
+};
+
+struct sampler {
+    struct look *look;
+    double time;                      /* when the last sample was asked for, seconds since 1970 */
+    double epoch;                     /* of CLOCK_MONOTONIC, in the same */
+    struct samples *samples;          /* of each VM */
+    struct sampler_outcome *outcomes; /* of asking each VM */
+};
+
+/* @look has been opened. False: no memory, which has been said. */
+bool sampler_init(struct sampler *sampler, struct look *look);
+void sampler_free(struct sampler *sampler);
+
+/*
+ * Asks all VMs at once for what is wanted. One that fails is complained about, and not asked again. Returns
+ * how many are left.
+ */
+size_t sampler_sample(struct sampler *sampler);
+
+/*
+ * Shows each statistic of each object. @wants_deltas: since the sample before, of which this uses
+ * the memory: once for each sample. A counter without a sample before is left out then.
+ */
+void sampler_each(struct sampler *sampler, bool wants_deltas,
+                  void (*show)(void *opaque, const struct row *row), void *opaque);
+
+/* Sleeps to the next multiple of @interval, so that the time that asking takes adds nothing. */
+void sampler_wait(struct timespec *turn, double interval);
+
+/* The same before there is any output: a person is told what takes long. */
+void sampler_wait_first(const struct sampler *sampler, struct timespec *turn, double interval);
+
+#endif

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+#include "look/snapshot_file.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "show/output.h"
+#include "client/histogram.h"
+#include "client/json.h"
+#include "client/json_memory.h"
+#include "base/buf.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+struct reader {
+    const char *path;
+    char *error;
+    struct snapshot *snapshot;
+    size_t n_values;
+};
+
+__attribute__((format(printf, 2, 3))) static int fail(struct reader *reader, const char *format,
+                                                      ...)
+{
+    int n = snprintf(reader->error, SNAPSHOT_ERROR_MAX, "%s: ", reader->path);
+    va_list args;
+
+    va_start(args, format);
+    if (n > 0 && n < SNAPSHOT_ERROR_MAX)
+        vsnprintf(reader->error + n, SNAPSHOT_ERROR_MAX - (size_t)n, format, args);
+    va_end(args);
+    return -1;
+}
+
+/* ---- bytes ---------------------------------------------------------------------------------- */
+
+static int refuse_size(struct reader *reader)
+{
+    return fail(reader, "larger than a snapshot can be, %d bytes", SNAPSHOT_FILE_MAX);
+}
+
+/* A pipe says how much it has only at its end. */
+static bool is_large_file(FILE *file)
+{
+    struct stat st;
+
+    return fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode) && st.st_size > SNAPSHOT_FILE_MAX;
+}
+
+static int read_bytes(struct reader *reader, FILE *file, struct buf *bytes)
+{
+    char piece[65536];
+    size_t n;
+
+    if (is_large_file(file))
+        return refuse_size(reader);
+    while ((n = fread(piece, 1, sizeof(piece), file)) > 0) {
+        buf_append(bytes, piece, n);
+        if (bytes->failed || bytes->len > SNAPSHOT_FILE_MAX)
+            return refuse_size(reader);
+    }
+    while (bytes->len && strchr(" \t\r\n", bytes->data[bytes->len - 1]))
+        bytes->len--;
+    return ferror(file) ? fail(reader, "%s", strerror(errno)) : 0;
+}
+
+static int read_path(struct reader *reader, struct buf *bytes)
+{
+    FILE *file = strcmp(reader->path, "-") ? fopen(reader->path, "re") : stdin;
+    int err;
+
+    if (!file)
+        return fail(reader, "%s", strerror(errno));
+    err = read_bytes(reader, file, bytes);
+    if (file != stdin)
+        fclose(file);
+    return err;
+}
+
+static int fail_to_parse(struct reader *reader, enum json_tokener_error result, bool is_object)
+{
+    if (result == json_tokener_continue)
+        return fail(reader, "not a snapshot: its end is missing");
+    if (result == json_tokener_error_parse_unexpected && is_object)
+        return fail(reader, "has more than one output\n"
+                            "  Each has a line. Take one, such as the last with 'tail -n 1'.");
+    return fail(reader, "not a snapshot: %s", json_tokener_error_desc(result));
+}
+
+static int parse(struct reader *reader, const char *bytes, size_t len)
+{
+    struct json_tokener *parser;
+    enum json_tokener_error result;
+    size_t end;
+
+    if (len == 0)
+        return fail(reader, "not a snapshot: empty");
+    if (len > SNAPSHOT_FILE_MAX || json_memory(bytes, len) > SNAPSHOT_MEMORY_MAX)
+        return fail(reader, "larger than a snapshot can be");
+    parser = json_tokener_new();
+    if (!parser)
+        return fail(reader, "out of memory");
+    json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
+    reader->snapshot->json = json_tokener_parse_ex(parser, bytes, (int)len);
+    result = json_tokener_get_error(parser);
+    end = json_tokener_get_parse_end(parser);
+    json_tokener_free(parser);
+    if (result == json_tokener_success)
+        return 0;
+    /* Only behind a whole one is an object unexpected. */
+    return fail_to_parse(reader, result, bytes[0] == '{' && end < len && bytes[end] == '{');
+}
+
+/* ---- members -------------------------------------------------------------------------------- */
+
+static bool read_integer(struct json_object *object, const char *name, int64_t min, int64_t max,
+                         int64_t *ret_number)
+{
+    struct json_object *value = client_member(object, name, json_type_int);
+
+    *ret_number = value ? json_object_get_int64(value) : 0;
+    return value && *ret_number >= min && *ret_number <= max;
+}
+
+static bool read_u64(struct json_object *value, uint64_t *ret_number)
+{
+    if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0)
+        return false;
+    *ret_number = json_object_get_uint64(value);
+    return true;
+}
+
+/* Seconds since 1970. False also for what is no number. */
+static bool read_time(struct json_object *json, double *ret_time)
+{
+    *ret_time = json_object_get_double(json);
+    return (json_object_is_type(json, json_type_double) ||
+            json_object_is_type(json, json_type_int)) &&
+           *ret_time >= 0 && *ret_time <= SNAPSHOT_TIME_MAX;
+}
+
+/* The index of @text in @names, or -1. */
+static int index_of(const char *text, const char *(*name)(const struct client_stat *stat), int n)
+{
+    for (int i = 0; text && i < n; i++) {
+        const struct client_stat stat = {.type = (enum vitals_type)i, .unit = (enum vitals_unit)i};
+        if (!strcmp(text, name(&stat)))
+            return i;
+    }
+    return -1;
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static bool read_stat(struct json_object *object, struct client_stat *stat)
+{
+    int type = index_of(client_name(object, "type"), output_type_name, VITALS_LOG_HIST + 1);
+    int unit = index_of(client_name(object, "unit"), output_unit_name, VITALS_CYCLES + 1);
+    int64_t base, exponent, bucket_size = 0;
+
+    stat->name = client_name(object, "name");
+    stat->provider = client_name(object, "provider");
+    stat->target = client_name(object, "target");
+    if (!stat->name || !stat->provider || !stat->target ||
+        (strcmp(stat->target, "vm") && strcmp(stat->target, "vcpu")) || type < 0 || unit < 0 ||
+        !read_integer(object, "base", 2, 10, &base) || (base != 2 && base != 10) ||
+        !read_integer(object, "exponent", INT16_MIN, INT16_MAX, &exponent))
+        return false;
+    stat->type = (enum vitals_type)type;
+    stat->unit = (enum vitals_unit)unit;
+    stat->base = (uint8_t)base;
+    stat->exponent = (int16_t)exponent;
+    if (type == VITALS_LINEAR_HIST &&
+        !read_integer(object, "bucket_size", 1, UINT32_MAX, &bucket_size))
+        return false;
+    stat->bucket_size = (uint32_t)bucket_size;
+    return true;
+}
+
+/* The values go to where the values of all rows are. */
+static bool read_values(struct reader *reader, struct json_object *object, struct row *row)
+{
+    uint64_t *values = reader->snapshot->values + reader->n_values;
+    struct json_object *array = client_array(object, "values");
+
+    row->totals = values;
+    if (!histogram_is(row->stat)) {
+        row->n = 1;
+        reader->n_values++;
+        return read_u64(client_member(object, "value", json_type_int), values);
+    }
+    row->n = array ? json_object_array_length(array) : 0;
+    reader->n_values += row->n;
+    for (size_t i = 0; i < row->n; i++)
+        if (!read_u64(json_object_array_get_idx(array, i), &values[i]))
+            return false;
+    return row->n > 0;
+}
+
+static bool read_row(struct reader *reader, struct json_object *object, struct row *row,
+                     struct client_stat *stat)
+{
+    struct json_object *time;
+    int64_t vcpu;
+
+    row->vm = client_name(object, "vm");
+    row->socket = client_name(object, "socket");
+    row->path = client_name(object, "path");
+    row->vcpu = read_integer(object, "vcpu", 0, INT64_MAX, &vcpu) ? vcpu : -1;
+    row->stat = stat;
+    if (!row->path && json_object_object_get(object, "path"))
+        return false;
+    if (json_object_object_get_ex(object, "reply_time", &time) && !read_time(time, &row->time))
+        return false;
+    return row->vm && row->socket && read_stat(object, stat) && read_values(reader, object, row);
+}
+
+static size_t count_values(struct json_object *stats)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < json_object_array_length(stats); i++) {
+        struct json_object *values = client_array(json_object_array_get_idx(stats, i), "values");
+        n += 1 + (values ? json_object_array_length(values) : 0);
+    }
+    return n;
+}
+
+/* ---- finding rows --------------------------------------------------------------------------- */
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_stats(const struct client_stat *a, const struct client_stat *b)
+{
+    int order = strcmp(a->name, b->name);
+
+    if (!order)
+        order = strcmp(a->provider, b->provider);
+    if (!order)
+        order = strcmp(a->target, b->target);
+    if (!order)
+        order = compare_numbers(a->type, b->type);
+    if (!order)
+        order = compare_numbers(a->unit, b->unit);
+    if (!order)
+        order = compare_numbers(a->base, b->base);
+    if (!order)
+        order = a->exponent - b->exponent;
+    return order ? order : compare_numbers(a->bucket_size, b->bucket_size);
+}
+
+static int compare_identities(const struct row *a, const struct row *b)
+{
+    int order = strcmp(a->vm, b->vm);
+
+    if (!order)
+        order = strcmp(a->path ? a->path : "", b->path ? b->path : "");
+    if (!order)
+        order = compare_stats(a->stat, b->stat);
+    return order ? order : compare_numbers(a->n, b->n);
+}
+
+/* Of one identity, those of one socket are together. */
+static int compare_origins(const struct row *a, const struct row *b)
+{
+    int order = compare_identities(a, b);
+
+    return order ? order : strcmp(a->socket, b->socket);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct row *const *row_a = a, *const *row_b = b;
+    int order = compare_origins(*row_a, *row_b);
+
+    return order ? order : (*row_a > *row_b) - (*row_a < *row_b);
+}
+
+/* Rows of one name are together in the order. Returns where the next name begins. */
+static size_t mark_name(struct snapshot *snapshot, size_t first)
+{
+    struct row *const *rows = snapshot->by_identity;
+    bool is_alone = true;
+    size_t end = first;
+
+    for (; end < snapshot->n_rows && !strcmp(rows[end]->vm, rows[first]->vm); end++)
+        is_alone = is_alone && !strcmp(rows[end]->socket, rows[first]->socket);
+    for (size_t i = first; i < end; i++)
+        snapshot->is_alone[rows[i] - snapshot->rows] = is_alone;
+    return end;
+}
+
+static void sort_rows(struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->n_rows; i++) {
+        snapshot->by_identity[i] = &snapshot->rows[i];
+        if (snapshot->rows[i].n > snapshot->n_values_max)
+            snapshot->n_values_max = snapshot->rows[i].n;
+    }
+    qsort(snapshot->by_identity, snapshot->n_rows, sizeof(struct row *), compare_rows);
+    for (size_t i = 0; i < snapshot->n_rows;)
+        i = mark_name(snapshot, i);
+}
+
+typedef int compare_fn(const struct row *a, const struct row *b);
+
+/* The first row in the order that is like this one and stands in the file at @from or behind. */
+static const struct row *find_from(const struct snapshot *snapshot, const struct row *like,
+                                   compare_fn *compare, size_t from)
+{
+    size_t low = 0, high = snapshot->n_rows;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct row *row = snapshot->by_identity[middle];
+        int order = compare(row, like);
+
+        if (order < 0 || (order == 0 && (size_t)(row - snapshot->rows) < from))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < snapshot->n_rows && !compare(snapshot->by_identity[low], like)
+               ? snapshot->by_identity[low]
+               : NULL;
+}
+
+/* A VM may have been asked twice: then the place says which is which. */
+static const struct row *find(const struct snapshot *snapshot, const struct row *like,
+                              compare_fn *compare, size_t expected)
+{
+    const struct row *row;
+
+    if (expected < snapshot->n_rows && !compare(&snapshot->rows[expected], like))
+        return &snapshot->rows[expected];
+    row = find_from(snapshot, like, compare, expected);
+    return row ? row : find_from(snapshot, like, compare, 0);
+}
+
+const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
+                                bool is_alone, size_t expected)
+{
+    const struct row *row = find(snapshot, like, compare_origins, expected);
+
+    if (row || !is_alone)
+        return row;
+    row = find(snapshot, like, compare_identities, expected);
+    return row && snapshot->is_alone[row - snapshot->rows] ? row : NULL;
+}
+
+/* What snapshots tell apart, but for rounding: rates over less would be no numbers. */
+#define SECONDS_MIN 0.0005
+
+/* A reply may come late. Where it is not known when, it was soon after the question. */
+static double seconds_between(const struct snapshot *before, const struct row *row_before,
+                              const struct snapshot *after, const struct row *row)
+{
+    bool has_times = row_before->time > 0 && row->time > 0;
+
+    return has_times ? row->time - row_before->time : after->time - before->time;
+}
+
+bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than)
+{
+    bool is_later = snapshot->time - than->time >= SECONDS_MIN;
+
+    for (size_t i = 0; i < snapshot->n_rows && is_later; i++) {
+        const struct row *row = &snapshot->rows[i];
+        const struct row *before = snapshot_find(than, row, snapshot->is_alone[i], i);
+
+        is_later = !before || seconds_between(than, before, snapshot, row) >= SECONDS_MIN;
+    }
+    return is_later;
+}
+
+bool snapshot_subtract(const struct snapshot *before, const struct snapshot *after, size_t i,
+                       uint64_t *deltas, struct row *ret_row)
+{
+    struct row row = after->rows[i];
+    const struct row *row_before = snapshot_find(before, &row, after->is_alone[i], i);
+
+    if (!row_before)
+        return false;
+    row.before = row_before->totals;
+    row.seconds = seconds_between(before, row_before, after, &row);
+    if (row_is_counting(row.stat)) {
+        memcpy(deltas, row.before, row.n * sizeof(*deltas));
+        row.is_reset = !row_subtract(deltas, row.totals, row.n);
+        row.deltas = row.is_reset ? NULL : deltas;
+    }
+    *ret_row = row;
+    return true;
+}
+
+/* ---- the file ------------------------------------------------------------------------------- */
+
+static int read_rows(struct reader *reader, struct json_object *stats)
+{
+    struct snapshot *snapshot = reader->snapshot;
+    size_t n = json_object_array_length(stats);
+
+    snapshot->rows = calloc(n + 1, sizeof(*snapshot->rows));
+    snapshot->by_identity = calloc(n + 1, sizeof(*snapshot->by_identity));
+    snapshot->is_alone = calloc(n + 1, sizeof(*snapshot->is_alone));
+    snapshot->stats = calloc(n + 1, sizeof(*snapshot->stats));
+    snapshot->values = calloc(count_values(stats) + 1, sizeof(uint64_t));
+    if (!snapshot->rows || !snapshot->by_identity || !snapshot->is_alone || !snapshot->stats ||
+        !snapshot->values)
+        return fail(reader, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        if (!read_row(reader, json_object_array_get_idx(stats, i), &snapshot->rows[i],
+                      &snapshot->stats[i]))
+            return fail(reader, "not a snapshot: statistic %zu lacks a member, or has a wrong one",
+                        i + 1);
+    snapshot->n_rows = n;
+    sort_rows(snapshot);
+    return 0;
+}
+
+static int read_json(struct reader *reader)
+{
+    struct json_object *json = reader->snapshot->json;
+    struct json_object *stats = client_array(json, "stats");
+    int64_t version;
+
+    if (!read_integer(json, "schema_version", INT64_MIN, INT64_MAX, &version) || !stats ||
+        !read_time(json_object_object_get(json, "time"), &reader->snapshot->time))
+        return fail(reader, "not a snapshot: 'vitals snap' writes them");
+    if (version != 1)
+        return fail(reader, "a snapshot of version %lld; this vitals reads version 1",
+                    (long long)version);
+    return read_rows(reader, stats);
+}
+
+int snapshot_parse(const char *name, const char *bytes, size_t len, struct snapshot *ret_snapshot,
+                   char error[SNAPSHOT_ERROR_MAX])
+{
+    struct reader reader = {.path = name, .error = error, .snapshot = ret_snapshot};
+    int err;
+
+    *ret_snapshot = (struct snapshot){0};
+    err = parse(&reader, bytes, len);
+    if (!err)
+        err = read_json(&reader);
+    if (err)
+        snapshot_free(ret_snapshot);
+    return err;
+}
+
+int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SNAPSHOT_ERROR_MAX])
+{
+    struct reader reader = {.path = path, .error = error};
+    struct buf bytes = {0};
+    int err = read_path(&reader, &bytes);
+
+    *ret_snapshot = (struct snapshot){0};
+    if (!err)
+        err = snapshot_parse(path, bytes.data, bytes.len, ret_snapshot, error);
+    buf_free(&bytes);
+    return err;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+    json_object_put(snapshot->json);
+    free(snapshot->rows);
+    free(snapshot->by_identity);
+    free(snapshot->is_alone);
+    free(snapshot->stats);
+    free(snapshot->values);
+    *snapshot = (struct snapshot){0};
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "show/output.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "base/json_write.h"
+#include "base/unicode.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+int output_format_parse(const char *name, enum output_format *ret_format)
+{
+    static const char *const names[] = {"table", "json", "csv"};
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        if (!strcmp(names[i], name)) {
+            *ret_format = (enum output_format)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+const char *output_type_name(const struct client_stat *stat)
+{
+    static const char *const names[] = {"cumulative", "instant", "peak", "linear-histogram",
+                                        "log2-histogram"};
+
+    return names[stat->type];
+}
+
+const char *output_unit_name(const struct client_stat *stat)
+{
+    static const char *const names[] = {"none", "bytes", "seconds", "cycles"};
+
+    return names[stat->unit];
+}
+
+bool output_takes_escapes(void)
+{
+    const char *term = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+/* ---- tables --------------------------------------------------------------------------------- */
+
+static void out_of_memory(void)
+{
+    fputs("vitals: out of memory\n", stderr);
+    exit(EXIT_FAILURE);
+}
+
+void table_cell(struct table *table, const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    if (table->n_cells == table->cap) {
+        table->cap = table->cap ? 2 * table->cap : 256;
+        table->cells = reallocarray(table->cells, table->cap, sizeof(*table->cells));
+        if (!table->cells)
+            out_of_memory();
+    }
+    va_start(args, format);
+    n = vasprintf(&table->cells[table->n_cells], format, args);
+    va_end(args);
+    if (n < 0)
+        out_of_memory();
+    table->n_cells++;
+}
+
+/* The columns of a terminal: a character of Chinese takes two, an accent that combines none. */
+static size_t text_width(const char *text)
+{
+    size_t width = 0;
+
+    while (*text) {
+        int columns = wcwidth((wchar_t)utf8_decode(&text));
+        width += columns < 0 ? 1 : (size_t)columns;
+    }
+    return width;
+}
+
+static size_t column_width(const struct table *table, size_t column, bool with_legend)
+{
+    size_t width = with_legend ? text_width(table->columns[column].title) : 0;
+
+    for (size_t i = column; i < table->n_cells; i += table->n_columns) {
+        size_t columns = text_width(table->cells[i]);
+        if (columns > width)
+            width = columns;
+    }
+    return width;
+}
+
+/* Nothing is padded at the end of a line. */
+static void print_row(const struct table *table, char *const *cells, const size_t *widths)
+{
+    size_t spaces = 0;
+
+    for (size_t i = 0; i < table->n_columns; i++) {
+        const char *text = cells ? cells[i] : table->columns[i].title;
+        size_t pad = widths[i] - text_width(text);
+
+        if (table->columns[i].is_hidden)
+            continue;
+        if (*text) {
+            printf("%*s%s", (int)(spaces + (table->columns[i].is_right ? pad : 0)), "", text);
+            spaces = 2 + (table->columns[i].is_right ? 0 : pad);
+        } else {
+            spaces += 2 + pad;
+        }
+    }
+}
+
+static bool has_colour(void)
+{
+    const char *no_colour = getenv("NO_COLOR");
+
+    return output_takes_escapes() && !(no_colour && *no_colour);
+}
+
+static void print_all(const struct table *table, bool with_legend)
+{
+    const char *bold = has_colour() ? "\033[1m" : "", *normal = has_colour() ? "\033[0m" : "";
+    size_t *widths = calloc(table->n_columns, sizeof(*widths));
+
+    if (!widths)
+        out_of_memory();
+    for (size_t i = 0; i < table->n_columns; i++)
+        widths[i] = column_width(table, i, with_legend);
+    if (with_legend) {
+        fputs(bold, stdout);
+        print_row(table, NULL, widths);
+        printf("%s\n", normal);
+    }
+    for (size_t i = 0; i < table->n_cells; i += table->n_columns) {
+        print_row(table, table->cells + i, widths);
+        putchar('\n');
+    }
+    free(widths);
+}
+
+/* Texts are UTF-8 wherever they go, so their widths are not those of the user's locale. */
+void table_print(const struct table *table, bool with_legend)
+{
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before;
+
+    if (!utf8) {
+        print_all(table, with_legend);
+        return;
+    }
+    before = uselocale(utf8);
+    print_all(table, with_legend);
+    uselocale(before);
+    freelocale(utf8);
+}
+
+void table_clear(struct table *table)
+{
+    for (size_t i = 0; i < table->n_cells; i++)
+        free(table->cells[i]);
+    free(table->cells);
+    table->cells = NULL;
+    table->n_cells = table->cap = 0;
+}
+
+/* ---- CSV ------------------------------------------------------------------------------------ */
+
+static void put_comma(struct buf *line)
+{
+    if (line->len)
+        buf_puts(line, ",");
+}
+
+/* Quoted where RFC 4180 wants it. */
+void csv_text(struct buf *line, const char *text)
+{
+    put_comma(line);
+    if (!strpbrk(text, ",\"\r\n") && *text) {
+        buf_puts(line, text);
+        return;
+    }
+    buf_puts(line, "\"");
+    for (; *text; text++) {
+        if (*text == '"')
+            buf_puts(line, "\"");
+        buf_append(line, text, 1);
+    }
+    buf_puts(line, "\"");
+}
+
+void csv_u64(struct buf *line, uint64_t value)
+{
+    put_comma(line);
+    json_put_u64(line, value);
+}
+
+void csv_empty(struct buf *line)
+{
+    put_comma(line);
+}
+
+void csv_end(struct buf *line)
+{
+    buf_puts(line, "\n");
+    if (line->failed)
+        out_of_memory();
+    fwrite(line->data, 1, line->len, stdout);
+    buf_reset(line);
+}
