@@ -30,7 +30,7 @@ enum {
  * What an event of epoll refers to. An event may come late, when its client is gone and the slot has
  * another owner; then the generation differs.
  */
-enum slot_kind { SLOT_FREE, SLOT_WAKE, SLOT_TIMER, SLOT_LISTENER, SLOT_CLIENT };
+enum slot_kind { SLOT_FREE, SLOT_WAKE, SLOT_TIMER, SLOT_LISTENER, SLOT_TRANSPORT };
 struct slot {
     enum slot_kind kind;
     uint32_t generation;
@@ -38,13 +38,13 @@ struct slot {
 };
 
 /* Where a client waits, when it is not for its socket. */
-enum client_queue {
+enum transport_queue {
     QUEUE_NONE,
     QUEUE_READY, /* bytes were received that the session has not taken yet */
     QUEUE_QUIET, /* noise: until resume_at */
 };
 
-struct client {
+struct transport {
     struct vitals_server *server;
     struct vitals_listener *listener;
     int fd;
@@ -58,11 +58,11 @@ struct client {
     struct buf output; /* replies, from sent on not yet sent */
     size_t sent;
     size_t held; /* bytes counted in the server's */
-    enum client_queue queue;
+    enum transport_queue queue;
     uint64_t resume_at; /* ms */
-    TAILQ_ENTRY(client) link;
+    TAILQ_ENTRY(transport) link;
 };
-TAILQ_HEAD(client_list, client);
+TAILQ_HEAD(transport_list, transport);
 
 struct vitals_listener {
     struct vitals_server *server;
@@ -90,7 +90,7 @@ struct vitals_server {
     struct slot *slots;
     uint32_t n_slots, n_clients, n_ready;
     size_t held; /* bytes held for all clients */
-    struct client_list ready, quiet;
+    struct transport_list ready, quiet;
     struct qmp_workbench bench;
     struct buf reply;
     size_t reply_sent; /* bytes of the reply that are sent */
@@ -106,15 +106,15 @@ void slot_remove(struct vitals_server *server, uint32_t slot, int fd);
 /* NULL: the event came too late. */
 struct slot *slot_of_event(struct vitals_server *server, uint64_t data);
 
-void clients_init(struct vitals_server *server);
-/* client.c; a client may be closed in any of these. Under the lock. */
-void client_accepted(struct vitals_listener *listener, int fd); /* takes the fd */
-void client_event(struct client *client, uint32_t events);
-void client_close(struct client *client);
+void transports_init(struct vitals_server *server);
+/* transport.c; a client may be closed in any of these. Under the lock. */
+void transport_accepted(struct vitals_listener *listener, int fd); /* takes the fd */
+void transport_event(struct transport *transport, uint32_t events);
+void transport_close(struct transport *transport);
 /* Gives each client that was ready at the start of the call one turn. */
-void clients_serve_ready(struct vitals_server *server);
+void transports_serve_ready(struct vitals_server *server);
 /* Lets the quiet clients whose time has come go on. */
-void clients_resume(struct vitals_server *server);
+void transports_resume(struct vitals_server *server);
 
 /* listener.c; under the lock. */
 void listener_event(struct vitals_listener *listener);

@@ -32,7 +32,7 @@ void listener_event(struct vitals_listener *listener)
     for (i = 0; i < ACCEPTS_AT_A_TIME; i++) {
         fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
-            client_accepted(listener, fd);
+            transport_accepted(listener, fd);
         else if (errno == EMFILE || errno == ENFILE)
             refuse_one(listener);
         else if (errno != ECONNABORTED && errno != EINTR)
@@ -159,10 +159,10 @@ static void close_clients(struct vitals_listener *listener)
     uint32_t i;
 
     for (i = 0; i < server->n_slots; i++) {
-        struct client *client = server->slots[i].owner;
+        struct transport *transport = server->slots[i].owner;
 
-        if (server->slots[i].kind == SLOT_CLIENT && client->listener == listener)
-            client_close(client);
+        if (server->slots[i].kind == SLOT_TRANSPORT && transport->listener == listener)
+            transport_close(transport);
     }
 }
 

@@ -64,7 +64,7 @@ static int init(struct vitals_server *server, const struct vitals_server_options
         err = open_fds(server);
     if (!err)
         err = qmp_workbench_init(&server->bench);
-    clients_init(server);
+    transports_init(server);
     if (!err)
         err = slot_add(server, SLOT_WAKE, server, server->wake_fd, EPOLLIN, &slot);
     if (!err)
@@ -96,8 +96,8 @@ static void close_all(struct vitals_server *server)
     uint32_t i;
 
     for (i = 0; i < server->n_slots; i++)
-        if (server->slots[i].kind == SLOT_CLIENT)
-            client_close(server->slots[i].owner);
+        if (server->slots[i].kind == SLOT_TRANSPORT)
+            transport_close(server->slots[i].owner);
     for (i = 0; i < server->n_slots; i++)
         if (server->slots[i].kind == SLOT_LISTENER)
             listener_free(server->slots[i].owner);
@@ -127,7 +127,7 @@ static void handle_timer(struct vitals_server *server)
     uint64_t expirations;
 
     if (read(server->timer_fd, &expirations, sizeof(expirations)) > 0)
-        clients_resume(server);
+        transports_resume(server);
 }
 
 /* Under the lock. */
@@ -140,8 +140,8 @@ static void handle_slot(struct vitals_server *server, struct slot *slot, uint32_
     case SLOT_LISTENER:
         listener_event(slot->owner);
         break;
-    case SLOT_CLIENT:
-        client_event(slot->owner, events);
+    case SLOT_TRANSPORT:
+        transport_event(slot->owner, events);
         break;
     case SLOT_WAKE:
         server->woken = true;
@@ -171,7 +171,7 @@ static int serve_ready(struct vitals_server *server)
 
     if (pthread_mutex_lock(&server->lock))
         return -EBUSY;
-    clients_serve_ready(server);
+    transports_serve_ready(server);
     if (server->woken && !server->n_ready) {
         eventfd_read(server->wake_fd, &value);
         server->woken = false;

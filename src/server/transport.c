@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The transport of one client. A client is read only while it has no reply left to take, and one of
+ * its messages is served at a time, so that it costs one request and one reply of memory, and the
+ * others one turn of time.
+ */
+#include "server/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- queues --------------------------------------------------------------------------------- */
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static struct transport_list *list_of(struct transport *transport)
+{
+    return transport->queue == QUEUE_READY ? &transport->server->ready : &transport->server->quiet;
+}
+
+static void leave_queue(struct transport *transport)
+{
+    if (transport->queue == QUEUE_NONE)
+        return;
+    TAILQ_REMOVE(list_of(transport), transport, link);
+    transport->server->n_ready -= transport->queue == QUEUE_READY;
+    transport->queue = QUEUE_NONE;
+}
+
+static void set_timer(struct vitals_server *server, uint64_t at_ms)
+{
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(at_ms / 1000), .tv_nsec = (long)(at_ms % 1000) * 1000000}};
+
+    timerfd_settime(server->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void enter_queue(struct transport *transport, enum transport_queue queue)
+{
+    struct vitals_server *server = transport->server;
+
+    transport->queue = queue;
+    if (queue == QUEUE_READY) {
+        if (!server->n_ready++)
+            eventfd_write(server->wake_fd, 1);
+    } else {
+        transport->resume_at = now_ms() + NOISE_PAUSE_MS;
+        if (TAILQ_EMPTY(&server->quiet))
+            set_timer(server, transport->resume_at);
+    }
+    TAILQ_INSERT_TAIL(list_of(transport), transport, link);
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static void count_held(struct transport *transport)
+{
+    size_t held =
+        qmp_session_memory(&transport->session) + transport->input.cap + transport->output.cap;
+
+    transport->server->held += held - transport->held;
+    transport->held = held;
+}
+
+static struct transport *largest_transport(struct vitals_server *server)
+{
+    struct transport *largest = NULL;
+    uint32_t i;
+
+    for (i = 0; i < server->n_slots; i++) {
+        struct transport *transport = server->slots[i].owner;
+
+        if (server->slots[i].kind == SLOT_TRANSPORT &&
+            (!largest || transport->held > largest->held))
+            largest = transport;
+    }
+    return largest;
+}
+
+static void limit_memory(struct vitals_server *server)
+{
+    while (server->held > server->options.memory_max)
+        transport_close(largest_transport(server));
+}
+
+/* ---- replies -------------------------------------------------------------------------------- */
+
+/* Returns the number of bytes that the socket took, or -errno. */
+static ssize_t send_bytes(int fd, const char *bytes, size_t len)
+{
+    ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+/* For long replies: while the rest is written. */
+static void send_early(void *opaque, struct buf *reply)
+{
+    struct transport *transport = opaque;
+    struct vitals_server *server = transport->server;
+    ssize_t n;
+
+    if (server->reply_error)
+        return;
+    n = send_bytes(transport->fd, reply->data + server->reply_sent,
+                   reply->len - server->reply_sent);
+    if (n < 0) {
+        server->reply_error = (int)n;
+        return;
+    }
+    server->reply_sent += (size_t)n;
+    if (server->reply_sent == reply->len)
+        reply->len = server->reply_sent = 0;
+}
+
+static void start_reply(struct vitals_server *server)
+{
+    buf_reset(&server->reply);
+    server->reply_sent = 0;
+    server->reply_error = 0;
+}
+
+/* What the socket does not take at once stays with the client; the server gets another buffer. */
+static int send_reply(struct transport *transport)
+{
+    struct vitals_server *server = transport->server;
+    struct buf *reply = &server->reply;
+
+    if (reply->failed)
+        return -ENOMEM;
+    if (reply->len)
+        send_early(transport, reply);
+    if (server->reply_error)
+        return server->reply_error;
+    if (reply->len) {
+        transport->output = *reply;
+        transport->sent = server->reply_sent;
+        *reply = (struct buf){0};
+    }
+    return 0;
+}
+
+static void give_buffer_back(struct transport *transport)
+{
+    struct vitals_server *server = transport->server;
+
+    if (server->reply.data)
+        buf_free(&transport->output);
+    else
+        server->reply = transport->output;
+    transport->output = (struct buf){0};
+    transport->sent = 0;
+}
+
+static int send_rest(struct transport *transport)
+{
+    struct buf *output = &transport->output;
+    ssize_t n;
+
+    if (!output->data)
+        return 0;
+    n = send_bytes(transport->fd, output->data + transport->sent, output->len - transport->sent);
+    if (n < 0)
+        return (int)n;
+    transport->sent += (size_t)n;
+    if (transport->sent == output->len)
+        give_buffer_back(transport);
+    return 0;
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+/* Feeds the bytes that lie ready to the session, up to one reply. */
+static size_t feed(struct transport *transport, const uint8_t *bytes, size_t len)
+{
+    struct vitals_server *server = transport->server;
+    size_t taken;
+
+    server->bench.send_opaque = transport;
+    taken = qmp_session_feed(&transport->session, &server->bench, bytes, len, &server->reply);
+    if (server->reply.len)
+        transport->noise = transport->session.refused ? transport->noise + 1 : 0;
+    return taken;
+}
+
+static void feed_input(struct transport *transport)
+{
+    struct buf *input = &transport->input;
+
+    transport->fed +=
+        feed(transport, (uint8_t *)input->data + transport->fed, input->len - transport->fed);
+    if (transport->fed == input->len) {
+        buf_free(input);
+        transport->fed = 0;
+    }
+}
+
+static int receive(struct transport *transport)
+{
+    struct vitals_server *server = transport->server;
+    ssize_t n = recv(transport->fd, server->input, sizeof(server->input), MSG_DONTWAIT);
+    size_t taken;
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    transport->ended = n == 0;
+    taken = feed(transport, server->input, (size_t)n);
+    buf_append(&transport->input, server->input + taken, (size_t)n - taken);
+    return transport->input.failed ? -ENOMEM : 0;
+}
+
+/* What the client does next follows from what it has left to do. */
+static void schedule(struct transport *transport)
+{
+    uint32_t interest = 0;
+
+    if (transport->output.data)
+        interest = EPOLLOUT;
+    else if (transport->noise > NOISE_MESSAGES)
+        enter_queue(transport, QUEUE_QUIET);
+    else if (transport->input.data)
+        enter_queue(transport, QUEUE_READY);
+    else
+        interest = EPOLLIN;
+    if (interest != transport->interest)
+        slot_set_interest(transport->server, transport->slot, transport->fd, interest);
+    transport->interest = interest;
+}
+
+static bool has_finished(const struct transport *transport)
+{
+    return transport->ended && !transport->input.data && !transport->output.data;
+}
+
+/* One turn: at most one message, at most one reply. */
+static void serve(struct transport *transport)
+{
+    struct vitals_server *server = transport->server;
+    int err = 0;
+
+    start_reply(server);
+    if (transport->input.data)
+        feed_input(transport);
+    else
+        err = receive(transport);
+    if (transport->ended && !transport->input.data)
+        qmp_session_finish(&transport->session, &server->bench, &server->reply);
+    if (!err)
+        err = send_reply(transport);
+    if (err || has_finished(transport)) {
+        transport_close(transport);
+        return;
+    }
+    schedule(transport);
+    count_held(transport);
+    limit_memory(server);
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static bool add_transport(struct vitals_server *server, struct transport *transport)
+{
+    if (slot_add(server, SLOT_TRANSPORT, transport, transport->fd, EPOLLIN, &transport->slot))
+        return false;
+    transport->interest = EPOLLIN;
+    server->n_clients++;
+    return true;
+}
+
+static void refuse_client(struct vitals_server *server, int fd)
+{
+    char text[128];
+    int len = snprintf(text, sizeof(text),
+                       "{\"error\": {\"class\": \"GenericError\", "
+                       "\"desc\": \"Too many clients, at most %u\"}}\r\n",
+                       server->options.clients_max);
+
+    send_bytes(fd, text, (size_t)len);
+    close(fd);
+}
+
+void transport_accepted(struct vitals_listener *listener, int fd)
+{
+    struct vitals_server *server = listener->server;
+    struct transport *transport;
+
+    if (server->n_clients >= server->options.clients_max) {
+        refuse_client(server, fd);
+        return;
+    }
+    transport = calloc(1, sizeof(*transport));
+    if (!transport) {
+        close(fd);
+        return;
+    }
+    transport->server = server;
+    transport->listener = listener;
+    transport->fd = fd;
+    if (!add_transport(server, transport)) {
+        close(fd);
+        free(transport);
+        return;
+    }
+    qmp_session_init(&transport->session, listener->ctx, listener->dialect);
+    start_reply(server);
+    qmp_session_greet(&transport->session, &server->reply);
+    if (send_reply(transport))
+        transport_close(transport);
+    else
+        schedule(transport);
+}
+
+void transport_close(struct transport *transport)
+{
+    struct vitals_server *server = transport->server;
+
+    leave_queue(transport);
+    slot_remove(server, transport->slot, transport->fd);
+    close(transport->fd);
+    server->n_clients--;
+    server->held -= transport->held;
+    qmp_session_free(&transport->session);
+    buf_free(&transport->input);
+    buf_free(&transport->output);
+    free(transport);
+}
+
+void transports_init(struct vitals_server *server)
+{
+    TAILQ_INIT(&server->ready);
+    TAILQ_INIT(&server->quiet);
+    server->bench.send_early = send_early;
+}
+
+void transport_event(struct transport *transport, uint32_t events)
+{
+    /* Both directions are closed: no reply can arrive any more. */
+    if (events & (EPOLLHUP | EPOLLERR)) {
+        transport_close(transport);
+        return;
+    }
+    if (events & EPOLLIN & transport->interest) {
+        serve(transport);
+    } else if (events & EPOLLOUT & transport->interest) {
+        if (send_rest(transport) || has_finished(transport)) {
+            transport_close(transport);
+            return;
+        }
+        schedule(transport);
+        count_held(transport);
+    }
+}
+
+void transports_serve_ready(struct vitals_server *server)
+{
+    uint32_t turns = server->n_ready;
+    struct transport *transport;
+
+    /* A turn may put the client at the end again, or close it or another one. */
+    for (; turns && (transport = TAILQ_FIRST(&server->ready)); turns--) {
+        leave_queue(transport);
+        serve(transport);
+    }
+}
+
+void transports_resume(struct vitals_server *server)
+{
+    uint64_t now = now_ms();
+    struct transport *transport;
+
+    while ((transport = TAILQ_FIRST(&server->quiet)) && transport->resume_at <= now) {
+        leave_queue(transport);
+        transport->noise = NOISE_MESSAGES; /* one more, and it is quiet again */
+        schedule(transport);
+    }
+    if (transport)
+        set_timer(server, transport->resume_at);
+}
