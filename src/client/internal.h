@@ -24,18 +24,6 @@ struct client {
     size_t n_vcpus;
 };
 
-/* Asks, and turns an error reply into an error. @ret_value is a part of @ret_reply. */
-int client_ask(struct client *client, const char *command, const char *arguments,
-               struct json_object **ret_reply, struct json_object **ret_value,
-               struct client_error *error);
-
-/* For what the peer may not have: NULL without an error. */
-int client_ask_optional(struct client *client, const char *command, struct json_object **ret_reply,
-                        struct json_object **ret_value, struct client_error *error);
-
-/* Returns -ENOMEM. */
-int client_out_of_memory(const struct client *client, struct client_error *error);
-
 /* Reads query-stats-schemas, and finds out what kind of peer it is. */
 int client_read_schemas(struct client *client, bool is_vitals, struct client_error *error);
 

@@ -62,32 +62,3 @@ int look_fail(struct look *look, const char *hint, const char *format, ...)
     look_complain(look, &error);
     return EXIT_FAILURE;
 }
-
-int look_complete_options(struct look_options *options)
-{
-    if (options->n_vcpus && options->target && strcmp(options->target, "vm") == 0)
-        return cli_usage_error(options->command, "--vcpu and --target vm exclude each other");
-    if (options->n_vcpus)
-        options->target = "vcpu";
-    return 0;
-}
-
-int look_connect(struct look *look)
-{
-    int status = look_find_sockets(look);
-
-    return status ? status : look_open_vms(look);
-}
-
-int look_open(struct look *look)
-{
-    int status = look_complete_options(&look->options);
-
-    if (status == 0)
-        status = look_connect(look);
-    if (status == 0)
-        status = look_check_any(look);
-    if (status == 0)
-        status = look_match_vcpus(look);
-    return status ? status : look_match_stats(look);
-}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* From the options to VMs that are open, and what is wanted of them. */
+#include <string.h>
+
+#include "look/private.h"
+
+int look_complete_options(struct look_options *options)
+{
+    if (options->n_vcpus && options->target && strcmp(options->target, "vm") == 0)
+        return cli_usage_error(options->command, "--vcpu and --target vm exclude each other");
+    if (options->n_vcpus)
+        options->target = "vcpu";
+    return 0;
+}
+
+int look_connect(struct look *look)
+{
+    int status = look_find_sockets(look);
+
+    return status ? status : look_open_vms(look);
+}
+
+int look_open(struct look *look)
+{
+    int status = look_complete_options(&look->options);
+
+    if (status == 0)
+        status = look_connect(look);
+    if (status == 0)
+        status = look_check_any(look);
+    if (status == 0)
+        status = look_match_vcpus(look);
+    return status ? status : look_match_stats(look);
+}
