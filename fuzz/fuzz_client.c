@@ -60,15 +60,15 @@ static void check_stats(const struct client *client)
 
     CHECK(n <= CLIENT_STATS_MAX);
     for (size_t i = 0; i < n; i++) {
-        check_name(stats[i].name);
+        check_name(stats[i].desc.name);
         check_name(stats[i].provider);
         CHECK(!strcmp(stats[i].target, "vm") || !strcmp(stats[i].target, "vcpu"));
         CHECK(i == 0 || strcmp(stats[i - 1].target, stats[i].target) >= 0); /* "vm", then "vcpu" */
-        CHECK(stats[i].base == 2 || stats[i].base == 10);
-        CHECK(stats[i].type <= VITALS_LOG_HIST && stats[i].unit <= VITALS_CYCLES);
-        CHECK(stats[i].type != VITALS_LINEAR_HIST || stats[i].bucket_size);
+        CHECK(stats[i].desc.base == 2 || stats[i].desc.base == 10);
+        CHECK(stats[i].desc.type <= VITALS_LOG_HIST && stats[i].desc.unit <= VITALS_CYCLES);
+        CHECK(stats[i].desc.type != VITALS_LINEAR_HIST || stats[i].desc.bucket_size);
         for (size_t j = 0; j < i; j++)
-            CHECK(strcmp(stats[i].name, stats[j].name) ||
+            CHECK(strcmp(stats[i].desc.name, stats[j].desc.name) ||
                   strcmp(stats[i].provider, stats[j].provider) ||
                   strcmp(stats[i].target, stats[j].target));
     }
@@ -105,8 +105,8 @@ static void check_histogram(const struct client_value *value)
 
     for (size_t i = 0; i < n; i++) {
         CHECK(buckets[i] <= count);
-        CHECK(i == 0 ||
-              histogram_lower_bound(value->stat, i) >= histogram_lower_bound(value->stat, i - 1));
+        CHECK(i == 0 || histogram_lower_bound(&value->stat->desc, i) >=
+                            histogram_lower_bound(&value->stat->desc, i - 1));
     }
     if (count) {
         size_t median = histogram_percentile(buckets, n, 50);
@@ -114,7 +114,7 @@ static void check_histogram(const struct client_value *value)
 
         CHECK(median <= most && most < n && buckets[median] && buckets[most]);
     }
-    histogram_order(value->stat, buckets, n, count);
+    histogram_order(&value->stat->desc, buckets, n, count);
 }
 
 static void check_object(const struct client *client, const struct client_object *object,
@@ -130,8 +130,8 @@ static void check_object(const struct client *client, const struct client_object
         CHECK(wanted[value->stat - stats]);
         CHECK(i == 0 || value->stat > object->values[i - 1].stat);
         CHECK(client_find_value(object, value->stat) == value);
-        CHECK(value->n_values >= 1 && (value->n_values == 1 || histogram_is(value->stat)));
-        if (histogram_is(value->stat))
+        CHECK(value->n_values >= 1 && (value->n_values == 1 || histogram_is(&value->stat->desc)));
+        if (histogram_is(&value->stat->desc))
             check_histogram(value);
     }
 }

@@ -29,7 +29,7 @@ static void check_row(const struct snapshot *snapshot, size_t i)
     check_name(row->vm);
     check_name(row->socket);
     check_name(row->stat->name);
-    check_name(row->stat->provider);
+    check_name(row->provider);
     if (row->path)
         check_name(row->path);
     CHECK(row->vcpu >= -1);

@@ -22,7 +22,7 @@
 /* One statistic. At least one of the two is there. */
 struct description {
     const char *provider, *target, *name;
-    const struct client_stat *stat;        /* NULL: no VM was asked */
+    const struct vitals_stat *stat;        /* NULL: no VM was asked */
     const struct explanation *explanation; /* NULL: none */
 };
 
@@ -37,7 +37,7 @@ struct descriptions {
 #define UNKNOWN                                                                                    \
     "There is no explanation of this statistic here: the kernel or the VMM has added it."
 
-static const char *type_text(const struct client_stat *stat)
+static const char *type_text(const struct vitals_stat *stat)
 {
     static const char *const texts[] = {
         [VITALS_CUMULATIVE] = "cumulative: it only grows, until it is reset",
@@ -50,7 +50,7 @@ static const char *type_text(const struct client_stat *stat)
     return texts[stat->type];
 }
 
-static const char *power_name(const struct client_stat *stat)
+static const char *power_name(const struct vitals_stat *stat)
 {
     static const struct {
         uint8_t base;
@@ -74,7 +74,7 @@ static const char *power_name(const struct client_stat *stat)
 }
 
 /* "seconds, times 10^-9: nanoseconds". The unit of a histogram is that of its bounds. */
-static void unit_text(char text[TEXT_MAX], const struct client_stat *stat)
+static void unit_text(char text[TEXT_MAX], const struct vitals_stat *stat)
 {
     const char *of = histogram_is(stat) ? " (of the bounds)" : "", *name = power_name(stat);
     const char *unit = stat->unit == VITALS_NONE ? "a number" : output_unit_name(stat);
@@ -86,7 +86,7 @@ static void unit_text(char text[TEXT_MAX], const struct client_stat *stat)
                  name ? ": " : "", name ? name : "", of);
 }
 
-static void buckets_text(char text[TEXT_MAX], const struct client_stat *stat)
+static void buckets_text(char text[TEXT_MAX], const struct vitals_stat *stat)
 {
     if (stat->type == VITALS_LINEAR_HIST)
         snprintf(text, TEXT_MAX, "each %u wide, from 0; the last has all above it",
@@ -105,7 +105,7 @@ static void print_field(const char *title, const char *text)
     cli_wrap(text, INDENT, WIDTH);
 }
 
-static void print_schema(const struct client_stat *stat)
+static void print_schema(const struct vitals_stat *stat)
 {
     char text[TEXT_MAX];
 
@@ -188,7 +188,7 @@ static void put_text(struct buf *out, const char *name, const char *text)
 
 static void put_json(struct buf *out, const struct description *description)
 {
-    const struct client_stat *stat = description->stat;
+    const struct vitals_stat *stat = description->stat;
     const struct explanation *explanation = description->explanation;
 
     buf_puts(out, "{");
@@ -233,7 +233,7 @@ static void put_cell(struct buf *line, const char *text)
 
 static void print_line(struct buf *line, const struct description *description)
 {
-    const struct client_stat *stat = description->stat;
+    const struct vitals_stat *stat = description->stat;
     const struct explanation *explanation = description->explanation;
 
     csv_text(line, description->target);
@@ -336,8 +336,8 @@ static int describe_vms(struct look *look, struct descriptions *descriptions)
 
         for (size_t j = 0; j < n; j++) {
             struct description description = {
-                stats[j].provider, stats[j].target, stats[j].name, &stats[j],
-                explanation_find(stats[j].provider, stats[j].target, stats[j].name)};
+                stats[j].provider, stats[j].target, stats[j].desc.name, &stats[j].desc,
+                explanation_find(stats[j].provider, stats[j].target, stats[j].desc.name)};
             if (look->vms[i].wanted[j])
                 add(descriptions, &description);
         }

@@ -67,9 +67,10 @@ static bool is_any_vcpu(const struct look_options *options, const struct row *ro
     return !options->n_vcpus;
 }
 
-static bool is_wanted(const struct diff *diff, const struct row *row)
+static bool is_wanted(const struct diff *diff, const struct snapshot *snapshot, size_t i)
 {
-    return look_wants_stat(&diff->look, row->stat) && is_any_vcpu(&diff->look.options, row);
+    return look_wants_stat(&diff->look, &snapshot->stats[i]) &&
+           is_any_vcpu(&diff->look.options, &snapshot->rows[i]);
 }
 
 /* False: there is none. Then @last becomes the highest number, if that is higher. */
@@ -151,7 +152,7 @@ static void add_to_table(struct diff *diff, const struct row *row)
         histogram_text_put_percentiles(&distribution, row->stat, row->deltas, row->n);
     table_cell(&diff->table, "%s", row->vm);
     table_cell(&diff->table, "%s", row_object(object, row));
-    table_cell(&diff->table, "%s", row->stat->provider);
+    table_cell(&diff->table, "%s", row->provider);
     table_cell(&diff->table, "%s", row->stat->name);
     table_cell(&diff->table, "%s", change);
     table_cell(&diff->table, "%.*s", (int)distribution.len,
@@ -184,7 +185,7 @@ static bool add_rows(struct diff *diff)
     if (!deltas)
         return false;
     for (size_t i = 0; i < diff->after.n_rows; i++) {
-        if (!is_wanted(diff, &diff->after.rows[i]))
+        if (!is_wanted(diff, &diff->after, i))
             continue;
         if (snapshot_subtract(&diff->before, &diff->after, i, deltas, &row)) {
             diff->n_matched++;
@@ -194,7 +195,7 @@ static bool add_rows(struct diff *diff)
         }
     }
     for (size_t i = 0; i < diff->before.n_rows; i++)
-        if (is_wanted(diff, &diff->before.rows[i]) &&
+        if (is_wanted(diff, &diff->before, i) &&
             !snapshot_find(&diff->after, &diff->before.rows[i], diff->before.is_alone[i], i))
             diff->n_only_before++;
     free(deltas);

@@ -251,7 +251,7 @@ static bool has_seconds(const struct chart *chart)
 
 static void put_upper_bound(struct buf *out, const struct chart *chart, size_t i, const char *none)
 {
-    const struct client_stat *stat = chart->row.stat;
+    const struct vitals_stat *stat = chart->row.stat;
 
     if (i + 1 == chart->row.n)
         buf_puts(out, none);
@@ -378,9 +378,9 @@ static const char *want_histograms(struct look *look, bool *ret_any)
         const struct client_stat *stats = client_stats(look->vms[i].client, &n);
 
         for (size_t j = 0; j < n; j++) {
-            if (look->vms[i].wanted[j] && !histogram_is(&stats[j]) && !other)
-                other = stats[j].name;
-            look->vms[i].wanted[j] &= histogram_is(&stats[j]);
+            if (look->vms[i].wanted[j] && !histogram_is(&stats[j].desc) && !other)
+                other = stats[j].desc.name;
+            look->vms[i].wanted[j] &= histogram_is(&stats[j].desc);
             *ret_any |= look->vms[i].wanted[j];
         }
     }

@@ -13,7 +13,7 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* The unit of a raw value. */
-static void unit_text(char text[QUANTITY_MAX], const struct client_stat *stat)
+static void unit_text(char text[QUANTITY_MAX], const struct vitals_stat *stat)
 {
     if (stat->unit == VITALS_SECONDS && stat->base == 10 && stat->exponent == -9)
         snprintf(text, QUANTITY_MAX, "ns");
@@ -25,7 +25,7 @@ static void unit_text(char text[QUANTITY_MAX], const struct client_stat *stat)
         snprintf(text, QUANTITY_MAX, "%s", stat->unit == VITALS_NONE ? "" : output_unit_name(stat));
 }
 
-static void buckets_text(char text[QUANTITY_MAX], const struct client_stat *stat)
+static void buckets_text(char text[QUANTITY_MAX], const struct vitals_stat *stat)
 {
     if (stat->type == VITALS_LINEAR_HIST)
         snprintf(text, QUANTITY_MAX, "each %u wide", stat->bucket_size);
@@ -50,13 +50,13 @@ static void add_to_table(struct table *table, const struct look_vm *vm,
 {
     char unit[QUANTITY_MAX], buckets[QUANTITY_MAX];
 
-    unit_text(unit, stat);
-    buckets_text(buckets, stat);
+    unit_text(unit, &stat->desc);
+    buckets_text(buckets, &stat->desc);
     table_cell(table, "%s", client_vm_name(vm->client));
     table_cell(table, "%s", stat->target);
     table_cell(table, "%s", stat->provider);
-    table_cell(table, "%s", stat->name);
-    table_cell(table, "%s", output_type_name(stat));
+    table_cell(table, "%s", stat->desc.name);
+    table_cell(table, "%s", output_type_name(&stat->desc));
     table_cell(table, "%s", unit);
     table_cell(table, "%s", buckets);
 }
@@ -78,12 +78,12 @@ static void add_to_json(struct schemas_output *output, const struct look_vm *vm,
     put_member(out, "socket", client_path(vm->client));
     put_member(out, "target", stat->target);
     put_member(out, "provider", stat->provider);
-    put_member(out, "name", stat->name);
-    put_member(out, "type", output_type_name(stat));
-    put_member(out, "unit", output_unit_name(stat));
-    buf_printf(out, "\"base\": %u, \"exponent\": %d", stat->base, stat->exponent);
-    if (stat->type == VITALS_LINEAR_HIST)
-        buf_printf(out, ", \"bucket_size\": %u", stat->bucket_size);
+    put_member(out, "name", stat->desc.name);
+    put_member(out, "type", output_type_name(&stat->desc));
+    put_member(out, "unit", output_unit_name(&stat->desc));
+    buf_printf(out, "\"base\": %u, \"exponent\": %d", stat->desc.base, stat->desc.exponent);
+    if (stat->desc.type == VITALS_LINEAR_HIST)
+        buf_printf(out, ", \"bucket_size\": %u", stat->desc.bucket_size);
     buf_puts(out, "}");
 }
 
@@ -93,13 +93,13 @@ static void add_to_csv(struct buf *line, const struct look_vm *vm, const struct 
     csv_text(line, client_path(vm->client));
     csv_text(line, stat->target);
     csv_text(line, stat->provider);
-    csv_text(line, stat->name);
-    csv_text(line, output_type_name(stat));
-    csv_text(line, output_unit_name(stat));
-    csv_u64(line, stat->base);
-    buf_printf(line, ",%d", stat->exponent);
-    if (stat->type == VITALS_LINEAR_HIST)
-        csv_u64(line, stat->bucket_size);
+    csv_text(line, stat->desc.name);
+    csv_text(line, output_type_name(&stat->desc));
+    csv_text(line, output_unit_name(&stat->desc));
+    csv_u64(line, stat->desc.base);
+    buf_printf(line, ",%d", stat->desc.exponent);
+    if (stat->desc.type == VITALS_LINEAR_HIST)
+        csv_u64(line, stat->desc.bucket_size);
     else
         csv_empty(line);
     csv_end(line);

@@ -22,7 +22,7 @@ const char *histogram_sum_name(const char *name)
     return NULL;
 }
 
-static bool agrees(const struct client_stat *stat, const uint64_t *buckets, size_t n, uint64_t sum,
+static bool agrees(const struct vitals_stat *stat, const uint64_t *buckets, size_t n, uint64_t sum,
                    bool is_reversed)
 {
     total low = 0, high = 0;
@@ -36,7 +36,7 @@ static bool agrees(const struct client_stat *stat, const uint64_t *buckets, size
     return low <= sum && sum <= high;
 }
 
-enum histogram_order histogram_order(const struct client_stat *stat, const uint64_t *buckets,
+enum histogram_order histogram_order(const struct vitals_stat *stat, const uint64_t *buckets,
                                      size_t n, uint64_t sum)
 {
     bool is_forward = agrees(stat, buckets, n, sum, false);

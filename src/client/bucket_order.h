@@ -14,7 +14,7 @@ const char *histogram_sum_name(const char *name);
 enum histogram_order { HISTOGRAM_EITHER, HISTOGRAM_FORWARD, HISTOGRAM_REVERSED };
 
 /* Which order of @buckets agrees with the @sum of all values, if only one does. */
-enum histogram_order histogram_order(const struct client_stat *stat, const uint64_t *buckets,
+enum histogram_order histogram_order(const struct vitals_stat *stat, const uint64_t *buckets,
                                      size_t n, uint64_t sum);
 
 #endif

@@ -30,13 +30,9 @@ enum {
 enum client_peer { CLIENT_GROUPED, CLIENT_FLAT, CLIENT_QEMU };
 
 struct client_stat {
-    const char *name, *provider;
+    struct vitals_stat desc; /* without what only a provider knows: help, count and slot */
+    const char *provider;
     const char *target; /* "vm" or "vcpu"; statistics of other targets are left out */
-    enum vitals_type type;
-    enum vitals_unit unit;
-    uint8_t base;
-    int16_t exponent;
-    uint32_t bucket_size;
 };
 
 struct client_vcpu {

@@ -4,12 +4,12 @@
 /* Counts times bounds: more than 64 bits. */
 typedef unsigned __int128 total;
 
-bool histogram_is(const struct client_stat *stat)
+bool histogram_is(const struct vitals_stat *stat)
 {
     return stat->type == VITALS_LINEAR_HIST || stat->type == VITALS_LOG_HIST;
 }
 
-uint64_t histogram_lower_bound(const struct client_stat *stat, size_t i)
+uint64_t histogram_lower_bound(const struct vitals_stat *stat, size_t i)
 {
     uint64_t bound;
 

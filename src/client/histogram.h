@@ -9,10 +9,10 @@
 
 #include "client/client.h"
 
-bool histogram_is(const struct client_stat *stat);
+bool histogram_is(const struct vitals_stat *stat);
 
 /* Bucket @i holds values from its lower bound to below that of bucket @i + 1. */
-uint64_t histogram_lower_bound(const struct client_stat *stat, size_t i);
+uint64_t histogram_lower_bound(const struct vitals_stat *stat, size_t i);
 
 /* Of all buckets; UINT64_MAX where it is more. */
 uint64_t histogram_count(const uint64_t *buckets, size_t n);

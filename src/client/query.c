@@ -19,7 +19,7 @@
 /* A histogram of QEMU is judged by the counter beside it. */
 static void ask_for_sum(struct query *query, const struct client_stat *stat)
 {
-    const char *name = histogram_sum_name(stat->name);
+    const char *name = histogram_sum_name(stat->desc.name);
     const struct client_stat *sum =
         name ? client_find_stat(query->client, stat->target, stat->provider, name) : NULL;
 
@@ -76,7 +76,7 @@ static void put_filters(struct buf *out, const struct query *query)
             json_put_string(out, stat->provider);
             buf_puts(out, is_grouped ? ", \"fields\": [" : ", \"names\": [");
         }
-        json_put_string(out, stat->name);
+        json_put_string(out, stat->desc.name);
         provider = stat->provider;
     }
     buf_puts(out, provider ? "]}]" : "]");

@@ -129,7 +129,7 @@ static int read_value(struct arena *arena, struct json_object *json, struct clie
         json_object_is_type(json, json_type_array) ? json : client_array(json, "values");
     size_t n = buckets ? json_object_array_length(buckets) : 1;
 
-    if (n == 0 || (n > 1 && !histogram_is(value->stat)))
+    if (n == 0 || (n > 1 && !histogram_is(&value->stat->desc)))
         return -EPROTO;
     value->n_values = n;
     value->values = arena_alloc(arena, n * sizeof(*value->values));
@@ -150,7 +150,7 @@ static const struct client_stat *find_stat(struct query *query, const char *prov
     const struct client *client = query->client;
     const struct client_stat *stat = &client->stats[query->next];
 
-    if (query->next >= client->n_stats || strcmp(stat->name, name) ||
+    if (query->next >= client->n_stats || strcmp(stat->desc.name, name) ||
         strcmp(stat->target, query->request->target) || strcmp(stat->provider, provider))
         stat = client_find_stat(client, query->request->target, provider, name);
     if (stat)
@@ -307,12 +307,12 @@ static enum histogram_order judge(const struct client *client, const struct clie
                                   const struct client_value *value)
 {
     const struct client_stat *stat = value->stat;
-    const char *name = histogram_is(stat) ? histogram_sum_name(stat->name) : NULL;
+    const char *name = histogram_is(&stat->desc) ? histogram_sum_name(stat->desc.name) : NULL;
     const struct client_stat *sum_stat =
         name ? client_find_stat(client, stat->target, stat->provider, name) : NULL;
     const struct client_value *sum = sum_stat ? client_find_value(object, sum_stat) : NULL;
 
-    return sum ? histogram_order(stat, value->values, value->n_values, sum->values[0])
+    return sum ? histogram_order(&stat->desc, value->values, value->n_values, sum->values[0])
                : HISTOGRAM_EITHER;
 }
 
@@ -348,7 +348,7 @@ static void reverse(uint64_t *values, size_t n)
 static void reverse_histograms(struct client_object *object)
 {
     for (size_t i = 0; i < object->n_values; i++)
-        if (histogram_is(object->values[i].stat))
+        if (histogram_is(&object->values[i].stat->desc))
             reverse(object->values[i].values, object->values[i].n_values);
 }
 

@@ -21,7 +21,7 @@ static const struct {
     {"log2-histogram", VITALS_LOG_HIST},
 };
 
-static bool read_type(const char *name, enum vitals_type *ret_type)
+static bool read_type(const char *name, uint8_t *ret_type)
 {
     for (size_t i = 0; name && i < sizeof(types) / sizeof(types[0]); i++) {
         if (!strcmp(types[i].name, name)) {
@@ -33,7 +33,7 @@ static bool read_type(const char *name, enum vitals_type *ret_type)
 }
 
 /* A boolean has no unit: the grouped dialect can't tell it from any other number. */
-static bool read_unit(const char *name, enum vitals_unit *ret_unit)
+static bool read_unit(const char *name, uint8_t *ret_unit)
 {
     if (!name || !strcmp(name, "none") || !strcmp(name, "boolean"))
         *ret_unit = VITALS_NONE;
@@ -73,19 +73,19 @@ static bool read_base(struct json_object *entry, uint8_t *ret_base)
 }
 
 /* False: something that is not known here, or no statistic at all. */
-static bool read_stat(struct json_object *entry, struct client_stat *stat)
+static bool read_desc(struct json_object *entry, struct vitals_stat *desc)
 {
     int64_t exponent = 0, bucket_size = 0;
 
-    stat->name = client_name(entry, "name");
-    if (!stat->name || !read_type(client_string(entry, "type"), &stat->type) ||
-        !read_unit(client_string(entry, "unit"), &stat->unit) || !read_base(entry, &stat->base) ||
+    desc->name = client_name(entry, "name");
+    if (!desc->name || !read_type(client_string(entry, "type"), &desc->type) ||
+        !read_unit(client_string(entry, "unit"), &desc->unit) || !read_base(entry, &desc->base) ||
         !read_integer(entry, "exponent", INT16_MIN, INT16_MAX, &exponent) ||
         !read_integer(entry, "bucket-size", 0, UINT32_MAX, &bucket_size))
         return false;
-    stat->exponent = (int16_t)exponent;
-    stat->bucket_size = (uint32_t)bucket_size;
-    return stat->type != VITALS_LINEAR_HIST || bucket_size > 0;
+    desc->exponent = (int16_t)exponent;
+    desc->bucket_size = (uint32_t)bucket_size;
+    return desc->type != VITALS_LINEAR_HIST || bucket_size > 0;
 }
 
 /* @schema: {provider, stats}. */
@@ -108,10 +108,10 @@ static int add_schema(struct client *client, const char *target, struct json_obj
     client->stats = grown;
     stat.provider = client_copy(&client->names, provider);
     for (size_t i = 0; i < n && stat.provider; i++) {
-        if (!read_stat(client_element(entries, i, client->peer == CLIENT_QEMU), &stat))
+        if (!read_desc(client_element(entries, i, client->peer == CLIENT_QEMU), &stat.desc))
             continue;
-        stat.name = client_copy(&client->names, stat.name);
-        if (!stat.name)
+        stat.desc.name = client_copy(&client->names, stat.desc.name);
+        if (!stat.desc.name)
             return -ENOMEM;
         client->stats[client->n_stats++] = stat;
     }
@@ -138,7 +138,7 @@ static int add_schemas(struct client *client, const char *target, struct json_ob
 
 static int compare_names(const struct client_stat *a, const struct client_stat *b)
 {
-    int order = strcmp(a->name, b->name);
+    int order = strcmp(a->desc.name, b->desc.name);
 
     if (!order)
         order = strcmp(a->provider, b->provider);
@@ -168,9 +168,9 @@ static void drop_namesakes(struct client *client)
 
     for (size_t i = client->n_stats; i-- > 1;)
         if (!compare_names(client->by_name[i - 1], client->by_name[i]))
-            client->by_name[i]->name = NULL;
+            client->by_name[i]->desc.name = NULL;
     for (size_t i = 0; i < client->n_stats; i++)
-        if (client->stats[i].name)
+        if (client->stats[i].desc.name)
             client->stats[n++] = client->stats[i];
     client->n_stats = n;
 }
@@ -189,7 +189,7 @@ static int index_stats(struct client *client)
 const struct client_stat *client_find_stat(const struct client *client, const char *target,
                                            const char *provider, const char *name)
 {
-    struct client_stat key = {.name = name, .provider = provider, .target = target};
+    struct client_stat key = {.desc.name = name, .provider = provider, .target = target};
     size_t low = 0, high = client->n_stats;
 
     while (low < high) {

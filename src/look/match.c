@@ -49,7 +49,7 @@ bool look_wants_stat(const struct look *look, const struct client_stat *stat)
     bool matches = !look->options.n_globs;
 
     for (size_t i = 0; i < look->options.n_globs && !matches; i++)
-        matches = fnmatch(look->options.globs[i], stat->name, 0) == 0;
+        matches = fnmatch(look->options.globs[i], stat->desc.name, 0) == 0;
     return matches && is_candidate(look, stat);
 }
 
@@ -72,7 +72,7 @@ static bool any_matches(const struct look *look, const struct look_stats *lists,
     for (size_t i = 0; i < n_lists; i++)
         for (size_t j = 0; j < lists[i].n; j++)
             if (is_candidate(look, &lists[i].stats[j]) &&
-                fnmatch(glob, lists[i].stats[j].name, 0) == 0)
+                fnmatch(glob, lists[i].stats[j].desc.name, 0) == 0)
                 return true;
     return false;
 }
@@ -83,7 +83,7 @@ static void suggest(const struct look *look, const struct look_stats *lists, siz
     for (size_t i = 0; i < n_lists; i++)
         for (size_t j = 0; j < lists[i].n; j++)
             if (is_candidate(look, &lists[i].stats[j]))
-                suggestion_consider(suggestion, lists[i].stats[j].name);
+                suggestion_consider(suggestion, lists[i].stats[j].desc.name);
 }
 
 /* There are some, and some of the provider: so it is the target that has none. */

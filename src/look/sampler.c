@@ -165,7 +165,8 @@ static uint64_t *find_values(const struct client_object *object_before, bool is_
     const struct client_value *before =
         object_before ? client_find_value(object_before, value->stat) : NULL;
 
-    if (!before || before->n_values != value->n_values || (is_turned && histogram_is(value->stat)))
+    if (!before || before->n_values != value->n_values ||
+        (is_turned && histogram_is(&value->stat->desc)))
         return NULL;
     return before->values;
 }
@@ -181,10 +182,12 @@ struct showing {
 static void show_value(const struct showing *showing, struct row row,
                        const struct client_value *value, uint64_t *before)
 {
-    row.stat = value->stat;
+    row.target = value->stat->target;
+    row.provider = value->stat->provider;
+    row.stat = &value->stat->desc;
     row.totals = value->values;
     row.n = value->n_values;
-    if (showing->wants_deltas && row_is_counting(value->stat)) {
+    if (showing->wants_deltas && row_is_counting(row.stat)) {
         if (!before)
             return;
         row.is_reset = !row_subtract(before, row.totals, row.n);

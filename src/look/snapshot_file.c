@@ -144,10 +144,10 @@ static bool read_time(struct json_object *json, double *ret_time)
 }
 
 /* The index of @text in @names, or -1. */
-static int index_of(const char *text, const char *(*name)(const struct client_stat *stat), int n)
+static int index_of(const char *text, const char *(*name)(const struct vitals_stat *stat), int n)
 {
     for (int i = 0; text && i < n; i++) {
-        const struct client_stat stat = {.type = (enum vitals_type)i, .unit = (enum vitals_unit)i};
+        const struct vitals_stat stat = {.type = (uint8_t)i, .unit = (uint8_t)i};
         if (!strcmp(text, name(&stat)))
             return i;
     }
@@ -162,22 +162,22 @@ static bool read_stat(struct json_object *object, struct client_stat *stat)
     int unit = index_of(client_name(object, "unit"), output_unit_name, VITALS_CYCLES + 1);
     int64_t base, exponent, bucket_size = 0;
 
-    stat->name = client_name(object, "name");
+    stat->desc.name = client_name(object, "name");
     stat->provider = client_name(object, "provider");
     stat->target = client_name(object, "target");
-    if (!stat->name || !stat->provider || !stat->target ||
+    if (!stat->desc.name || !stat->provider || !stat->target ||
         (strcmp(stat->target, "vm") && strcmp(stat->target, "vcpu")) || type < 0 || unit < 0 ||
         !read_integer(object, "base", 2, 10, &base) || (base != 2 && base != 10) ||
         !read_integer(object, "exponent", INT16_MIN, INT16_MAX, &exponent))
         return false;
-    stat->type = (enum vitals_type)type;
-    stat->unit = (enum vitals_unit)unit;
-    stat->base = (uint8_t)base;
-    stat->exponent = (int16_t)exponent;
+    stat->desc.type = (uint8_t)type;
+    stat->desc.unit = (uint8_t)unit;
+    stat->desc.base = (uint8_t)base;
+    stat->desc.exponent = (int16_t)exponent;
     if (type == VITALS_LINEAR_HIST &&
         !read_integer(object, "bucket_size", 1, UINT32_MAX, &bucket_size))
         return false;
-    stat->bucket_size = (uint32_t)bucket_size;
+    stat->desc.bucket_size = (uint32_t)bucket_size;
     return true;
 }
 
@@ -211,12 +211,16 @@ static bool read_row(struct reader *reader, struct json_object *object, struct r
     row->socket = client_name(object, "socket");
     row->path = client_name(object, "path");
     row->vcpu = read_integer(object, "vcpu", 0, INT64_MAX, &vcpu) ? vcpu : -1;
-    row->stat = stat;
     if (!row->path && json_object_object_get(object, "path"))
         return false;
     if (json_object_object_get_ex(object, "reply_time", &time) && !read_time(time, &row->time))
         return false;
-    return row->vm && row->socket && read_stat(object, stat) && read_values(reader, object, row);
+    if (!row->vm || !row->socket || !read_stat(object, stat))
+        return false;
+    row->target = stat->target;
+    row->provider = stat->provider;
+    row->stat = &stat->desc;
+    return read_values(reader, object, row);
 }
 
 static size_t count_values(struct json_object *stats)
@@ -237,16 +241,10 @@ static int compare_numbers(uint64_t a, uint64_t b)
     return (a > b) - (a < b);
 }
 
-static int compare_stats(const struct client_stat *a, const struct client_stat *b)
+static int compare_descs(const struct vitals_stat *a, const struct vitals_stat *b)
 {
-    int order = strcmp(a->name, b->name);
+    int order = compare_numbers(a->type, b->type);
 
-    if (!order)
-        order = strcmp(a->provider, b->provider);
-    if (!order)
-        order = strcmp(a->target, b->target);
-    if (!order)
-        order = compare_numbers(a->type, b->type);
     if (!order)
         order = compare_numbers(a->unit, b->unit);
     if (!order)
@@ -256,6 +254,17 @@ static int compare_stats(const struct client_stat *a, const struct client_stat *
     return order ? order : compare_numbers(a->bucket_size, b->bucket_size);
 }
 
+static int compare_stats(const struct row *a, const struct row *b)
+{
+    int order = strcmp(a->stat->name, b->stat->name);
+
+    if (!order)
+        order = strcmp(a->provider, b->provider);
+    if (!order)
+        order = strcmp(a->target, b->target);
+    return order ? order : compare_descs(a->stat, b->stat);
+}
+
 static int compare_identities(const struct row *a, const struct row *b)
 {
     int order = strcmp(a->vm, b->vm);
@@ -263,7 +272,7 @@ static int compare_identities(const struct row *a, const struct row *b)
     if (!order)
         order = strcmp(a->path ? a->path : "", b->path ? b->path : "");
     if (!order)
-        order = compare_stats(a->stat, b->stat);
+        order = compare_stats(a, b);
     return order ? order : compare_numbers(a->n, b->n);
 }
 

@@ -3,6 +3,7 @@
 #ifndef LOOK_SNAPSHOT_FILE_H
 #define LOOK_SNAPSHOT_FILE_H
 
+#include "client/client.h"
 #include "show/row.h"
 
 enum {

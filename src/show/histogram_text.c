@@ -7,7 +7,7 @@
 #include "client/histogram.h"
 #include "show/quantity.h"
 
-void histogram_text_bounds(char text[HISTOGRAM_BOUNDS_MAX], const struct client_stat *stat,
+void histogram_text_bounds(char text[HISTOGRAM_BOUNDS_MAX], const struct vitals_stat *stat,
                            size_t i, size_t n)
 {
     char low[QUANTITY_MAX], high[QUANTITY_MAX];
@@ -27,7 +27,7 @@ void histogram_text_bounds(char text[HISTOGRAM_BOUNDS_MAX], const struct client_
 
 const unsigned histogram_text_percents[HISTOGRAM_PERCENTILES] = {50, 90, 99};
 
-void histogram_text_percentile(char text[HISTOGRAM_PERCENTILE_MAX], const struct client_stat *stat,
+void histogram_text_percentile(char text[HISTOGRAM_PERCENTILE_MAX], const struct vitals_stat *stat,
                                const uint64_t *values, size_t n, size_t which)
 {
     unsigned percent = histogram_text_percents[which];
@@ -37,7 +37,7 @@ void histogram_text_percentile(char text[HISTOGRAM_PERCENTILE_MAX], const struct
     snprintf(text, HISTOGRAM_PERCENTILE_MAX, "p%u %s", percent, bounds);
 }
 
-void histogram_text_put_percentiles(struct buf *out, const struct client_stat *stat,
+void histogram_text_put_percentiles(struct buf *out, const struct vitals_stat *stat,
                                     const uint64_t *values, size_t n)
 {
     char text[HISTOGRAM_PERCENTILE_MAX];
@@ -72,7 +72,7 @@ struct layout {
     uint64_t count, largest;
 };
 
-static void lay_out(const struct client_stat *stat, const uint64_t *values, size_t n,
+static void lay_out(const struct vitals_stat *stat, const uint64_t *values, size_t n,
                     struct layout *ret_layout)
 {
     struct layout layout = {.count = histogram_count(values, n)};
@@ -98,7 +98,7 @@ static void lay_out(const struct client_stat *stat, const uint64_t *values, size
     *ret_layout = layout;
 }
 
-void histogram_text_put(struct buf *out, const struct client_stat *stat, const uint64_t *values,
+void histogram_text_put(struct buf *out, const struct vitals_stat *stat, const uint64_t *values,
                         size_t n, size_t width, bool is_utf8)
 {
     struct layout layout;

@@ -3,7 +3,7 @@
 #ifndef SHOW_HISTOGRAM_TEXT_H
 #define SHOW_HISTOGRAM_TEXT_H
 
-#include "client/client.h"
+#include "vitals/stats.h"
 #include "base/buf.h"
 #include "show/quantity.h"
 
@@ -18,11 +18,11 @@ enum {
 extern const unsigned histogram_text_percents[HISTOGRAM_PERCENTILES];
 
 /* "512 us - 1.024 ms": bucket @i of @n. The last one has no upper bound, and that of 0 needs none. */
-void histogram_text_bounds(char text[HISTOGRAM_BOUNDS_MAX], const struct client_stat *stat,
+void histogram_text_bounds(char text[HISTOGRAM_BOUNDS_MAX], const struct vitals_stat *stat,
                            size_t i, size_t n);
 
 /* "p50 1 us - 2 us": the bucket of @n that holds percentile @which; it is not empty. */
-void histogram_text_percentile(char text[HISTOGRAM_PERCENTILE_MAX], const struct client_stat *stat,
+void histogram_text_percentile(char text[HISTOGRAM_PERCENTILE_MAX], const struct vitals_stat *stat,
                                const uint64_t *values, size_t n, size_t which);
 
 /* Appends a bar of @share of @width; something is to be seen unless that is 0. */
@@ -33,11 +33,11 @@ void histogram_text_put_bar(struct buf *out, double share, size_t width, bool is
  * values it counts, in percent, and a bar. No line is wider than @width, if that is
  * HISTOGRAM_WIDTH_MIN or more. @is_utf8: the bars end in eighths of a block.
  */
-void histogram_text_put(struct buf *out, const struct client_stat *stat, const uint64_t *values,
+void histogram_text_put(struct buf *out, const struct vitals_stat *stat, const uint64_t *values,
                         size_t n, size_t width, bool is_utf8);
 
 /* Appends "p50 1 us - 2 us, p90 ...": the buckets that hold them. Nothing for an empty histogram. */
-void histogram_text_put_percentiles(struct buf *out, const struct client_stat *stat,
+void histogram_text_put_percentiles(struct buf *out, const struct vitals_stat *stat,
                                     const uint64_t *values, size_t n);
 
 #endif

@@ -31,7 +31,7 @@ int output_format_parse(const char *name, enum output_format *ret_format)
     return -EINVAL;
 }
 
-const char *output_type_name(const struct client_stat *stat)
+const char *output_type_name(const struct vitals_stat *stat)
 {
     static const char *const names[] = {"cumulative", "instant", "peak", "linear-histogram",
                                         "log2-histogram"};
@@ -39,7 +39,7 @@ const char *output_type_name(const struct client_stat *stat)
     return names[stat->type];
 }
 
-const char *output_unit_name(const struct client_stat *stat)
+const char *output_unit_name(const struct vitals_stat *stat)
 {
     static const char *const names[] = {"none", "bytes", "seconds", "cycles"};
 

@@ -3,7 +3,7 @@
 #ifndef SHOW_OUTPUT_H
 #define SHOW_OUTPUT_H
 
-#include "client/client.h"
+#include "vitals/stats.h"
 #include "base/buf.h"
 
 enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
@@ -11,8 +11,8 @@ enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
 /* 0, or -EINVAL. */
 int output_format_parse(const char *name, enum output_format *ret_format);
 
-const char *output_type_name(const struct client_stat *stat);
-const char *output_unit_name(const struct client_stat *stat);
+const char *output_type_name(const struct vitals_stat *stat);
+const char *output_unit_name(const struct vitals_stat *stat);
 
 /* Whether standard output is a terminal that has more than lines of text. */
 bool output_takes_escapes(void);

@@ -23,7 +23,7 @@ static void put_scaled(char text[QUANTITY_MAX], double value, const char *const 
              units[i]);
 }
 
-void quantity_text(char text[QUANTITY_MAX], const struct client_stat *stat, double raw)
+void quantity_text(char text[QUANTITY_MAX], const struct vitals_stat *stat, double raw)
 {
     static const char *const times[] = {"ns", "us", "ms", "s"};
     static const char *const sizes[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -3,11 +3,11 @@
 #ifndef SHOW_QUANTITY_H
 #define SHOW_QUANTITY_H
 
-#include "client/client.h"
+#include "vitals/stats.h"
 
 enum { QUANTITY_MAX = 32 };
 
 /* "4.2 ms", "64 KiB"; whole numbers without a unit as they are. */
-void quantity_text(char text[QUANTITY_MAX], const struct client_stat *stat, double raw);
+void quantity_text(char text[QUANTITY_MAX], const struct vitals_stat *stat, double raw);
 
 #endif

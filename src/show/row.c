@@ -5,7 +5,7 @@
 
 #include "client/histogram.h"
 
-bool row_is_counting(const struct client_stat *stat)
+bool row_is_counting(const struct vitals_stat *stat)
 {
     return stat->type == VITALS_CUMULATIVE || histogram_is(stat);
 }
@@ -40,7 +40,7 @@ double row_rate(const struct row *row)
 
 void row_number(char text[2 * QUANTITY_MAX], const struct row *row)
 {
-    const struct client_stat count = {.base = 10};
+    const struct vitals_stat count = {.base = 10};
     bool is_count = histogram_is(row->stat);
     char quantity[QUANTITY_MAX];
 

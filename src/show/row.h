@@ -3,14 +3,16 @@
 #ifndef SHOW_ROW_H
 #define SHOW_ROW_H
 
-#include "client/client.h"
+#include "vitals/stats.h"
 #include "show/quantity.h"
 
 struct row {
     const char *vm, *socket;
-    const char *path; /* NULL: the VM */
-    int64_t vcpu;     /* -1: the VM, or a vCPU that the peer did not list */
-    const struct client_stat *stat;
+    const char *target; /* "vm" or "vcpu" */
+    const char *path;   /* NULL: the VM */
+    int64_t vcpu;       /* -1: the VM, or a vCPU that the peer did not list */
+    const char *provider;
+    const struct vitals_stat *stat;
     const uint64_t *totals; /* as they are */
     const uint64_t *before; /* in the sample before, where that is shown, too; or NULL */
     const uint64_t *deltas; /* what came since the sample before; NULL: none before, or a reset */
@@ -21,7 +23,7 @@ struct row {
 };
 
 /* Whether the difference of two values says something. */
-bool row_is_counting(const struct client_stat *stat);
+bool row_is_counting(const struct vitals_stat *stat);
 
 /* Writes @totals - @before over @before. False: one has gone down, and @before is of no use. */
 bool row_subtract(uint64_t *before, const uint64_t *totals, size_t n);

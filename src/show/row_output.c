@@ -31,7 +31,7 @@ static void add_to_table(struct row_output *output, const struct row *row)
     if (output->has_vm)
         table_cell(&output->table, "%s", row->vm);
     table_cell(&output->table, "%s", row_object(object, row));
-    table_cell(&output->table, "%s", row->stat->provider);
+    table_cell(&output->table, "%s", row->provider);
     table_cell(&output->table, "%s", row->stat->name);
     table_cell(&output->table, "%s", number);
     table_cell(&output->table, "%.*s", (int)distribution.len,
@@ -55,13 +55,13 @@ void row_put_json_identity(struct buf *out, const struct row *row)
 {
     put_string(out, "vm", row->vm);
     put_string(out, "socket", row->socket);
-    put_string(out, "target", row->stat->target);
+    put_string(out, "target", row->target);
     if (row->vcpu >= 0)
         buf_printf(out, "\"vcpu\": %lld, ", (long long)row->vcpu);
     else
         buf_puts(out, "\"vcpu\": null, ");
     put_string(out, "path", row->path);
-    put_string(out, "provider", row->stat->provider);
+    put_string(out, "provider", row->provider);
     put_string(out, "name", row->stat->name);
     put_string(out, "type", output_type_name(row->stat));
     put_string(out, "unit", output_unit_name(row->stat));
@@ -123,7 +123,7 @@ void row_put_csv_identity(struct buf *line, double time, const struct row *row)
     buf_printf(line, "%.3f", time);
     csv_text(line, row->vm);
     csv_text(line, row->socket);
-    csv_text(line, row->stat->target);
+    csv_text(line, row->target);
     if (row->vcpu >= 0)
         csv_u64(line, (uint64_t)row->vcpu);
     else
@@ -132,7 +132,7 @@ void row_put_csv_identity(struct buf *line, double time, const struct row *row)
         csv_text(line, row->path);
     else
         csv_empty(line);
-    csv_text(line, row->stat->provider);
+    csv_text(line, row->provider);
     csv_text(line, row->stat->name);
     csv_text(line, output_type_name(row->stat));
     csv_text(line, output_unit_name(row->stat));

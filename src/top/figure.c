@@ -85,7 +85,7 @@ bool figure_value(const struct model *model, const struct model_vm *vm,
 
 void figure_count(char text[QUANTITY_MAX], double value)
 {
-    const struct client_stat count = {.base = 10};
+    const struct vitals_stat count = {.base = 10};
 
     quantity_text(text, &count, value >= 100 ? round(value) : value);
 }
@@ -93,7 +93,7 @@ void figure_count(char text[QUANTITY_MAX], double value)
 void figure_text(char text[QUANTITY_MAX], const struct model *model, const struct figure *figure,
                  double value, size_t n_vcpus)
 {
-    const struct client_stat seconds = {.base = 10, .unit = VITALS_SECONDS};
+    const struct vitals_stat seconds = {.base = 10, .unit = VITALS_SECONDS};
 
     if (!figure->is_share)
         figure_count(text, value);

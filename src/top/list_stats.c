@@ -98,7 +98,7 @@ void stats_put_item(const struct region *region, size_t line, const struct model
     screen_put(region->screen, line, 0, layout.name - 1, STYLE_STRONG, item->series->stat->name);
     if (layout.provider > layout.name)
         screen_put(region->screen, line, layout.name, layout.provider - 1, STYLE_DIM,
-                   item->series->stat->provider);
+                   item->series->provider);
     for (size_t i = 0; i < 2; i++) {
         bool is_total = model->is_totals == (i == 0);
         const struct row row = model_row(model, item->object, item->series, is_total, space);

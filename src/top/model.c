@@ -119,14 +119,13 @@ static int by_name(const void *left, const void *right)
     const struct model_series *const *a = left, *const *b = right;
     int order = strcmp((*a)->stat->name, (*b)->stat->name);
 
-    return order ? order : strcmp((*a)->stat->provider, (*b)->stat->provider);
+    return order ? order : strcmp((*a)->provider, (*b)->provider);
 }
 
-static bool describes_the_same(const struct client_stat *a, const struct client_stat *b)
+static bool describes_the_same(const struct vitals_stat *a, const struct vitals_stat *b)
 {
-    return !strcmp(a->name, b->name) && !strcmp(a->provider, b->provider) && a->type == b->type &&
-           a->unit == b->unit && a->base == b->base && a->exponent == b->exponent &&
-           a->bucket_size == b->bucket_size;
+    return !strcmp(a->name, b->name) && a->type == b->type && a->unit == b->unit &&
+           a->base == b->base && a->exponent == b->exponent && a->bucket_size == b->bucket_size;
 }
 
 /* A description has one address until the VM is lost, and another one when it is back. */
@@ -135,8 +134,10 @@ static bool is_of(const struct model_vm *vm, const struct model_series *series,
 {
     if (series->seen == vm->n_samples || series->n != value->n_values)
         return false;
-    return vm->is_back ? describes_the_same(series->stat, value->stat)
-                       : series->stat == value->stat;
+    if (!vm->is_back)
+        return series->stat == &value->stat->desc;
+    return !strcmp(series->provider, value->stat->provider) &&
+           describes_the_same(series->stat, &value->stat->desc);
 }
 
 static struct model_series *find_series(struct model *model, const struct model_vm *vm,
@@ -145,7 +146,9 @@ static struct model_series *find_series(struct model *model, const struct model_
 {
     struct model_series **list = former->list;
     struct model_series *const *found;
-    const struct model_series wanted = {.stat = value->stat}, *key = &wanted;
+    const struct model_series wanted = {.stat = &value->stat->desc,
+                                        .provider = value->stat->provider},
+                              *key = &wanted;
 
     if (hint < former->n && is_of(vm, list[hint], value))
         return list[hint];
@@ -283,9 +286,10 @@ static void take_values(struct model_series *series, const uint64_t *values, dou
 static void take_value(const struct model_vm *vm, struct model_series *series,
                        const struct client_value *value, double seconds)
 {
-    if (vm->is_back || (vm->is_turned && histogram_is(value->stat)))
+    if (vm->is_back || (vm->is_turned && histogram_is(&value->stat->desc)))
         series->seen = 0; /* begins anew */
-    series->stat = value->stat;
+    series->stat = &value->stat->desc;
+    series->provider = value->stat->provider;
     take_values(series, value->values, seconds);
     series->seen = vm->n_samples;
 }
@@ -455,6 +459,7 @@ struct row model_row(const struct model *model, const struct model_object *objec
     struct row row = {
         .path = object->path,
         .vcpu = object->vcpu,
+        .provider = series->provider,
         .stat = series->stat,
         .n = histogram_is(series->stat) ? series->n : 1,
         .totals = space,

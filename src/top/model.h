@@ -25,7 +25,8 @@ enum { MODEL_TEXT_MAX = 64 };
 
 /* A statistic of an object. */
 struct model_series {
-    const struct client_stat *stat;
+    const struct vitals_stat *stat;
+    const char *provider;
     size_t n;           /* 1, or the number of buckets */
     uint64_t *totals;   /* the memory of all three */
     uint64_t *deltas;   /* since the sample before, where has_deltas */

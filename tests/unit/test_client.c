@@ -138,7 +138,7 @@ static void test_forms_of_messages(void **state)
         assert_string_equal(client_vm_name(client), "web1");
         assert_string_equal(client_path(client), "fake.sock");
         assert_int_equal(client_peer(client), CLIENT_QEMU);
-        assert_string_equal(client_stats(client, &n)[0].name, "guest_mode");
+        assert_string_equal(client_stats(client, &n)[0].desc.name, "guest_mode");
         assert_int_equal(n, 4);
         assert_int_equal(client_vcpus(client, &n)[1].index, 1);
         assert_int_equal(n, 2);
@@ -161,9 +161,9 @@ static void test_name_from_path(void **state)
     assert_int_equal(client_peer(client), CLIENT_GROUPED);
     stats = client_stats(client, &n);
     assert_int_equal(n, 1); /* the other has a type that nobody knows */
-    assert_int_equal(stats[0].base, 2);
-    assert_int_equal(stats[0].exponent, 12);
-    assert_int_equal(stats[0].unit, VITALS_BYTES);
+    assert_int_equal(stats[0].desc.base, 2);
+    assert_int_equal(stats[0].desc.exponent, 12);
+    assert_int_equal(stats[0].desc.unit, VITALS_BYTES);
     client_vcpus(client, &n);
     assert_int_equal(n, 0);
     client_free(client);
@@ -186,7 +186,7 @@ static const bool all[] = {true, true, true, true};
 static const struct client_value *value_of(const struct client_object *object, const char *name)
 {
     for (size_t i = 0; i < object->n_values; i++)
-        if (!strcmp(object->values[i].stat->name, name))
+        if (!strcmp(object->values[i].stat->desc.name, name))
             return &object->values[i];
     fail();
     return NULL;
@@ -233,9 +233,9 @@ static void test_qemu_is_put_right(void **state)
     assert_int_equal(snapshot->n_objects, 2);
     assert_string_equal(snapshot->objects[0].path, "/a");
     assert_int_equal(snapshot->objects[1].cpu_index, 1);
-    assert_string_equal(snapshot->objects[0].values[0].stat->name, "guest_mode");
+    assert_string_equal(snapshot->objects[0].values[0].stat->desc.name, "guest_mode");
     assert_int_equal(snapshot->objects[0].values[0].values[0], 1);
-    assert_string_equal(snapshot->objects[0].values[1].stat->name, "halt_wait_ns");
+    assert_string_equal(snapshot->objects[0].values[1].stat->desc.name, "halt_wait_ns");
     check_buckets(&snapshot->objects[0], "halt_wait_hist", 1, 0);
     check_buckets(&snapshot->objects[0], "other_hist", 4, 1);
     client_snapshot_free(snapshot);
@@ -405,8 +405,8 @@ static void test_full_queue(void **state)
 
 static void test_bounds(void **state)
 {
-    const struct client_stat log = {.type = VITALS_LOG_HIST};
-    const struct client_stat linear = {.type = VITALS_LINEAR_HIST, .bucket_size = 32};
+    const struct vitals_stat log = {.type = VITALS_LOG_HIST};
+    const struct vitals_stat linear = {.type = VITALS_LINEAR_HIST, .bucket_size = 32};
 
     (void)state;
     assert_int_equal(histogram_lower_bound(&log, 0), 0);
@@ -431,7 +431,7 @@ static void test_percentiles(void **state)
 
 static void test_order(void **state)
 {
-    const struct client_stat log = {.type = VITALS_LOG_HIST};
+    const struct vitals_stat log = {.type = VITALS_LOG_HIST};
     const uint64_t buckets[] = {0, 0, 3, 0};
     const uint64_t nothing[] = {0, 0, 0, 0};
 

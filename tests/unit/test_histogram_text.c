@@ -9,12 +9,12 @@
 #include "check.h"
 #include "show/output.h"
 
-static const struct client_stat log2_ns = {
+static const struct vitals_stat log2_ns = {
     .type = VITALS_LOG_HIST, .unit = VITALS_SECONDS, .base = 10, .exponent = -9};
-static const struct client_stat linear = {
+static const struct vitals_stat linear = {
     .type = VITALS_LINEAR_HIST, .unit = VITALS_NONE, .base = 10, .bucket_size = 10};
 
-static void check_text(const struct client_stat *stat, const uint64_t *values, size_t n,
+static void check_text(const struct vitals_stat *stat, const uint64_t *values, size_t n,
                        size_t width, bool is_utf8, const char *expected)
 {
     struct buf out = {0};
@@ -86,7 +86,7 @@ static void percentiles_name_the_bucket(void **state)
     buf_free(&out);
 }
 
-static void check_quantity(const struct client_stat *stat, double raw, const char *expected)
+static void check_quantity(const struct vitals_stat *stat, double raw, const char *expected)
 {
     char text[QUANTITY_MAX];
 
@@ -97,10 +97,10 @@ static void check_quantity(const struct client_stat *stat, double raw, const cha
 /* No VM has them, but a peer can claim them. */
 static void quantities_out_of_this_world(void **state)
 {
-    const struct client_stat plain = {.base = 10};
-    const struct client_stat huge = {.base = 10, .exponent = INT16_MAX};
-    const struct client_stat bytes = {.base = 10, .exponent = 100, .unit = VITALS_BYTES};
-    const struct client_stat tiny = {.base = 10, .exponent = INT16_MIN, .unit = VITALS_SECONDS};
+    const struct vitals_stat plain = {.base = 10};
+    const struct vitals_stat huge = {.base = 10, .exponent = INT16_MAX};
+    const struct vitals_stat bytes = {.base = 10, .exponent = 100, .unit = VITALS_BYTES};
+    const struct vitals_stat tiny = {.base = 10, .exponent = INT16_MIN, .unit = VITALS_SECONDS};
 
     (void)state;
     check_quantity(&plain, 18446744073709551615.0, "18446744073709551616");

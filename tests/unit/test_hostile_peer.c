@@ -97,8 +97,8 @@ static void check_only_good_is_left(const char *schema)
     const struct client_stat *stats = client_stats(client, &n);
 
     assert_int_equal(n, 1);
-    assert_string_equal(stats[0].name, "good");
-    assert_int_equal(stats[0].exponent, 0);
+    assert_string_equal(stats[0].desc.name, "good");
+    assert_int_equal(stats[0].desc.exponent, 0);
     client_free(client);
     script_end(&script);
 }
@@ -234,7 +234,7 @@ static void test_most_statistics(void **state)
     size_t n;
 
     (void)state;
-    assert_string_equal(client_stats(client, &n)[CLIENT_STATS_MAX - 1].name, "s8191");
+    assert_string_equal(client_stats(client, &n)[CLIENT_STATS_MAX - 1].desc.name, "s8191");
     assert_int_equal(n, CLIENT_STATS_MAX);
     client_free(client);
     script_end(&script);
@@ -374,7 +374,7 @@ static void test_memory_that_is_kept(void **state)
 
     (void)state;
     assert_true(mallinfo2().uordblks < before + KEPT_MAX);
-    assert_string_equal(client_stats(client, &n)[0].name, "s");
+    assert_string_equal(client_stats(client, &n)[0].desc.name, "s");
     assert_string_equal(client_vcpus(client, &n)[0].path, "/a");
     client_free(client);
     script_end(&script);
@@ -501,7 +501,7 @@ static void test_values_out_of_order(void **state)
     assert_string_equal(objects[0].path, "/a");
     assert_string_equal(objects[1].path, "/b");
     assert_int_equal(objects[1].n_values, 2);
-    assert_string_equal(objects[1].values[0].stat->name, "halt_wait_ns");
+    assert_string_equal(objects[1].values[0].stat->desc.name, "halt_wait_ns");
     assert_true(objects[1].values[0].values[0] == UINT64_MAX); /* as near as 64 bits come */
     assert_int_equal(objects[1].values[1].n_values, 1);
     assert_ptr_equal(client_find_value(&objects[1], objects[0].values[0].stat),
@@ -616,7 +616,7 @@ static void check_order(struct client *client, uint64_t first)
 
     check_ok(client_query(client, &request, &snapshot, &error));
     last = &snapshot->objects[snapshot->n_objects - 1];
-    assert_string_equal(last->values[last->n_values - 1].stat->name, "other_hist");
+    assert_string_equal(last->values[last->n_values - 1].stat->desc.name, "other_hist");
     assert_int_equal(last->values[last->n_values - 1].values[0], first);
     assert_int_equal(snapshot->is_reversed, first == 4);
     client_snapshot_free(snapshot);
@@ -652,7 +652,7 @@ static void test_order_is_a_habit(void **state)
 
 static void test_orders_that_nothing_tells(void **state)
 {
-    const struct client_stat log = {.type = VITALS_LOG_HIST};
+    const struct vitals_stat log = {.type = VITALS_LOG_HIST};
     const uint64_t same[] = {5, 0, 0, 5}, one[] = {0, 9, 0, 0};
     const uint64_t huge[] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
 

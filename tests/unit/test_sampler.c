@@ -27,8 +27,16 @@ bool look_wants_target(const struct look *look, const char *target)
 enum { BUCKETS = 3 };
 
 static const struct client_stat stats[] = {
-    {.name = "exits", .provider = "kvm", .target = "vcpu", .type = VITALS_CUMULATIVE, .base = 10},
-    {.name = "waits", .provider = "kvm", .target = "vcpu", .type = VITALS_LOG_HIST, .base = 10},
+    {.desc.name = "exits",
+     .provider = "kvm",
+     .target = "vcpu",
+     .desc.type = VITALS_CUMULATIVE,
+     .desc.base = 10},
+    {.desc.name = "waits",
+     .provider = "kvm",
+     .target = "vcpu",
+     .desc.type = VITALS_LOG_HIST,
+     .desc.base = 10},
 };
 
 struct sample {

@@ -9,32 +9,36 @@
 #include "top/screen.h"
 
 static const struct client_stat vm_stats[] = {
-    {.name = "pages_4k", .provider = "kvm", .target = "vm", .type = VITALS_INSTANT, .base = 10},
+    {.desc.name = "pages_4k",
+     .provider = "kvm",
+     .target = "vm",
+     .desc.type = VITALS_INSTANT,
+     .desc.base = 10},
 };
 
 enum { EXITS, MMIO, HALT_WAIT, GUEST_MODE, HIST, VCPU_STATS };
 
 static const struct client_stat vcpu_stats[VCPU_STATS] = {
-    [EXITS] = {.name = "exits", .provider = "kvm", .target = "vcpu", .base = 10},
-    [MMIO] = {.name = "mmio_exits", .provider = "kvm", .target = "vcpu", .base = 10},
-    [HALT_WAIT] = {.name = "halt_wait_ns",
+    [EXITS] = {.desc.name = "exits", .provider = "kvm", .target = "vcpu", .desc.base = 10},
+    [MMIO] = {.desc.name = "mmio_exits", .provider = "kvm", .target = "vcpu", .desc.base = 10},
+    [HALT_WAIT] = {.desc.name = "halt_wait_ns",
                    .provider = "kvm",
                    .target = "vcpu",
-                   .unit = VITALS_SECONDS,
-                   .base = 10,
-                   .exponent = -9},
-    [GUEST_MODE] = {.name = "guest_mode",
+                   .desc.unit = VITALS_SECONDS,
+                   .desc.base = 10,
+                   .desc.exponent = -9},
+    [GUEST_MODE] = {.desc.name = "guest_mode",
                     .provider = "kvm",
                     .target = "vcpu",
-                    .type = VITALS_INSTANT,
-                    .base = 10},
-    [HIST] = {.name = "halt_wait_hist",
+                    .desc.type = VITALS_INSTANT,
+                    .desc.base = 10},
+    [HIST] = {.desc.name = "halt_wait_hist",
               .provider = "kvm",
               .target = "vcpu",
-              .type = VITALS_LOG_HIST,
-              .unit = VITALS_SECONDS,
-              .base = 10,
-              .exponent = -9},
+              .desc.type = VITALS_LOG_HIST,
+              .desc.unit = VITALS_SECONDS,
+              .desc.base = 10,
+              .desc.exponent = -9},
 };
 
 /* ---- samples -------------------------------------------------------------------------------- */
@@ -424,7 +428,7 @@ static void test_a_vm_that_is_back(void **state)
     assert_contains(text, "busier                1         -");
     assert_int_equal(fixture->model.vms[1].n_objects, 1);
     assert_int_equal(fixture->model.vms[1].objects[0]->n_series, 2);
-    assert_ptr_equal(series_of_busy(fixture, "exits")->stat, &other_stats[EXITS]);
+    assert_ptr_equal(series_of_busy(fixture, "exits")->stat, &other_stats[EXITS].desc);
     press(fixture, "t"); /* there are totals at once */
     assert_contains(draw(fixture, 80, 24), "busier                1        50");
 }
@@ -690,7 +694,7 @@ static void test_thousands_of_statistics_that_move(void **state)
 
     for (size_t i = 0; i < WIDE; i++) {
         stats[i] = vcpu_stats[EXITS];
-        stats[i].name = i % 2 ? "odd" : "even";
+        stats[i].desc.name = i % 2 ? "odd" : "even";
     }
     take_wide(fixture, stats, 0);
     seconds = take_wide(fixture, stats, WIDE / 2);

@@ -50,7 +50,7 @@ static bool *want(const void *opaque, const struct client *client)
     bool *wanted = calloc(n + 1, sizeof(*wanted));
 
     for (size_t i = 0; i < n; i++)
-        wanted[i] = strcmp(stats[i].name, opaque) != 0;
+        wanted[i] = strcmp(stats[i].desc.name, opaque) != 0;
     return wanted;
 }
 
@@ -133,7 +133,7 @@ static const char *stat_of(const struct watch_result *result)
     assert_null(result->snapshots[1]);
     assert_int_equal(snapshot->n_objects, 1);
     assert_int_equal(snapshot->objects[0].n_values, 1);
-    return snapshot->objects[0].values[0].stat->name;
+    return snapshot->objects[0].values[0].stat->desc.name;
 }
 
 static void sleep_ms(long ms)
