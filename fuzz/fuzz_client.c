@@ -10,7 +10,7 @@
 
 #include "client/client.h"
 #include "client/bucket_order.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "base/text.h"
 #include "fuzz.h"
 

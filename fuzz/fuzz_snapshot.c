@@ -10,7 +10,7 @@
 
 #include "show/row_output.h"
 #include "look/snapshot_file.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "base/text.h"
 #include "fuzz.h"
 #include "show/histogram_text.h"

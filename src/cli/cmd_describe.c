@@ -10,7 +10,7 @@
 #include "kvm/meanings.h"
 #include "look/look.h"
 #include "args/suggestion.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "base/json_write.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))

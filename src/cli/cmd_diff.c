@@ -9,7 +9,7 @@
 #include "look/look.h"
 #include "show/row_output.h"
 #include "look/snapshot_file.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "show/histogram_text.h"
 
 enum { OPT_ALL = LOOK_OPT_OWN, OPT_RATES };

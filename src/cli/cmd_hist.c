@@ -13,7 +13,7 @@
 #include "look/look.h"
 #include "show/row_output.h"
 #include "look/sampler.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "base/json_write.h"
 #include "show/histogram_text.h"
 

@@ -6,7 +6,7 @@
 
 #include "args/cli.h"
 #include "look/look.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "show/quantity.h"
 #include "base/json_write.h"
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "client/histogram.h"
+#include "stats/histogram.h"
 
 /* Counts times bounds: more than 64 bits. */
 typedef unsigned __int128 total;

@@ -8,7 +8,7 @@
 
 #include "client/client.h"
 #include "client/bucket_order.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "client/ask.h"
 #include "client/internal.h"
 #include "client/reply.h"

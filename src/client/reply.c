@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "client/bucket_order.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "client/internal.h"
 
 /*

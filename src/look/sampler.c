@@ -8,7 +8,7 @@
 
 #include "base/at_once.h"
 #include "look/progress.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 
 static const char *const targets[SAMPLER_TARGETS] = {"vm", "vcpu"};
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "show/output.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "client/json.h"
 #include "client/json_memory.h"
 #include "base/buf.h"

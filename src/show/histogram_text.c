@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "show/quantity.h"
 
 void histogram_text_bounds(char text[HISTOGRAM_BOUNDS_MAX], const struct vitals_stat *stat,

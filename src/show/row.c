@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "client/histogram.h"
+#include "stats/histogram.h"
 
 bool row_is_counting(const struct vitals_stat *stat)
 {

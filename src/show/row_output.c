@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "base/json_write.h"
 #include "show/histogram_text.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "top/figure.h"
 #include "top/model.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "top/model.h"
 
 static struct model_cursor *current(struct model *model)

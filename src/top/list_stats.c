@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "top/figure.h"
 #include "top/list.h"
 

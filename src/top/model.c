@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/histogram.h"
+#include "stats/histogram.h"
 
 bool model_init(struct model *model, size_t n_vms, double interval)
 {

@@ -12,7 +12,7 @@
 #include "client/client.h"
 #include "client/connection.h"
 #include "client/bucket_order.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "peer.h"
 #include "script.h"
 

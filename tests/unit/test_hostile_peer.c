@@ -11,7 +11,7 @@
 #include "client/client.h"
 #include "client/connection.h"
 #include "client/bucket_order.h"
-#include "client/histogram.h"
+#include "stats/histogram.h"
 #include "client/json_memory.h"
 #include "base/text.h"
 #include "base/buf.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/histogram.h"
+#include "stats/histogram.h"
 
 /* Counts times bounds: more than 64 bits. */
 typedef unsigned __int128 total;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Histograms: the bounds of their buckets, and what is counted in them. */
-#ifndef CLIENT_HISTOGRAM_H
-#define CLIENT_HISTOGRAM_H
+#ifndef STATS_HISTOGRAM_H
+#define STATS_HISTOGRAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "client/client.h"
+#include "vitals/stats.h"
 
 bool histogram_is(const struct vitals_stat *stat);
 
