@@ -11,7 +11,8 @@
  *    vitals_server_process(), from one thread at a time;
  *  - in a thread of its own: vitals_server_start().
  *
- * The server has no text of the last error: the -errno values are distinct.
+ * The server has no text of the last error: the -errno values are distinct. -E2BIG: a member of a
+ * newer header is not 0; from vitals_server_listen(), the context has a text that says which.
  */
 #ifndef VITALS_QMP_H
 #define VITALS_QMP_H
@@ -48,7 +49,7 @@ struct vitals_server_options {
 };
 #define VITALS_SERVER_OPTIONS_INIT .size = sizeof(struct vitals_server_options)
 
-/* @options may be NULL. -EINVAL, -ENOMEM, -EMFILE. */
+/* @options may be NULL. -EINVAL, -E2BIG, -ENOMEM, -EMFILE. */
 int vitals_server_new(const struct vitals_server_options *options,
                       struct vitals_server **ret_server);
 
@@ -78,13 +79,15 @@ struct vitals_listen_options {
     int fd;                      /* where path is NULL: a listening unix socket to take over */
     mode_t mode;                 /* permissions of the socket file, whatever the umask; 0: 0600 */
     enum vitals_dialect dialect; /* the form of the two commands on this socket */
+    uint32_t reserved;           /* was padding: never read, and never given a meaning */
 };
 #define VITALS_LISTEN_OPTIONS_INIT .size = sizeof(struct vitals_listen_options)
 
 /*
  * Serves @ctx, which must outlive the listener. @ret_listener may be NULL: it lives as long as the
  * server. @options->fd belongs to the library if the call succeeds.
- * -EINVAL, -ENAMETOOLONG, -EADDRINUSE, -EEXIST, -EBUSY from inside collect(), and what socket(), bind() and listen() say.
+ * -EINVAL, -E2BIG, -ENAMETOOLONG, -EADDRINUSE, -EEXIST, -EBUSY from inside collect(), and what
+ * socket(), bind() and listen() say.
  */
 int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
                          const struct vitals_listen_options *options,

@@ -19,7 +19,11 @@
  *  - The library never logs, exits, forks, changes signals, locale or environment, and writes to no
  *    global. It calls the log callback of the context, if there is one.
  *  - A struct that the caller fills begins with its own size (set by its _INIT macro), so that it
- *    can grow: members are only ever appended, and enums only grow.
+ *    can grow: members are only ever appended, and enums only grow. 0 in a new member is what was
+ *    before it. So a program and a library of different releases fit: members that the program's
+ *    header did not have read as 0, and members that the library does not know must be 0; one that
+ *    is not is -E2BIG, and the text of the error names its first byte. -EINVAL: a size that no
+ *    release's struct has. All this holds for each struct vitals_stat too (stat_size).
  */
 #ifndef VITALS_STATS_H
 #define VITALS_STATS_H
@@ -66,7 +70,10 @@ struct vitals_ctx_options {
 };
 #define VITALS_CTX_OPTIONS_INIT .size = sizeof(struct vitals_ctx_options)
 
-/* @options may be NULL. -EINVAL: also a UUID that is none; -ENOMEM. */
+/*
+ * @options may be NULL. -EINVAL: also a UUID that is none; -E2BIG: a member of a newer header is not
+ * 0 (there is no context yet that could say which); -ENOMEM.
+ */
 int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx **ret_ctx);
 
 /*
@@ -150,10 +157,10 @@ struct vitals_group_ops {
 
 /*
  * Adds a group behind those that are registered; queries see it from now on. @ret_group may be NULL.
- * -EINVAL: a name, type, unit, base, slice or flag is not as described above; -E2BIG: a limit above;
- * -EEXIST: another group of this target has a statistic of one of the names, or the provider has a
- * group for this target already; -ENOMEM. On every error, release() has been called, unless @ops->size
- * is too small to have it.
+ * -EINVAL: a name, type, unit, base, slice or flag is not as described above; -E2BIG: a limit above,
+ * or a member of a newer header is not 0; -EEXIST: another group of this target has a statistic of
+ * one of the names, or the provider has a group for this target already; -ENOMEM. On every error,
+ * release() has been called, unless @ops->size is too small to have it.
  */
 int vitals_register(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
                     struct vitals_group **ret_group);

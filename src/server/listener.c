@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sized.h"
 #include "qmp/dialect.h"
+#include "stats/ctx.h"
 
 enum { ACCEPTS_AT_A_TIME = 16 };
 
@@ -110,12 +112,16 @@ static int add_listener(struct vitals_server *server, struct vitals_ctx *ctx,
     return 0;
 }
 
-static int check_options(struct vitals_listen_options *options,
-                         const struct vitals_listen_options *given)
+static int take_options(struct vitals_ctx *ctx, const struct vitals_listen_options *given,
+                        struct vitals_listen_options *options)
 {
-    if (given->size < sizeof(*options))
-        return -EINVAL;
-    *options = *given;
+    static const struct sized sized =
+        SIZED("vitals_server_listen", struct vitals_listen_options, fd);
+    struct error_text error;
+    int err = sized_take(&sized, given, options, &error);
+
+    if (err)
+        return ctx_fail(ctx, err, "%s", error.text);
     if (!qmp_dialect(options->dialect) || options->mode & ~(mode_t)0777)
         return -EINVAL;
     if (!options->mode)
@@ -131,7 +137,7 @@ int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
     struct vitals_listener *listener = NULL;
     int fd, err;
 
-    err = check_options(&options, given);
+    err = take_options(ctx, given, &options);
     if (err)
         return err;
     fd = open_fd(&options);

@@ -11,14 +11,18 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/sized.h"
+
 /* ---- making and freeing --------------------------------------------------------------------- */
 
-static int copy_options(struct vitals_server *server, const struct vitals_server_options *options)
+static int copy_options(struct vitals_server *server, const struct vitals_server_options *given)
 {
-    if (options && options->size < sizeof(*options))
-        return -EINVAL;
-    if (options)
-        server->options = *options;
+    static const struct sized sized =
+        SIZED("vitals_server_new", struct vitals_server_options, size);
+    int err = given ? sized_take(&sized, given, &server->options, NULL) : 0;
+
+    if (err)
+        return err;
     if (!server->options.clients_max)
         server->options.clients_max = VITALS_CLIENTS_MAX;
     if (!server->options.memory_max)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "stats/registry.h"
 
 enum { UUID_LEN = 36 };
@@ -41,17 +42,17 @@ static void free_options(struct vitals_ctx_options *options)
     free((char *)options->uuid);
 }
 
-/* Options of a caller that was built with an older or newer header than ours. */
 static int copy_options(struct vitals_ctx *ctx, const struct vitals_ctx_options *given)
 {
-    struct vitals_ctx_options options = {0};
-    size_t size = sizeof(options);
+    static const struct sized sized = SIZED("vitals_ctx_new", struct vitals_ctx_options, size);
+    struct vitals_ctx_options options;
+    int err;
 
     if (!given)
         return 0;
-    if (given->size < sizeof(given->size))
-        return -EINVAL;
-    memcpy(&options, given, given->size < size ? given->size : size);
+    err = sized_take(&sized, given, &options, NULL);
+    if (err)
+        return err;
     if (options.uuid && !is_uuid(options.uuid))
         return -EINVAL;
     ctx->options = options;

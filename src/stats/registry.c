@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
+
 /* A thread inside collect(), so that a call from there that would wait for itself is refused. */
 struct collecting {
     struct collecting *next;
@@ -110,38 +112,48 @@ int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
     return 0;
 }
 
-static int check_callbacks(struct vitals_ctx *ctx, const struct vitals_group_ops *ops)
+static int check_callbacks(const struct vitals_group_ops *ops, struct error_text *error)
 {
     if (!ops->collect)
-        return ctx_fail(ctx, -EINVAL, "collect is NULL");
+        return error_set(error, -EINVAL, "collect is NULL");
     if (ops->flags & ~(uint32_t)VITALS_GROUP_CONCURRENT)
-        return ctx_fail(ctx, -EINVAL, "flags 0x%x hold an unknown one", ops->flags);
+        return error_set(error, -EINVAL, "flags 0x%x hold an unknown one", ops->flags);
     if (!ops->n_stats)
-        return ctx_fail(ctx, -EINVAL, "a group without statistics");
+        return error_set(error, -EINVAL, "a group without statistics");
     return 0;
 }
 
-int vitals_register(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
+/* On an error too, @ret_ops has what the caller's struct is long enough to have, for its release(). */
+static int take_ops(const struct vitals_group_ops *given, struct vitals_group_ops *ret_ops,
+                    struct error_text *error)
+{
+    static const struct sized sized = SIZED("vitals_register", struct vitals_group_ops, opaque);
+    int err = sized_check(&sized, given, given->size, error);
+
+    if (given->size >= sized.least)
+        sized_copy(&sized, given, given->size, ret_ops);
+    return err;
+}
+
+int vitals_register(struct vitals_ctx *ctx, const struct vitals_group_ops *given,
                     struct vitals_group **ret_group)
 {
+    struct vitals_group_ops ops = {0};
     struct stats_schema *schema;
     struct error_text error;
     int err;
 
-    if (ops->size < sizeof(*ops))
-        return ctx_fail(ctx, -EINVAL, "size of the group is %zu, must be at least %zu", ops->size,
-                        sizeof(*ops));
-    err = check_callbacks(ctx, ops);
-    if (!err) {
-        err = schema_new(ops, &error, &schema);
-        if (err)
-            ctx_fail(ctx, err, "%s", error.text);
-    }
+    err = take_ops(given, &ops, &error);
+    if (!err)
+        err = check_callbacks(&ops, &error);
+    if (!err)
+        err = schema_new(&ops, &error, &schema);
     if (err) {
-        call_release(ops);
+        ctx_fail(ctx, err, "%s", error.text);
+        call_release(&ops);
         return err;
     }
-    err = registry_add(ctx, ops, schema, ret_group);
+    err = registry_add(ctx, &ops, schema, ret_group);
     schema_unref(schema);
     return err;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
+
 static bool is_lower(char c)
 {
     return c >= 'a' && c <= 'z';
@@ -80,12 +82,8 @@ int schema_check_stat(const struct vitals_stat *stat, uint32_t row_len, struct e
 
 static int check_ops(const struct vitals_group_ops *ops, struct error_text *error)
 {
-    int err;
+    int err = check_name("provider", ops->provider, error);
 
-    if (ops->stat_size < sizeof(struct vitals_stat))
-        return error_set(error, -EINVAL, "stat_size is %zu, must be at least %zu", ops->stat_size,
-                         sizeof(struct vitals_stat));
-    err = check_name("provider", ops->provider, error);
     if (!err)
         err = check_name("target", ops->target, error);
     if (err)
@@ -101,10 +99,32 @@ static int check_ops(const struct vitals_group_ops *ops, struct error_text *erro
     return 0;
 }
 
-/* The caller's struct vitals_stat may be a longer one than ours. */
-static const struct vitals_stat *ops_stat(const struct vitals_group_ops *ops, uint32_t i)
+/* ops->stats is an array of the caller's struct vitals_stat: shorter or longer than ours. */
+static const struct sized sized_stat = SIZED("vitals_register", struct vitals_stat, slot);
+
+static const void *given_stat(const struct vitals_group_ops *ops, uint32_t i)
 {
-    return (const void *)((const char *)ops->stats + i * ops->stat_size);
+    return (const char *)ops->stats + i * ops->stat_size;
+}
+
+static struct vitals_stat copy_stat(const struct vitals_group_ops *ops, uint32_t i)
+{
+    struct vitals_stat stat;
+
+    sized_copy(&sized_stat, given_stat(ops, i), ops->stat_size, &stat);
+    return stat;
+}
+
+static int take_stat(const struct vitals_group_ops *ops, uint32_t i, struct vitals_stat *ret_stat,
+                     struct error_text *error)
+{
+    struct error_text reason;
+    int err = sized_check(&sized_stat, given_stat(ops, i), ops->stat_size, &reason);
+
+    if (err)
+        return error_set(error, err, "statistic %u: %s", i, reason.text);
+    *ret_stat = copy_stat(ops, i);
+    return schema_check_stat(ret_stat, ops->row_len, error);
 }
 
 static size_t string_size(const char *text)
@@ -118,12 +138,12 @@ static int measure(const struct vitals_group_ops *ops, struct error_text *error,
     uint32_t i;
 
     for (i = 0; i < ops->n_stats; i++) {
-        const struct vitals_stat *stat = ops_stat(ops, i);
-        int err = schema_check_stat(stat, ops->row_len, error);
+        struct vitals_stat stat;
+        int err = take_stat(ops, i, &stat, error);
 
         if (err)
             return err;
-        size += string_size(stat->name) + string_size(stat->help);
+        size += string_size(stat.name) + string_size(stat.help);
     }
     *ret_size = sizeof(struct stats_schema) +
                 ops->n_stats * (sizeof(struct vitals_stat) + sizeof(uint32_t)) + size;
@@ -156,7 +176,7 @@ static void copy_stats(struct stats_schema *schema, const struct vitals_group_op
     schema->provider = copy_string(&end, ops->provider);
     schema->target = copy_string(&end, ops->target);
     for (i = 0; i < ops->n_stats; i++) {
-        schema->stats[i] = *ops_stat(ops, i);
+        schema->stats[i] = copy_stat(ops, i);
         schema->stats[i].name = copy_string(&end, schema->stats[i].name);
         schema->stats[i].help = copy_string(&end, schema->stats[i].help);
         by_name[i] = i;

@@ -2,6 +2,7 @@
 #include "fake.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -78,6 +79,14 @@ void log_to_book(void *opaque, enum vitals_log_level level, const char *text)
     book->lines++;
     book->level = level;
     snprintf(book->last, sizeof(book->last), "%s", text);
+}
+
+void *older_struct(const void *newer, size_t size)
+{
+    void *older = malloc(size);
+
+    assert_non_null(older);
+    return memcpy(older, newer, size);
 }
 
 struct vitals_ctx *ctx_with_log(struct log_book *book)

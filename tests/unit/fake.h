@@ -4,6 +4,7 @@
 #define UNIT_FAKE_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "vitals/stats.h"
 
@@ -37,6 +38,12 @@ struct log_book {
     enum vitals_log_level level;
 };
 void log_to_book(void *book, enum vitals_log_level level, const char *text);
+
+/*
+ * The first @size bytes of a struct, as the caller of an older header has it: in memory of its own,
+ * so that a sanitizer sees who reads on. To be freed.
+ */
+void *older_struct(const void *newer, size_t size);
 
 struct vitals_ctx *ctx_with_log(struct log_book *book);
 struct vitals_ctx *new_ctx(void);

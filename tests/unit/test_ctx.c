@@ -92,28 +92,50 @@ static void options_without_a_size_are_refused(void **state)
 }
 
 /* A caller built with a header that has only the size: what follows must not be read. */
-static void options_of_an_older_header_are_taken(void **state)
+static void older_options_are_taken(void **state)
 {
-    size_t *options = malloc(sizeof(size_t));
+    const struct vitals_ctx_options options = {.size = sizeof(size_t), .name = "web"};
+    size_t size = offsetof(struct vitals_ctx_options, uuid);
+    struct vitals_ctx_options *older;
     struct vitals_ctx *ctx;
 
     (void)state;
-    *options = sizeof(size_t);
-    check_ok(vitals_ctx_new((void *)options, &ctx));
+    older = older_struct(&options, sizeof(size_t));
+    check_ok(vitals_ctx_new(older, &ctx));
     assert_null(ctx->options.name);
     vitals_ctx_free(ctx);
-    free(options);
+    free(older);
+    older = older_struct(&(struct vitals_ctx_options){.size = size, .name = "web"}, size);
+    check_ok(vitals_ctx_new(older, &ctx));
+    assert_string_equal(ctx->options.name, "web");
+    assert_null(ctx->options.uuid);
+    vitals_ctx_free(ctx);
+    free(older);
 }
 
-static void options_of_a_newer_header_are_taken(void **state)
+static void options_that_cut_a_member_are_refused(void **state)
 {
-    const struct {
-        struct vitals_ctx_options options;
-        char added_later[64];
-    } newer = {.options = {.size = sizeof(newer), .name = "web"}, .added_later = "x"};
-    struct vitals_ctx *ctx;
+    const struct vitals_ctx_options options = {.size = sizeof(size_t) + 1, .name = "web"};
+    struct vitals_ctx *ctx = NULL;
 
     (void)state;
+    check_error(vitals_ctx_new(&options, &ctx), EINVAL);
+    assert_null(ctx);
+}
+
+static void newer_options_are_taken_if_they_ask_for_nothing_new(void **state)
+{
+    struct {
+        struct vitals_ctx_options options;
+        char added_later[64];
+    } newer = {.options = {.size = sizeof(newer), .name = "web"}};
+    struct vitals_ctx *ctx = NULL;
+
+    (void)state;
+    newer.added_later[63] = 1;
+    check_error(vitals_ctx_new(&newer.options, &ctx), E2BIG);
+    assert_null(ctx);
+    newer.added_later[63] = 0;
     check_ok(vitals_ctx_new(&newer.options, &ctx));
     assert_string_equal(ctx->options.name, "web");
     vitals_ctx_free(ctx);
@@ -208,8 +230,9 @@ int main(void)
         cmocka_unit_test(the_uuid_is_copied),
         cmocka_unit_test(a_uuid_of_another_form_is_refused),
         cmocka_unit_test(options_without_a_size_are_refused),
-        cmocka_unit_test(options_of_an_older_header_are_taken),
-        cmocka_unit_test(options_of_a_newer_header_are_taken),
+        cmocka_unit_test(older_options_are_taken),
+        cmocka_unit_test(options_that_cut_a_member_are_refused),
+        cmocka_unit_test(newer_options_are_taken_if_they_ask_for_nothing_new),
         cmocka_unit_test(there_is_no_error_at_first),
         cmocka_unit_test(an_error_has_a_text),
         cmocka_unit_test(a_text_that_is_cut_says_its_whole_length),

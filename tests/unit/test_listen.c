@@ -12,6 +12,7 @@
 #include "check.h"
 #include "fake.h"
 #include "peer.h"
+#include "server/internal.h"
 
 /* ---- helpers -------------------------------------------------------------------------------- */
 
@@ -425,14 +426,53 @@ static void options_of_a_shorter_struct_are_refused_unread(void **state)
     free(options);
 }
 
-static void options_of_a_newer_header_are_taken(void **state)
+static void older_options_are_taken(void **state)
 {
-    const struct {
-        struct vitals_listen_options options;
-        char added_later[64];
-    } newer = {.options = {.size = sizeof(newer), .path = in_dir("qmp.sock")}};
+    const struct vitals_listen_options options = {
+        .size = offsetof(struct vitals_listen_options, dialect),
+        .path = in_dir("qmp.sock"),
+        .mode = 0640,
+        .dialect = VITALS_DIALECT_FLAT,
+    };
+    struct vitals_listen_options *older = older_struct(&options, options.size);
+    struct server *server = *state;
+    struct vitals_listener *listener;
 
-    check_ok(try_listen(*state, &newer.options));
+    check_ok(vitals_server_listen(server->server, server->ctx, older, &listener));
+    assert_int_equal(listener->dialect, VITALS_DIALECT_GROUPED);
+    assert_int_equal(mode_of(in_dir("qmp.sock")) & 07777, 0640);
+    answers(server, in_dir("qmp.sock"));
+    free(older);
+}
+
+static void newer_options_are_taken_if_they_ask_for_nothing_new(void **state)
+{
+    struct {
+        struct vitals_listen_options options;
+        uint32_t added_later[2];
+    } newer = {.options = {.size = sizeof(newer), .path = in_dir("qmp.sock")},
+               .added_later = {0, 7}};
+    struct server *server = *state;
+    char text[200], expected[100];
+
+    check_error(try_listen(server, &newer.options), E2BIG);
+    assert_false(exists(in_dir("qmp.sock")));
+    vitals_error_text(server->ctx, text, sizeof(text));
+    snprintf(expected, sizeof(expected), "byte %zu of the %s for %s() is 0x07",
+             sizeof(newer.options) + 4, "struct vitals_listen_options", "vitals_server_listen");
+    assert_contains(text, expected);
+    newer.added_later[1] = 0;
+    check_ok(try_listen(server, &newer.options));
+    answers(server, in_dir("qmp.sock"));
+}
+
+/* Callers of the first headers have garbage there. */
+static void what_was_padding_is_never_read(void **state)
+{
+    const struct vitals_listen_options options = {
+        VITALS_LISTEN_OPTIONS_INIT, .path = in_dir("qmp.sock"), .reserved = UINT32_MAX};
+
+    check_ok(try_listen(*state, &options));
     answers(*state, in_dir("qmp.sock"));
 }
 
@@ -492,7 +532,9 @@ int main(void)
         WITH_SERVER(there_must_be_a_path_or_an_fd),
         WITH_SERVER(unknown_dialects_are_refused),
         WITH_SERVER(options_of_a_shorter_struct_are_refused_unread),
-        WITH_SERVER(options_of_a_newer_header_are_taken),
+        WITH_SERVER(older_options_are_taken),
+        WITH_SERVER(newer_options_are_taken_if_they_ask_for_nothing_new),
+        WITH_SERVER(what_was_padding_is_never_read),
         WITH_SERVER(the_listener_need_not_be_asked_for),
         WITH_SERVER(the_path_is_copied),
     };

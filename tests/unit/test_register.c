@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/sized.h"
 #include "check.h"
 #include "fake.h"
 
@@ -481,30 +482,114 @@ static void what_is_passed_in_may_be_overwritten(void **state)
     vitals_ctx_free(ctx);
 }
 
-static void structs_of_a_newer_header_are_taken(void **state)
-{
-    struct newer_stat {
-        struct vitals_stat stat;
-        uint64_t added_later[3];
-    };
-    const struct newer_stat stats[] = {
-        {{.name = "runs", .base = 10, .count = 1, .slot = 1}, {1, 2, 3}},
-        {{.name = "waits", .base = 10, .count = 1, .slot = 0}, {4, 5, 6}},
-    };
-    struct vitals_ctx *ctx = new_ctx();
-    struct fake fake = {.provider = "sched", .target = "vm", .names = {"a", "b"}};
-    struct {
-        struct vitals_group_ops ops;
-        uint64_t added_later[3];
-    } newer = {.ops = fake_ops(&fake), .added_later = {7, 8, 9}};
+struct newer_stat {
+    struct vitals_stat stat;
+    uint64_t added_later[3];
+};
 
-    (void)state;
+struct newer_ops {
+    struct vitals_group_ops ops;
+    uint64_t added_later[3];
+};
+
+static struct newer_ops newer_ops(struct fake *fake, const struct newer_stat *stats)
+{
+    struct newer_ops newer = {.ops = fake_ops(fake)};
+
     newer.ops.size = sizeof(newer);
-    newer.ops.stat_size = sizeof(struct newer_stat);
+    newer.ops.stat_size = sizeof(*stats);
     newer.ops.stats = &stats[0].stat;
-    check_ok(vitals_register(ctx, &newer.ops, NULL));
+    return newer;
+}
+
+/* Two of a newer header, whose one unknown byte of the second is @last. */
+#define NEWER_STATS(last)                                                                          \
+    {                                                                                              \
+        {{.name = "runs", .base = 10, .count = 1, .slot = 1}, {0, 0, 0}},                          \
+            {{.name = "waits", .base = 10, .count = 1, .slot = 0}, {0, 0, (last)}},                \
+    }
+
+static void newer_structs_are_taken_if_they_ask_for_nothing_new(void **state)
+{
+    const struct newer_stat stats[] = NEWER_STATS(0);
+    WITH_OPS(fake, ops);
+    struct newer_ops newer = newer_ops(&fake, stats);
+
+    (void)ops;
+    try_register(ctx, &fake, &newer.ops, 0);
     assert_answer(ctx, "vm sched:runs=1,waits=0", .target = "vm");
     vitals_ctx_free(ctx);
+    assert_int_equal(fake.releases, 1);
+}
+
+/* The text names the first byte of those that are not known, at the offset @byte, which is 2. */
+static void check_refused_byte(struct vitals_ctx *ctx, const char *before, size_t byte,
+                               const char *type)
+{
+    char text[200], expected[200];
+
+    vitals_error_text(ctx, text, sizeof(text));
+    snprintf(expected, sizeof(expected), "%sbyte %zu of the %s for vitals_register() is 0x02",
+             before, byte, type);
+    assert_contains(text, expected);
+}
+
+static void an_unknown_member_of_a_newer_group_is_refused(void **state)
+{
+    const struct newer_stat stats[] = NEWER_STATS(0);
+    WITH_OPS(fake, ops);
+    struct newer_ops newer = newer_ops(&fake, stats);
+
+    newer.added_later[1] = 0x02;
+    newer.added_later[2] = 0x03;
+    try_register(ctx, &fake, &newer.ops, -E2BIG);
+    check_refused_byte(ctx, "", sizeof(ops) + 8, "struct vitals_group_ops");
+    vitals_ctx_free(ctx);
+    assert_int_equal(fake.releases, 1);
+}
+
+static void an_unknown_member_of_a_newer_statistic_is_refused(void **state)
+{
+    const struct newer_stat stats[] = NEWER_STATS(0x02);
+    WITH_OPS(fake, ops);
+    struct newer_ops newer = newer_ops(&fake, stats);
+
+    (void)ops;
+    try_register(ctx, &fake, &newer.ops, -E2BIG);
+    check_refused_byte(ctx, "statistic 1: ", sizeof(struct vitals_stat) + 16, "struct vitals_stat");
+    vitals_ctx_free(ctx);
+    assert_int_equal(fake.releases, 1);
+}
+
+/* Sizes that no struct has, and each is long enough to have release(). */
+static void a_group_of_an_odd_size_is_refused_and_released(void **state)
+{
+    const size_t sizes[] = {sizeof(struct vitals_group_ops) + 1, SIZED_MAX + 8, SIZE_MAX};
+    size_t i;
+
+    for (i = 0; i < N_ELEMENTS(sizes); i++) {
+        WITH_OPS(fake, ops);
+
+        ops.size = sizes[i];
+        try_register(ctx, &fake, &ops, i ? -E2BIG : -EINVAL);
+        vitals_ctx_free(ctx);
+        assert_int_equal(fake.releases, 1);
+    }
+}
+
+static void statistics_of_an_odd_size_are_refused(void **state)
+{
+    const size_t sizes[] = {0, sizeof(struct vitals_stat) + 1, SIZED_MAX + 8, SIZE_MAX};
+    size_t i;
+
+    for (i = 0; i < N_ELEMENTS(sizes); i++) {
+        WITH_OPS(fake, ops);
+
+        ops.stat_size = sizes[i];
+        try_register(ctx, &fake, &ops, i < 2 ? -EINVAL : -E2BIG);
+        vitals_ctx_free(ctx);
+        assert_int_equal(fake.releases, 1);
+    }
 }
 
 int main(void)
@@ -535,7 +620,11 @@ int main(void)
         cmocka_unit_test(a_group_that_was_collected_is_released_once),
         cmocka_unit_test(release_may_be_null),
         cmocka_unit_test(what_is_passed_in_may_be_overwritten),
-        cmocka_unit_test(structs_of_a_newer_header_are_taken),
+        cmocka_unit_test(newer_structs_are_taken_if_they_ask_for_nothing_new),
+        cmocka_unit_test(an_unknown_member_of_a_newer_group_is_refused),
+        cmocka_unit_test(an_unknown_member_of_a_newer_statistic_is_refused),
+        cmocka_unit_test(a_group_of_an_odd_size_is_refused_and_released),
+        cmocka_unit_test(statistics_of_an_odd_size_are_refused),
     };
 
     return cmocka_run_group_tests_name("registering groups", tests, NULL, NULL);

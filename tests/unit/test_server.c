@@ -470,16 +470,49 @@ static void nor_from_its_own_thread(void **state)
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-static void options_of_a_shorter_struct_are_refused_unread(void **state)
+static void options_without_a_size_are_refused(void **state)
 {
-    size_t *options = malloc(sizeof(size_t));
+    const struct vitals_server_options options = {.clients_max = 1};
     struct vitals_server *server = NULL;
 
     (void)state;
-    *options = sizeof(size_t);
-    check_error(vitals_server_new((void *)options, &server), EINVAL);
+    check_error(vitals_server_new(&options, &server), EINVAL);
     assert_null(server);
-    free(options);
+}
+
+static void older_options_are_taken(void **state)
+{
+    const struct vitals_server_options options = {
+        .size = offsetof(struct vitals_server_options, memory_max),
+        .clients_max = 7,
+        .memory_max = 1,
+    };
+    struct vitals_server_options *older = older_struct(&options, options.size);
+    struct vitals_server *server;
+
+    (void)state;
+    check_ok(vitals_server_new(older, &server));
+    assert_int_equal(server->options.clients_max, 7);
+    assert_int_equal(server->options.memory_max, VITALS_MEMORY_MAX);
+    vitals_server_free(server);
+    free(older);
+}
+
+static void newer_options_are_taken_if_they_ask_for_nothing_new(void **state)
+{
+    struct {
+        struct vitals_server_options options;
+        uint64_t added_later;
+    } newer = {.options = {.size = sizeof(newer), .clients_max = 7}, .added_later = 1};
+    struct vitals_server *server = NULL;
+
+    (void)state;
+    check_error(vitals_server_new(&newer.options, &server), E2BIG);
+    assert_null(server);
+    newer.added_later = 0;
+    check_ok(vitals_server_new(&newer.options, &server));
+    assert_int_equal(server->options.clients_max, 7);
+    vitals_server_free(server);
 }
 
 static void options_that_are_zero_are_the_defaults(void **state)
@@ -901,7 +934,9 @@ int main(void)
         WITH_SITE(closing_waits_for_the_query_under_way),
         WITH_SITE(a_server_can_not_be_used_from_inside_its_collect),
         WITH_SITE(nor_from_its_own_thread),
-        cmocka_unit_test(options_of_a_shorter_struct_are_refused_unread),
+        cmocka_unit_test(options_without_a_size_are_refused),
+        cmocka_unit_test(older_options_are_taken),
+        cmocka_unit_test(newer_options_are_taken_if_they_ask_for_nothing_new),
         cmocka_unit_test(options_that_are_zero_are_the_defaults),
         cmocka_unit_test(freeing_null_is_allowed),
         WITH_SITE(there_may_be_clients_max_clients),
