@@ -25,6 +25,8 @@ struct qmp_call {
 void qmp_fail(struct qmp_call *call, const char *error_class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+enum { SEND_EARLY_AT = 64 * 1024 }; /* bytes */
+
 /*
  * For handlers with long return values, to be called now and then: what there is so far is sent, so
  * that the client reads while the rest is written, and the buffer stays small.

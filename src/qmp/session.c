@@ -59,30 +59,6 @@ void qmp_session_greet(const struct qmp_session *session, struct buf *out)
 
 /* ---- replies -------------------------------------------------------------------------------- */
 
-void qmp_fail(struct qmp_call *call, const char *error_class, const char *format, ...)
-{
-    va_list args;
-
-    call->error_class = error_class;
-    buf_reset(&call->bench->error);
-    va_start(args, format);
-    buf_vprintf(&call->bench->error, format, args);
-    va_end(args);
-}
-
-enum { SEND_EARLY_AT = 64 * 1024 };
-
-void qmp_send_early(struct qmp_call *call)
-{
-    struct qmp_workbench *bench = call->bench;
-
-    if (!bench->send_early || call->out->failed || call->out->len < bench->send_at)
-        return;
-    bench->send_early(bench->send_opaque, call->out);
-    bench->sent_early = true;
-    bench->send_at = call->out->len + SEND_EARLY_AT;
-}
-
 static const char *c_string(struct buf *buf)
 {
     if (!buf_reserve(buf, 1))
@@ -119,15 +95,6 @@ static void end_reply(struct buf *out, struct json_object *message)
 }
 
 /* ---- the form of a message ------------------------------------------------------------------ */
-
-struct json_object *qmp_argument(const struct qmp_call *call, const char *name)
-{
-    struct json_object *value = NULL;
-
-    if (call->arguments)
-        json_object_object_get_ex(call->arguments, name, &value);
-    return value;
-}
 
 /* What is wrong with a member of a message, or NULL. */
 static const char *member_error(const char *name, struct json_object *value)

@@ -14,14 +14,3 @@ void qmp_query_stats_schemas(struct qmp_call *call)
 
     call->session->dialect->query_schemas(call, provider ? json_object_get_string(provider) : NULL);
 }
-
-const struct qmp_dialect *qmp_dialect(enum vitals_dialect dialect)
-{
-    switch (dialect) {
-    case VITALS_DIALECT_GROUPED:
-        return &qmp_grouped;
-    case VITALS_DIALECT_FLAT:
-        return &qmp_flat;
-    }
-    return NULL;
-}
