@@ -22,15 +22,6 @@
 #define FILES_PER_VCPU 3
 #define FILES_BESIDES  256
 
-int vmm_error(struct demo_vmm *vmm, int err, const char *what)
-{
-    if (!vmm->error[0]) {
-        errno = -err;
-        snprintf(vmm->error, sizeof(vmm->error), "%s: %m", what);
-    }
-    return err;
-}
-
 static void ignore_kick(int signal)
 {
     (void)signal;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of the VMM: vmm.c has the whole, vcpu.c one vCPU, memory.c the guest's memory. */
+/*
+ * The inside of the VMM: vmm.c has the whole, vcpu.c one vCPU, memory.c the guest's memory, error.c
+ * what went wrong.
+ */
 #ifndef DEMO_VMM_PRIVATE_H
 #define DEMO_VMM_PRIVATE_H
 

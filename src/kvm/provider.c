@@ -13,6 +13,7 @@
 #include "kvm/stats_file.h"
 #include "stats/collect.h"
 #include "stats/paths.h"
+#include "stats/report.h"
 
 static const char provider_name[] = "kvm";
 

@@ -12,7 +12,7 @@
 
 #include "base/sized.h"
 #include "qmp/dialect.h"
-#include "stats/ctx.h"
+#include "stats/report.h"
 
 enum { ACCEPTS_AT_A_TIME = 16 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "stats/filter.h"
+#include "stats/report.h"
 
 struct vitals_sink {
     struct stats_collection *collection;

@@ -26,11 +26,4 @@ struct vitals_ctx {
     struct error_text error;
 };
 
-/* Sets the text of the last error, and returns @err. */
-int ctx_fail(struct vitals_ctx *ctx, int err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-void ctx_log(struct vitals_ctx *ctx, enum vitals_log_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
 #endif

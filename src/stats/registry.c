@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/sized.h"
+#include "stats/report.h"
 
 /* A thread inside collect(), so that a call from there that would wait for itself is refused. */
 struct collecting {

@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "fake.h"
-#include "stats/ctx.h"
+#include "stats/report.h"
 #include "vitals/vitals.h"
 
 static void a_context_needs_no_options(void **state)
