@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/bucket_order.h"
 
-#include <string.h>
-
 #include "stats/histogram.h"
 
 /* Counts times bounds: more than 64 bits. */
 typedef unsigned __int128 total;
-
-const char *histogram_sum_name(const char *name)
-{
-    static const char *const sums[][2] = {
-        {"halt_wait_hist", "halt_wait_ns"},
-        {"halt_poll_success_hist", "halt_poll_success_ns"},
-        {"halt_poll_fail_hist", "halt_poll_fail_ns"},
-    };
-
-    for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
-        if (!strcmp(sums[i][0], name))
-            return sums[i][1];
-    return NULL;
-}
 
 static bool agrees(const struct vitals_stat *stat, const uint64_t *buckets, size_t n, uint64_t sum,
                    bool is_reversed)

@@ -8,9 +8,6 @@
 
 #include "client/client.h"
 
-/* The name of the counter that sums up what the histogram @name counts, or NULL. */
-const char *histogram_sum_name(const char *name);
-
 enum histogram_order { HISTOGRAM_EITHER, HISTOGRAM_FORWARD, HISTOGRAM_REVERSED };
 
 /* Which order of @buckets agrees with the @sum of all values, if only one does. */

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "client/client.h"
-#include "client/bucket_order.h"
+#include "kvm/meanings.h"
 #include "stats/histogram.h"
 #include "client/ask.h"
 #include "client/internal.h"
@@ -19,7 +19,7 @@
 /* A histogram of QEMU is judged by the counter beside it. */
 static void ask_for_sum(struct query *query, const struct client_stat *stat)
 {
-    const char *name = histogram_sum_name(stat->desc.name);
+    const char *name = kvm_sum_of_histogram(stat->desc.name);
     const struct client_stat *sum =
         name ? client_find_stat(query->client, stat->target, stat->provider, name) : NULL;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/bucket_order.h"
+#include "kvm/meanings.h"
 #include "stats/histogram.h"
 #include "client/internal.h"
 
@@ -307,7 +308,7 @@ static enum histogram_order judge(const struct client *client, const struct clie
                                   const struct client_value *value)
 {
     const struct client_stat *stat = value->stat;
-    const char *name = histogram_is(&stat->desc) ? histogram_sum_name(stat->desc.name) : NULL;
+    const char *name = histogram_is(&stat->desc) ? kvm_sum_of_histogram(stat->desc.name) : NULL;
     const struct client_stat *sum_stat =
         name ? client_find_stat(client, stat->target, stat->provider, name) : NULL;
     const struct client_value *sum = sum_stat ? client_find_value(object, sum_stat) : NULL;

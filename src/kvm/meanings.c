@@ -324,3 +324,35 @@ const struct explanation *explanation_find(const char *provider, const char *tar
     }
     return NULL;
 }
+
+/* ---- statistics that belong together -------------------------------------------------------- */
+
+const char *kvm_sum_of_histogram(const char *name)
+{
+    static const char *const sums[][2] = {
+        {"halt_wait_hist", "halt_wait_ns"},
+        {"halt_poll_success_hist", "halt_poll_success_ns"},
+        {"halt_poll_fail_hist", "halt_poll_fail_ns"},
+    };
+
+    for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
+        if (!strcmp(sums[i][0], name))
+            return sums[i][1];
+    return NULL;
+}
+
+bool kvm_is_sum_of_others(const char *name)
+{
+    return !strcmp(name, "exits");
+}
+
+/* ---- figures -------------------------------------------------------------------------------- */
+
+/* The kernel adds a halt to its time when it ends. */
+const struct figure figures[FIGURES] = {
+    {.title = "EXITS", .names = {"exits"}},
+    {.title = "IDLE", .names = {"halt_wait_ns"}, .is_share = true, .goes_on = "blocking"},
+    {.title = "IO+MMIO", .names = {"io_exits", "mmio_exits", "mmio_exit_user"}},
+    {.title = "IRQS", .names = {"irq_injections"}},
+    {.title = "HALTS", .names = {"halt_exits"}},
+};

@@ -5,14 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct figure figures[FIGURES] = {
-    {.title = "EXITS", .names = {"exits"}},
-    {.title = "IDLE", .names = {"halt_wait_ns"}, .is_share = true},
-    {.title = "IO+MMIO", .names = {"io_exits", "mmio_exits", "mmio_exit_user"}},
-    {.title = "IRQS", .names = {"irq_injections"}},
-    {.title = "HALTS", .names = {"halt_exits"}},
-};
-
 static bool is_part(const struct figure *figure, const struct model_series *series)
 {
     if (series->stat->type != VITALS_CUMULATIVE)
@@ -23,20 +15,19 @@ static bool is_part(const struct figure *figure, const struct model_series *seri
     return false;
 }
 
-/* The kernel adds a halt to its time when it ends: one that goes on is known by another mark. */
-static bool is_blocking(const struct model_object *object)
+static bool goes_on(const struct model_object *object, const struct figure *figure)
 {
-    for (size_t i = 0; i < object->n_series; i++)
-        if (!strcmp(object->series[i]->stat->name, "blocking"))
+    for (size_t i = 0; figure->goes_on && i < object->n_series; i++)
+        if (!strcmp(object->series[i]->stat->name, figure->goes_on))
             return object->series[i]->totals[0];
     return false;
 }
 
 /* Of the time since the sample before: not more than all of it. */
-static double share_of(const struct model_object *object, double share)
+static double share_of(const struct model_object *object, const struct figure *figure, double share)
 {
     if (share == 0)
-        return is_blocking(object);
+        return goes_on(object, figure);
     return share < 1 ? share : 1;
 }
 
@@ -46,7 +37,7 @@ static double rate_of(const struct model_object *object, const struct model_seri
     double rate = (double)series->deltas[0] / series->seconds *
                   pow(series->stat->base, series->stat->exponent);
 
-    return figure->is_share ? share_of(object, rate) : rate;
+    return figure->is_share ? share_of(object, figure, rate) : rate;
 }
 
 static bool add_object(const struct model *model, const struct model_object *object,
@@ -113,7 +104,7 @@ const struct model_series *figure_busiest(const struct model_object *object, dou
         double rate = series->has_deltas ? (double)series->deltas[0] / series->seconds : 0;
 
         if (series->stat->type == VITALS_CUMULATIVE && series->stat->unit == VITALS_NONE &&
-            rate > most && strcmp(series->stat->name, "exits") != 0) {
+            rate > most && !kvm_is_sum_of_others(series->stat->name)) {
             busiest = series;
             most = rate;
         }

@@ -3,20 +3,8 @@
 #ifndef TOP_FIGURE_H
 #define TOP_FIGURE_H
 
+#include "kvm/meanings.h"
 #include "top/model.h"
-
-enum { FIGURE_NAMES_MAX = 3 };
-
-struct figure {
-    const char *title;
-    const char *names[FIGURE_NAMES_MAX]; /* statistics that are added up */
-    bool is_share;                       /* seconds of a second */
-};
-
-enum { FIGURES = 5 };
-
-/* The most telling first: a narrow screen leaves out the last. */
-extern const struct figure figures[FIGURES];
 
 /* Of one object, or without one of all vCPUs of the VM. False: there is no such statistic. */
 bool figure_value(const struct model *model, const struct model_vm *vm,
@@ -27,7 +15,7 @@ bool figure_value(const struct model *model, const struct model_vm *vm,
 void figure_text(char text[QUANTITY_MAX], const struct model *model, const struct figure *figure,
                  double value, size_t n_vcpus);
 
-/* The counter that counts most per second, but for all exits. NULL: none counts. */
+/* The counter that counts most per second, but for those that only sum up others. NULL: none counts. */
 const struct model_series *figure_busiest(const struct model_object *object, double *ret_rate);
 
 /* A number of events: whole if it is large. */
