@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""What a program can link to: the functions that the headers declare, and nothing else."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+# pylint: disable=wrong-import-position
+from static_library import read_public_symbols
+
+VERSION_SCRIPT = ROOT / "src" / "libvitals.map"
+
+
+def declared_functions() -> list[str]:
+    names = []
+    for header in sorted((ROOT / "include" / "vitals").glob("*.h")):
+        text = re.sub(r"/\*.*?\*/", "", header.read_text("utf-8"), flags=re.S)
+        text = re.sub(r"\\\n", "", text)
+        text = re.sub(r"^\s*#.*$", "", text, flags=re.M)
+        text = re.sub(r"\b(struct|enum) \w+ \{.*?\};", "", text, flags=re.S)
+        names += re.findall(r"(\w+)\s*\([^;{}]*\);", text)
+    return sorted(names)
+
+
+def defined_symbols(library: str, *options: str) -> list[str]:
+    """The names of the global symbols that a library brings, without those of versions."""
+    result = subprocess.run(["nm", "--defined-only", "--format=posix", *options, library],
+                            check=True, capture_output=True, text=True)  # fmt: skip
+    symbols = [line.split() for line in result.stdout.splitlines() if not line.endswith(":")]
+    return sorted(words[0].split("@")[0] for words in symbols if words[1] != "A")
+
+
+def test_each_function_of_the_headers_is_in_the_version_script():
+    functions = declared_functions()
+    assert "vitals_register" in functions and "vitals_row" in functions
+    assert all(name.startswith("vitals_") for name in functions)
+    assert sorted(read_public_symbols(VERSION_SCRIPT)) == functions
+
+
+def test_the_version_script_names_symbols_one_by_one():
+    text = VERSION_SCRIPT.read_text("utf-8")
+    exported = text.split("local:")[0].split("global:")[1]
+    assert "*" not in exported and "?" not in exported and "[" not in exported
+
+
+def test_the_shared_library_has_the_functions_of_the_headers_and_no_others():
+    assert defined_symbols(os.environ["VITALS_SHARED_LIBRARY"], "-D") == declared_functions()
+
+
+def test_the_static_library_has_the_functions_of_the_headers_and_no_others():
+    assert defined_symbols(os.environ["VITALS_STATIC_LIBRARY"], "-g") == declared_functions()
