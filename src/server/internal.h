@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "qmp/session.h"
+#include "server/timers.h"
 #include "vitals/qmp.h"
 
 enum {
@@ -37,13 +38,6 @@ struct slot {
     void *owner;
 };
 
-/* Where a client waits, when it is not for its socket. */
-enum transport_queue {
-    QUEUE_NONE,
-    QUEUE_READY, /* bytes were received that the session has not taken yet */
-    QUEUE_QUIET, /* noise: until resume_at */
-};
-
 struct transport {
     struct vitals_server *server;
     struct vitals_listener *listener;
@@ -58,9 +52,9 @@ struct transport {
     struct buf output; /* replies, from sent on not yet sent */
     size_t sent;
     size_t held; /* bytes counted in the server's */
-    enum transport_queue queue;
-    uint64_t resume_at; /* ms */
+    bool ready;  /* in the server's list: bytes were received that the session has not taken yet */
     TAILQ_ENTRY(transport) link;
+    struct timer noise_pause;
 };
 TAILQ_HEAD(transport_list, transport);
 
@@ -79,7 +73,6 @@ struct vitals_server {
     struct vitals_server_options options;
     int epoll_fd;
     int wake_fd;  /* readable while a client is ready, or the thread is to stop */
-    int timer_fd; /* readable when the first quiet client may speak again */
     int spare_fd; /* given up to accept and close a client when no fd is left */
     bool woken;   /* by wake_fd, which has not been read since */
     pthread_t thread;
@@ -90,7 +83,8 @@ struct vitals_server {
     struct slot *slots;
     uint32_t n_slots, n_clients, n_ready;
     size_t held; /* bytes held for all clients */
-    struct transport_list ready, quiet;
+    struct transport_list ready;
+    struct timers timers;
     struct qmp_workbench bench;
     struct buf reply;
     size_t reply_sent; /* bytes of the reply that are sent */
@@ -113,8 +107,7 @@ void transport_event(struct transport *transport, uint32_t events);
 void transport_close(struct transport *transport);
 /* Gives each client that was ready at the start of the call one turn. */
 void transports_serve_ready(struct vitals_server *server);
-/* Lets the quiet clients whose time has come go on. */
-void transports_resume(struct vitals_server *server);
+void transport_resume(void *transport); /* its pause is over */
 
 /* listener.c; under the lock. */
 void listener_event(struct vitals_listener *listener);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/sized.h"
@@ -34,9 +33,8 @@ static int open_fds(struct vitals_server *server)
 {
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    server->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (server->epoll_fd < 0 || server->wake_fd < 0 || server->timer_fd < 0)
+    if (server->epoll_fd < 0 || server->wake_fd < 0)
         return -errno;
     return 0;
 }
@@ -67,12 +65,14 @@ static int init(struct vitals_server *server, const struct vitals_server_options
     if (!err)
         err = open_fds(server);
     if (!err)
+        err = timers_init(&server->timers);
+    if (!err)
         err = qmp_workbench_init(&server->bench);
     transports_init(server);
     if (!err)
         err = slot_add(server, SLOT_WAKE, server, server->wake_fd, EPOLLIN, &slot);
     if (!err)
-        err = slot_add(server, SLOT_TIMER, server, server->timer_fd, EPOLLIN, &slot);
+        err = slot_add(server, SLOT_TIMER, server, server->timers.fd, EPOLLIN, &slot);
     return err;
 }
 
@@ -84,7 +84,7 @@ int vitals_server_new(const struct vitals_server_options *options,
 
     if (!server)
         return -ENOMEM;
-    server->epoll_fd = server->wake_fd = server->timer_fd = server->spare_fd = -1;
+    server->epoll_fd = server->wake_fd = server->timers.fd = server->spare_fd = -1;
     init_lock(&server->lock);
     err = init(server, options);
     if (err) {
@@ -118,7 +118,7 @@ void vitals_server_free(struct vitals_server *server)
     free(server->slots);
     close_fd(server->epoll_fd);
     close_fd(server->wake_fd);
-    close_fd(server->timer_fd);
+    timers_free(&server->timers);
     close_fd(server->spare_fd);
     pthread_mutex_destroy(&server->lock);
     free(server);
@@ -126,20 +126,12 @@ void vitals_server_free(struct vitals_server *server)
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-static void handle_timer(struct vitals_server *server)
-{
-    uint64_t expirations;
-
-    if (read(server->timer_fd, &expirations, sizeof(expirations)) > 0)
-        transports_resume(server);
-}
-
 /* Under the lock. */
 static void handle_slot(struct vitals_server *server, struct slot *slot, uint32_t events)
 {
     switch (slot->kind) {
     case SLOT_TIMER:
-        handle_timer(server);
+        timers_event(&server->timers);
         break;
     case SLOT_LISTENER:
         listener_event(slot->owner);

@@ -11,56 +11,30 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- queues --------------------------------------------------------------------------------- */
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static struct transport_list *list_of(struct transport *transport)
-{
-    return transport->queue == QUEUE_READY ? &transport->server->ready : &transport->server->quiet;
-}
-
 static void leave_queue(struct transport *transport)
-{
-    if (transport->queue == QUEUE_NONE)
-        return;
-    TAILQ_REMOVE(list_of(transport), transport, link);
-    transport->server->n_ready -= transport->queue == QUEUE_READY;
-    transport->queue = QUEUE_NONE;
-}
-
-static void set_timer(struct vitals_server *server, uint64_t at_ms)
-{
-    struct itimerspec when = {
-        .it_value = {.tv_sec = (time_t)(at_ms / 1000), .tv_nsec = (long)(at_ms % 1000) * 1000000}};
-
-    timerfd_settime(server->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-}
-
-static void enter_queue(struct transport *transport, enum transport_queue queue)
 {
     struct vitals_server *server = transport->server;
 
-    transport->queue = queue;
-    if (queue == QUEUE_READY) {
-        if (!server->n_ready++)
-            eventfd_write(server->wake_fd, 1);
-    } else {
-        transport->resume_at = now_ms() + NOISE_PAUSE_MS;
-        if (TAILQ_EMPTY(&server->quiet))
-            set_timer(server, transport->resume_at);
-    }
-    TAILQ_INSERT_TAIL(list_of(transport), transport, link);
+    timer_cancel(&server->timers, TIMER_NOISE_PAUSE, &transport->noise_pause);
+    if (!transport->ready)
+        return;
+    TAILQ_REMOVE(&server->ready, transport, link);
+    server->n_ready--;
+    transport->ready = false;
+}
+
+static void enter_queue(struct transport *transport)
+{
+    struct vitals_server *server = transport->server;
+
+    if (!server->n_ready++)
+        eventfd_write(server->wake_fd, 1);
+    TAILQ_INSERT_TAIL(&server->ready, transport, link);
+    transport->ready = true;
 }
 
 /* ---- memory --------------------------------------------------------------------------------- */
@@ -231,9 +205,9 @@ static void schedule(struct transport *transport)
     if (transport->output.data)
         interest = EPOLLOUT;
     else if (transport->noise > NOISE_MESSAGES)
-        enter_queue(transport, QUEUE_QUIET);
+        timer_set(&transport->server->timers, TIMER_NOISE_PAUSE, &transport->noise_pause);
     else if (transport->input.data)
-        enter_queue(transport, QUEUE_READY);
+        enter_queue(transport);
     else
         interest = EPOLLIN;
     if (interest != transport->interest)
@@ -310,6 +284,7 @@ void transport_accepted(struct vitals_listener *listener, int fd)
     transport->server = server;
     transport->listener = listener;
     transport->fd = fd;
+    transport->noise_pause.owner = transport;
     if (!add_transport(server, transport)) {
         close(fd);
         free(transport);
@@ -342,7 +317,6 @@ void transport_close(struct transport *transport)
 void transports_init(struct vitals_server *server)
 {
     TAILQ_INIT(&server->ready);
-    TAILQ_INIT(&server->quiet);
     server->bench.send_early = send_early;
 }
 
@@ -377,16 +351,10 @@ void transports_serve_ready(struct vitals_server *server)
     }
 }
 
-void transports_resume(struct vitals_server *server)
+void transport_resume(void *opaque)
 {
-    uint64_t now = now_ms();
-    struct transport *transport;
+    struct transport *transport = opaque;
 
-    while ((transport = TAILQ_FIRST(&server->quiet)) && transport->resume_at <= now) {
-        leave_queue(transport);
-        transport->noise = NOISE_MESSAGES; /* one more, and it is quiet again */
-        schedule(transport);
-    }
-    if (transport)
-        set_timer(server, transport->resume_at);
+    transport->noise = NOISE_MESSAGES; /* one more, and it is quiet again */
+    schedule(transport);
 }
