@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "qmp/session.h"
+#include "server/protocol.h"
 #include "server/timers.h"
 #include "vitals/qmp.h"
 
@@ -46,13 +47,13 @@ struct transport {
     uint32_t interest; /* the events of epoll that are asked for */
     uint32_t noise;    /* refused messages in a row */
     bool ended;        /* it sends no more */
-    struct qmp_session session;
+    struct protocol *protocol;
     struct buf input; /* received, and from fed on not yet taken */
     size_t fed;
     struct buf output; /* replies, from sent on not yet sent */
     size_t sent;
     size_t held; /* bytes counted in the server's */
-    bool ready;  /* in the server's list: bytes were received that the session has not taken yet */
+    bool ready;  /* in the server's list: bytes were received that the protocol has not taken yet */
     TAILQ_ENTRY(transport) link;
     struct timer noise_pause;
 };
@@ -102,7 +103,13 @@ struct slot *slot_of_event(struct vitals_server *server, uint64_t data);
 
 void transports_init(struct vitals_server *server);
 /* transport.c; a client may be closed in any of these. Under the lock. */
-void transport_accepted(struct vitals_listener *listener, int fd); /* takes the fd */
+/*
+ * Serves a connected socket. Takes the fd and the protocol if it succeeds; a client that has gone by
+ * then is no error. @listener: where it came from, or NULL. -EUSERS: there are clients_max; -ENOMEM,
+ * and what epoll says.
+ */
+int transport_open(struct vitals_server *server, int fd, struct protocol *protocol,
+                   struct vitals_listener *listener);
 void transport_event(struct transport *transport, uint32_t events);
 void transport_close(struct transport *transport);
 /* Gives each client that was ready at the start of the call one turn. */
@@ -112,6 +119,11 @@ void transport_resume(void *transport); /* its pause is over */
 /* listener.c; under the lock. */
 void listener_event(struct vitals_listener *listener);
 void listener_free(struct vitals_listener *listener); /* its clients are gone */
+
+/* qmp_protocol.c */
+struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ctx *ctx,
+                                  enum vitals_dialect dialect);       /* NULL: no memory */
+void qmp_protocol_refuse(const struct vitals_server *server, int fd); /* one client too many */
 
 /* socket.c */
 int socket_listen(const char *path, mode_t mode);

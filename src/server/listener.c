@@ -27,6 +27,21 @@ static void refuse_one(struct vitals_listener *listener)
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+static void accepted(struct vitals_listener *listener, int fd)
+{
+    struct vitals_server *server = listener->server;
+    struct protocol *protocol = qmp_protocol_new(server, listener->ctx, listener->dialect);
+    int err = protocol ? transport_open(server, fd, protocol, listener) : -ENOMEM;
+
+    if (!err)
+        return;
+    if (err == -EUSERS)
+        qmp_protocol_refuse(server, fd);
+    if (protocol)
+        protocol->ops->free(protocol);
+    close(fd);
+}
+
 void listener_event(struct vitals_listener *listener)
 {
     int i, fd;
@@ -34,7 +49,7 @@ void listener_event(struct vitals_listener *listener)
     for (i = 0; i < ACCEPTS_AT_A_TIME; i++) {
         fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
-            transport_accepted(listener, fd);
+            accepted(listener, fd);
         else if (errno == EMFILE || errno == ENFILE)
             refuse_one(listener);
         else if (errno != ECONNABORTED && errno != EINTR)

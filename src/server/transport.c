@@ -7,7 +7,6 @@
 #include "server/internal.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -41,8 +40,8 @@ static void enter_queue(struct transport *transport)
 
 static void count_held(struct transport *transport)
 {
-    size_t held =
-        qmp_session_memory(&transport->session) + transport->input.cap + transport->output.cap;
+    const struct protocol *protocol = transport->protocol;
+    size_t held = protocol->ops->memory(protocol) + transport->input.cap + transport->output.cap;
 
     transport->server->held += held - transport->held;
     transport->held = held;
@@ -81,10 +80,8 @@ static ssize_t send_bytes(int fd, const char *bytes, size_t len)
     return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 }
 
-/* For long replies: while the rest is written. */
-static void send_early(void *opaque, struct buf *reply)
+void transport_send_early(struct transport *transport, struct buf *reply)
 {
-    struct transport *transport = opaque;
     struct vitals_server *server = transport->server;
     ssize_t n;
 
@@ -117,7 +114,7 @@ static int send_reply(struct transport *transport)
     if (reply->failed)
         return -ENOMEM;
     if (reply->len)
-        send_early(transport, reply);
+        transport_send_early(transport, reply);
     if (server->reply_error)
         return server->reply_error;
     if (reply->len) {
@@ -158,16 +155,15 @@ static int send_rest(struct transport *transport)
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
-/* Feeds the bytes that lie ready to the session, up to one reply. */
+/* Feeds the bytes that lie ready to the protocol, up to one reply. */
 static size_t feed(struct transport *transport, const uint8_t *bytes, size_t len)
 {
     struct vitals_server *server = transport->server;
-    size_t taken;
+    struct protocol *protocol = transport->protocol;
+    size_t taken = protocol->ops->feed(protocol, bytes, len, &server->reply);
 
-    server->bench.send_opaque = transport;
-    taken = qmp_session_feed(&transport->session, &server->bench, bytes, len, &server->reply);
     if (server->reply.len)
-        transport->noise = transport->session.refused ? transport->noise + 1 : 0;
+        transport->noise = protocol->refused ? transport->noise + 1 : 0;
     return taken;
 }
 
@@ -232,7 +228,7 @@ static void serve(struct transport *transport)
     else
         err = receive(transport);
     if (transport->ended && !transport->input.data)
-        qmp_session_finish(&transport->session, &server->bench, &server->reply);
+        transport->protocol->ops->finish(transport->protocol, &server->reply);
     if (!err)
         err = send_reply(transport);
     if (err || has_finished(transport)) {
@@ -246,57 +242,49 @@ static void serve(struct transport *transport)
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-static bool add_transport(struct vitals_server *server, struct transport *transport)
+/* Greets into the server's buffer. */
+static int add_transport(struct transport *transport)
 {
-    if (slot_add(server, SLOT_TRANSPORT, transport, transport->fd, EPOLLIN, &transport->slot))
-        return false;
+    struct vitals_server *server = transport->server;
+    int err;
+
+    start_reply(server);
+    transport->protocol->ops->greet(transport->protocol, &server->reply);
+    if (server->reply.failed)
+        return -ENOMEM;
+    err = slot_add(server, SLOT_TRANSPORT, transport, transport->fd, EPOLLIN, &transport->slot);
+    if (err)
+        return err;
     transport->interest = EPOLLIN;
     server->n_clients++;
-    return true;
+    return 0;
 }
 
-static void refuse_client(struct vitals_server *server, int fd)
+int transport_open(struct vitals_server *server, int fd, struct protocol *protocol,
+                   struct vitals_listener *listener)
 {
-    char text[128];
-    int len = snprintf(text, sizeof(text),
-                       "{\"error\": {\"class\": \"GenericError\", "
-                       "\"desc\": \"Too many clients, at most %u\"}}\r\n",
-                       server->options.clients_max);
-
-    send_bytes(fd, text, (size_t)len);
-    close(fd);
-}
-
-void transport_accepted(struct vitals_listener *listener, int fd)
-{
-    struct vitals_server *server = listener->server;
     struct transport *transport;
+    int err;
 
-    if (server->n_clients >= server->options.clients_max) {
-        refuse_client(server, fd);
-        return;
-    }
+    if (server->n_clients >= server->options.clients_max)
+        return -EUSERS;
     transport = calloc(1, sizeof(*transport));
-    if (!transport) {
-        close(fd);
-        return;
-    }
-    transport->server = server;
-    transport->listener = listener;
-    transport->fd = fd;
+    if (!transport)
+        return -ENOMEM;
+    *transport =
+        (struct transport){.server = server, .listener = listener, .fd = fd, .protocol = protocol};
     transport->noise_pause.owner = transport;
-    if (!add_transport(server, transport)) {
-        close(fd);
+    protocol->transport = transport;
+    err = add_transport(transport);
+    if (err) {
         free(transport);
-        return;
+        return err;
     }
-    qmp_session_init(&transport->session, listener->ctx, listener->dialect);
-    start_reply(server);
-    qmp_session_greet(&transport->session, &server->reply);
     if (send_reply(transport))
         transport_close(transport);
     else
         schedule(transport);
+    return 0;
 }
 
 void transport_close(struct transport *transport)
@@ -308,7 +296,7 @@ void transport_close(struct transport *transport)
     close(transport->fd);
     server->n_clients--;
     server->held -= transport->held;
-    qmp_session_free(&transport->session);
+    transport->protocol->ops->free(transport->protocol);
     buf_free(&transport->input);
     buf_free(&transport->output);
     free(transport);
@@ -317,7 +305,6 @@ void transport_close(struct transport *transport)
 void transports_init(struct vitals_server *server)
 {
     TAILQ_INIT(&server->ready);
-    server->bench.send_early = send_early;
 }
 
 void transport_event(struct transport *transport, uint32_t events)

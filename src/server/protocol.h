@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a protocol of the server is: it takes what one client sends, and writes what the client is
+ * sent. It knows no socket; a transport receives and sends, keeps clients from waiting for each
+ * other, and keeps the limits. Everything happens under the lock of the server.
+ */
+#ifndef SERVER_PROTOCOL_H
+#define SERVER_PROTOCOL_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+
+struct transport;
+struct protocol;
+
+/* The conversation ends where @out has failed: what was written is not sent any more. */
+struct protocol_ops {
+    /* Before anything is received. */
+    void (*greet)(struct protocol *protocol, struct buf *out);
+    /*
+     * Takes the bytes of at most one message, and appends at most one reply. Returns how many bytes
+     * were taken; less than @len only behind a reply.
+     */
+    size_t (*feed)(struct protocol *protocol, const void *bytes, size_t len, struct buf *out);
+    /* The client sends no more; the conversation ends when it has taken what is appended. */
+    void (*finish)(struct protocol *protocol, struct buf *out);
+    /* Bytes that it holds for its client, but for the struct itself. */
+    size_t (*memory)(const struct protocol *protocol);
+    void (*free)(struct protocol *protocol);
+};
+
+/* The start of each protocol's own struct. */
+struct protocol {
+    const struct protocol_ops *ops;
+    struct transport *transport; /* that carries it */
+    bool refused; /* the last message was no message of this protocol: noise, perhaps */
+};
+
+/*
+ * Takes what it can from the front of a long reply while the rest is still being written, and empties
+ * the buffer when all of it is sent.
+ */
+void transport_send_early(struct transport *transport, struct buf *reply);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* A QMP session as a protocol of the server. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "server/internal.h"
+
+struct qmp_protocol {
+    struct protocol protocol;
+    struct qmp_session session;
+    struct qmp_workbench *bench; /* the server's */
+};
+
+static struct qmp_protocol *qmp_of(struct protocol *protocol)
+{
+    return (struct qmp_protocol *)protocol;
+}
+
+static void send_early(void *transport, struct buf *out)
+{
+    transport_send_early(transport, out);
+}
+
+static void greet(struct protocol *protocol, struct buf *out)
+{
+    qmp_session_greet(&qmp_of(protocol)->session, out);
+}
+
+static size_t feed(struct protocol *protocol, const void *bytes, size_t len, struct buf *out)
+{
+    struct qmp_protocol *qmp = qmp_of(protocol);
+    size_t taken;
+
+    qmp->bench->send_early = send_early;
+    qmp->bench->send_opaque = protocol->transport;
+    taken = qmp_session_feed(&qmp->session, qmp->bench, bytes, len, out);
+    protocol->refused = qmp->session.refused;
+    return taken;
+}
+
+static void finish(struct protocol *protocol, struct buf *out)
+{
+    qmp_session_finish(&qmp_of(protocol)->session, qmp_of(protocol)->bench, out);
+}
+
+static size_t memory(const struct protocol *protocol)
+{
+    return qmp_session_memory(&((const struct qmp_protocol *)protocol)->session);
+}
+
+static void free_qmp(struct protocol *protocol)
+{
+    qmp_session_free(&qmp_of(protocol)->session);
+    free(protocol);
+}
+
+static const struct protocol_ops qmp_ops = {
+    .greet = greet, .feed = feed, .finish = finish, .memory = memory, .free = free_qmp};
+
+struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ctx *ctx,
+                                  enum vitals_dialect dialect)
+{
+    struct qmp_protocol *qmp = calloc(1, sizeof(*qmp));
+
+    if (!qmp)
+        return NULL;
+    qmp->protocol.ops = &qmp_ops;
+    qmp->bench = &server->bench;
+    qmp_session_init(&qmp->session, ctx, dialect);
+    return &qmp->protocol;
+}
+
+void qmp_protocol_refuse(const struct vitals_server *server, int fd)
+{
+    char text[128];
+    int len = snprintf(text, sizeof(text),
+                       "{\"error\": {\"class\": \"GenericError\", "
+                       "\"desc\": \"Too many clients, at most %u\"}}\r\n",
+                       server->options.clients_max);
+
+    send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
