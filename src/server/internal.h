@@ -47,13 +47,14 @@ struct transport {
     uint32_t interest; /* the events of epoll that are asked for */
     uint32_t noise;    /* refused messages in a row */
     bool ended;        /* it sends no more */
+    bool wants_write;  /* its protocol has something to say */
     struct protocol *protocol;
     struct buf input; /* received, and from fed on not yet taken */
     size_t fed;
     struct buf output; /* replies, from sent on not yet sent */
     size_t sent;
     size_t held; /* bytes counted in the server's */
-    bool ready;  /* in the server's list: bytes were received that the protocol has not taken yet */
+    bool ready;  /* in the server's list: it has a turn without waiting for its socket */
     TAILQ_ENTRY(transport) link;
     struct timer noise_pause;
 };
@@ -124,6 +125,14 @@ void listener_free(struct vitals_listener *listener); /* its clients are gone */
 struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ctx *ctx,
                                   enum vitals_dialect dialect);       /* NULL: no memory */
 void qmp_protocol_refuse(const struct vitals_server *server, int fd); /* one client too many */
+
+/* receive.c */
+struct received_fds {
+    int fds[PROTOCOL_FDS_MAX];
+    uint32_t count;
+};
+/* As recv(), with the descriptors that came along. -EMSGSIZE: too many; all are closed then. */
+ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct received_fds *ret_fds);
 
 /* socket.c */
 int socket_listen(const char *path, mode_t mode);

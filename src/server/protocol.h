@@ -8,11 +8,14 @@
 #define SERVER_PROTOCOL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
 struct transport;
 struct protocol;
+
+enum { PROTOCOL_FDS_MAX = 16 };
 
 /* The conversation ends where @out has failed: what was written is not sent any more. */
 struct protocol_ops {
@@ -23,6 +26,18 @@ struct protocol_ops {
      * were taken; less than @len only behind a reply.
      */
     size_t (*feed)(struct protocol *protocol, const void *bytes, size_t len, struct buf *out);
+    /*
+     * Descriptors that came with the bytes of the next feed(), or with some of them: a message says
+     * how many are its own. They are the protocol's now. At most PROTOCOL_FDS_MAX of one sendmsg(),
+     * else the client is closed. NULL: it wants none, and the kernel drops them.
+     */
+    void (*take_fds)(struct protocol *protocol, const int *fds, uint32_t count);
+    /*
+     * Appends what the protocol has to say without being asked: once for each time that it called
+     * transport_request_write(), or for several, when the client has taken what it was sent before.
+     * NULL: it never does.
+     */
+    void (*write)(struct protocol *protocol, struct buf *out);
     /* The client sends no more; the conversation ends when it has taken what is appended. */
     void (*finish)(struct protocol *protocol, struct buf *out);
     /* Bytes that it holds for its client, but for the struct itself. */
@@ -42,5 +57,8 @@ struct protocol {
  * the buffer when all of it is sent.
  */
 void transport_send_early(struct transport *transport, struct buf *reply);
+
+/* Has write() called soon. Under the lock, from any thread; also from inside the protocol's calls. */
+void transport_request_write(struct transport *transport);
 
 #endif

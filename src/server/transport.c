@@ -179,14 +179,31 @@ static void feed_input(struct transport *transport)
     }
 }
 
+static ssize_t receive_bytes(struct transport *transport)
+{
+    struct vitals_server *server = transport->server;
+    struct protocol *protocol = transport->protocol;
+    struct received_fds fds;
+    ssize_t n;
+
+    if (protocol->ops->take_fds) {
+        n = receive_with_fds(transport->fd, server->input, sizeof(server->input), &fds);
+        if (n >= 0 && fds.count)
+            protocol->ops->take_fds(protocol, fds.fds, fds.count);
+        return n;
+    }
+    n = recv(transport->fd, server->input, sizeof(server->input), MSG_DONTWAIT);
+    return n < 0 ? -errno : n;
+}
+
 static int receive(struct transport *transport)
 {
     struct vitals_server *server = transport->server;
-    ssize_t n = recv(transport->fd, server->input, sizeof(server->input), MSG_DONTWAIT);
+    ssize_t n = receive_bytes(transport);
     size_t taken;
 
     if (n < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+        return n == -EAGAIN || n == -EINTR ? 0 : (int)n;
     transport->ended = n == 0;
     taken = feed(transport, server->input, (size_t)n);
     buf_append(&transport->input, server->input + taken, (size_t)n - taken);
@@ -198,17 +215,32 @@ static void schedule(struct transport *transport)
 {
     uint32_t interest = 0;
 
+    leave_queue(transport);
     if (transport->output.data)
         interest = EPOLLOUT;
     else if (transport->noise > NOISE_MESSAGES)
         timer_set(&transport->server->timers, TIMER_NOISE_PAUSE, &transport->noise_pause);
-    else if (transport->input.data)
+    else if (transport->input.data || transport->wants_write)
         enter_queue(transport);
     else
         interest = EPOLLIN;
     if (interest != transport->interest)
         slot_set_interest(transport->server, transport->slot, transport->fd, interest);
     transport->interest = interest;
+}
+
+/* What waits for its socket waits for this as well. All others are scheduled later. */
+void transport_request_write(struct transport *transport)
+{
+    transport->wants_write = true;
+    if (transport->interest == EPOLLIN)
+        schedule(transport);
+}
+
+static void write_unasked(struct transport *transport)
+{
+    transport->wants_write = false;
+    transport->protocol->ops->write(transport->protocol, &transport->server->reply);
 }
 
 static bool has_finished(const struct transport *transport)
@@ -223,7 +255,9 @@ static void serve(struct transport *transport)
     int err = 0;
 
     start_reply(server);
-    if (transport->input.data)
+    if (transport->wants_write)
+        write_unasked(transport);
+    else if (transport->input.data)
         feed_input(transport);
     else
         err = receive(transport);

@@ -112,6 +112,15 @@ int peer_connect(struct peer *peer, struct vitals_server *server, const char *pa
     return connect(peer->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
+int peer_pair(struct peer *peer, struct vitals_server *server)
+{
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    *peer = (struct peer){.server = server, .fd = fds[0]};
+    return fds[1];
+}
+
 void peer_close(struct peer *peer)
 {
     if (peer->fd >= 0)
@@ -186,16 +195,20 @@ const char *peer_line(struct peer *peer)
     return line;
 }
 
-void peer_open(struct peer *peer, struct vitals_server *server, const char *path)
+void peer_negotiate(struct peer *peer)
 {
-    const char *greeting;
+    const char *greeting = peer_line(peer);
 
-    check_ok(peer_connect(peer, server, path));
-    greeting = peer_line(peer);
     assert_non_null(greeting);
     assert_contains(greeting, "{\"QMP\": {\"version\": ");
     peer_send(peer, "{'execute':'qmp_capabilities'}\n");
     assert_line(peer, "{\"return\": {}}");
+}
+
+void peer_open(struct peer *peer, struct vitals_server *server, const char *path)
+{
+    check_ok(peer_connect(peer, server, path));
+    peer_negotiate(peer);
 }
 
 void assert_line(struct peer *peer, const char *expected)

@@ -37,6 +37,8 @@ struct peer {
 
 /* -errno if it can't be had. */
 int peer_connect(struct peer *peer, struct vitals_server *server, const char *path);
+/* A client that is connected to nobody yet. Returns the other end. */
+int peer_pair(struct peer *peer, struct vitals_server *server);
 void peer_close(struct peer *peer);
 
 /* All bytes go out, also if the server must run meanwhile. */
@@ -45,7 +47,9 @@ void peer_send(struct peer *peer, const char *text);
 /* The next line without its CRLF, valid until the next call; NULL: the server has closed. */
 const char *peer_line(struct peer *peer);
 
-/* Connects, and passes greeting and negotiation. */
+/* Passes greeting and negotiation. */
+void peer_negotiate(struct peer *peer);
+/* Connects, and negotiates. */
 void peer_open(struct peer *peer, struct vitals_server *server, const char *path);
 
 void assert_line(struct peer *peer, const char *expected);

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the server does for any protocol: turns, output that nobody asked for, descriptors, limits.
+ * The protocol here is a parrot's: it says hello, repeats each line, and says goodbye.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "peer.h"
+#include "server/internal.h"
+
+/* ---- the protocol --------------------------------------------------------------------------- */
+
+enum { FDS_MAX = 64 };
+
+struct parrot {
+    struct protocol protocol;
+    struct buf line;    /* under way */
+    const char *to_say; /* without being asked, before the count */
+    int said;           /* how often it did */
+    bool again;         /* it wants to say more each time */
+    int fds[FDS_MAX];   /* those that came */
+    uint32_t n_fds;
+    int *freed;
+};
+
+static struct parrot *parrot_of(struct protocol *protocol)
+{
+    return (struct parrot *)protocol;
+}
+
+static void greet(struct protocol *protocol, struct buf *out)
+{
+    (void)protocol;
+    buf_puts(out, "hello\r\n");
+}
+
+static void repeat_line(struct parrot *parrot, struct buf *out)
+{
+    parrot->protocol.refused = parrot->line.len && parrot->line.data[0] == '@';
+    if (parrot->line.len == 3 && !memcmp(parrot->line.data, "die", 3))
+        out->failed = true;
+    buf_append(out, parrot->line.data, parrot->line.len);
+    buf_puts(out, "\r\n");
+    buf_free(&parrot->line);
+}
+
+static size_t feed(struct protocol *protocol, const void *bytes, size_t len, struct buf *out)
+{
+    struct parrot *parrot = parrot_of(protocol);
+    const char *newline = len ? memchr(bytes, '\n', len) : NULL;
+
+    buf_append(&parrot->line, bytes, newline ? (size_t)(newline - (const char *)bytes) : len);
+    if (!newline)
+        return len;
+    repeat_line(parrot, out);
+    return (size_t)(newline + 1 - (const char *)bytes);
+}
+
+static void take_fds(struct protocol *protocol, const int *fds, uint32_t count)
+{
+    struct parrot *parrot = parrot_of(protocol);
+
+    assert_true(count <= PROTOCOL_FDS_MAX && parrot->n_fds + count <= FDS_MAX);
+    memcpy(&parrot->fds[parrot->n_fds], fds, count * sizeof(*fds));
+    parrot->n_fds += count;
+}
+
+static void write_unasked(struct protocol *protocol, struct buf *out)
+{
+    struct parrot *parrot = parrot_of(protocol);
+
+    buf_printf(out, "%s %d\r\n", parrot->to_say, ++parrot->said);
+    if (parrot->again)
+        transport_request_write(protocol->transport);
+}
+
+static void finish(struct protocol *protocol, struct buf *out)
+{
+    (void)protocol;
+    buf_puts(out, "goodbye\r\n");
+}
+
+static size_t memory(const struct protocol *protocol)
+{
+    return ((const struct parrot *)protocol)->line.cap;
+}
+
+static void free_parrot(struct protocol *protocol)
+{
+    struct parrot *parrot = parrot_of(protocol);
+
+    while (parrot->n_fds)
+        close(parrot->fds[--parrot->n_fds]);
+    buf_free(&parrot->line);
+    ++*parrot->freed;
+    free(parrot);
+}
+
+static const struct protocol_ops with_fds = {.greet = greet,
+                                             .feed = feed,
+                                             .take_fds = take_fds,
+                                             .write = write_unasked,
+                                             .finish = finish,
+                                             .memory = memory,
+                                             .free = free_parrot};
+static const struct protocol_ops without_fds = {
+    .greet = greet, .feed = feed, .finish = finish, .memory = memory, .free = free_parrot};
+
+/* ---- helpers -------------------------------------------------------------------------------- */
+
+struct cage {
+    struct vitals_server *server;
+    struct parrot *parrot; /* until it is freed */
+    struct peer peer;
+    int freed;
+};
+
+static void put_in(struct cage *cage, const struct protocol_ops *ops)
+{
+    struct parrot *parrot = calloc(1, sizeof(*parrot));
+    int fd = peer_pair(&cage->peer, cage->server);
+
+    parrot->protocol.ops = ops;
+    parrot->to_say = "unasked";
+    parrot->freed = &cage->freed;
+    check_ok(transport_open(cage->server, fd, &parrot->protocol, NULL));
+    cage->parrot = parrot;
+}
+
+static int open_cage(void **state)
+{
+    struct cage *cage = calloc(1, sizeof(*cage));
+
+    cage->server = new_server();
+    put_in(cage, &with_fds);
+    *state = cage;
+    return 0;
+}
+
+static int close_cage(void **state)
+{
+    struct cage *cage = *state;
+
+    vitals_server_free(cage->server);
+    assert_int_equal(cage->freed, 1);
+    peer_close(&cage->peer);
+    free(cage);
+    return 0;
+}
+
+static void request_write(struct cage *cage)
+{
+    pthread_mutex_lock(&cage->server->lock);
+    transport_request_write(cage->parrot->protocol.transport);
+    pthread_mutex_unlock(&cage->server->lock);
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+
+    return poll(&pollfd, 1, 0) > 0;
+}
+
+static int count_open_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int n = 0;
+
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+/* Sends @text with @count descriptors of /dev/null. */
+static void send_fds(struct peer *peer, const char *text, uint32_t count)
+{
+    char control[CMSG_SPACE(FDS_MAX * sizeof(int))] __attribute__((aligned(8))) = {0};
+    struct iovec part = {.iov_base = (char *)text, .iov_len = strlen(text)};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    int fds[FDS_MAX];
+    uint32_t i;
+
+    *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+                               .cmsg_type = SCM_RIGHTS,
+                               .cmsg_len = CMSG_LEN(count * sizeof(int))};
+    for (i = 0; i < count; i++)
+        fds[i] = open("/dev/null", O_RDONLY);
+    memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+    assert_int_equal(sendmsg(peer->fd, &message, MSG_NOSIGNAL), strlen(text));
+    while (i)
+        close(fds[--i]);
+}
+
+/* A line longer than a socket takes at once, and how it is answered. */
+enum { LONG_LINE = 600 * 1000 };
+
+static void send_long_line(struct peer *peer)
+{
+    char *text = malloc(LONG_LINE + 2);
+
+    memset(text, 'x', LONG_LINE);
+    strcpy(text + LONG_LINE, "\n");
+    peer_send(peer, text);
+    free(text);
+}
+
+/* ---- conversations -------------------------------------------------------------------------- */
+
+static void a_protocol_greets_answers_and_ends(void **state)
+{
+    struct cage *cage = *state;
+
+    assert_line(&cage->peer, "hello");
+    peer_send(&cage->peer, "one\ntwo\nth");
+    assert_line(&cage->peer, "one");
+    assert_line(&cage->peer, "two");
+    peer_send(&cage->peer, "ree\n");
+    assert_line(&cage->peer, "three");
+    shutdown(cage->peer.fd, SHUT_WR);
+    assert_line(&cage->peer, "goodbye");
+    assert_closed(&cage->peer);
+    assert_int_equal(cage->freed, 1);
+    assert_int_equal(cage->server->n_clients, 0);
+}
+
+static void output_that_failed_ends_the_conversation(void **state)
+{
+    struct cage *cage = *state;
+
+    assert_line(&cage->peer, "hello");
+    peer_send(&cage->peer, "one\ndie\ntwo\n");
+    assert_line(&cage->peer, "one");
+    assert_closed(&cage->peer);
+}
+
+static void what_a_protocol_holds_is_counted(void **state)
+{
+    struct cage *cage = *state;
+
+    assert_line(&cage->peer, "hello");
+    peer_send(&cage->peer, "a line under way");
+    settle(cage->server);
+    assert_int_equal(cage->server->held, cage->parrot->line.cap);
+    peer_send(&cage->peer, "\n");
+    assert_line(&cage->peer, "a line under way");
+    settle(cage->server);
+    assert_int_equal(cage->server->held, 0);
+}
+
+/* ---- output that nobody asked for ----------------------------------------------------------- */
+
+static void a_protocol_may_write_unasked(void **state)
+{
+    struct cage *cage = *state;
+
+    assert_line(&cage->peer, "hello");
+    settle(cage->server);
+    assert_false(is_readable(vitals_server_fd(cage->server)));
+    request_write(cage);
+    assert_true(is_readable(vitals_server_fd(cage->server)));
+    assert_line(&cage->peer, "unasked 1");
+    settle(cage->server);
+    assert_false(is_readable(vitals_server_fd(cage->server)));
+    peer_send(&cage->peer, "one\n");
+    assert_line(&cage->peer, "one");
+}
+
+static void what_is_requested_twice_is_written_once(void **state)
+{
+    struct cage *cage = *state;
+
+    request_write(cage);
+    request_write(cage);
+    assert_line(&cage->peer, "hello");
+    assert_line(&cage->peer, "unasked 1");
+    settle(cage->server);
+    assert_int_equal(cage->parrot->said, 1);
+}
+
+static void who_always_writes_still_lets_others_have_their_turn(void **state)
+{
+    struct cage *cage = *state, other = {.server = cage->server};
+
+    cage->parrot->again = true;
+    request_write(cage);
+    put_in(&other, &with_fds);
+    assert_line(&other.peer, "hello");
+    peer_send(&other.peer, "one\n");
+    assert_line(&other.peer, "one");
+    assert_true(cage->parrot->said > 0);
+    cage->parrot->again = false;
+    peer_close(&other.peer);
+    settle(cage->server);
+    assert_int_equal(other.freed, 1);
+}
+
+static void it_waits_until_the_reply_is_taken(void **state)
+{
+    struct cage *cage = *state;
+
+    assert_line(&cage->peer, "hello");
+    send_long_line(&cage->peer);
+    settle(cage->server);
+    assert_true(cage->server->held >= LONG_LINE / 2);
+    request_write(cage);
+    settle(cage->server);
+    assert_int_equal(cage->parrot->said, 0);
+    assert_int_equal(strlen(peer_line(&cage->peer)), LONG_LINE);
+    assert_line(&cage->peer, "unasked 1");
+}
+
+static void the_pause_behind_noise_does_not_lose_it(void **state)
+{
+    struct cage *cage = *state;
+    int i;
+
+    assert_line(&cage->peer, "hello");
+    for (i = 0; i <= NOISE_MESSAGES; i++)
+        peer_send(&cage->peer, "@\n");
+    for (i = 0; i <= NOISE_MESSAGES; i++)
+        assert_line(&cage->peer, "@");
+    request_write(cage);
+    assert_line(&cage->peer, "unasked 1");
+}
+
+static void a_thread_that_waits_is_woken(void **state)
+{
+    struct cage *cage = *state;
+    int i;
+
+    assert_line(&cage->peer, "hello");
+    check_ok(vitals_server_start(cage->server));
+    cage->peer.server = NULL;
+    for (i = 1; i <= 20; i++) {
+        char expected[32];
+
+        request_write(cage);
+        snprintf(expected, sizeof(expected), "unasked %d", i);
+        assert_line(&cage->peer, expected);
+    }
+}
+
+/* ---- descriptors ---------------------------------------------------------------------------- */
+
+static void descriptors_come_in_order(void **state)
+{
+    struct cage *cage = *state;
+    uint32_t i;
+
+    assert_line(&cage->peer, "hello");
+    send_fds(&cage->peer, "one\n", 1);
+    send_fds(&cage->peer, "two\n", PROTOCOL_FDS_MAX);
+    peer_send(&cage->peer, "three\n");
+    assert_line(&cage->peer, "one");
+    assert_line(&cage->peer, "two");
+    assert_line(&cage->peer, "three");
+    assert_int_equal(cage->parrot->n_fds, 1 + PROTOCOL_FDS_MAX);
+    for (i = 0; i < cage->parrot->n_fds; i++)
+        assert_int_equal(fcntl(cage->parrot->fds[i], F_GETFD), FD_CLOEXEC);
+}
+
+static void one_descriptor_too_many_closes_the_client(void **state)
+{
+    struct cage *cage = *state;
+    int before = count_open_fds();
+
+    assert_line(&cage->peer, "hello");
+    send_fds(&cage->peer, "one\n", PROTOCOL_FDS_MAX + 1);
+    assert_closed(&cage->peer);
+    assert_int_equal(cage->freed, 1);
+    assert_int_equal(count_open_fds(), before - 1); /* the client's own */
+}
+
+static void descriptors_that_nobody_wants_are_dropped(void **state)
+{
+    struct cage *cage = *state, other = {.server = cage->server};
+    int before;
+
+    put_in(&other, &without_fds);
+    assert_line(&other.peer, "hello");
+    before = count_open_fds();
+    send_fds(&other.peer, "one\n", FDS_MAX);
+    assert_line(&other.peer, "one");
+    assert_int_equal(count_open_fds(), before);
+    peer_close(&other.peer);
+    settle(cage->server);
+    assert_int_equal(other.freed, 1);
+}
+
+#define WITH_CAGE(test) cmocka_unit_test_setup_teardown(test, open_cage, close_cage)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_CAGE(a_protocol_greets_answers_and_ends),
+        WITH_CAGE(output_that_failed_ends_the_conversation),
+        WITH_CAGE(what_a_protocol_holds_is_counted),
+        WITH_CAGE(a_protocol_may_write_unasked),
+        WITH_CAGE(what_is_requested_twice_is_written_once),
+        WITH_CAGE(who_always_writes_still_lets_others_have_their_turn),
+        WITH_CAGE(it_waits_until_the_reply_is_taken),
+        WITH_CAGE(the_pause_behind_noise_does_not_lose_it),
+        WITH_CAGE(a_thread_that_waits_is_woken),
+        WITH_CAGE(descriptors_come_in_order),
+        WITH_CAGE(one_descriptor_too_many_closes_the_client),
+        WITH_CAGE(descriptors_that_nobody_wants_are_dropped),
+    };
+
+    return cmocka_run_group_tests_name("any protocol of the server", tests, NULL, NULL);
+}
