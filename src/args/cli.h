@@ -16,18 +16,43 @@
 /* What a shell completes the argument of an option, or an operand, with; CLI_ANYTHING: nothing. */
 enum cli_words { CLI_ANYTHING, CLI_FILES, CLI_DIRECTORIES, CLI_STATISTICS, CLI_HISTOGRAMS };
 
+/* What an option does: which type the member of the verb's struct has that its value goes to. */
+enum cli_kind {
+    CLI_FLAG,     /* bool: becomes true */
+    CLI_CONSTANT, /* int or an enum: becomes @constant */
+    CLI_CHOICE,   /* the same: the place of the argument in @choices */
+    CLI_TEXT,     /* const char *: the argument */
+    CLI_TEXTS,    /* struct cli_texts: the argument of each time that it is given */
+    CLI_COUNT,    /* unsigned long: from 1 on */
+    CLI_SECONDS,  /* double: from @min to @max */
+    CLI_PARSED,   /* what @parse makes of the argument */
+};
+
+struct cli_texts {
+    const char **all;
+    size_t n;
+};
+
 /* An option of a verb. A table of them ends with an entry without a name. */
 struct cli_option {
     const char *name;     /* "interval" for --interval */
     char letter;          /* 'i' for -i, or 0 */
-    int key;              /* what cli_next() returns, above 0 */
     const char *argument; /* as help names it: "SECONDS"; NULL: takes none */
     const char *help;     /* wrapped to the width of the help; \n begins a line of its own */
     enum cli_words words;
     const char *choices; /* "table json csv": all the values it can have, or NULL */
+    enum cli_kind kind;
+    size_t at; /* offset in the verb's struct of where the value goes */
+    int constant;
+    double min, max; /* 0: CLI_SECONDS_MIN, CLI_SECONDS_MAX */
+    /* 0, or the exit status once the error has been said; @value is at @at. */
+    int (*parse)(const char *command, char *text, void *value);
 };
 
-enum { CLI_TABLES_MAX = 6 };
+#define CLI_SECONDS_MIN 0.001
+#define CLI_SECONDS_MAX 1e6
+
+enum { CLI_TABLES_MAX = 8 };
 
 struct cli_args;
 
@@ -37,6 +62,7 @@ struct verb {
     const char *operands;                            /* behind the options: "STAT...", or NULL */
     enum cli_words operand_words;                    /* what they are, */
     const char *operand_choices;                     /* or all that they can be: "bash zsh" */
+    size_t operands_at;                              /* offset of a struct cli_texts for them */
     const char *about;                               /* below the line of usage; wrapped */
     const struct cli_option *tables[CLI_TABLES_MAX]; /* NULL at the end; --help comes by itself */
     const char *notes;                               /* below the options; wrapped; or NULL */
@@ -53,23 +79,22 @@ struct cli_args {
     const char *command; /* "vitals VERB", for messages */
     int argc;
     char **argv;
-    /* after cli_next(): */
-    char *text;   /* of the option, or NULL */
-    int status;   /* where it returned -1 */
-    bool is_done; /* --help has been printed */
-    /* once it has returned 0: */
-    char **operands;
-    size_t n_operands;
+    int status; /* where cli_parse() returned false */
 };
 
 /*
- * The key of the next option; 0: no more options. -1: the verb ends with @status, because the usage
- * was wrong, which has been said, or --help was given, which has been printed.
+ * Reads all options and operands into the verb's struct @values. False: the verb ends with @status,
+ * because the usage was wrong, which has been said, or --help was given, which has been printed.
  */
-int cli_next(struct cli_args *args);
+bool cli_parse(struct cli_args *args, void *values);
 
-/* 0, or the exit status for operands where the verb takes none. */
-int cli_no_operands(const struct cli_args *args);
+/* Frees the lists of texts in @values, in any case. */
+void cli_free(const struct verb *verb, void *values);
+
+/* Puts the value of an option where it goes. 0, or the exit status. */
+int cli_take_value(const char *command, const struct cli_option *option, char *text, void *values);
+
+int cli_add_text(const char *command, struct cli_texts *texts, const char *text);
 
 /* Says on stderr how to get help. Returns EXIT_USAGE. */
 int cli_try_help(const char *command);
@@ -89,8 +114,12 @@ int cli_print_help(const struct verb *verb);
  */
 void cli_wrap(const char *text, size_t indent, size_t width);
 
-/* Prints the completion of all verbs for "bash" or "zsh". The exit status. */
+/* Prints the completion of all verbs for the shell that is the one operand. The exit status. */
 int cli_print_completion(struct cli_args *args, const struct verb *const *verbs, size_t n_verbs);
+
+#define CLI_FOR_EACH_OPTION(verb, option)                                                          \
+    for (size_t t_ = 0; t_ < CLI_TABLES_MAX && (verb)->tables[t_]; t_++)                           \
+        for (const struct cli_option *option = (verb)->tables[t_]; option->name; option++)
 
 /*
  * The edit distance: letters to insert, drop or replace to get from one word to the other. Neither

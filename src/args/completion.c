@@ -7,10 +7,6 @@
 #include "args/cli.h"
 #include "kvm/meanings.h"
 
-#define FOR_EACH_OPTION(verb, option)                                                              \
-    for (size_t t_ = 0; t_ < CLI_TABLES_MAX && (verb)->tables[t_]; t_++)                           \
-        for (const struct cli_option *option = (verb)->tables[t_]; option->name; option++)
-
 /* ---- words ---------------------------------------------------------------------------------- */
 
 /* A statistic of the VM and one of vCPUs can have the same name. */
@@ -74,8 +70,8 @@ static void print_bash_argument(const struct verb *verb, const struct cli_option
 static void print_bash_options(const struct verb *verb)
 {
     printf("    '%s -'*) words='", verb->name);
-    FOR_EACH_OPTION(verb, option)
-    printf("--%s ", option->name);
+    CLI_FOR_EACH_OPTION(verb, option)
+        printf("--%s ", option->name);
     puts("--help' ;;");
 }
 
@@ -101,9 +97,9 @@ static void print_bash(const struct verb *const *verbs, size_t n_verbs)
          "    fi\n"
          "    case \"${COMP_WORDS[1]} $before\" in");
     for (size_t i = 0; i < n_verbs; i++)
-        FOR_EACH_OPTION(verbs[i], option)
-    if (option->argument)
-        print_bash_argument(verbs[i], option);
+        CLI_FOR_EACH_OPTION(verbs[i], option)
+            if (option->argument)
+                print_bash_argument(verbs[i], option);
     puts("    esac\n"
          "    case \"${COMP_WORDS[1]} $word\" in");
     for (size_t i = 0; i < n_verbs; i++) {
@@ -153,8 +149,8 @@ static void print_zsh_option(const struct cli_option *option)
 static void print_zsh_verb(const struct verb *verb)
 {
     printf("    %s)\n        _arguments \\\n", verb->name);
-    FOR_EACH_OPTION(verb, option)
-    print_zsh_option(option);
+    CLI_FOR_EACH_OPTION(verb, option)
+        print_zsh_option(option);
     printf("            '--help[print help]'");
     if (verb->operands) {
         printf(" '*:%s:", verb->operands);
@@ -193,18 +189,27 @@ static void print_zsh(const struct verb *const *verbs, size_t n_verbs)
         "if [ \"$funcstack[1]\" = _vitals ]; then _vitals \"$@\"; else compdef _vitals vitals; fi");
 }
 
-int cli_print_completion(struct cli_args *args, const struct verb *const *verbs, size_t n_verbs)
+static int print(const struct cli_args *args, const struct cli_texts *shells,
+                 const struct verb *const *verbs, size_t n_verbs)
 {
-    if (cli_next(args) < 0)
-        return args->status;
-    if (args->n_operands != 1)
+    if (shells->n != 1)
         return cli_usage_error(args->command, "which shell? There is: bash zsh");
-    if (strcmp(args->operands[0], "bash") == 0)
+    if (strcmp(shells->all[0], "bash") == 0)
         print_bash(verbs, n_verbs);
-    else if (strcmp(args->operands[0], "zsh") == 0)
+    else if (strcmp(shells->all[0], "zsh") == 0)
         print_zsh(verbs, n_verbs);
     else
         return cli_usage_error(args->command, "unknown shell '%s'; there is: bash zsh",
-                               args->operands[0]);
+                               shells->all[0]);
     return EXIT_SUCCESS;
+}
+
+int cli_print_completion(struct cli_args *args, const struct verb *const *verbs, size_t n_verbs)
+{
+    struct cli_texts shells = {0};
+
+    if (cli_parse(args, &shells))
+        args->status = print(args, &shells, verbs, n_verbs);
+    cli_free(args->verb, &shells);
+    return args->status;
 }

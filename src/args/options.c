@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of a verb: read, and explained, from the verb's tables. */
+/* The options and operands of a verb: found, and explained, from the verb's tables. */
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,13 +11,12 @@
 
 enum {
     OPTIONS_MAX = 64,
-    KEY_HELP = 1000, /* above all keys of verbs */
+    KEY_FIRST = 256, /* of the options, in their order; below are letters */
     HELP_WIDTH = 96,
     HELP_INDENT = 24,
 };
 
-static const struct cli_option help_option = {
-    .name = "help", .key = KEY_HELP, .help = "print this"};
+static const struct cli_option help_option = {.name = "help", .help = "print this"};
 
 int cli_try_help(const char *command)
 {
@@ -89,9 +88,8 @@ int cli_print_help(const struct verb *verb)
            verb->operands ? verb->operands : "");
     cli_wrap(verb->about, 0, HELP_WIDTH);
     putchar('\n');
-    for (size_t i = 0; i < CLI_TABLES_MAX && verb->tables[i]; i++)
-        for (const struct cli_option *option = verb->tables[i]; option->name; option++)
-            print_option(option);
+    CLI_FOR_EACH_OPTION(verb, option)
+        print_option(option);
     print_option(&help_option);
     if (verb->notes) {
         putchar('\n');
@@ -103,6 +101,7 @@ int cli_print_help(const struct verb *verb)
 /* ---- arguments ------------------------------------------------------------------------------ */
 
 struct getopt_tables {
+    const struct cli_option *options[OPTIONS_MAX];
     struct option longs[OPTIONS_MAX + 1];
     char shorts[2 * OPTIONS_MAX + 1];
     size_t n;
@@ -114,8 +113,11 @@ static void add_option(struct getopt_tables *tables, const struct cli_option *op
 
     if (tables->n == OPTIONS_MAX)
         return;
-    tables->longs[tables->n++] = (struct option){
-        option->name, option->argument ? required_argument : no_argument, NULL, option->key};
+    tables->options[tables->n] = option;
+    tables->longs[tables->n] =
+        (struct option){option->name, option->argument ? required_argument : no_argument, NULL,
+                        KEY_FIRST + (int)tables->n};
+    tables->n++;
     if (option->letter)
         snprintf(tables->shorts + len, sizeof(tables->shorts) - len, "%c%s", option->letter,
                  option->argument ? ":" : "");
@@ -124,20 +126,20 @@ static void add_option(struct getopt_tables *tables, const struct cli_option *op
 static void make_tables(const struct verb *verb, struct getopt_tables *ret_tables)
 {
     *ret_tables = (struct getopt_tables){0};
-    for (size_t i = 0; i < CLI_TABLES_MAX && verb->tables[i]; i++)
-        for (const struct cli_option *option = verb->tables[i]; option->name; option++)
-            add_option(ret_tables, option);
+    CLI_FOR_EACH_OPTION(verb, option)
+        add_option(ret_tables, option);
     add_option(ret_tables, &help_option);
 }
 
-/* getopt_long() returns the letter where a short option was given. */
-static int key_of(const struct verb *verb, int letter)
+/* getopt_long() returns the letter where a short option was given. NULL: it is none. */
+static const struct cli_option *option_of(const struct getopt_tables *tables, int key)
 {
-    for (size_t i = 0; i < CLI_TABLES_MAX && verb->tables[i]; i++)
-        for (const struct cli_option *option = verb->tables[i]; option->name; option++)
-            if (option->letter && option->letter == letter)
-                return option->key;
-    return letter;
+    if (key >= KEY_FIRST)
+        return tables->options[key - KEY_FIRST];
+    for (size_t i = 0; i < tables->n; i++)
+        if (tables->options[i]->letter == key)
+            return tables->options[i];
+    return NULL;
 }
 
 /* What was typed as an option: "intervall" of "--intervall=1", and of "-intervall". */
@@ -165,51 +167,57 @@ static int refuse_option(const struct cli_args *args)
     const struct verb *verb = args->verb;
 
     mistyped_word(args, word);
-    for (size_t i = 0; word[0] && i < CLI_TABLES_MAX && verb->tables[i]; i++)
-        for (const struct cli_option *option = verb->tables[i]; option->name; option++)
+    CLI_FOR_EACH_OPTION(verb, option)
+        if (word[0])
             suggestion_consider(&suggestion, option->name);
     if (suggestion.name)
         fprintf(stderr, "  Did you mean '--%s'?\n", suggestion.name);
     return cli_try_help(args->command);
 }
 
-int cli_next(struct cli_args *args)
-{
-    struct getopt_tables tables;
-    int key;
-
-    make_tables(args->verb, &tables);
-    key = getopt_long(args->argc, args->argv, tables.shorts, tables.longs, NULL);
-    args->text = optarg;
-    args->operands = args->argv + optind;
-    args->n_operands = (size_t)(args->argc - optind);
-    if (key == -1)
-        return 0;
-    args->is_done = key == KEY_HELP;
-    if (args->is_done)
-        args->status = cli_print_help(args->verb);
-    else if (key == '?')
-        args->status = refuse_option(args);
-    else
-        return key_of(args->verb, key);
-    return -1;
-}
-
 static bool has_option(const struct verb *verb, const char *name)
 {
-    for (size_t i = 0; i < CLI_TABLES_MAX && verb->tables[i]; i++)
-        for (const struct cli_option *option = verb->tables[i]; option->name; option++)
-            if (!strcmp(option->name, name))
-                return true;
+    CLI_FOR_EACH_OPTION(verb, option)
+        if (!strcmp(option->name, name))
+            return true;
     return false;
 }
 
-int cli_no_operands(const struct cli_args *args)
+static int take_operand(const struct cli_args *args, char *text, void *values)
 {
-    if (args->n_operands == 0)
-        return 0;
-    return cli_usage_error(args->command, "unexpected argument '%s'%s", args->operands[0],
-                           strchr(args->operands[0], '/') && has_option(args->verb, "socket")
-                               ? "; --socket names a VM's socket"
-                               : "");
+    const struct verb *verb = args->verb;
+
+    if (verb->operands)
+        return cli_add_text(args->command, (void *)((char *)values + verb->operands_at), text);
+    return cli_usage_error(
+        args->command, "unexpected argument '%s'%s", text,
+        strchr(text, '/') && has_option(verb, "socket") ? "; --socket names a VM's socket" : "");
+}
+
+/* The status of the first that is wrong, or -1: there is none. */
+static int parse(struct cli_args *args, void *values)
+{
+    struct getopt_tables tables;
+    const struct cli_option *option;
+    int key, status = 0;
+
+    make_tables(args->verb, &tables);
+    while (status == 0 &&
+           (key = getopt_long(args->argc, args->argv, tables.shorts, tables.longs, NULL)) != -1) {
+        option = option_of(&tables, key);
+        if (!option)
+            return refuse_option(args);
+        if (option == &help_option)
+            return cli_print_help(args->verb);
+        status = cli_take_value(args->command, option, optarg, values);
+    }
+    for (int i = optind; status == 0 && i < args->argc; i++)
+        status = take_operand(args, args->argv[i], values);
+    return status ? status : -1;
+}
+
+bool cli_parse(struct cli_args *args, void *values)
+{
+    args->status = parse(args, values);
+    return args->status < 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals describe`: what a statistic means, and what to do about it. */
 #include <fnmatch.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -398,9 +397,9 @@ static int describe_table(const struct look *look, struct descriptions *descript
         free(wanted);
         return EXIT_FAILURE;
     }
-    for (size_t i = 0; status == 0 && i < look->options.n_globs; i++)
-        status = match(look, look->options.globs[i], wanted);
-    if (status == 0 && !look->options.n_globs)
+    for (size_t i = 0; status == 0 && i < look->options.globs.n; i++)
+        status = match(look, look->options.globs.all[i], wanted);
+    if (status == 0 && !look->options.globs.n)
         status = match(look, "*", wanted);
     for (size_t i = 0; i < n_explanations; i++) {
         const struct explanation *found = &explanations[i];
@@ -419,26 +418,13 @@ static bool has_socket(const struct look *look)
 {
     const char *path = getenv("VITALS_SOCKET");
 
-    return look->options.n_sockets || (path && *path);
+    return look->options.sockets.n || (path && *path);
 }
 
-static int parse(struct look *look, struct cli_args *args)
+static int describe(void *self)
 {
-    int key, status;
-
-    while ((key = cli_next(args)) > 0)
-        if ((status = look_parse_option(look, key, args->text)) != 0)
-            return status;
-    if (key < 0)
-        return args->status;
-    for (size_t i = 0; i < args->n_operands; i++)
-        look->options.globs[look->options.n_globs++] = args->operands[i];
-    return 0;
-}
-
-static int describe(struct look *look)
-{
-    struct descriptions descriptions = {.is_list = !look->options.n_globs};
+    struct look *look = self;
+    struct descriptions descriptions = {.is_list = !look->options.globs.n};
     int status =
         has_socket(look) ? describe_vms(look, &descriptions) : describe_table(look, &descriptions);
 
@@ -450,17 +436,7 @@ static int describe(struct look *look)
 
 static int run(struct cli_args *args)
 {
-    struct look look;
-    int status;
-
-    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
-    if (!look_init(&look, args))
-        return EXIT_FAILURE;
-    status = parse(&look, args);
-    if (status == 0 && !args->is_done)
-        status = describe(&look);
-    look_free(&look);
-    return status;
+    return look_run(args, &(struct look){0}, describe);
 }
 
 const struct verb verb_describe = {
@@ -468,6 +444,7 @@ const struct verb verb_describe = {
     .summary = "say what statistics mean, and what to do about them",
     .operands = "[STAT|GLOB]...",
     .operand_words = CLI_STATISTICS,
+    .operands_at = offsetof(struct look, options.globs),
     .about = "Says what statistics mean, when a high value is bad, and what to do then. Without a "
              "name it lists all, a line each. The meanings come with the program; type, unit and "
              "buckets come from a VM, if --socket or VITALS_SOCKET names one.",

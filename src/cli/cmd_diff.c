@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals diff`: what happened between two snapshots. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +11,9 @@
 #include "stats/histogram.h"
 #include "show/histogram_text.h"
 
-enum { OPT_ALL = LOOK_OPT_OWN, OPT_RATES };
-
-static const struct cli_option own_options[] = {
-    {.name = "all", .key = OPT_ALL, .help = "also what has not changed"},
-    {.name = "rates", .key = OPT_RATES, .help = "table: per second, not in all"},
-    {0},
-};
-
 struct diff {
     struct look look; /* its options: no VM is asked */
+    struct cli_texts paths;
     struct row_output output;
     struct table table;
     bool is_all, is_rates;
@@ -29,26 +21,13 @@ struct diff {
     size_t n_matched, n_only_before, n_only_after, n_resets;
 };
 
-/* ---- options -------------------------------------------------------------------------------- */
-
-static int parse(struct diff *diff, struct cli_args *args)
-{
-    int key, status;
-
-    while ((key = cli_next(args)) > 0) {
-        if (key == OPT_ALL)
-            diff->is_all = true;
-        else if (key == OPT_RATES)
-            diff->is_rates = true;
-        else if ((status = look_parse_option(&diff->look, key, args->text)) != 0)
-            return status;
-    }
-    if (key < 0)
-        return args->status;
-    if (args->n_operands != 2)
-        return cli_usage_error(args->command, "which two snapshots? 'vitals snap' writes them");
-    return look_complete_options(&diff->look.options);
-}
+static const struct cli_option own_options[] = {
+    {.name = "all", .at = offsetof(struct diff, is_all), .help = "also what has not changed"},
+    {.name = "rates",
+     .at = offsetof(struct diff, is_rates),
+     .help = "table: per second, not in all"},
+    {0},
+};
 
 /* ---- matching ------------------------------------------------------------------------------- */
 
@@ -61,10 +40,10 @@ static bool is_vcpu(const char *text, const struct row *row)
 
 static bool is_any_vcpu(const struct look_options *options, const struct row *row)
 {
-    for (size_t i = 0; i < options->n_vcpus; i++)
-        if (is_vcpu(options->vcpus[i], row))
+    for (size_t i = 0; i < options->vcpus.n; i++)
+        if (is_vcpu(options->vcpus.all[i], row))
             return true;
-    return !options->n_vcpus;
+    return !options->vcpus.n;
 }
 
 static bool is_wanted(const struct diff *diff, const struct snapshot *snapshot, size_t i)
@@ -102,8 +81,8 @@ static int check_options(struct diff *diff)
     const struct look_options *options = &diff->look.options;
     int status = 0;
 
-    for (size_t i = 0; status == 0 && i < options->n_vcpus; i++)
-        status = check_vcpu(diff, options->vcpus[i]);
+    for (size_t i = 0; status == 0 && i < options->vcpus.n; i++)
+        status = check_vcpu(diff, options->vcpus.all[i]);
     return status ? status : look_check_stats(&diff->look, lists, 2);
 }
 
@@ -202,8 +181,9 @@ static bool add_rows(struct diff *diff)
     return true;
 }
 
-static void say_what_is_left_out(const struct diff *diff, char **paths)
+static void say_what_is_left_out(const struct diff *diff)
 {
+    const char *const *paths = diff->paths.all;
     const char *command = diff->look.options.command;
 
     if (diff->n_only_before)
@@ -217,8 +197,9 @@ static void say_what_is_left_out(const struct diff *diff, char **paths)
                 command, diff->n_resets);
 }
 
-static int print_diff(struct diff *diff, char **paths)
+static int print_diff(struct diff *diff)
 {
+    const char *const *paths = diff->paths.all;
     const struct look_options *options = &diff->look.options;
 
     diff->output.format = options->format;
@@ -237,7 +218,7 @@ static int print_diff(struct diff *diff, char **paths)
             row_output_end(&diff->output);
         else
             table_print(&diff->table, !options->no_legend);
-        say_what_is_left_out(diff, paths);
+        say_what_is_left_out(diff);
         return EXIT_SUCCESS;
     }
     fprintf(stderr,
@@ -250,8 +231,9 @@ static int print_diff(struct diff *diff, char **paths)
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-static int read_both(struct diff *diff, char **paths)
+static int read_both(struct diff *diff)
 {
+    const char *const *paths = diff->paths.all;
     const char *command = diff->look.options.command;
     char error[SNAPSHOT_ERROR_MAX];
 
@@ -269,26 +251,29 @@ static int read_both(struct diff *diff, char **paths)
     return EXIT_FAILURE;
 }
 
+static int compare(void *self)
+{
+    struct diff *diff = self;
+    int status;
+
+    if (diff->paths.n != 2)
+        return cli_usage_error(diff->look.options.command,
+                               "which two snapshots? 'vitals snap' writes them");
+    status = read_both(diff);
+    if (status == 0)
+        status = check_options(diff);
+    return status ? status : print_diff(diff);
+}
+
 static int run(struct cli_args *args)
 {
     struct diff diff = {0};
-    int status;
+    int status = look_run(args, &diff, compare);
 
-    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
-    if (!look_init(&diff.look, args))
-        return EXIT_FAILURE;
-    status = parse(&diff, args);
-    if (status == 0 && !args->is_done)
-        status = read_both(&diff, args->operands);
-    if (status == 0 && !args->is_done)
-        status = check_options(&diff);
-    if (status == 0 && !args->is_done)
-        status = print_diff(&diff, args->operands);
     snapshot_free(&diff.before);
     snapshot_free(&diff.after);
     table_clear(&diff.table);
     row_output_free(&diff.output);
-    look_free(&diff.look);
     return status;
 }
 
@@ -297,6 +282,7 @@ const struct verb verb_diff = {
     .summary = "what happened between two snapshots",
     .operands = "BEFORE AFTER",
     .operand_words = CLI_FILES,
+    .operands_at = offsetof(struct diff, paths),
     .about = "Shows what happened between two snapshots of 'vitals snap': what is cumulative, and "
              "histograms, as what came; other values as they were and are. - is standard input.",
     .tables = {look_stat_options, look_vcpu_options, own_options, look_output_options},

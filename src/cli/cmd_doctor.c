@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals doctor`: what works here, and why not. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,78 +75,57 @@ static void print_json(const struct doctor *doctor)
 
 /* ---- the verb ------------------------------------------------------------------------------- */
 
-enum { OPT_ROOT = LOOK_OPT_OWN, OPT_OUTPUT, OPT_JSON };
+struct examination {
+    struct look look; /* its options: the doctor asks by itself */
+    const char *root;
+};
 
 static const struct cli_option own_options[] = {
     {.name = "root",
-     .key = OPT_ROOT,
+     .kind = CLI_TEXT,
+     .at = offsetof(struct examination, root),
      .argument = "DIR",
      .words = CLI_DIRECTORIES,
      .help = "look for the files of the system (/dev, /proc, /sys, /run, /var) below DIR, for "
              "example in a container's or a test's tree"},
     {.name = "output",
      .letter = 'o',
-     .key = OPT_OUTPUT,
+     .kind = CLI_CHOICE,
+     .at = offsetof(struct examination, look.options.format),
      .argument = "FORMAT",
      .choices = "table json",
      .help = "table or json (default: table)"},
-    {.name = "json", .key = OPT_JSON, .help = "the same as -o json"},
+    {.name = "json",
+     .kind = CLI_CONSTANT,
+     .at = offsetof(struct examination, look.options.format),
+     .constant = OUTPUT_JSON,
+     .help = "the same as -o json"},
     {0},
 };
 
-struct options {
-    const char *root;
-    bool is_json;
-};
-
-static int parse_output(struct options *options, const char *command, const char *text)
+static int examine(void *self)
 {
-    options->is_json = !strcmp(text, "json");
-    if (options->is_json || !strcmp(text, "table"))
-        return 0;
-    return cli_usage_error(command, "-o: unknown format '%s'; there is: table json", text);
-}
-
-static int parse(struct look *look, struct options *options, struct cli_args *args)
-{
-    int key, status = 0;
-
-    while (status == 0 && (key = cli_next(args)) != 0) {
-        if (key < 0)
-            return args->status;
-        if (key == OPT_ROOT)
-            options->root = args->text;
-        else if (key == OPT_JSON)
-            options->is_json = true;
-        else if (key == OPT_OUTPUT)
-            status = parse_output(options, args->command, args->text);
-        else
-            status = look_parse_option(look, key, args->text);
-    }
-    if (status == 0 && strlen(options->root) > DOCTOR_ROOT_MAX)
-        return cli_usage_error(args->command, "--root: longer than %d bytes", DOCTOR_ROOT_MAX);
-    return status ? status : cli_no_operands(args);
-}
-
-static int examine(const struct look *look, const struct options *options)
-{
+    const struct examination *examination = self;
+    const struct look_options *options = &examination->look.options;
     const char *named = getenv("VITALS_SOCKET");
     struct doctor doctor = {
-        .command = look->options.command,
-        .root = options->root,
-        .timeout_ms = look->options.timeout_ms,
-        .sockets = look->options.sockets,
-        .n_sockets = look->options.n_sockets,
+        .command = options->command,
+        .root = examination->root,
+        .timeout_ms = look_timeout_ms(options),
+        .sockets = options->sockets.all,
+        .n_sockets = options->sockets.n,
     };
     int status;
 
+    if (strlen(doctor.root) > DOCTOR_ROOT_MAX)
+        return cli_usage_error(doctor.command, "--root: longer than %d bytes", DOCTOR_ROOT_MAX);
     if (!doctor.n_sockets && named && *named) {
         doctor.sockets = &named;
         doctor.n_sockets = 1;
     }
     doctor_check_host(&doctor);
     doctor_check_sockets(&doctor);
-    if (options->is_json)
+    if (options->format == OUTPUT_JSON)
         print_json(&doctor);
     else
         print_table(&doctor);
@@ -158,18 +136,7 @@ static int examine(const struct look *look, const struct options *options)
 
 static int run(struct cli_args *args)
 {
-    struct options options = {.root = ""};
-    struct look look;
-    int status;
-
-    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
-    if (!look_init(&look, args))
-        return EXIT_FAILURE;
-    status = parse(&look, &options, args);
-    if (status == 0 && !args->is_done)
-        status = examine(&look, &options);
-    look_free(&look);
-    return status;
+    return look_run(args, &(struct examination){.root = ""}, examine);
 }
 
 const struct verb verb_doctor = {

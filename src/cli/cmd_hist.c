@@ -2,7 +2,6 @@
 /* `vitals hist`: histograms, drawn. */
 #include <langinfo.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,28 +11,10 @@
 #include "args/cli.h"
 #include "look/look.h"
 #include "show/row_output.h"
-#include "look/sampler.h"
+#include "look/turns.h"
 #include "stats/histogram.h"
 #include "base/json_write.h"
 #include "show/histogram_text.h"
-
-enum { OPT_EACH = LOOK_OPT_OWN, OPT_RATES, OPT_INTERVAL, OPT_COUNT };
-
-static const struct cli_option own_options[] = {
-    {.name = "each", .key = OPT_EACH, .help = "each vCPU for itself, not all of them together"},
-    {.name = "rates", .key = OPT_RATES, .help = "what came over the interval"},
-    {.name = "interval",
-     .letter = 'i',
-     .key = OPT_INTERVAL,
-     .argument = "S",
-     .help = "seconds from one output to the next (default: 1)"},
-    {.name = "count",
-     .letter = 'n',
-     .key = OPT_COUNT,
-     .argument = "N",
-     .help = "end after N outputs (default: 1; with -i: go on)"},
-    {0},
-};
 
 /* A histogram to be drawn: of one object, or of all vCPUs of a VM. */
 struct chart {
@@ -44,36 +25,22 @@ struct chart {
 
 struct hist {
     struct look look;
-    struct sampler sampler;
+    double time; /* of the sample */
     struct chart *charts;
     size_t n_charts, n_drawn;
     struct buf text;
     size_t width, height;
     bool is_each, is_rates, is_utf8, is_screen, no_memory;
-    bool has_titles; /* of CSV, printed */
-    double interval;
-    unsigned long count;
+    bool any_output;
 };
 
-static int take_option(struct hist *hist, int key, const char *text)
-{
-    const char *command = hist->look.options.command;
-
-    switch (key) {
-    case OPT_EACH:
-        hist->is_each = true;
-        return 0;
-    case OPT_RATES:
-        hist->is_rates = true;
-        return 0;
-    case OPT_INTERVAL:
-        return look_parse_seconds(command, "-i", text, &hist->interval);
-    case OPT_COUNT:
-        return look_parse_count(command, "-n", text, &hist->count);
-    default:
-        return look_parse_option(&hist->look, key, text);
-    }
-}
+static const struct cli_option own_options[] = {
+    {.name = "each",
+     .at = offsetof(struct hist, is_each),
+     .help = "each vCPU for itself, not all of them together"},
+    {.name = "rates", .at = offsetof(struct hist, is_rates), .help = "what came over the interval"},
+    {0},
+};
 
 /* ---- charts --------------------------------------------------------------------------------- */
 
@@ -155,7 +122,7 @@ static void draw(struct hist *hist, const struct chart *chart)
 {
     struct buf *out = &hist->text;
 
-    if (histogram_count(chart->values, chart->row.n) == 0 && !hist->look.options.n_globs)
+    if (histogram_count(chart->values, chart->row.n) == 0 && !hist->look.options.globs.n)
         return;
     if (hist->n_drawn++)
         buf_puts(out, "\n");
@@ -213,7 +180,7 @@ static void cut_to_screen(struct hist *hist)
     buf_printf(out, note, n_left);
 }
 
-static void draw_all(struct hist *hist, bool is_first)
+static void draw_all(struct hist *hist)
 {
     measure_terminal(hist);
     hist->n_drawn = 0;
@@ -223,7 +190,7 @@ static void draw_all(struct hist *hist, bool is_first)
         buf_puts(&hist->text, "no histogram has a value\n");
     if (hist->is_screen)
         cut_to_screen(hist);
-    if (hist->is_screen || !is_first)
+    if (hist->is_screen || hist->any_output)
         fputs(hist->is_screen ? "\033[H\033[J" : "\n", stdout);
     fwrite(hist->text.data, 1, hist->text.len, stdout);
     buf_reset(&hist->text);
@@ -285,8 +252,7 @@ static void print_json(struct hist *hist)
 {
     struct buf *out = &hist->text;
 
-    buf_printf(out, "{\"schema_version\": 1, \"time\": %.3f, \"histograms\": [",
-               hist->sampler.time);
+    buf_printf(out, "{\"schema_version\": 1, \"time\": %.3f, \"histograms\": [", hist->time);
     for (size_t i = 0; i < hist->n_charts; i++) {
         buf_puts(out, i ? ", " : "");
         put_json_chart(out, &hist->charts[i]);
@@ -301,7 +267,7 @@ static void print_csv_chart(struct hist *hist, const struct chart *chart)
     struct buf *line = &hist->text;
 
     for (size_t i = 0; i < row.n; i++) {
-        row_put_csv_identity(line, hist->sampler.time, &row);
+        row_put_csv_identity(line, hist->time, &row);
         csv_u64(line, chart->n_objects);
         csv_u64(line, histogram_lower_bound(row.stat, i));
         csv_empty(line);
@@ -318,23 +284,25 @@ static void print_csv_chart(struct hist *hist, const struct chart *chart)
 
 static void print_csv(struct hist *hist)
 {
-    if (!hist->has_titles && !hist->look.options.no_legend)
+    if (!hist->any_output && !hist->look.options.no_legend)
         puts("time,vm,socket,target,vcpu,path,provider,name,type,unit,base,exponent,bucket_size,"
              "objects,lower,upper,count,seconds,reset");
-    hist->has_titles = true;
     for (size_t i = 0; i < hist->n_charts; i++)
         print_csv_chart(hist, &hist->charts[i]);
 }
 
 /* ---- outputs -------------------------------------------------------------------------------- */
 
-static void print_charts(struct hist *hist, bool is_first)
+static bool print_sample(void *opaque, struct sampler *sampler)
 {
+    struct hist *hist = opaque;
+
     free_charts(hist);
-    sampler_each(&hist->sampler, hist->is_rates, take_row, hist);
+    hist->time = sampler->time;
+    sampler_each(sampler, hist->is_rates, take_row, hist);
     switch (hist->look.options.format) {
     case OUTPUT_TABLE:
-        draw_all(hist, is_first);
+        draw_all(hist);
         break;
     case OUTPUT_JSON:
         print_json(hist);
@@ -343,28 +311,8 @@ static void print_charts(struct hist *hist, bool is_first)
         print_csv(hist);
         break;
     }
-}
-
-static int print_outputs(struct hist *hist)
-{
-    struct timespec turn;
-    unsigned long n = 0;
-
-    clock_gettime(CLOCK_MONOTONIC, &turn);
-    if (hist->is_rates) {
-        if (sampler_sample(&hist->sampler) == 0)
-            return EXIT_FAILURE;
-        sampler_wait_first(&hist->sampler, &turn, hist->interval);
-    }
-    for (;;) {
-        if (sampler_sample(&hist->sampler) == 0)
-            return EXIT_FAILURE;
-        print_charts(hist, n == 0);
-        if (hist->no_memory || fflush(stdout) != 0 || ++n == hist->count)
-            break;
-        sampler_wait(&turn, hist->interval);
-    }
-    return hist->look.has_failed || hist->no_memory ? EXIT_FAILURE : EXIT_SUCCESS;
+    hist->any_output = true;
+    return !hist->no_memory;
 }
 
 /* Leaves only histograms wanted. The first other statistic that was, or NULL. */
@@ -405,58 +353,30 @@ static int open_look(struct hist *hist)
 
 static void look_at_terminal(struct hist *hist)
 {
-    hist->is_screen = hist->count != 1 && output_takes_escapes();
+    hist->is_screen = look_count_turns(&hist->look.options) != 1 && output_takes_escapes();
     setlocale(LC_CTYPE, "");
     hist->is_utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
-static int parse(struct hist *hist, struct cli_args *args)
+static int open_and_print(void *self)
 {
-    int key, status;
-
-    while ((key = cli_next(args)) > 0)
-        if ((status = take_option(hist, key, args->text)) != 0)
-            return status;
-    if (key < 0)
-        return args->status;
-    for (size_t i = 0; i < args->n_operands; i++)
-        hist->look.options.globs[hist->look.options.n_globs++] = args->operands[i];
-    if (!hist->count && !hist->interval)
-        hist->count = 1;
-    if (!hist->interval)
-        hist->interval = 1;
-    return 0;
-}
-
-static int open_and_print(struct hist *hist)
-{
+    struct hist *hist = self;
     int status = open_look(hist);
 
     if (status != 0)
         return status;
     look_at_terminal(hist);
-    if (!sampler_init(&hist->sampler, &hist->look))
-        return EXIT_FAILURE;
-    status = print_outputs(hist);
-    sampler_free(&hist->sampler);
-    return status;
+    return look_turns(&hist->look, hist->is_rates, print_sample, hist);
 }
 
 static int run(struct cli_args *args)
 {
     struct hist hist = {0};
-    int status;
+    int status = look_run(args, &hist, open_and_print);
 
-    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
-    if (!look_init(&hist.look, args))
-        return EXIT_FAILURE;
-    status = parse(&hist, args);
-    if (status == 0 && !args->is_done)
-        status = open_and_print(&hist);
     free_charts(&hist);
     free(hist.charts);
     buf_free(&hist.text);
-    look_free(&hist.look);
     return status;
 }
 
@@ -465,10 +385,11 @@ const struct verb verb_hist = {
     .summary = "draw histograms",
     .operands = "[STAT...]",
     .operand_words = CLI_HISTOGRAMS,
+    .operands_at = offsetof(struct hist, look.options.globs),
     .about = "Draws the histograms of VMs, with their bounds: all that have values, or those whose "
              "names match.",
     .tables = {look_socket_options, look_stat_options, look_vcpu_options, own_options,
-               look_output_options},
+               look_turn_options, look_output_options},
     .notes =
         "Below a histogram are the buckets that hold the values at 50, 90 and 99 of 100.\n"
         "\n"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals list`: which VMs answer at these sockets, and what they speak. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -129,31 +128,17 @@ static int print_vms(const struct look *look)
     return look->has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int look_and_print(struct look *look, struct cli_args *args)
+static int connect_and_print(void *self)
 {
-    int key, status;
+    struct look *look = self;
+    int status = look_connect(look);
 
-    while ((key = cli_next(args)) > 0)
-        if ((status = look_parse_option(look, key, args->text)) != 0)
-            return status;
-    if (key < 0)
-        return args->status;
-    if ((status = cli_no_operands(args)) != 0 || (status = look_connect(look)) != 0)
-        return status;
-    return print_vms(look);
+    return status ? status : print_vms(look);
 }
 
 static int run(struct cli_args *args)
 {
-    struct look look;
-    int status;
-
-    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
-    if (!look_init(&look, args))
-        return EXIT_FAILURE;
-    status = look_and_print(&look, args);
-    look_free(&look);
-    return status;
+    return look_run(args, &(struct look){0}, connect_and_print);
 }
 
 const struct verb verb_list = {

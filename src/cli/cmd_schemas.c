@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals schemas`: what statistics there are, and what their values mean. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -170,16 +169,12 @@ static void print_schemas(const struct look *look)
     finish(look, &output);
 }
 
-static int look_and_print(struct look *look, struct cli_args *args)
+static int open_and_print(void *self)
 {
-    int key, status;
+    struct look *look = self;
+    int status = look_open(look);
 
-    while ((key = cli_next(args)) > 0)
-        if ((status = look_parse_option(look, key, args->text)) != 0)
-            return status;
-    if (key < 0)
-        return args->status;
-    if ((status = cli_no_operands(args)) != 0 || (status = look_open(look)) != 0)
+    if (status)
         return status;
     print_schemas(look);
     return look->has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -187,15 +182,7 @@ static int look_and_print(struct look *look, struct cli_args *args)
 
 static int run(struct cli_args *args)
 {
-    struct look look;
-    int status;
-
-    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
-    if (!look_init(&look, args))
-        return EXIT_FAILURE;
-    status = look_and_print(&look, args);
-    look_free(&look);
-    return status;
+    return look_run(args, &(struct look){0}, open_and_print);
 }
 
 const struct verb verb_schemas = {

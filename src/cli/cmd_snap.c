@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals snap`: all values of now in a file, for `vitals diff`. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,23 +10,22 @@
 #include "show/row_output.h"
 #include "look/sampler.h"
 
-enum { OPT_FILE = LOOK_OPT_OWN };
+struct snap {
+    struct look look;
+    struct row_output output;
+    const char *file;
+};
 
 static const struct cli_option own_options[] = {
     {.name = "file",
      .letter = 'f',
-     .key = OPT_FILE,
+     .kind = CLI_TEXT,
+     .at = offsetof(struct snap, file),
      .argument = "FILE",
      .words = CLI_FILES,
      .help = "where to write it; a file of this name is replaced once all is written (default: "
              "standard output)"},
     {0},
-};
-
-struct snap {
-    struct look look;
-    struct row_output output;
-    const char *file;
 };
 
 static void show(void *opaque, const struct row *row)
@@ -83,34 +81,20 @@ static int sample(struct snap *snap)
     return status;
 }
 
-static int parse(struct snap *snap, struct cli_args *args)
+static int open_and_sample(void *self)
 {
-    int key, status;
+    struct snap *snap = self;
+    int status = look_open(&snap->look);
 
-    while ((key = cli_next(args)) > 0) {
-        if (key == OPT_FILE)
-            snap->file = args->text;
-        else if ((status = look_parse_option(&snap->look, key, args->text)) != 0)
-            return status;
-    }
-    return key < 0 ? args->status : cli_no_operands(args);
+    return status ? status : sample(snap);
 }
 
 static int run(struct cli_args *args)
 {
     struct snap snap = {0};
-    int status;
+    int status = look_run(args, &snap, open_and_sample);
 
-    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
-    if (!look_init(&snap.look, args))
-        return EXIT_FAILURE;
-    status = parse(&snap, args);
-    if (status == 0 && !args->is_done)
-        status = look_open(&snap.look);
-    if (status == 0 && !args->is_done)
-        status = sample(&snap);
     row_output_free(&snap.output);
-    look_free(&snap.look);
     return status;
 }
 

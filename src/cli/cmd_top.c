@@ -19,32 +19,6 @@
 
 enum { BATCH_WIDTH = 110 };
 
-/* ---- options -------------------------------------------------------------------------------- */
-
-enum { OPT_INTERVAL = LOOK_OPT_OWN, OPT_COUNT, OPT_BATCH, OPT_NONZERO };
-
-static const struct cli_option own_options[] = {
-    {.name = "interval",
-     .letter = 'i',
-     .key = OPT_INTERVAL,
-     .argument = "S",
-     .help = "seconds from one sample to the next, from 0.05 to 3600 (default: 1)"},
-    {.name = "count",
-     .letter = 'n',
-     .key = OPT_COUNT,
-     .argument = "N",
-     .help = "end after N intervals (default: go on)"},
-    {.name = "batch",
-     .letter = 'b',
-     .key = OPT_BATCH,
-     .help = "print plain text after each interval: the VMs, and the vCPUs of each"},
-    {.name = "nonzero",
-     .letter = 'z',
-     .key = OPT_NONZERO,
-     .help = "leave out statistics that are 0; with -b it changes nothing"},
-    {0},
-};
-
 /* What has become of a VM. */
 struct tale {
     unsigned long n_samples;
@@ -52,7 +26,6 @@ struct tale {
 };
 
 struct top {
-    const char *command;
     struct look look;
     struct model model;
     struct screen screen;
@@ -61,57 +34,41 @@ struct top {
     struct tale *tales;
     int signals; /* a descriptor for them */
     bool is_batch, is_nonzero, is_done;
-    double interval;
-    unsigned long count;    /* 0: without end */
     unsigned long n_rounds; /* intervals that all VMs have answered that were not gone */
 };
 
-static int parse_interval(struct top *top, const char *text)
-{
-    int status = look_parse_seconds(top->command, "-i", text, &top->interval);
-
-    if (status == 0 && (top->interval < MODEL_INTERVAL_MIN || top->interval > MODEL_INTERVAL_MAX))
-        return cli_usage_error(top->command, "-i: '%s' is no number of seconds from %g to %g", text,
-                               MODEL_INTERVAL_MIN, MODEL_INTERVAL_MAX);
-    return status;
-}
-
-static int parse_option(struct top *top, int key, const char *text)
-{
-    switch (key) {
-    case OPT_INTERVAL:
-        return parse_interval(top, text);
-    case OPT_COUNT:
-        return look_parse_count(top->command, "-n", text, &top->count);
-    case OPT_BATCH:
-        top->is_batch = true;
-        return 0;
-    case OPT_NONZERO:
-        top->is_nonzero = true;
-        return 0;
-    default:
-        return look_parse_option(&top->look, key, text);
-    }
-}
+static const struct cli_option own_options[] = {
+    {.name = "interval",
+     .letter = 'i',
+     .kind = CLI_SECONDS,
+     .at = offsetof(struct top, look.options.interval),
+     .min = MODEL_INTERVAL_MIN,
+     .max = MODEL_INTERVAL_MAX,
+     .argument = "S",
+     .help = "seconds from one sample to the next, from 0.05 to 3600 (default: 1)"},
+    {.name = "count",
+     .letter = 'n',
+     .kind = CLI_COUNT,
+     .at = offsetof(struct top, look.options.count),
+     .argument = "N",
+     .help = "end after N intervals (default: go on)"},
+    {.name = "batch",
+     .letter = 'b',
+     .at = offsetof(struct top, is_batch),
+     .help = "print plain text after each interval: the VMs, and the vCPUs of each"},
+    {.name = "nonzero",
+     .letter = 'z',
+     .at = offsetof(struct top, is_nonzero),
+     .help = "leave out statistics that are 0; with -b it changes nothing"},
+    {0},
+};
 
 static int complain(const struct top *top, const char *text, const char *hint)
 {
-    fprintf(stderr, "%s: %s\n", top->command, text);
+    fprintf(stderr, "%s: %s\n", top->look.options.command, text);
     if (hint)
         fprintf(stderr, "  %s\n", hint);
     return EXIT_FAILURE;
-}
-
-static int parse(struct top *top, struct cli_args *args)
-{
-    int key, status;
-
-    while ((key = cli_next(args)) > 0)
-        if ((status = parse_option(top, key, args->text)) != 0)
-            return status;
-    if (key < 0)
-        return args->status;
-    return cli_no_operands(args);
 }
 
 /* ---- the begin ------------------------------------------------------------------------------ */
@@ -124,7 +81,7 @@ static void hand_over(struct top *top, size_t i)
 
     top->vms[i] = (struct watch_vm){
         .path = vm->socket,
-        .timeout_ms = top->look.options.timeout_ms,
+        .timeout_ms = look_timeout_ms(&top->look.options),
         .client = vm->client,
         .wanted = vm->wanted,
     };
@@ -148,7 +105,7 @@ static int start(struct top *top)
 
     top->vms = calloc(n + 1, sizeof(*top->vms));
     top->tales = calloc(n + 1, sizeof(*top->tales));
-    if (!model_init(&top->model, n, top->interval) || !top->vms || !top->tales)
+    if (!model_init(&top->model, n, top->look.options.interval) || !top->vms || !top->tales)
         return -ENOMEM;
     top->model.is_nonzero = top->is_nonzero;
     for (size_t i = 0; i < n; i++) {
@@ -160,7 +117,7 @@ static int start(struct top *top)
     for (size_t i = 0; i < n; i++)
         hand_over(top, i);
     model_arrange(&top->model);
-    err = watch_start(top->vms, n, &choice, top->interval, &top->watch);
+    err = watch_start(top->vms, n, &choice, top->look.options.interval, &top->watch);
     return top->model.has_failed ? -ENOMEM : err;
 }
 
@@ -307,7 +264,7 @@ static int run_terminal(struct top *top)
         if (fds[1].revents)
             handle_signals(top);
         if (fds[2].revents && take_results(top) && !all_gone(top))
-            top->is_done |= top->count && top->n_rounds >= top->count;
+            top->is_done |= top->look.options.count && top->n_rounds >= top->look.options.count;
         if (fds[0].revents && !top->is_done)
             handle_keys(top);
     }
@@ -346,8 +303,8 @@ static int print_report(struct top *top)
 static int run_batch(struct top *top)
 {
     struct pollfd fd = {.fd = watch_fd(top->watch), .events = POLLIN};
-    struct progress *progress =
-        progress_begin(top->command, "the first interval takes %g s", top->interval);
+    struct progress *progress = progress_begin(
+        top->look.options.command, "the first interval takes %g s", top->look.options.interval);
     int err = 0;
 
     while (!err && !top->is_done) {
@@ -359,7 +316,8 @@ static int run_batch(struct top *top)
             continue;
         progress_end(progress);
         progress = NULL;
-        top->is_done = all_gone(top) || (top->count && top->n_rounds >= top->count);
+        top->is_done =
+            all_gone(top) || (top->look.options.count && top->n_rounds >= top->look.options.count);
         err = print_report(top);
     }
     progress_end(progress);
@@ -426,27 +384,28 @@ static int open_and_show(struct top *top)
     return status ? status : watch_and_show(top);
 }
 
+/* The threads of the watch end before the look does. */
+static int open_show_and_close(void *self)
+{
+    struct top *top = self;
+    int status = open_and_show(top);
+
+    if (top->signals >= 0)
+        close(top->signals);
+    if (top->watch)
+        watch_stop(top->watch);
+    screen_free(&top->screen);
+    model_free(&top->model);
+    free(top->vms);
+    free(top->tales);
+    return status;
+}
+
 static int run(struct cli_args *args)
 {
-    struct top top = {.command = args->command, .interval = 1, .signals = -1};
-    int status;
+    struct top top = {.look.options.interval = 1, .signals = -1};
 
-    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
-    if (!look_init(&top.look, args))
-        return EXIT_FAILURE;
-    status = parse(&top, args);
-    if (status == 0 && !args->is_done)
-        status = open_and_show(&top);
-    if (top.signals >= 0)
-        close(top.signals);
-    if (top.watch)
-        watch_stop(top.watch);
-    screen_free(&top.screen);
-    model_free(&top.model);
-    free(top.vms);
-    free(top.tales);
-    look_free(&top.look);
-    return status;
+    return look_run(args, &top, open_show_and_close);
 }
 
 const struct verb verb_top = {

@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "look/private.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-bool look_init(struct look *look, const struct cli_args *args)
-{
-    size_t n = (size_t)args->argc + 1;
-
-    *look = (struct look){.options = {.command = args->command, .timeout_ms = CLIENT_TIMEOUT_MS}};
-    look->options.sockets = calloc(n, sizeof(char *));
-    look->options.vcpus = calloc(n, sizeof(char *));
-    look->options.globs = calloc(n, sizeof(char *));
-    if (look->options.sockets && look->options.vcpus && look->options.globs)
-        return true;
-    look_free(look);
-    fprintf(stderr, "%s: out of memory\n", args->command);
-    return false;
-}
 
 void look_free(struct look *look)
 {
@@ -32,9 +18,22 @@ void look_free(struct look *look)
         free(look->paths[i]);
     free(look->vms);
     free(look->paths);
-    free(look->options.sockets);
-    free(look->options.vcpus);
-    free(look->options.globs);
+}
+
+int look_run(struct cli_args *args, void *self, int (*then)(void *self))
+{
+    struct look *look = self;
+    int status;
+
+    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us, quietly */
+    look->options.command = args->command;
+    if (cli_parse(args, self)) {
+        status = look_complete_options(&look->options);
+        args->status = status ? status : then(self);
+    }
+    look_free(look);
+    cli_free(args->verb, self);
+    return args->status;
 }
 
 bool look_wants_target(const struct look *look, const char *target)

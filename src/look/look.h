@@ -18,13 +18,14 @@
 
 struct look_options {
     const char *command; /* for messages */
-    const char **sockets, **vcpus, **globs;
-    size_t n_sockets, n_vcpus, n_globs;
+    struct cli_texts sockets, vcpus, globs;
     const char *target; /* "vm", "vcpu", or NULL: both */
     const char *provider;
     enum output_format format;
     bool no_legend;
-    unsigned timeout_ms;
+    double timeout;      /* seconds */
+    double interval;     /* seconds; 0: not given */
+    unsigned long count; /* 0: not given */
 };
 
 /* One VM. */
@@ -37,49 +38,32 @@ struct look_vm {
 };
 
 struct look {
-    struct look_options options;
-    char **paths; /* of the sockets, and of the vCPUs that are wanted */
+    struct look_options options; /* the first: the tables of options have offsets in it */
+    char **paths;                /* of the sockets, and of the vCPUs that are wanted */
     size_t n_paths, n_sockets;
     struct look_vm *vms;
     size_t n_vms;
     bool has_failed; /* one of the VMs, at least */
 };
 
-/* Keys of the options; a verb's own begin at LOOK_OPT_OWN. */
-enum look_option_key {
-    LOOK_OPT_SOCKET = 1,
-    LOOK_OPT_TIMEOUT,
-    LOOK_OPT_TARGET,
-    LOOK_OPT_PROVIDER,
-    LOOK_OPT_STAT,
-    LOOK_OPT_VCPU,
-    LOOK_OPT_OUTPUT,
-    LOOK_OPT_JSON,
-    LOOK_OPT_NO_LEGEND,
-    LOOK_OPT_OWN,
-};
-
 extern const struct cli_option look_socket_options[]; /* which VMs: --socket, --timeout */
 extern const struct cli_option look_stat_options[];   /* --target, --provider, --stat */
 extern const struct cli_option look_vcpu_options[];   /* --vcpu, beside those */
+extern const struct cli_option look_turn_options[];   /* -i, -n: see look/turns.h */
 extern const struct cli_option look_output_options[]; /* -o, --json, --no-legend */
 
-/* False: no memory. The number of arguments bounds how often an option can be given. */
-bool look_init(struct look *look, const struct cli_args *args);
-void look_free(struct look *look);
+/*
+ * A verb that looks, whose struct @self begins with a struct look: reads the options, calls @then,
+ * and frees the look. Returns the exit status.
+ */
+int look_run(struct cli_args *args, void *self, int (*then)(void *self));
 
-/* Any of those above. 0, or the exit status. */
-int look_parse_option(struct look *look, int key, const char *text);
-
-/* After all of them: what depends on more than one. look_open() does it. 0, or the exit status. */
+/* What depends on more than one option. 0, or the exit status. */
 int look_complete_options(struct look_options *options);
 
-/* A number of seconds above 0. 0, or the exit status. */
-int look_parse_seconds(const char *command, const char *option, const char *text,
-                       double *ret_seconds);
+unsigned look_timeout_ms(const struct look_options *options);
 
-int look_parse_count(const char *command, const char *option, const char *text,
-                     unsigned long *ret_count);
+void look_free(struct look *look);
 
 /* Opens all VMs. 0, or the exit status. */
 int look_connect(struct look *look);

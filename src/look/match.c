@@ -46,10 +46,10 @@ static bool is_candidate(const struct look *look, const struct client_stat *stat
 
 bool look_wants_stat(const struct look *look, const struct client_stat *stat)
 {
-    bool matches = !look->options.n_globs;
+    bool matches = !look->options.globs.n;
 
-    for (size_t i = 0; i < look->options.n_globs && !matches; i++)
-        matches = fnmatch(look->options.globs[i], stat->desc.name, 0) == 0;
+    for (size_t i = 0; i < look->options.globs.n && !matches; i++)
+        matches = fnmatch(look->options.globs.all[i], stat->desc.name, 0) == 0;
     return matches && is_candidate(look, stat);
 }
 
@@ -134,9 +134,9 @@ int look_check_stats(struct look *look, const struct look_stats *lists, size_t n
 {
     int status = check_provider(look, lists, n_lists);
 
-    for (size_t i = 0; status == 0 && i < look->options.n_globs; i++)
-        status = check_glob(look, lists, n_lists, look->options.globs[i]);
-    if (status == 0 && !look->options.n_globs && look->options.target)
+    for (size_t i = 0; status == 0 && i < look->options.globs.n; i++)
+        status = check_glob(look, lists, n_lists, look->options.globs.all[i]);
+    if (status == 0 && !look->options.globs.n && look->options.target)
         status = check_glob(look, lists, n_lists, "*");
     return status;
 }
@@ -235,15 +235,15 @@ int look_match_vcpus(struct look *look)
 {
     int status = 0;
 
-    for (size_t i = 0; look->options.n_vcpus && i < look->n_vms; i++) {
+    for (size_t i = 0; look->options.vcpus.n && i < look->n_vms; i++) {
         size_t n;
 
         client_vcpus(look->vms[i].client, &n);
-        look->vms[i].paths = calloc(n * look->options.n_vcpus + 1, sizeof(char *));
+        look->vms[i].paths = calloc(n * look->options.vcpus.n + 1, sizeof(char *));
         if (!look->vms[i].paths)
             return look_fail(look, NULL, "out of memory");
     }
-    for (size_t i = 0; status == 0 && i < look->options.n_vcpus; i++)
-        status = match_vcpu_in_all(look, look->options.vcpus[i]);
+    for (size_t i = 0; status == 0 && i < look->options.vcpus.n; i++)
+        status = match_vcpu_in_all(look, look->options.vcpus.all[i]);
     return status;
 }

@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From the options to VMs that are open, and what is wanted of them. */
-#include <string.h>
-
 #include "look/private.h"
-
-int look_complete_options(struct look_options *options)
-{
-    if (options->n_vcpus && options->target && strcmp(options->target, "vm") == 0)
-        return cli_usage_error(options->command, "--vcpu and --target vm exclude each other");
-    if (options->n_vcpus)
-        options->target = "vcpu";
-    return 0;
-}
 
 int look_connect(struct look *look)
 {
@@ -22,10 +11,8 @@ int look_connect(struct look *look)
 
 int look_open(struct look *look)
 {
-    int status = look_complete_options(&look->options);
+    int status = look_connect(look);
 
-    if (status == 0)
-        status = look_connect(look);
     if (status == 0)
         status = look_check_any(look);
     if (status == 0)

@@ -145,9 +145,9 @@ static int find_named(struct look *look)
 {
     const char *path = getenv("VITALS_SOCKET");
 
-    for (size_t i = 0; i < look->options.n_sockets; i++)
-        add_socket(look, look->options.sockets[i]);
-    if (look->options.n_sockets)
+    for (size_t i = 0; i < look->options.sockets.n; i++)
+        add_socket(look, look->options.sockets.all[i]);
+    if (look->options.sockets.n)
         return 0;
     if (!path || !*path)
         return cli_usage_error(look->options.command,
@@ -174,7 +174,7 @@ static void open_client(void *opaque, size_t i)
 {
     struct opening *opening = opaque;
 
-    if (client_open(opening->look->paths[i], opening->look->options.timeout_ms,
+    if (client_open(opening->look->paths[i], look_timeout_ms(&opening->look->options),
                     &opening->clients[i], &opening->errors[i]) < 0)
         opening->clients[i] = NULL;
 }

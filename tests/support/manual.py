@@ -13,6 +13,7 @@ PLACEHOLDERS = {
     "PATH": "[^:]+",
     "WORD": "[^']*",
     "OPTION": "--?[a-z]+",
+    "KIND": "target|format",
     "COMMAND": "q[a-z_-]+",
     "N": "[0-9]+",
     "SECONDS": "[0-9.]+",

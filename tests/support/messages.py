@@ -13,8 +13,8 @@ LOOKING = ["describe", "diff", "doctor", "hist", "list", "schemas", "snap", "sta
 SAYING = [
     ("client_fail", ["client/*.c", "cli/cmd_top.c"], 3),
     ("look_fail", ["look/*.c", "cli/*.c"], 2),
-    ("cli_usage_error", ["look/*.c", "cli/main.c", *(f"cli/cmd_{v}.c" for v in LOOKING)], 1),
-    ("fprintf", ["look/*.c", *(f"cli/cmd_{v}.c" for v in LOOKING)], 1),
+    ("cli_usage_error", ["look/*.c", "args/values.c", "cli/main.c", *(f"cli/cmd_{v}.c" for v in LOOKING)], 1),
+    ("fprintf", ["look/*.c", "args/values.c", *(f"cli/cmd_{v}.c" for v in LOOKING)], 1),
 ]
 
 LITERAL = r'"(?:[^"\\]|\\.)*"'
@@ -23,6 +23,7 @@ CONVERSION = r"%[-+ #0]*[0-9]*(?:\.[0-9]+)?(?:hh|h|ll|l|z)?[a-zA-Z]"
 # What stands in a text where a message of the manual has a word in capitals.
 PLACEHOLDERS = {word: CONVERSION for word in manual.PLACEHOLDERS} | {
     "OPTION": f"{CONVERSION}|--?[a-z]+",
+    "KIND": CONVERSION,
     "COMMAND": f"{CONVERSION}|query-[a-z-]+",
     "VERSION": rf"{CONVERSION}\.{CONVERSION}\.{CONVERSION}",
     "REASON": f"{CONVERSION}|(?:{CONVERSION}|[0-9.]+) to {CONVERSION}|table json(?: csv)?",

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "look/turns.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define INTERVAL_DEFAULT 1.0
+
+unsigned long look_count_turns(const struct look_options *options)
+{
+    return options->count || options->interval > 0 ? options->count : 1;
+}
+
+static int take_turns(struct sampler *sampler, bool is_rates,
+                      bool (*show)(void *opaque, struct sampler *sampler), void *opaque)
+{
+    const struct look_options *options = &sampler->look->options;
+    double interval = options->interval > 0 ? options->interval : INTERVAL_DEFAULT;
+    unsigned long n = 0, n_turns = look_count_turns(options);
+    struct timespec turn;
+
+    clock_gettime(CLOCK_MONOTONIC, &turn);
+    if (is_rates) {
+        if (sampler_sample(sampler) == 0)
+            return EXIT_FAILURE;
+        sampler_wait_first(sampler, &turn, interval);
+    }
+    for (;;) {
+        if (sampler_sample(sampler) == 0 || !show(opaque, sampler))
+            return EXIT_FAILURE;
+        if (fflush(stdout) != 0 || ++n == n_turns)
+            break;
+        sampler_wait(&turn, interval);
+    }
+    return sampler->look->has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int look_turns(struct look *look, bool is_rates,
+               bool (*show)(void *opaque, struct sampler *sampler), void *opaque)
+{
+    struct sampler sampler;
+    int status;
+
+    if (!sampler_init(&sampler, look))
+        return EXIT_FAILURE;
+    status = take_turns(&sampler, is_rates, show, opaque);
+    sampler_free(&sampler);
+    return status;
+}
