@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The QMP server: answers query-stats and query-stats-schemas on unix sockets.
+ *
+ * One server holds any number of sockets, each bound to one context (one VM) and one dialect, and
+ * any number of clients. It is read-only: no command changes a VM. A client that does not read its
+ * replies is not read from either, so a client costs at most one request and one reply in memory.
+ *
+ * A server runs in one of two ways:
+ *  - in the VMM's own event loop: poll vitals_server_fd() for POLLIN and call
+ *    vitals_server_process(), from one thread at a time;
+ *  - in a thread of its own: vitals_server_start().
+ *
+ * The server has no text of the last error: the -errno values are distinct.
+ */
+#ifndef VITALS_QMP_H
+#define VITALS_QMP_H
+
+#include <sys/types.h>
+
+#include "vitals/stats.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VITALS_MESSAGE_MAX (1 << 20)         /* bytes of one request */
+#define VITALS_NESTING_MAX 1024              /* brackets open at a time in one request */
+#define VITALS_CLIENTS_MAX 4096              /* clients of a server, by default */
+#define VITALS_MEMORY_MAX  (256 * (1 << 20)) /* bytes held for slow clients, by default */
+
+struct vitals_server;
+struct vitals_listener; /* one listening socket of a server */
+
+enum vitals_dialect {
+    VITALS_DIALECT_GROUPED, /* the form of the 2022 proposal */
+    VITALS_DIALECT_FLAT,    /* the form of QEMU 7.1 and later: for clients written for QEMU */
+};
+
+struct vitals_server_options {
+    size_t size;          /* VITALS_SERVER_OPTIONS_INIT */
+    uint32_t clients_max; /* a further client gets an error and is closed; 0: VITALS_CLIENTS_MAX */
+    /*
+     * Bytes of half-received requests and half-sent replies of all clients together. Beyond it, the
+     * client that holds the most is closed. 0: VITALS_MEMORY_MAX.
+     */
+    size_t memory_max;
+};
+#define VITALS_SERVER_OPTIONS_INIT .size = sizeof(struct vitals_server_options)
+
+/* @options may be NULL. -EINVAL, -ENOMEM, -EMFILE. */
+int vitals_server_new(const struct vitals_server_options *options,
+                      struct vitals_server **ret_server);
+
+/* Stops its thread, closes all clients and sockets. Not from inside collect(). NULL is allowed. */
+void vitals_server_free(struct vitals_server *server);
+
+/* An fd that is readable when vitals_server_process() has something to do. Don't read or close it. */
+int vitals_server_fd(const struct vitals_server *server);
+
+/* Does what can be done without waiting, and returns. -EBUSY: the server has a thread of its own. */
+int vitals_server_process(struct vitals_server *server);
+
+/*
+ * Runs the server in a thread of its own, with all signals blocked, until vitals_server_stop() or
+ * vitals_server_free(). -EBUSY: it runs already; -EAGAIN: no thread to be had.
+ */
+int vitals_server_start(struct vitals_server *server);
+int vitals_server_stop(struct vitals_server *server);
+
+struct vitals_listen_options {
+    size_t size; /* VITALS_LISTEN_OPTIONS_INIT */
+    /*
+     * Path of the socket to make. A socket file that nobody listens on any more is replaced; one
+     * that is live is -EADDRINUSE; any other file is -EEXIST. Removed when the listener is closed.
+     */
+    const char *path;
+    int fd;                      /* where path is NULL: a listening unix socket to take over */
+    mode_t mode;                 /* permissions of the socket file, whatever the umask; 0: 0600 */
+    enum vitals_dialect dialect; /* the form of the two commands on this socket */
+};
+#define VITALS_LISTEN_OPTIONS_INIT .size = sizeof(struct vitals_listen_options)
+
+/*
+ * Serves @ctx, which must outlive the listener. @ret_listener may be NULL: it lives as long as the
+ * server. @options->fd belongs to the library if the call succeeds.
+ * -EINVAL, -ENAMETOOLONG, -EADDRINUSE, -EEXIST, -EBUSY from inside collect(), and what socket(), bind() and listen() say.
+ */
+int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
+                         const struct vitals_listen_options *options,
+                         struct vitals_listener **ret_listener);
+
+/*
+ * Closes the socket and all of its clients; the context is not used any more when this returns.
+ * -EBUSY from inside collect(). NULL is allowed.
+ */
+int vitals_listener_close(struct vitals_listener *listener);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

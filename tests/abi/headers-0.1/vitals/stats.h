@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contexts, providers and the statistics they publish.
+ *
+ * A context (struct vitals_ctx) is everything of one virtual machine (VM). A provider registers
+ * groups in it: a group is the statistics of one provider and one target ("vm" or "vcpu") that one
+ * call of collect() obtains together. A group's values are rows: one row per object (the VM, or one
+ * vCPU), an array of uint64_t in which each statistic owns a fixed slice.
+ *
+ *      vitals_register() ──> collect()* ──> vitals_unregister() ──> release()
+ *             │                                                        ▲
+ *             └── failed, or the context is freed ─────────────────────┘
+ *
+ * Rules of this header:
+ *  - An int result is 0 or a negative errno value; the context holds a text that says more
+ *    (vitals_error_text()). Results go through ret_ pointers, written only on success.
+ *  - What is passed in is copied, unless the text says that it is borrowed.
+ *  - Every function may be called from any thread at any time, unless the text says otherwise.
+ *  - The library never logs, exits, forks, changes signals, locale or environment, and writes to no
+ *    global. It calls the log callback of the context, if there is one.
+ *  - A struct that the caller fills begins with its own size (set by its _INIT macro), so that it
+ *    can grow: members are only ever appended, and enums only grow.
+ */
+#ifndef VITALS_STATS_H
+#define VITALS_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Limits on what a provider may register; one past it is -E2BIG. */
+#define VITALS_NAME_MAX   63    /* bytes in the name of a provider, target or statistic */
+#define VITALS_OBJECT_MAX 1023  /* bytes in the path of an object */
+#define VITALS_STATS_MAX  4096  /* statistics in one group */
+#define VITALS_ROW_MAX    65536 /* elements in one row: 512 KiB */
+
+struct vitals_ctx;   /* everything of one VM; see vitals_ctx_new() for what two of them share */
+struct vitals_group; /* a registered group */
+struct vitals_sink;  /* where one collection goes; dead when collect() returns */
+
+/* ---- contexts ------------------------------------------------------------------------------- */
+
+enum vitals_log_level { VITALS_LOG_ERROR, VITALS_LOG_WARNING, VITALS_LOG_INFO };
+
+struct vitals_ctx_options {
+    size_t size;      /* VITALS_CTX_OPTIONS_INIT */
+    const char *name; /* the VM's name, UTF-8, or NULL: it has none */
+    /*
+     * Called for what concerns the operator, not the caller: a statistic of the kernel that is left
+     * out, an object that can't be read. At most once per cause. From any thread that calls into
+     * the context; must not call back into it. NULL: nothing is logged.
+     */
+    void (*log)(void *log_opaque, enum vitals_log_level level, const char *text);
+    void *log_opaque; /* borrowed for the life of the context */
+    /*
+     * Another context of this process with which to share parsed schemas, which are never changed
+     * after they were made. A process with many VMs passes its first one, so that 1000 VMs hold one
+     * copy. Needed only during the call. NULL: share nothing.
+     */
+    struct vitals_ctx *share_schemas_with;
+    const char *uuid; /* the VM's UUID in its usual form, or NULL: it has none */
+};
+#define VITALS_CTX_OPTIONS_INIT .size = sizeof(struct vitals_ctx_options)
+
+/* @options may be NULL. -EINVAL: also a UUID that is none; -ENOMEM. */
+int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx **ret_ctx);
+
+/*
+ * Unregisters what is left and frees the context. Sockets that serve it must be closed before, and
+ * no other thread may use it any more. -EBUSY from inside collect() (nothing happens then).
+ * NULL is allowed.
+ */
+int vitals_ctx_free(struct vitals_ctx *ctx);
+
+/* The text of the last error of any thread, or ""; always ends in NUL. Returns its whole length. */
+size_t vitals_error_text(struct vitals_ctx *ctx, char *buf, size_t size);
+
+/* Whether the guest is running (true at first) or paused: what query-status says. */
+void vitals_set_running(struct vitals_ctx *ctx, bool running);
+
+/* ---- statistics ----------------------------------------------------------------------------- */
+
+/* As in the kernel's binary statistics (Linux Documentation/virt/kvm/api.rst, 4.133). */
+enum vitals_type {
+    VITALS_CUMULATIVE,  /* only grows, but may be reset */
+    VITALS_INSTANT,     /* goes up and down */
+    VITALS_PEAK,        /* the highest value so far */
+    VITALS_LINEAR_HIST, /* bucket i counts values in [i * bucket_size, (i + 1) * bucket_size) */
+    VITALS_LOG_HIST,    /* bucket 0 counts the value 0, bucket i counts [2^(i - 1), 2^i) */
+};                      /* the last bucket of a histogram has no upper bound */
+
+/* For a histogram: the unit of its bounds. The buckets hold plain counts. */
+enum vitals_unit { VITALS_NONE, VITALS_BYTES, VITALS_SECONDS, VITALS_CYCLES, VITALS_BOOLEAN };
+
+/* Elements [slot, slot + count) of a row. */
+struct vitals_stat {
+    const char *name;     /* [a-z][a-z0-9_-]{0,62}; unique among all providers of a target */
+    const char *help;     /* one sentence for people, UTF-8, or NULL */
+    uint8_t type;         /* enum vitals_type */
+    uint8_t unit;         /* enum vitals_unit */
+    uint8_t base;         /* 10 or 2 */
+    int16_t exponent;     /* value in units = raw value * base^exponent; nanoseconds: 10^-9 */
+    uint16_t count;       /* number of buckets, smallest first; 1 where it is no histogram */
+    uint32_t slot;        /* index of the first element in the row */
+    uint32_t bucket_size; /* width of a linear histogram's buckets, else 0 */
+};
+
+/* ---- providers ------------------------------------------------------------------------------ */
+
+enum vitals_group_flags {
+    /*
+     * collect() may run on several threads at the same time. Without it, the library calls the
+     * collect() of one group by one thread at a time. (Of two groups: at any time.)
+     */
+    VITALS_GROUP_CONCURRENT = 1 << 0,
+};
+
+struct vitals_group_ops {
+    size_t size;      /* these two: VITALS_GROUP_OPS_INIT */
+    size_t stat_size; /* sizeof(struct vitals_stat), the stride of @stats */
+    const char *provider;
+    const char *target; /* "vm" or "vcpu"; others can be registered, QMP does not show them yet */
+    const struct vitals_stat *stats; /* their order is the order of the schema and of replies */
+    uint32_t n_stats;
+    uint32_t row_len; /* elements of a row; every statistic's slice must be inside */
+    uint32_t flags;   /* enum vitals_group_flags */
+    /*
+     * Obtains the wanted rows: for each object it has, in the order in which the objects were
+     * added, vitals_row() and, if that is not NULL, fill it. Called for each query that wants at
+     * least one statistic of the group; several rows may be filled at a time. An object that can't
+     * be read is dropped by vitals_row_fail(), which costs no other object anything. Returns 0, or
+     * -errno: then the whole group is left out of the reply, and the other groups are answered.
+     * Must not call vitals_unregister() or vitals_ctx_free() (-EBUSY).
+     */
+    int (*collect)(void *opaque, struct vitals_sink *sink);
+    /*
+     * Called exactly once, when no collect() runs and none will; may be NULL. Two groups that share
+     * what opaque points to may leave it NULL, and their owner frees it behind vitals_unregister().
+     */
+    void (*release)(void *opaque);
+    void *
+        opaque; /* belongs to the library from the call of vitals_register() on, also if it fails */
+};
+#define VITALS_GROUP_OPS_INIT                                                                      \
+    .size = sizeof(struct vitals_group_ops), .stat_size = sizeof(struct vitals_stat)
+
+/*
+ * Adds a group behind those that are registered; queries see it from now on. @ret_group may be NULL.
+ * -EINVAL: a name, type, unit, base, slice or flag is not as described above; -E2BIG: a limit above;
+ * -EEXIST: another group of this target has a statistic of one of the names, or the provider has a
+ * group for this target already; -ENOMEM. On every error, release() has been called, unless @ops->size
+ * is too small to have it.
+ */
+int vitals_register(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
+                    struct vitals_group **ret_group);
+
+/*
+ * Removes a group, waits until no collect() of it runs, and calls release(). -EBUSY from inside a
+ * collect() of this context: nothing has happened then. NULL is allowed.
+ */
+int vitals_unregister(struct vitals_group *group);
+
+/* ---- inside collect() ----------------------------------------------------------------------- */
+
+/*
+ * The row of @object (a path, e.g. "/machine/unattached/device[0]"; NULL for the VM itself): row_len
+ * zeros to fill before collect() returns. NULL: this object was not asked for, or was given before,
+ * or memory is short; go on with the next one.
+ */
+uint64_t *vitals_row(struct vitals_sink *sink, const char *object);
+
+/*
+ * The row that vitals_row() gave last can't be filled: leaves its object out. @err: -errno. Nothing
+ * happens if vitals_row() gave NULL last.
+ */
+void vitals_row_fail(struct vitals_sink *sink, int err);
+
+/* Whether the statistic of index @stat was asked for: ask before obtaining an expensive one. */
+bool vitals_wants(const struct vitals_sink *sink, uint32_t stat);
+
+/*
+ * The objects asked for, each once, or NULL if all are. For a provider with many objects that can
+ * go straight to a few by their path; vitals_row() gives the right answer for all others too.
+ */
+const char *const *vitals_wanted_objects(const struct vitals_sink *sink, size_t *ret_count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

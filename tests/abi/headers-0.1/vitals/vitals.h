@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* libvitals: the statistics of virtual machines, published over QMP. Includes all of the API. */
+#ifndef VITALS_H
+#define VITALS_H
+
+#include "vitals/stats.h"
+#include "vitals/kvm.h"
+#include "vitals/qmp.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of the library, e.g. "0.1.0". */
+const char *vitals_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
