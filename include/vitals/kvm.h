@@ -11,6 +11,9 @@
  *      vitals_kvm_new(ctx, vm_fd, &kvm);
  *      for each vCPU, before its first KVM_RUN:
  *          vitals_kvm_add_vcpu(kvm, path, vcpu_fd);
+ *          vitals_object_set_thread(ctx, "vcpu", path, thread);
+ *
+ * The last line is for a VMM that creates vCPUs on another thread than the one that runs them.
  *
  * A file descriptor passed in stays the caller's, who may close it at once: the library opens the
  * statistics file, or duplicates the one it is given. An open statistics file keeps kernel memory
@@ -46,8 +49,9 @@ int vitals_kvm_free(struct vitals_kvm *kvm);
  * @path: the vCPU's name in queries, a QOM path. @fd: the vCPU's fd, or its statistics file.
  * With a vCPU's fd, call this before the vCPU's first KVM_RUN, or on the vCPU's own thread:
  * the kernel takes the vCPU's mutex, so the call would wait for as long as the vCPU runs.
- * Queries that run at the same time see the vCPU or do not. -EEXIST: the path is in use; others as
- * above.
+ * Queries that run at the same time see the vCPU or do not. Its number (see vitals_object_add()) is
+ * the id with which it was created, or the next free one if another has that. -EEXIST: the path is in
+ * use; others as above.
  */
 int vitals_kvm_add_vcpu(struct vitals_kvm *kvm, const char *path, int fd);
 

@@ -31,6 +31,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -170,6 +171,43 @@ int vitals_register(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
  * collect() of this context: nothing has happened then. NULL is allowed.
  */
 int vitals_unregister(struct vitals_group *group);
+
+/* ---- objects -------------------------------------------------------------------------------- */
+
+/*
+ * An object has its path. It can have a number and a thread of the host besides: for a vCPU these
+ * are cpu-index and thread-id of query-cpus-fast, and by its number people and programs choose it.
+ * Provider 'kvm' does all of it for the vCPUs that it is given. Rows are not bound to any of this:
+ * a provider may give rows of objects that were never added.
+ *
+ * An object that several groups of a target add is one, and goes with the last that removes it. Its
+ * number stays: the path has the same one when it returns. Numbers may have gaps. (Beyond 1024
+ * objects of a target that are gone, the one gone for longest is forgotten and counts as new.)
+ *
+ * These may be called from inside collect(), too.
+ */
+#define VITALS_NUMBER_ANY -1         /* the one it had, or the next above all that were given */
+#define VITALS_NUMBER_MAX 2147483647 /* to be asked for */
+
+/*
+ * The group has this object until it removes it, or is unregistered. @number: as the VMM counts its
+ * objects, or VITALS_NUMBER_ANY. -EEXIST: the group has it already, or the number is another object's,
+ * or the object has another number from another group; -EINVAL: no such path or number, or target
+ * "vm"; -E2BIG: objects of more than 64 targets; -ENOMEM.
+ */
+int vitals_object_add(struct vitals_group *group, const char *path, int64_t number);
+
+/* -ENOENT: the group has no such object. */
+int vitals_object_remove(struct vitals_group *group, const char *path);
+
+/*
+ * The thread that runs the object from now on, as gettid() gives it; -1: not known, or none. Whoever
+ * added the object, its VMM can say this, and again whenever it changes. Of a vCPU the kernel only
+ * says which thread created it, which is all that provider 'kvm' knows by itself. -ENOENT: there is
+ * no such object; -EINVAL.
+ */
+int vitals_object_set_thread(struct vitals_ctx *ctx, const char *target, const char *path,
+                             pid_t thread);
 
 /* ---- inside collect() ----------------------------------------------------------------------- */
 

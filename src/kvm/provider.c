@@ -22,7 +22,9 @@ struct kvm_object {
     int fd;
     off_t data_offset;
     struct stats_schema *schema;
-    int64_t thread; /* which made the object; -1: not known */
+    /* What the file says of a vCPU; -1: nothing. */
+    int64_t thread; /* which created it */
+    int64_t vcpu_id;
 };
 
 struct kvm_vcpu {
@@ -105,6 +107,7 @@ static int read_file(struct vitals_ctx *ctx, const char *target, struct error_te
     if (!err) {
         object->data_offset = file.data_offset;
         object->thread = file.thread;
+        object->vcpu_id = file.vcpu_id;
     }
     free(bytes);
     return err;
@@ -206,21 +209,6 @@ static int collect_vcpus(void *opaque, struct vitals_sink *sink)
     return 0;
 }
 
-static void each_vcpu(void *opaque, stats_object_fn *fn, void *fn_opaque)
-{
-    struct vitals_kvm *kvm = opaque;
-    size_t i;
-
-    pthread_rwlock_rdlock(&kvm->lock);
-    for (i = 0; i < kvm->n_vcpus; i++) {
-        const struct stats_object object = {.path = kvm->vcpus[i]->path,
-                                            .thread = kvm->vcpus[i]->object.thread};
-
-        fn(fn_opaque, &object);
-    }
-    pthread_rwlock_unlock(&kvm->lock);
-}
-
 /* ---- the provider --------------------------------------------------------------------------- */
 
 static int add_group(struct vitals_kvm *kvm, struct stats_schema *schema,
@@ -249,8 +237,6 @@ static int add_vcpu_group(struct vitals_kvm *kvm)
         return ctx_fail(kvm->ctx, err, "%s", error.text);
     err = add_group(kvm, schema, collect_vcpus, &kvm->vcpu_group);
     schema_unref(schema);
-    if (!err)
-        registry_set_each_object(kvm->vcpu_group, each_vcpu);
     return err;
 }
 
@@ -378,6 +364,31 @@ static int reserve_vcpu(struct vitals_kvm *kvm)
     return 0;
 }
 
+/* The number is KVM's own. Files that are copies have one in common, which only the first can have. */
+static int add_object(struct vitals_kvm *kvm, const struct kvm_vcpu *vcpu)
+{
+    struct object_claim claim = {.owner = kvm->vcpu_group,
+                                 .target = "vcpu",
+                                 .path = vcpu->path,
+                                 .number = vcpu->object.vcpu_id,
+                                 .thread = vcpu->object.thread};
+    struct error_text error;
+    int err = objects_add(&kvm->ctx->objects, &claim, &error);
+
+    if (err == -EEXIST) {
+        claim.number = VITALS_NUMBER_ANY;
+        err = objects_add(&kvm->ctx->objects, &claim, &error);
+    }
+    return err ? ctx_fail(kvm->ctx, err, "%s", error.text) : 0;
+}
+
+static void remove_object(struct vitals_kvm *kvm, const struct kvm_vcpu *vcpu)
+{
+    struct error_text error;
+
+    objects_remove(&kvm->ctx->objects, kvm->vcpu_group, "vcpu", vcpu->path, &error);
+}
+
 /* Under the lock. */
 static int insert_vcpu(struct vitals_kvm *kvm, struct kvm_vcpu *vcpu)
 {
@@ -388,8 +399,15 @@ static int insert_vcpu(struct vitals_kvm *kvm, struct kvm_vcpu *vcpu)
     err = adopt_schema(kvm, vcpu->object.schema);
     if (err)
         return err;
-    if (reserve_vcpu(kvm) || paths_add(&kvm->paths, vcpu->path))
+    if (reserve_vcpu(kvm))
         return ctx_fail(kvm->ctx, -ENOMEM, "no memory for a vCPU");
+    err = add_object(kvm, vcpu);
+    if (err)
+        return err;
+    if (paths_add(&kvm->paths, vcpu->path)) {
+        remove_object(kvm, vcpu);
+        return ctx_fail(kvm->ctx, -ENOMEM, "no memory for a vCPU");
+    }
     kvm->vcpus[kvm->n_vcpus++] = vcpu;
     return 0;
 }
@@ -416,6 +434,7 @@ static struct kvm_vcpu *take_vcpu(struct vitals_kvm *kvm, size_t index)
     struct kvm_vcpu *vcpu = kvm->vcpus[index];
     size_t i;
 
+    remove_object(kvm, vcpu);
     kvm->n_vcpus--;
     memmove(&kvm->vcpus[index], &kvm->vcpus[index + 1],
             (kvm->n_vcpus - index) * sizeof(*kvm->vcpus));

@@ -38,28 +38,27 @@ void qmp_query_target(struct qmp_call *call)
     buf_puts(call->out, "}");
 }
 
-struct cpu_list {
-    struct buf *out;
-    unsigned n;
-};
-
-static void put_cpu(void *opaque, const struct stats_object *object)
+static void put_cpu(struct buf *out, const struct stats_object *vcpu)
 {
-    struct cpu_list *list = opaque;
-
-    buf_printf(list->out, "%s{\"thread-id\": %lld, \"qom-path\": ", list->n ? ", " : "",
-               (long long)object->thread);
-    json_put_string(list->out, object->path);
-    buf_printf(list->out, ", \"cpu-index\": %u, \"target\": ", list->n++);
-    put_target(list->out);
-    buf_puts(list->out, "}");
+    buf_printf(out, "{\"thread-id\": %lld, \"qom-path\": ", (long long)vcpu->thread);
+    json_put_string(out, vcpu->path);
+    buf_printf(out, ", \"cpu-index\": %lld, \"target\": ", (long long)vcpu->number);
+    put_target(out);
+    buf_puts(out, "}");
 }
 
 void qmp_query_cpus_fast(struct qmp_call *call)
 {
-    struct cpu_list list = {.out = call->out};
+    struct object_list vcpus = {0};
+    size_t i;
 
+    if (objects_list(&call->session->ctx->objects, "vcpu", &vcpus))
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
     buf_puts(call->out, "[");
-    registry_each_object(call->session->ctx, "vcpu", put_cpu, &list);
+    for (i = 0; i < vcpus.n; i++) {
+        buf_puts(call->out, i ? ", " : "");
+        put_cpu(call->out, &vcpus.objects[i]);
+    }
     buf_puts(call->out, "]");
+    object_list_free(&vcpus);
 }

@@ -71,6 +71,7 @@ static int init(struct vitals_ctx *ctx)
     if (!ctx->pool)
         return -ENOMEM;
     atomic_init(&ctx->running, true);
+    objects_init(&ctx->objects);
     pthread_mutex_init(&ctx->lock, NULL);
     pthread_cond_init(&ctx->unpinned, NULL);
     return 0;
@@ -103,6 +104,7 @@ int vitals_ctx_free(struct vitals_ctx *ctx)
         return ctx_fail(ctx, -EBUSY, "a context can't be freed from inside collect()");
     while (ctx->groups)
         vitals_unregister(ctx->groups);
+    objects_free(&ctx->objects);
     schema_pool_unref(ctx->pool);
     pthread_cond_destroy(&ctx->unpinned);
     pthread_mutex_destroy(&ctx->lock);

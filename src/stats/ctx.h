@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/error.h"
+#include "stats/objects.h"
 #include "stats/schema.h"
 #include "stats/schema_pool.h"
 #include "vitals/stats.h"
@@ -17,6 +18,7 @@ struct vitals_ctx {
     struct vitals_ctx_options options; /* name and uuid are copies */
     struct schema_pool *pool;
     atomic_bool running;
+    struct objects objects;
 
     pthread_mutex_t lock; /* all below; never held while a callback runs */
     pthread_cond_t unpinned;

@@ -226,6 +226,7 @@ int vitals_unregister(struct vitals_group *group)
     }
     detach(ctx, group);
     pthread_mutex_unlock(&ctx->lock);
+    objects_remove_all(&ctx->objects, group);
     if (group->release)
         group->release(group->opaque);
     free_group(group);
@@ -311,24 +312,60 @@ int registry_collect(const struct group_pin *pin, struct vitals_sink *sink)
     return err;
 }
 
-void registry_set_each_object(struct vitals_group *group, each_object_fn *each_object)
+/* ---- objects -------------------------------------------------------------------------------- */
+
+/* The target of a group never changes, whatever schema it has. */
+static int check_object(const struct vitals_group *group, const char *path)
 {
-    atomic_store(&group->each_object, each_object);
+    size_t len = strnlen(path, VITALS_OBJECT_MAX + 1);
+
+    if (!strcmp(group->schema->target, "vm"))
+        return ctx_fail(group->ctx, -EINVAL, "target 'vm' has no objects but the VM itself");
+    if (!len || len > VITALS_OBJECT_MAX)
+        return ctx_fail(group->ctx, -EINVAL, "an object's path must have 1 to %d bytes",
+                        VITALS_OBJECT_MAX);
+    return 0;
 }
 
-void registry_each_object(struct vitals_ctx *ctx, const char *target, stats_object_fn *fn,
-                          void *opaque)
+int vitals_object_add(struct vitals_group *group, const char *path, int64_t number)
 {
-    struct group_pin pin;
-    struct group_walk walk = {0};
+    struct vitals_ctx *ctx = group->ctx;
+    const struct object_claim claim = {.owner = group,
+                                       .target = group->schema->target,
+                                       .path = path,
+                                       .number = number,
+                                       .thread = -1};
+    struct error_text error;
+    int err = check_object(group, path);
 
-    while (registry_pin_next(ctx, target, &walk, &pin)) {
-        each_object_fn *each_object = atomic_load(&pin.group->each_object);
+    if (err)
+        return err;
+    if (number != VITALS_NUMBER_ANY && (number < 0 || number > VITALS_NUMBER_MAX))
+        return ctx_fail(ctx, -EINVAL, "number %lld must be 0 to %d, or VITALS_NUMBER_ANY",
+                        (long long)number, VITALS_NUMBER_MAX);
+    err = objects_add(&ctx->objects, &claim, &error);
+    return err ? ctx_fail(ctx, err, "%s", error.text) : 0;
+}
 
-        if (each_object)
-            each_object(pin.group->opaque, fn, opaque);
-        registry_unpin(&pin);
-    }
+int vitals_object_remove(struct vitals_group *group, const char *path)
+{
+    struct vitals_ctx *ctx = group->ctx;
+    struct error_text error;
+    int err = objects_remove(&ctx->objects, group, group->schema->target, path, &error);
+
+    return err ? ctx_fail(ctx, err, "%s", error.text) : 0;
+}
+
+int vitals_object_set_thread(struct vitals_ctx *ctx, const char *target, const char *path,
+                             pid_t thread)
+{
+    struct error_text error;
+    int err;
+
+    if (thread != -1 && thread <= 0)
+        return ctx_fail(ctx, -EINVAL, "thread %d must be a thread's id, or -1", thread);
+    err = objects_set_thread(&ctx->objects, target, path, thread, &error);
+    return err ? ctx_fail(ctx, err, "%s", error.text) : 0;
 }
 
 /* ---- providers ------------------------------------------------------------------------------ */

@@ -8,14 +8,6 @@
 
 #include "stats/ctx.h"
 
-/* What can be said of an object besides its values. */
-struct stats_object {
-    const char *path;
-    int64_t thread; /* which made it: of a vCPU, most often its own; -1: not known */
-};
-typedef void stats_object_fn(void *opaque, const struct stats_object *object);
-typedef void each_object_fn(void *opaque, stats_object_fn *fn, void *fn_opaque);
-
 struct vitals_group {
     struct vitals_ctx *ctx;
     struct vitals_group *next;
@@ -23,8 +15,6 @@ struct vitals_group {
     uint32_t flags;
     int (*collect)(void *opaque, struct vitals_sink *sink);
     void (*release)(void *opaque);
-    /* Calls @fn for each object, in the order in which they were added; NULL: can't say. */
-    each_object_fn *_Atomic each_object;
     void *opaque;
     pthread_mutex_t turn; /* held around collect() of a group that is not concurrent */
     atomic_bool failure_logged;
@@ -48,9 +38,6 @@ struct group_pin {
 int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
                  struct stats_schema *schema, struct vitals_group **ret_group);
 
-/* Lets a group describe its objects. */
-void registry_set_each_object(struct vitals_group *group, each_object_fn *each_object);
-
 /* Gives a group another schema; -EEXIST on a name clash. Queries under way go on with the old one. */
 int registry_set_schema(struct vitals_group *group, struct stats_schema *schema);
 
@@ -72,10 +59,6 @@ int registry_collect(const struct group_pin *pin, struct vitals_sink *sink);
 
 /* Whether the calling thread is inside collect() of one of the context's groups. */
 bool registry_is_collecting(struct vitals_ctx *ctx);
-
-/* Calls @fn for each object of @target that a group can describe. */
-void registry_each_object(struct vitals_ctx *ctx, const char *target, stats_object_fn *fn,
-                          void *opaque);
 
 bool registry_has_provider(struct vitals_ctx *ctx, const char *provider);
 

@@ -18,6 +18,9 @@
  *      break GROUP ERRNO          nothing of the group can be read; 0: it can again
  *      slow GROUP MS              reading the group takes so long
  *      rows GROUP                 answers how many rows were asked for so far
+ *      object GROUP PATH NUMBER   the group has this object; -1: whatever number
+ *      gone GROUP PATH            it has it no more
+ *      thread TARGET PATH TID     the thread of an object
  *      kvm FILE                   the provider 'kvm' with a statistics file of a VM; "-": with none
  *      vcpu PATH FILE             adds a vCPU to it
  *      unplug PATH                removes the vCPU
@@ -269,6 +272,21 @@ static long run_rows(struct line *line)
     return (long)line->group->rows_asked_for;
 }
 
+static long run_object(struct line *line)
+{
+    return vitals_object_add(line->group->handle, line->argv[0], atoll(line->argv[1]));
+}
+
+static long run_gone(struct line *line)
+{
+    return vitals_object_remove(line->group->handle, line->argv[0]);
+}
+
+static long run_thread(struct line *line)
+{
+    return vitals_object_set_thread(ctx, line->argv[0], line->argv[1], atoi(line->argv[2]));
+}
+
 static long run_kvm(struct line *line)
 {
     int fd = strcmp(line->argv[0], "-") ? open(line->argv[0], O_RDONLY | O_CLOEXEC) : -1;
@@ -327,19 +345,14 @@ static const struct {
     enum scope scope;
     long (*run)(struct line *line);
 } commands[] = {
-    {"register", 1, SCOPE_CTX, run_register},
-    {"unregister", 0, SCOPE_GROUP, run_unregister},
-    {"row", 1, SCOPE_LOCKED_GROUP, run_row},
-    {"drop", 1, SCOPE_LOCKED_GROUP, run_drop},
-    {"fail", 2, SCOPE_LOCKED_GROUP, run_fail},
-    {"break", 1, SCOPE_LOCKED_GROUP, run_break},
-    {"slow", 1, SCOPE_LOCKED_GROUP, run_slow},
-    {"rows", 0, SCOPE_LOCKED_GROUP, run_rows},
-    {"kvm", 1, SCOPE_CTX, run_kvm},
-    {"vcpu", 2, SCOPE_CTX, run_vcpu},
-    {"unplug", 1, SCOPE_CTX, run_unplug},
-    {"running", 1, SCOPE_CTX, run_running},
-    {"listen", 2, SCOPE_CTX, run_listen},
+    {"register", 1, SCOPE_CTX, run_register},  {"unregister", 0, SCOPE_GROUP, run_unregister},
+    {"row", 1, SCOPE_LOCKED_GROUP, run_row},   {"drop", 1, SCOPE_LOCKED_GROUP, run_drop},
+    {"fail", 2, SCOPE_LOCKED_GROUP, run_fail}, {"break", 1, SCOPE_LOCKED_GROUP, run_break},
+    {"slow", 1, SCOPE_LOCKED_GROUP, run_slow}, {"rows", 0, SCOPE_LOCKED_GROUP, run_rows},
+    {"object", 2, SCOPE_GROUP, run_object},    {"gone", 1, SCOPE_GROUP, run_gone},
+    {"thread", 3, SCOPE_CTX, run_thread},      {"kvm", 1, SCOPE_CTX, run_kvm},
+    {"vcpu", 2, SCOPE_CTX, run_vcpu},          {"unplug", 1, SCOPE_CTX, run_unplug},
+    {"running", 1, SCOPE_CTX, run_running},    {"listen", 2, SCOPE_CTX, run_listen},
 };
 
 static long run_command(size_t command, struct line *line)

@@ -4,6 +4,7 @@
  * others add and remove vCPUs, register and unregister groups, open and close sockets. Built with
  * the thread sanitizer it finds races; without, it finds what waits for ever or is released twice.
  */
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ static const char *const questions[] = {
      "'filters':[{'provider':'kvm','fields':['exits','halt_wait_hist']}]}}\n"),
     "{'execute':'query-stats-schemas'}\n",
     "{'execute':'query-name'}\n",
+    "{'execute':'query-cpus-fast','id':{}}\n",
     "{'execute':'query-status','id':1}@\n",
 };
 
@@ -58,7 +60,7 @@ static void *ask_through_socket(void *opaque)
             peer_send(&peer, questions[i % N_ELEMENTS(questions)]);
             line = peer_line(&peer);
             assert_non_null(line);
-            assert_int_equal(strncmp(line, "{\"return\": {", 12), 0);
+            assert_int_equal(strncmp(line, "{\"return\": ", 11), 0);
             if (strchr(questions[i % N_ELEMENTS(questions)], '@'))
                 assert_contains(peer_line(&peer), "stray");
             world->replies++;
@@ -107,26 +109,22 @@ static void *ask_directly(void *opaque)
     return NULL;
 }
 
-static void count_object(void *opaque, const struct stats_object *object)
-{
-    unsigned *n = opaque;
-
-    assert_string_equal(object->path, "cpu/0");
-    ++*n;
-}
-
 static void *ask_the_young(void *opaque)
 {
     struct world *world = opaque;
+    struct object_list vcpus = {0};
 
     while (!world->over) {
-        unsigned n = 0;
-
         free(ask_all(world->young, "vcpu"));
-        registry_each_object(world->young, "vcpu", count_object, &n);
-        assert_true(n <= 1);
+        check_ok(objects_list(&world->young->objects, "vcpu", &vcpus));
+        assert_true(vcpus.n <= 1);
+        if (vcpus.n) {
+            assert_string_equal(vcpus.objects[0].path, "cpu/0");
+            assert_int_equal(vcpus.objects[0].number, 0);
+        }
         world->queries++;
     }
+    object_list_free(&vcpus);
     return NULL;
 }
 
@@ -144,6 +142,7 @@ static void *plug_and_unplug(void *opaque)
             check_ok(vitals_kvm_add_vcpu(world->kvm, path, world->vcpu_fd));
         }
         check_error(vitals_kvm_add_vcpu(world->kvm, "cpu/1", world->vcpu_fd), EEXIST);
+        check_ok(vitals_object_set_thread(world->ctx, "vcpu", "cpu/1", gettid()));
         for (i = 1; i < VCPUS; i++) {
             snprintf(path, sizeof(path), "cpu/%d", i);
             check_ok(vitals_kvm_remove_vcpu(world->kvm, path));
@@ -175,6 +174,8 @@ static void *register_and_unregister(void *opaque)
         check_ok(fake_register(world->ctx, &vm, &groups[0]));
         check_ok(fake_register(world->ctx, &vcpu, &groups[1]));
         check_ok(fake_register(world->ctx, &broken, &groups[2]));
+        check_ok(vitals_object_add(groups[1], "cpu/0", VITALS_NUMBER_ANY));
+        check_ok(vitals_object_add(groups[1], "cpu/99", VITALS_NUMBER_ANY));
         nanosleep(&(struct timespec){.tv_nsec = 200 * 1000}, NULL);
         for (i = 0; i < N_ELEMENTS(groups); i++)
             check_ok(vitals_unregister(groups[i]));

@@ -442,6 +442,129 @@ static void many_wanted_vcpus_come_in_the_order_of_adding(void **state)
                   .objects = wanted, .filters = FILTERS({NULL, LIST("exits")}));
 }
 
+/* ---- numbers and threads -------------------------------------------------------------------- */
+
+static int fd_with_id(const char *id)
+{
+    const struct plan_stat stats[] = {{.name = "exits"}};
+    const struct plan plan = {.id = id, .stats = stats, .n_stats = N_ELEMENTS(stats)};
+
+    return built_fd(&plan);
+}
+
+/* "cpu/0=0:100 cpu/1=1:-1": path, number and thread, by number. */
+static void check_numbers(struct machine *machine, const char *expected, int line)
+{
+    struct object_list list = {0};
+    char text[400] = "", *end = text;
+    size_t i;
+
+    check_ok(objects_list(&machine->ctx->objects, "vcpu", &list));
+    for (i = 0; i < list.n; i++)
+        end += sprintf(end, "%s%s=%lld:%lld", i ? " " : "", list.objects[i].path,
+                       (long long)list.objects[i].number, (long long)list.objects[i].thread);
+    object_list_free(&list);
+    _assert_string_equal(text, expected, __FILE__, line);
+}
+#define assert_numbers(machine, expected) check_numbers((machine), (expected), __LINE__)
+
+static void a_vcpu_has_the_number_that_kvm_gave_it(void **state)
+{
+    struct machine *machine = *state;
+
+    check_ok(add_and_close(machine->kvm, "cpu/a", fd_with_id("kvm-100/vcpu-5")));
+    check_ok(add_and_close(machine->kvm, "cpu/b", fd_with_id("kvm-101/vcpu-0")));
+    check_ok(add_and_close(machine->kvm, "cpu/c", fd_with_id("kvm-102/vcpu-2")));
+    assert_numbers(machine, "cpu/b=0:101 cpu/c=2:102 cpu/a=5:100");
+}
+
+static void a_vcpu_without_an_id_has_the_next_number(void **state)
+{
+    struct machine *machine = *state;
+
+    check_ok(add_and_close(machine->kvm, "cpu/a", fd_with_id("somebody else's")));
+    check_ok(add_and_close(machine->kvm, "cpu/b", fd_with_id("kvm-101/vcpu-3")));
+    check_ok(add_and_close(machine->kvm, "cpu/c", fd_with_id("kvm-102")));
+    assert_numbers(machine, "cpu/a=0:-1 cpu/b=3:101 cpu/c=4:102");
+}
+
+/* Each of the recorded files of one vCPU. */
+static void of_several_with_one_id_the_first_has_it(void **state)
+{
+    struct machine *machine = *state;
+
+    check_ok(add_and_close(machine->kvm, "cpu/0", recorded_fd("vcpu.stats")));
+    check_ok(add_and_close(machine->kvm, "cpu/1", recorded_fd("vcpu.stats")));
+    check_ok(add_and_close(machine->kvm, "cpu/2", recorded_fd("vcpu.stats")));
+    assert_numbers(machine, "cpu/0=0:9165 cpu/1=1:9165 cpu/2=2:9165");
+}
+
+static void a_number_stays_when_others_go(void **state)
+{
+    struct machine *machine = *state;
+
+    check_ok(add_and_close(machine->kvm, "cpu/0", fd_with_id("kvm-1/vcpu-0")));
+    check_ok(add_and_close(machine->kvm, "cpu/1", fd_with_id("kvm-2/vcpu-1")));
+    check_ok(vitals_kvm_remove_vcpu(machine->kvm, "cpu/0"));
+    assert_numbers(machine, "cpu/1=1:2");
+    check_ok(add_and_close(machine->kvm, "cpu/7", fd_with_id("no id")));
+    check_ok(add_and_close(machine->kvm, "cpu/0", fd_with_id("no id")));
+    assert_numbers(machine, "cpu/0=0:-1 cpu/1=1:2 cpu/7=2:-1");
+}
+
+/* QEMU keeps the fd of a vCPU that is unplugged, for the next one, which may be called otherwise. */
+static void a_vcpu_that_was_parked_has_its_number_under_any_path(void **state)
+{
+    struct machine *machine = *state;
+
+    check_ok(add_and_close(machine->kvm, "cpu/0", fd_with_id("kvm-1/vcpu-0")));
+    check_ok(add_and_close(machine->kvm, "hot/a", fd_with_id("kvm-2/vcpu-1")));
+    check_ok(vitals_kvm_remove_vcpu(machine->kvm, "hot/a"));
+    check_ok(add_and_close(machine->kvm, "hot/b", fd_with_id("kvm-2/vcpu-1")));
+    assert_numbers(machine, "cpu/0=0:1 hot/b=1:2");
+}
+
+static void a_provider_may_number_a_vcpu_first(void **state)
+{
+    struct machine *machine = *state;
+    struct vitals_group *group;
+
+    machine->sched = (struct fake){.provider = "sched", .target = "vcpu", .names = {"runs"}};
+    check_ok(fake_register(machine->ctx, &machine->sched, &group));
+    check_ok(vitals_object_add(group, "cpu/a", 1));
+    check_ok(add_and_close(machine->kvm, "cpu/a", fd_with_id("kvm-1/vcpu-4")));
+    check_ok(add_and_close(machine->kvm, "cpu/b", fd_with_id("kvm-2/vcpu-1")));
+    assert_numbers(machine, "cpu/a=1:-1 cpu/b=2:2");
+    check_ok(vitals_object_remove(group, "cpu/a"));
+    assert_numbers(machine, "cpu/a=1:-1 cpu/b=2:2");
+    check_ok(vitals_kvm_remove_vcpu(machine->kvm, "cpu/a"));
+    assert_numbers(machine, "cpu/b=2:2");
+}
+
+static void the_vmm_can_tell_the_threads(void **state)
+{
+    struct machine *machine = *state;
+
+    check_ok(add_and_close(machine->kvm, "cpu/0", fd_with_id("kvm-1/vcpu-0")));
+    check_ok(add_and_close(machine->kvm, "cpu/1", fd_with_id("kvm-1/vcpu-1")));
+    assert_numbers(machine, "cpu/0=0:1 cpu/1=1:1");
+    check_ok(vitals_object_set_thread(machine->ctx, "vcpu", "cpu/0", 10));
+    check_ok(vitals_object_set_thread(machine->ctx, "vcpu", "cpu/1", 11));
+    assert_numbers(machine, "cpu/0=0:10 cpu/1=1:11");
+}
+
+static void what_can_not_be_added_has_no_number(void **state)
+{
+    struct machine *machine = *state;
+
+    check_ok(add_and_close(machine->kvm, "cpu/0", counter_fd(1)));
+    check_error(add_and_close(machine->kvm, "cpu/0", counter_fd(1)), EEXIST);
+    check_error(add_and_close(machine->kvm, "cpu/1", other_fd()), EBADMSG);
+    assert_numbers(machine, "cpu/0=5:1234");
+    check_ok(vitals_kvm_remove_vcpu(machine->kvm, "cpu/0"));
+    assert_numbers(machine, "");
+}
+
 /* ---- what is no statistics file ------------------------------------------------------------- */
 
 static int fifo_fd(void)
@@ -907,6 +1030,14 @@ int main(void)
         WITH_MACHINE(when_all_vcpus_have_gone_others_may_come),
         WITH_MACHINE(many_vcpus_are_found),
         WITH_MACHINE(many_wanted_vcpus_come_in_the_order_of_adding),
+        WITH_MACHINE(a_vcpu_has_the_number_that_kvm_gave_it),
+        WITH_MACHINE(a_vcpu_without_an_id_has_the_next_number),
+        WITH_MACHINE(of_several_with_one_id_the_first_has_it),
+        WITH_MACHINE(a_number_stays_when_others_go),
+        WITH_MACHINE(a_vcpu_that_was_parked_has_its_number_under_any_path),
+        WITH_MACHINE(a_provider_may_number_a_vcpu_first),
+        WITH_MACHINE(the_vmm_can_tell_the_threads),
+        WITH_MACHINE(what_can_not_be_added_has_no_number),
         WITH_MACHINE(strangers_are_refused_without_waiting),
         WITH_MACHINE(a_vcpu_must_have_a_file),
         cmocka_unit_test(only_minus_one_means_no_statistics_of_the_vm),

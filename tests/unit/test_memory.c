@@ -386,6 +386,41 @@ static void a_session_that_lacks_memory_goes_on(void **state)
     assert_true(n > 5);
 }
 
+#define QUERY_CPUS "{\"execute\":\"query-cpus-fast\"}"
+
+static void a_list_of_vcpus_for_which_there_is_no_memory_is_an_error(void **state)
+{
+    static const char whole[] = "{\"return\": [{\"thread-id\": 9165, \"qom-path\": \"cpu/0\"";
+    struct vitals_ctx *ctx = new_ctx();
+    struct qmp_workbench bench;
+    struct qmp_session session;
+    struct buf out = {0};
+    struct vitals_kvm *kvm;
+    long n = 0;
+
+    (void)state;
+    check_ok(vitals_kvm_new(ctx, -1, &kvm));
+    check_ok(add_recorded(kvm, "cpu/0"));
+    check_ok(add_recorded(kvm, "cpu/1"));
+    check_ok(qmp_workbench_init(&bench));
+    qmp_session_init(&session, ctx, VITALS_DIALECT_GROUPED);
+    session.negotiated = true;
+    do {
+        buf_reset(&out);
+        fail_allocation(++n);
+        qmp_session_feed(&session, &bench, QUERY_CPUS, strlen(QUERY_CPUS), &out);
+        assert_true(out.len > sizeof(whole));
+        assert_true(!memcmp(out.data, whole, sizeof(whole) - 1) ||
+                    (allocations.failed && !memcmp(out.data, "{\"error\"", 8)));
+    } while (end_failing());
+    assert_true(n > 2);
+    buf_free(&out);
+    qmp_session_free(&session);
+    qmp_workbench_free(&bench);
+    vitals_kvm_free(kvm);
+    vitals_ctx_free(ctx);
+}
+
 static void a_server_that_can_not_be_made_leaves_nothing(void **state)
 {
     struct vitals_server *server = NULL;
@@ -471,6 +506,7 @@ int main(void)
         cmocka_unit_test(a_kvm_provider_that_can_not_be_made_leaves_nothing),
         cmocka_unit_test(a_vcpu_that_could_not_be_added_does_not_shut_out_others),
         cmocka_unit_test(a_session_that_lacks_memory_goes_on),
+        cmocka_unit_test(a_list_of_vcpus_for_which_there_is_no_memory_is_an_error),
         cmocka_unit_test(a_server_that_can_not_be_made_leaves_nothing),
         cmocka_unit_test_setup_teardown(a_socket_that_could_not_be_opened_can_be_opened_again,
                                         make_dir, remove_dir),

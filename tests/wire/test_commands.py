@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from support import shapes
+from support import shapes, stats_file
+from support.programs import stat
 
 ARGUMENTS = {"query-stats": {"target": "vm"}}  # of those that need any
 
@@ -60,6 +61,61 @@ def test_query_status(server, client):
     assert client.execute("query-status") == paused
     server.tell("running", 1)
     assert client.execute("query-status") == running
+
+
+# ---- vCPUs --------------------------------------------------------------------------------------
+
+
+def kvm_file(programs, name, id_):
+    return programs.write(name, stats_file.build([stats_file.Stat("exits", values=[1])], id_))
+
+
+def cpus(client):
+    return [(cpu["qom-path"], cpu["cpu-index"], cpu["thread-id"])
+            for cpu in client.execute("query-cpus-fast")]  # fmt: skip
+
+
+@pytest.fixture
+def vm(programs, server):
+    """Three vCPUs, created by one thread."""
+    server.tell("kvm", "-")
+    for i in range(3):
+        server.tell("vcpu", f"/cpu/{i}", kvm_file(programs, f"vcpu{i}", f"kvm-77/vcpu-{i}"))
+    return server
+
+
+def test_a_vcpu_keeps_its_number_when_others_go(programs, vm, client):
+    assert cpus(client) == [("/cpu/0", 0, 77), ("/cpu/1", 1, 77), ("/cpu/2", 2, 77)]
+    vm.tell("unplug", "/cpu/0")
+    assert cpus(client) == [("/cpu/1", 1, 77), ("/cpu/2", 2, 77)]
+    vm.tell("vcpu", "/new", kvm_file(programs, "new", "no id"))
+    vm.tell("vcpu", "/cpu/0", kvm_file(programs, "back", "no id"))
+    assert cpus(client) == [("/cpu/0", 0, -1), ("/cpu/1", 1, 77), ("/cpu/2", 2, 77), ("/new", 3, -1)]
+
+
+def test_numbers_of_vcpus_are_those_of_kvm(programs, vm, client):
+    vm.tell("vcpu", "/far", kvm_file(programs, "far", "kvm-78/vcpu-200"))
+    vm.tell("vcpu", "/near", kvm_file(programs, "near", "kvm-79/vcpu-5"))
+    assert cpus(client)[3:] == [("/near", 5, 79), ("/far", 200, 78)]
+
+
+def test_threads_of_vcpus_are_those_that_the_vmm_told(vm, client):
+    vm.tell("thread", "vcpu", "/cpu/1", 101)
+    vm.tell("thread", "vcpu", "/cpu/2", 102)
+    assert cpus(client) == [("/cpu/0", 0, 77), ("/cpu/1", 1, 101), ("/cpu/2", 2, 102)]
+    vm.tell("thread", "vcpu", "/cpu/2", -1)
+    assert cpus(client)[2] == ("/cpu/2", 2, -1)
+
+
+def test_vcpus_of_another_provider(vm, client):
+    vm.tell("register", "p/vcpu", stat("count"))
+    vm.tell("object", "p/vcpu", "/cpu/1", -1)
+    vm.tell("object", "p/vcpu", "/other", 9)
+    vm.tell("unplug", "/cpu/1")
+    assert [number for _, number, _ in cpus(client)] == [0, 1, 2, 9]
+    vm.tell("gone", "p/vcpu", "/other")
+    vm.tell("unregister", "p/vcpu")
+    assert [number for _, number, _ in cpus(client)] == [0, 2]
 
 
 # ---- arguments ----------------------------------------------------------------------------------
