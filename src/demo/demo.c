@@ -3,7 +3,7 @@
  * How a VMM uses libvitals, in the order of start():
  *
  *  1. a context for the VM;
- *  2. the kernel's statistics: the VM's fd and each vCPU's, before the vCPUs run (add_kvm());
+ *  2. the kernel's statistics: the VM's fd, each vCPU's and its thread, before they run (add_kvm());
  *  3. its own statistics, if it has any (provider.c);
  *  4. a server with a socket or more, on a thread of its own (listen_on_sockets()): a query waits for
  *     nothing that the main loop does. examples/embed_poll.c polls the server's fd instead.
@@ -191,23 +191,33 @@ static int create_ctx(struct demo *demo)
     return err < 0 ? complain(err, "VM '%s'", demo->options->name) : 0;
 }
 
-static int add_kvm(struct demo *demo)
+/* Of a recording there are no threads. */
+static int add_vcpu(struct demo *demo, unsigned index)
 {
     char path[DEMO_PATH_MAX];
+    int err;
+
+    demo_vcpu_path(index, path);
+    err = vitals_kvm_add_vcpu(demo->kvm, path, vcpu_fd(demo, index));
+    if (err == 0)
+        err = vitals_object_set_thread(demo->ctx, "vcpu", path,
+                                       demo->vmm ? demo_vmm_vcpu_thread(demo->vmm, index) : -1);
+    if (err < 0) {
+        complain_ctx(demo, err, path);
+        print_hint(kvm_hint(err));
+    }
+    return err;
+}
+
+static int add_kvm(struct demo *demo)
+{
     int err = vitals_kvm_new(demo->ctx, vm_fd(demo), &demo->kvm);
 
     if (err < 0)
         return complain_ctx(demo, err, "statistics of the VM");
-    for (unsigned i = 0; i < n_vcpus(demo); i++) {
-        demo_vcpu_path(i, path);
-        err = vitals_kvm_add_vcpu(demo->kvm, path, vcpu_fd(demo, i));
-        if (err < 0) {
-            complain_ctx(demo, err, path);
-            print_hint(kvm_hint(err));
-            return err;
-        }
-    }
-    return 0;
+    for (unsigned i = 0; err == 0 && i < n_vcpus(demo); i++)
+        err = add_vcpu(demo, i);
+    return err;
 }
 
 static int add_provider(struct demo *demo)

@@ -251,6 +251,7 @@ static void *vcpu_thread(void *opaque)
 
     accept_kicks();
     pthread_mutex_lock(&vmm->lock);
+    vcpu->thread_id = gettid();
     vcpu->create_err = create(vcpu);
     vcpu->created = true;
     pthread_cond_broadcast(&vmm->changed);
@@ -297,7 +298,7 @@ static int wait_until_created(struct demo_vcpu *vcpu)
 
 /*
  * A vCPU that runs is created on its own thread, as QEMU does: the kernel puts the thread's id into
- * the name of the statistics file, and readers use it to find the thread.
+ * the name of the statistics file, where also readers find it that nobody told the thread.
  */
 int vcpu_new(struct demo_vcpu *vcpu)
 {

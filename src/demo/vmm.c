@@ -109,6 +109,7 @@ static struct demo_vmm *allocate(const struct demo_vmm_options *options)
         vmm->vcpus[i].vmm = vmm;
         vmm->vcpus[i].index = i;
         vmm->vcpus[i].fd = -1;
+        vmm->vcpus[i].thread_id = -1;
     }
     return vmm;
 }
@@ -202,6 +203,11 @@ unsigned demo_vmm_n_vcpus(const struct demo_vmm *vmm)
 int demo_vmm_vcpu_fd(const struct demo_vmm *vmm, unsigned index)
 {
     return vmm->vcpus[index].fd;
+}
+
+pid_t demo_vmm_vcpu_thread(const struct demo_vmm *vmm, unsigned index)
+{
+    return vmm->vcpus[index].thread_id;
 }
 
 uint64_t demo_vmm_exits_handled(const struct demo_vmm *vmm, unsigned index)

@@ -14,6 +14,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "demo/guest.h"
 
@@ -65,6 +66,9 @@ void demo_vmm_free(struct demo_vmm *vmm);
 int demo_vmm_fd(const struct demo_vmm *vmm);
 unsigned demo_vmm_n_vcpus(const struct demo_vmm *vmm);
 int demo_vmm_vcpu_fd(const struct demo_vmm *vmm, unsigned index);
+
+/* The id of the thread that runs the vCPU; -1: it never runs. */
+pid_t demo_vmm_vcpu_thread(const struct demo_vmm *vmm, unsigned index);
 
 /* How often the vCPU left the guest because the VMM had something to do for it. From any thread. */
 uint64_t demo_vmm_exits_handled(const struct demo_vmm *vmm, unsigned index);

@@ -25,7 +25,8 @@ struct demo_vcpu {
     struct kvm_run *run; /* NULL: never runs */
     pthread_t thread;
     bool has_thread;
-    bool created; /* these three under vmm->lock */
+    bool created; /* these four under vmm->lock */
+    pid_t thread_id;
     int create_err;
     bool failed;
     atomic_bool nmi_wanted;
