@@ -52,25 +52,42 @@ static bool is_wanted(const struct diff *diff, const struct snapshot *snapshot, 
            is_any_vcpu(&diff->look.options, &snapshot->rows[i]);
 }
 
-/* False: there is none. Then @last becomes the highest number, if that is higher. */
-static bool has_vcpu(const struct snapshot *snapshot, const char *text, int64_t *last)
+static bool has_vcpu(const struct snapshot *snapshot, const char *text)
 {
-    for (size_t i = 0; i < snapshot->n_rows; i++) {
+    for (size_t i = 0; i < snapshot->n_rows; i++)
         if (is_vcpu(text, &snapshot->rows[i]))
             return true;
-        if (snapshot->rows[i].vcpu > *last)
-            *last = snapshot->rows[i].vcpu;
-    }
     return false;
+}
+
+static size_t add_numbers(const struct snapshot *snapshot, int64_t *numbers)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < snapshot->n_rows; i++)
+        if (snapshot->rows[i].vcpu >= 0)
+            numbers[n++] = snapshot->rows[i].vcpu;
+    return n;
 }
 
 static int check_vcpu(struct diff *diff, const char *text)
 {
-    int64_t last = -1;
+    size_t n = diff->before.n_rows + diff->after.n_rows;
+    int64_t *numbers;
+    int status;
 
-    if (has_vcpu(&diff->before, text, &last) || has_vcpu(&diff->after, text, &last))
+    if (has_vcpu(&diff->before, text) || has_vcpu(&diff->after, text))
         return 0;
-    return look_refuse_vcpu(&diff->look, text, last);
+    numbers = calloc(n + 1, sizeof(*numbers));
+    if (!numbers) {
+        fprintf(stderr, "%s: out of memory\n", diff->look.options.command);
+        return EXIT_FAILURE;
+    }
+    n = add_numbers(&diff->before, numbers);
+    n += add_numbers(&diff->after, numbers + n);
+    status = look_refuse_vcpu(&diff->look, text, numbers, n);
+    free(numbers);
+    return status;
 }
 
 /* What is in one of both is enough: that it is in one only is said later. */

@@ -86,8 +86,11 @@ bool look_wants_stat(const struct look *look, const struct client_stat *stat);
 /* Whether @text, as --vcpu has it, means this vCPU. */
 bool look_is_vcpu(const char *text, const struct client_vcpu *vcpu);
 
-/* Says that @text means none; @last is the highest number, or -1. Returns the exit status. */
-int look_refuse_vcpu(struct look *look, const char *text, int64_t last);
+/*
+ * Says that @text means none, and which numbers there are: @numbers come in any order, perhaps
+ * repeated, and are sorted here. Returns the exit status.
+ */
+int look_refuse_vcpu(struct look *look, const char *text, int64_t *numbers, size_t n);
 
 /* Statistics that there are. */
 struct look_stats {

@@ -8,9 +8,12 @@
 
 #include "look/private.h"
 #include "args/suggestion.h"
+#include "base/buf.h"
 
 #define HINT_KVM     "QEMU has them only where the VM runs with KVM: -accel kvm."
 #define HINT_SCHEMAS "'vitals schemas' lists what there is."
+
+enum { RUNS_MAX = 8 }; /* of numbers in a hint */
 
 static int refuse(struct look *look, const char *what, const struct suggestion *suggestion,
                   const char *hint)
@@ -195,30 +198,84 @@ static bool match_vcpu(struct look *look, struct look_vm *vm, const char *text)
     return any;
 }
 
-int look_refuse_vcpu(struct look *look, const char *text, int64_t last)
+static int compare_numbers(const void *a, const void *b)
 {
-    const struct suggestion nothing = {.meant = text};
-    char hint[80] = "There are no vCPUs.";
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 
-    if (last >= 0)
-        snprintf(hint, sizeof(hint), "--vcpu takes a number from 0 to %lld, or a QOM path.",
-                 (long long)last);
-    return refuse(look, "vCPU", &nothing, hint);
+    return (x > y) - (x < y);
 }
 
-/* The highest number of any VM, or -1. */
-static int64_t last_vcpu(const struct look *look)
+/* Sorts them, and writes "0 to 3, 5, 8". Returns how many parts it has. */
+static size_t put_runs(struct buf *out, int64_t *numbers, size_t n)
 {
-    int64_t last = -1;
+    size_t n_runs = 0, i, end;
 
-    for (size_t i = 0; i < look->n_vms; i++) {
-        size_t n;
-        const struct client_vcpu *vcpus = client_vcpus(look->vms[i].client, &n);
-
-        for (size_t j = 0; j < n; j++)
-            last = vcpus[j].index > last ? vcpus[j].index : last;
+    qsort(numbers, n, sizeof(*numbers), compare_numbers);
+    for (i = 0; i < n && n_runs < RUNS_MAX; i = end, n_runs++) {
+        for (end = i + 1; end < n && numbers[end] - numbers[end - 1] <= 1; end++)
+            ;
+        buf_printf(out, "%s%lld", n_runs ? ", " : "", (long long)numbers[i]);
+        if (numbers[end - 1] > numbers[i])
+            buf_printf(out, " to %lld", (long long)numbers[end - 1]);
     }
-    return last;
+    if (i < n)
+        buf_printf(out, " and others up to %lld", (long long)numbers[n - 1]);
+    return n_runs;
+}
+
+/* Ends in NUL, unless memory is short. */
+static void put_vcpu_hint(struct buf *hint, int64_t *numbers, size_t n)
+{
+    struct buf runs = {0};
+    size_t n_runs = put_runs(&runs, numbers, n);
+    const char *which = n_runs > 1                     ? "one of the numbers"
+                        : numbers[0] == numbers[n - 1] ? "the number"
+                                                       : "a number from";
+
+    buf_printf(hint, "--vcpu takes %s %.*s, or a QOM path.", which, (int)runs.len, runs.data);
+    buf_append(hint, "", 1);
+    hint->failed |= runs.failed;
+    buf_free(&runs);
+}
+
+int look_refuse_vcpu(struct look *look, const char *text, int64_t *numbers, size_t n)
+{
+    const struct suggestion nothing = {.meant = text};
+    struct buf hint = {0};
+    int status;
+
+    if (!n)
+        return refuse(look, "vCPU", &nothing, "There are no vCPUs.");
+    put_vcpu_hint(&hint, numbers, n);
+    status = hint.failed ? look_fail(look, NULL, "out of memory")
+                         : refuse(look, "vCPU", &nothing, hint.data);
+    buf_free(&hint);
+    return status;
+}
+
+/* Of all VMs. */
+static int refuse_vcpu(struct look *look, const char *text)
+{
+    size_t n = 0, n_vcpus = 0, i, j;
+    int64_t *numbers;
+    int status;
+
+    for (i = 0; i < look->n_vms; i++) {
+        client_vcpus(look->vms[i].client, &n_vcpus);
+        n += n_vcpus;
+    }
+    numbers = calloc(n + 1, sizeof(*numbers));
+    if (!numbers)
+        return look_fail(look, NULL, "out of memory");
+    for (i = n = 0; i < look->n_vms; i++) {
+        const struct client_vcpu *vcpus = client_vcpus(look->vms[i].client, &n_vcpus);
+
+        for (j = 0; j < n_vcpus; j++)
+            numbers[n++] = vcpus[j].index;
+    }
+    status = look_refuse_vcpu(look, text, numbers, n);
+    free(numbers);
+    return status;
 }
 
 static int match_vcpu_in_all(struct look *look, const char *text)
@@ -228,7 +285,7 @@ static int match_vcpu_in_all(struct look *look, const char *text)
     for (size_t i = 0; i < look->n_vms; i++)
         if (match_vcpu(look, &look->vms[i], text))
             any = true;
-    return any ? 0 : look_refuse_vcpu(look, text, last_vcpu(look));
+    return any ? 0 : refuse_vcpu(look, text);
 }
 
 int look_match_vcpus(struct look *look)

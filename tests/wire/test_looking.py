@@ -14,7 +14,7 @@ import unicodedata
 
 import pytest
 
-from support import manual, recordings
+from support import manual, recordings, stats_file
 from support.programs import DATA, TIMEOUT, VITALS, run
 from support.programs import stat as described
 from support.recordings import VCPUS, device
@@ -112,6 +112,50 @@ def test_json_says_what_a_value_means(small):
         "cumulative", "seconds", 10, -9)  # fmt: skip
     (linear,) = [stat for stat in stats if stat["type"] == "linear-histogram"]
     assert linear["bucket_size"] > 0 and "value" not in linear
+
+
+def sparse_vm(programs, *numbers):
+    """vCPUs that KVM numbered like this."""
+    server = programs.server()
+    server.tell("kvm", "-")
+    for number in numbers:
+        data = stats_file.build([stats_file.Stat("exits", values=[number])], f"kvm-1/vcpu-{number}")
+        server.tell("vcpu", f"/cpu/{number}", programs.write(f"vcpu{number}", data))
+    return server
+
+
+def test_a_vcpu_has_the_same_number_everywhere(programs):
+    server = sparse_vm(programs, 0, 1, 2, 3, 5)
+    server.tell("unplug", "/cpu/0")
+    for number in 1, 5:
+        options = ["--vcpu", number, "--stat", "exits"]
+        path = f"/cpu/{number}"
+        (of_json,) = show_json("stats", server.path, *options)
+        (of_csv,) = show_csv("stats", server.path, *options)
+        assert (of_json["vcpu"], of_json["path"], of_json["value"]) == (number, path, number)
+        assert (of_csv["vcpu"], of_csv["path"]) == (str(number), path)
+        assert f"vcpu {number} " in show("stats", server.path, *options)
+    assert [stat["vcpu"] for stat in show_json("stats", server.path)] == [1, 2, 3, 5]
+
+
+@pytest.mark.parametrize("numbers, hint", [
+    ((0, 1, 2, 3, 5), "one of the numbers 0 to 3, 5, or a QOM path."),
+    ((0, 1, 2), "a number from 0 to 2, or a QOM path."),
+    ((2, 3), "a number from 2 to 3, or a QOM path."),
+    ((7,), "the number 7, or a QOM path."),
+    ((0, 2, *range(6, 18, 2)), "one of the numbers 0, 2, 6, 8, 10, 12, 14, 16, or a QOM path."),
+    ((0, 2, *range(6, 20, 2)), "one of the numbers 0, 2, 6, 8, 10, 12, 14, 16 and others up to 18, or"),
+])  # fmt: skip
+def test_the_numbers_that_there_are(programs, numbers, hint):
+    server = sparse_vm(programs, *numbers)
+    result = run("stats", "--socket", server.path, "--vcpu", 4)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert f"no vCPU matches '4'\n  --vcpu takes {hint}" in result.stderr
+    snapshots = [programs.path(f"{i}.json") for i in range(2)]
+    for path in snapshots:
+        run("snap", "--socket", server.path, "-f", path)
+    compared = run("diff", *snapshots, "--vcpu", 4)
+    assert compared.stderr == result.stderr.replace("vitals stats", "vitals diff")
 
 
 def test_64_bits_are_exact(programs):
