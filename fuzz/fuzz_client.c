@@ -11,6 +11,7 @@
 #include "client/client.h"
 #include "client/bucket_order.h"
 #include "stats/histogram.h"
+#include "stats/schema.h"
 #include "base/text.h"
 #include "fuzz.h"
 
@@ -65,7 +66,8 @@ static void check_stats(const struct client *client)
         CHECK(!strcmp(stats[i].target, "vm") || !strcmp(stats[i].target, "vcpu"));
         CHECK(i == 0 || strcmp(stats[i - 1].target, stats[i].target) >= 0); /* "vm", then "vcpu" */
         CHECK(stats[i].desc.base == 2 || stats[i].desc.base == 10);
-        CHECK(stats[i].desc.type <= VITALS_LOG_HIST && stats[i].desc.unit <= VITALS_CYCLES);
+        CHECK(stats[i].desc.type < STAT_TYPES && stats[i].desc.unit < STAT_UNITS);
+        CHECK(stats[i].desc.unit != VITALS_BOOLEAN);
         CHECK(stats[i].desc.type != VITALS_LINEAR_HIST || stats[i].desc.bucket_size);
         for (size_t j = 0; j < i; j++)
             CHECK(strcmp(stats[i].desc.name, stats[j].desc.name) ||

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .comments import Comment
 from .names import (check_command_name, check_enum_value, check_feature_name, check_member_name,
-                    check_type_name)
+                    check_prefix, check_type_name)
 from .parser import Expression, Node, Pragmas
 from .source import Position, QapiError
 
@@ -101,11 +101,15 @@ class Head:
 
 @dataclass(eq=False)
 class EnumType(Type):
-    """A set of strings. is_open: they are known at run time only."""
+    """A set of strings. is_open: they are known at run time only.
+
+    prefix: what the C constants begin with that stand for the values; None: there are none.
+    """
 
     head: Head
     values: list[EnumValue]
     is_open: bool = False
+    prefix: str | None = None
 
 
 @dataclass(eq=False)
@@ -173,7 +177,7 @@ REQUIRED_KEYS = {
     "command": set(),
 }
 OPTIONAL_KEYS = {
-    "enum": {"features"},
+    "enum": {"features", "prefix"},
     "struct": {"base", "features"},
     "union": {"features"},
     "alternate": {"features"},
@@ -306,7 +310,14 @@ class DefinitionBuilder:
         if is_open and values:
             raise QapiError(self.head.position, f"the open {self.head} has values",
                             "none are expected, they are known at run time only")
-        return EnumType(self.head.name, self.head, values, is_open)
+        return EnumType(self.head.name, self.head, values, is_open, self._prefix())
+
+    def _prefix(self) -> str | None:
+        if "prefix" not in self.keys:
+            return None
+        prefix = self.keys["prefix"].string(f"'prefix' of {self.head}")
+        check_prefix(self.keys["prefix"].position, prefix)
+        return prefix
 
     def _struct(self) -> ObjectType:
         struct = ObjectType(self.head.name, self.head, self._members(self.keys["data"], "'data'"))

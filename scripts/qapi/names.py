@@ -10,6 +10,7 @@ TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*")
 COMMAND_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MEMBER_NAME = COMMAND_NAME
 ENUM_VALUE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+PREFIX = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 EXCEPTIONAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -59,6 +60,19 @@ def check_feature_name(position: Position, name: str) -> None:
                         "lower case letters, digits and '-' are expected")
 
 
+def check_prefix(position: Position, prefix: str) -> None:
+    """C constants are in upper case, with underscores."""
+    if not PREFIX.fullmatch(prefix):
+        raise QapiError(position, f"'{prefix}' is no prefix for C constants",
+                        "upper case letters, digits and '_' are expected")
+
+
 def c_name(name: str) -> str:
     """The name as a part of a C identifier."""
     return re.sub(r"[^A-Za-z0-9]", "_", name)
+
+
+def c_constant(prefix: str, name: str) -> str:
+    """The C constant that stands for a value of an enum, or for a type: VITALS_LOG_HIST."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return f"{prefix}_{c_name(words)}".upper()

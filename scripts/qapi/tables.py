@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from .definitions import (AlternateType, ArrayType, BuiltinType, Command, EnumType, Member,
                           ObjectType, Type)
 from .introspection import Piece, introspect
-from .names import c_name
+from .names import c_constant, c_name
 from .schema import Schema
 
 BUILTIN_KINDS = {
@@ -183,8 +183,29 @@ def schema_source(prefix: str, schema: Schema, top_file: str, header: str) -> st
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
+def _open_enums(schemas: dict[str, Schema]) -> list[str]:
+    """The names of enums whose values the run time knows, each once."""
+    names = {type_.name for schema in schemas.values() for type_ in schema.types.values()
+             if isinstance(type_, EnumType) and type_.is_open}
+    lines = [f"#define {c_constant('QAPI', name)} {quoted(name)}" for name in sorted(names)]
+    return ["/* The open enums. */", *lines, ""] if lines else []
+
+
+def _value_names(schemas: dict[str, Schema]) -> list[str]:
+    """What the values of an enum are called, for a table by the C constants that have its prefix."""
+    lines = ["/* The elements of tables: what a schema calls the values of an enum. */"]
+    for schema_prefix, schema in schemas.items():
+        for type_ in schema.types.values():
+            if isinstance(type_, EnumType) and type_.prefix:
+                elements = [f"[{c_constant(type_.prefix, value.name)}] = {quoted(value.name)}"
+                            for value in type_.values]
+                lines.append(f"#define {c_constant(schema_prefix, type_.name)}_NAMES \\\n    "
+                             + ", \\\n    ".join(elements))
+    return [*lines, ""] if len(lines) > 1 else []
+
+
 def commands_header(schemas: dict[str, Schema], header: str) -> str:
-    """The C header that declares the schemas and the handlers that they need."""
+    """The C header: the schemas, the handlers that they need, and the names of values."""
     guard = f"{c_name(header).upper()}"
     commands = {handler_name(command) for schema in schemas.values()
                 for command in schema.commands.values()}
@@ -201,6 +222,8 @@ def commands_header(schemas: dict[str, Schema], header: str) -> str:
         "/* The handlers, which are written by hand. */",
         *(f"void {handler}(struct qmp_call *call);" for handler in sorted(commands)),
         "",
+        *_open_enums(schemas),
+        *_value_names(schemas),
         "#endif",
         "",
     ])

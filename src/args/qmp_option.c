@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "args/cli.h"
+#include "base/count.h"
+#include "qmp/dialect.h"
 
 #define MODE_MAX 0777
 
@@ -15,8 +17,7 @@ static const struct {
     {"grouped", VITALS_DIALECT_GROUPED},
     {"flat", VITALS_DIALECT_FLAT},
 };
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+ASSERT_COUNT(dialects, QMP_DIALECTS);
 
 static int parse_dialect(const char *value, struct vitals_listen_options *options,
                          char error[CLI_ERROR_MAX])

@@ -8,6 +8,7 @@
 
 #include "args/cli.h"
 #include "demo/demo.h"
+#include "base/count.h"
 
 #define VCPUS_DEFAULT 5
 #define SECONDS_MAX   1e9
@@ -24,8 +25,6 @@ static const struct {
     [DEMO_GUEST_HALTED] = {"halted", DEMO_RUNNING_VCPUS_MAX},
     [DEMO_GUEST_NONE] = {"none", DEMO_VCPUS_MAX},
 };
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static int parse_vcpus(const char *command, char *text, void *value)
 {

@@ -10,13 +10,13 @@
 #include "look/look.h"
 #include "args/suggestion.h"
 #include "stats/histogram.h"
+#include "stats/schema.h"
+#include "base/count.h"
 #include "base/json_write.h"
 
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-
-#define WIDTH        100
-#define INDENT       12
-#define TEXT_MAX     160
+#define WIDTH    100
+#define INDENT   12
+#define TEXT_MAX 160
 
 /* One statistic. At least one of the two is there. */
 struct description {
@@ -45,6 +45,7 @@ static const char *type_text(const struct vitals_stat *stat)
         [VITALS_LINEAR_HIST] = "linear-histogram: counts in buckets of one width",
         [VITALS_LOG_HIST] = "log2-histogram: counts in buckets that double in width",
     };
+    ASSERT_COUNT(texts, STAT_TYPES);
 
     return texts[stat->type];
 }

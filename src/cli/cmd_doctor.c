@@ -7,6 +7,7 @@
 #include "args/cli.h"
 #include "doctor/doctor.h"
 #include "look/look.h"
+#include "base/count.h"
 #include "base/text.h"
 #include "base/json_write.h"
 
@@ -20,6 +21,7 @@ static const char *const status_names[] = {
     [FINDING_PROBLEM] = "problem",
     [FINDING_ABSENT] = "not there",
 };
+ASSERT_COUNT(status_names, FINDING_STATUSES);
 
 static void print_table(const struct doctor *doctor)
 {

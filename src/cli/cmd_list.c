@@ -7,8 +7,7 @@
 #include "look/look.h"
 #include "look/peer_text.h"
 #include "base/json_write.h"
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#include "base/count.h"
 
 /* What is said of a VM. */
 struct entry {

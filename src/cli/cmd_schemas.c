@@ -8,8 +8,7 @@
 #include "stats/histogram.h"
 #include "show/quantity.h"
 #include "base/json_write.h"
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#include "base/count.h"
 
 /* The unit of a raw value. */
 static void unit_text(char text[QUANTITY_MAX], const struct vitals_stat *stat)

@@ -8,6 +8,7 @@
 
 #include "args/cli.h"
 #include "vitals/vitals.h"
+#include "base/count.h"
 
 #define TYPOS_MAX   2
 #define COMMAND_MAX 64
@@ -29,8 +30,6 @@ static const struct verb *const verbs[] = {
     &verb_completion, &verb_demo,    &verb_describe, &verb_diff,  &verb_doctor, &verb_hist,
     &verb_list,       &verb_schemas, &verb_snap,     &verb_stats, &verb_top,
 };
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static int run_completion(struct cli_args *args)
 {

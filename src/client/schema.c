@@ -7,44 +7,31 @@
 
 #include "client/ask.h"
 #include "client/internal.h"
+#include "qmp/stat_names.h"
 
-static const struct {
-    const char *name;
-    enum vitals_type type;
-} types[] = {
-    {"cumulative", VITALS_CUMULATIVE},
-    {"instant", VITALS_INSTANT},
-    {"peak", VITALS_PEAK},
-    {"linear-hist", VITALS_LINEAR_HIST},
-    {"log-hist", VITALS_LOG_HIST},
-    {"linear-histogram", VITALS_LINEAR_HIST},
-    {"log2-histogram", VITALS_LOG_HIST},
-};
-
+/* The peer's dialect is not known yet. */
 static bool read_type(const char *name, uint8_t *ret_type)
 {
-    for (size_t i = 0; name && i < sizeof(types) / sizeof(types[0]); i++) {
-        if (!strcmp(types[i].name, name)) {
-            *ret_type = types[i].type;
-            return true;
-        }
-    }
-    return false;
+    int type = stat_type_find(VITALS_DIALECT_GROUPED, name);
+
+    if (type < 0)
+        type = stat_type_find(VITALS_DIALECT_FLAT, name);
+    if (type < 0)
+        return false;
+    *ret_type = (uint8_t)type;
+    return true;
 }
 
 /* A boolean has no unit: the grouped dialect can't tell it from any other number. */
 static bool read_unit(const char *name, uint8_t *ret_unit)
 {
-    if (!name || !strcmp(name, "none") || !strcmp(name, "boolean"))
-        *ret_unit = VITALS_NONE;
-    else if (!strcmp(name, "bytes"))
-        *ret_unit = VITALS_BYTES;
-    else if (!strcmp(name, "seconds"))
-        *ret_unit = VITALS_SECONDS;
-    else if (!strcmp(name, "cycles"))
-        *ret_unit = VITALS_CYCLES;
-    else
+    int unit = name ? stat_unit_find(VITALS_DIALECT_FLAT, name) : VITALS_NONE;
+
+    if (unit < 0)
+        unit = stat_unit_find(VITALS_DIALECT_GROUPED, name);
+    if (unit < 0)
         return false;
+    *ret_unit = unit == VITALS_BOOLEAN ? VITALS_NONE : (uint8_t)unit;
     return true;
 }
 

@@ -6,7 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum finding_status { FINDING_OK, FINDING_WARNING, FINDING_PROBLEM, FINDING_ABSENT };
+enum finding_status {
+    FINDING_OK,
+    FINDING_WARNING,
+    FINDING_PROBLEM,
+    FINDING_ABSENT,
+    FINDING_STATUSES,
+};
 
 enum { FINDING_TEXT_MAX = 640 };
 

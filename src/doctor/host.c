@@ -14,17 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/count.h"
 #include "doctor/doctor.h"
-
-/* Headers older than Linux 5.14 lack them. */
-#ifndef KVM_CAP_BINARY_STATS_FD
-#define KVM_CAP_BINARY_STATS_FD 203
-#endif
-#ifndef KVM_GET_STATS_FD
-#define KVM_GET_STATS_FD _IO(KVMIO, 0xce)
-#endif
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#include "kvm/stats_fd.h"
 
 enum {
     FILES_FEW = 1024, /* what a session usually has */

@@ -15,8 +15,7 @@
 #include "look/peer_text.h"
 #include "look/progress.h"
 #include "client/client.h"
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#include "base/count.h"
 
 enum { SOCKETS_MAX = 256 }; /* shown of each usual place */
 

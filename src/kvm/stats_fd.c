@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +13,6 @@
 #include <unistd.h>
 
 #include "kvm/stats_file.h"
-
-/* Headers older than Linux 5.14 lack it. */
-#ifndef KVM_GET_STATS_FD
-#define KVM_GET_STATS_FD _IO(KVMIO, 0xce)
-#endif
 
 enum fd_kind { FD_OTHER, FD_KVM, FD_STATS };
 

@@ -3,10 +3,19 @@
 #ifndef KVM_STATS_FD_H
 #define KVM_STATS_FD_H
 
+#include <linux/kvm.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
+
+/* Headers older than Linux 5.14 lack them. */
+#ifndef KVM_CAP_BINARY_STATS_FD
+#define KVM_CAP_BINARY_STATS_FD 203
+#endif
+#ifndef KVM_GET_STATS_FD
+#define KVM_GET_STATS_FD _IO(KVMIO, 0xce)
+#endif
 
 /*
  * A statistics file of our own, for a VM's or vCPU's fd or for a statistics file, which may be an

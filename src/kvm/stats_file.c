@@ -200,7 +200,10 @@ static uint8_t flag_field(const struct file_descriptor *descriptor, unsigned shi
     return (descriptor->flags >> shift) & FIELD_MASK;
 }
 
-/* The kernel numbers types and units as the provider interface does; schema_check_stat() bounds them. */
+/* The last that the kernel has. The public header may have more: its next one is not the kernel's. */
+enum { KERNEL_TYPE_LAST = VITALS_LOG_HIST, KERNEL_UNIT_LAST = VITALS_BOOLEAN };
+
+/* The kernel numbers types and units as the public header does, as far as it has them. */
 static struct vitals_stat to_stat(const struct file_descriptor *descriptor, const char *name)
 {
     uint8_t base = flag_field(descriptor, BASE_SHIFT);
@@ -219,6 +222,17 @@ static struct vitals_stat to_stat(const struct file_descriptor *descriptor, cons
     if (stat.type == VITALS_LINEAR_HIST)
         stat.bucket_size = descriptor->bucket_size;
     return stat;
+}
+
+static int check_numbers(const struct vitals_stat *stat, struct error_text *error)
+{
+    if (stat->type > KERNEL_TYPE_LAST)
+        return error_set(error, -EINVAL, "statistic '%s': type %u is unknown", stat->name,
+                         stat->type);
+    if (stat->unit > KERNEL_UNIT_LAST)
+        return error_set(error, -EINVAL, "statistic '%s': unit %u is unknown", stat->name,
+                         stat->unit);
+    return 0;
 }
 
 static bool is_repeated(const struct vitals_stat *stats, uint32_t n, const char *name)
@@ -244,7 +258,8 @@ uint32_t kvm_stats_file_describe(struct kvm_stats_file *file, struct vitals_stat
         stats[n] = to_stat(&descriptor, name);
         if (is_repeated(stats, n, name))
             error_set(&why, 0, "statistic '%.63s' is there twice", name);
-        else if (!schema_check_stat(&stats[n], file->row_len, &why)) {
+        else if (!check_numbers(&stats[n], &why) &&
+                 !schema_check_stat(&stats[n], file->row_len, &why)) {
             n++;
             continue;
         }

@@ -8,13 +8,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "show/output.h"
 #include "stats/histogram.h"
 #include "client/json.h"
 #include "client/json_memory.h"
 #include "base/buf.h"
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#include "base/count.h"
+#include "qmp/stat_names.h"
 
 struct reader {
     const char *path;
@@ -143,23 +142,12 @@ static bool read_time(struct json_object *json, double *ret_time)
            *ret_time >= 0 && *ret_time <= SNAPSHOT_TIME_MAX;
 }
 
-/* The index of @text in @names, or -1. */
-static int index_of(const char *text, const char *(*name)(const struct vitals_stat *stat), int n)
-{
-    for (int i = 0; text && i < n; i++) {
-        const struct vitals_stat stat = {.type = (uint8_t)i, .unit = (uint8_t)i};
-        if (!strcmp(text, name(&stat)))
-            return i;
-    }
-    return -1;
-}
-
 /* ---- rows ----------------------------------------------------------------------------------- */
 
 static bool read_stat(struct json_object *object, struct client_stat *stat)
 {
-    int type = index_of(client_name(object, "type"), output_type_name, VITALS_LOG_HIST + 1);
-    int unit = index_of(client_name(object, "unit"), output_unit_name, VITALS_CYCLES + 1);
+    int type = stat_type_find(VITALS_DIALECT_FLAT, client_name(object, "type"));
+    int unit = stat_unit_find(VITALS_DIALECT_GROUPED, client_name(object, "unit"));
     int64_t base, exponent, bucket_size = 0;
 
     stat->desc.name = client_name(object, "name");

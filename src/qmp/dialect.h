@@ -5,6 +5,9 @@
 
 #include "qmp/call.h"
 
+enum { QMP_DIALECTS = VITALS_DIALECT_FLAT + 1 };
+_Static_assert(QMP_DIALECTS <= (int)SCHEMA_NOTES, "each has a note of its own");
+
 struct qmp_dialect {
     const struct qapi_schema *schema;
     unsigned qemu_major, qemu_minor,

@@ -6,6 +6,7 @@
 
 #include "base/json_write.h"
 #include "qapi_commands.h"
+#include "qmp/stat_names.h"
 #include "qmp/stat_texts.h"
 #include "qmp/stats_arguments.h"
 
@@ -122,24 +123,22 @@ static void query_stats(struct qmp_call *call)
 
 static void put_unit(struct buf *out, uint8_t unit)
 {
-    static const char *const units[] = {NULL, "bytes", "seconds", "cycles", "boolean"};
+    const char *name = stat_unit_name(VITALS_DIALECT_FLAT, unit);
 
-    if (units[unit])
-        buf_printf(out, ", \"unit\": \"%s\"", units[unit]);
+    if (name)
+        buf_printf(out, ", \"unit\": \"%s\"", name);
 }
 
 static void put_stat(struct buf *out, const struct vitals_stat *stat)
 {
-    static const char *const types[] = {"cumulative", "instant", "peak", "linear-histogram",
-                                        "log2-histogram"};
-
     buf_printf(out, "{\"name\": \"%s\"", stat->name);
     put_unit(out, stat->unit);
     if (stat->exponent)
         buf_printf(out, ", \"base\": %u", stat->base);
     if (stat->type == VITALS_LINEAR_HIST)
         buf_printf(out, ", \"bucket-size\": %u", stat->bucket_size);
-    buf_printf(out, ", \"exponent\": %d, \"type\": \"%s\"}", stat->exponent, types[stat->type]);
+    buf_printf(out, ", \"exponent\": %d, \"type\": \"%s\"}", stat->exponent,
+               stat_type_name(VITALS_DIALECT_FLAT, stat->type));
 }
 
 static void put_schema(struct list *list, const struct stats_schema *schema)

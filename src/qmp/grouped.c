@@ -6,6 +6,7 @@
 
 #include "base/json_write.h"
 #include "qapi_commands.h"
+#include "qmp/stat_names.h"
 #include "qmp/stat_texts.h"
 #include "qmp/stats_arguments.h"
 
@@ -121,15 +122,13 @@ static void query_stats(struct qmp_call *call)
 
 static void put_stat(struct buf *out, const struct vitals_stat *stat)
 {
-    static const char *const types[] = {"cumulative", "instant", "peak", "linear-hist", "log-hist"};
-    /* The proposal knows no booleans. */
-    static const char *const units[] = {"none", "bytes", "seconds", "cycles", "none"};
-
     buf_printf(out, "{\"name\": \"%s\", \"unit\": \"%s\", \"base\": \"%s\"", stat->name,
-               units[stat->unit], stat->base == 2 ? "pow2" : "pow10");
+               stat_unit_name(VITALS_DIALECT_GROUPED, stat->unit),
+               stat->base == 2 ? "pow2" : "pow10");
     if (stat->type == VITALS_LINEAR_HIST)
         buf_printf(out, ", \"bucket-size\": %u", stat->bucket_size);
-    buf_printf(out, ", \"exponent\": %d, \"type\": \"%s\"}", stat->exponent, types[stat->type]);
+    buf_printf(out, ", \"exponent\": %d, \"type\": \"%s\"}", stat->exponent,
+               stat_type_name(VITALS_DIALECT_GROUPED, stat->type));
 }
 
 static void put_schema(struct buf *out, const struct stats_schema *schema)

@@ -12,6 +12,7 @@
 #include "qmp/json_value.h"
 #include "qmp/qapi_order.h"
 #include "qmp/version.h"
+#include "qapi_commands.h"
 #include "stats/registry.h"
 
 /* ---- workbench and session ------------------------------------------------------------------ */
@@ -149,7 +150,7 @@ static bool check_form(struct qmp_call *call, struct json_object *message)
 
 static bool accepts_value(void *ctx, const char *enum_name, const char *value)
 {
-    return !strcmp(enum_name, "StatsProvider") && registry_has_provider(ctx, value);
+    return !strcmp(enum_name, QAPI_STATS_PROVIDER) && registry_has_provider(ctx, value);
 }
 
 static bool find_command(struct qmp_call *call, const char *name)

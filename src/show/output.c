@@ -11,10 +11,10 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "base/count.h"
 #include "base/json_write.h"
 #include "base/unicode.h"
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#include "qmp/stat_names.h"
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
@@ -33,17 +33,12 @@ int output_format_parse(const char *name, enum output_format *ret_format)
 
 const char *output_type_name(const struct vitals_stat *stat)
 {
-    static const char *const names[] = {"cumulative", "instant", "peak", "linear-histogram",
-                                        "log2-histogram"};
-
-    return names[stat->type];
+    return stat_type_name(VITALS_DIALECT_FLAT, stat->type);
 }
 
 const char *output_unit_name(const struct vitals_stat *stat)
 {
-    static const char *const names[] = {"none", "bytes", "seconds", "cycles"};
-
-    return names[stat->unit];
+    return stat_unit_name(VITALS_DIALECT_GROUPED, stat->unit);
 }
 
 bool output_takes_escapes(void)

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#include "base/count.h"
+#include "qmp/stat_names.h"
 
 /* Beyond, a number is shown by its exponent: 10^32767 bytes are nothing that a VM has. */
 #define WHOLE_MAX 1e20
@@ -23,6 +24,27 @@ static void put_scaled(char text[QUANTITY_MAX], double value, const char *const 
              units[i]);
 }
 
+/* What stands behind a plain number; "": nothing. */
+static const char *suffix(uint8_t unit)
+{
+    if (unit == VITALS_CYCLES)
+        return "cyc";
+    return unit == VITALS_NONE || unit == VITALS_BOOLEAN
+               ? ""
+               : stat_unit_name(VITALS_DIALECT_FLAT, unit);
+}
+
+static void put_number(char text[QUANTITY_MAX], double value, const char *unit)
+{
+    const char *space = *unit ? " " : "";
+
+    if (value >= WHOLE_MAX)
+        snprintf(text, QUANTITY_MAX, "%.4g%s%s", value, space, unit);
+    else
+        snprintf(text, QUANTITY_MAX, "%.*f%s%s", value < 1e15 && value != floor(value) ? 2 : 0,
+                 value, space, unit);
+}
+
 void quantity_text(char text[QUANTITY_MAX], const struct vitals_stat *stat, double raw)
 {
     static const char *const times[] = {"ns", "us", "ms", "s"};
@@ -36,11 +58,5 @@ void quantity_text(char text[QUANTITY_MAX], const struct vitals_stat *stat, doub
     else if (stat->unit == VITALS_BYTES)
         put_scaled(text, value, sizes, COUNT(sizes), 1024);
     else
-        snprintf(text, QUANTITY_MAX,
-                 value >= WHOLE_MAX                      ? "%.4g"
-                 : value < 1e15 && value != floor(value) ? "%.2f"
-                                                         : "%.0f",
-                 value);
-    if (stat->unit == VITALS_CYCLES)
-        strncat(text, " cyc", QUANTITY_MAX - strlen(text) - 1);
+        put_number(text, value, suffix(stat->unit));
 }

@@ -6,8 +6,7 @@
 #include "stats/histogram.h"
 #include "base/json_write.h"
 #include "show/histogram_text.h"
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#include "base/count.h"
 
 /* ---- table ---------------------------------------------------------------------------------- */
 

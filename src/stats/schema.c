@@ -44,10 +44,10 @@ static int check_shape(const struct vitals_stat *stat, struct error_text *error)
 {
     bool linear = stat->type == VITALS_LINEAR_HIST;
 
-    if (stat->type > VITALS_LOG_HIST)
+    if (stat->type >= STAT_TYPES)
         return error_set(error, -EINVAL, "statistic '%s': type %u is unknown", stat->name,
                          stat->type);
-    if (stat->unit > VITALS_BOOLEAN)
+    if (stat->unit >= STAT_UNITS)
         return error_set(error, -EINVAL, "statistic '%s': unit %u is unknown", stat->name,
                          stat->unit);
     if (stat->base != 10 && stat->base != 2)

@@ -13,6 +13,9 @@
 #include "base/error.h"
 #include "vitals/stats.h"
 
+/* An enum only grows: a new last value is told here, and tables that lack it are no longer built. */
+enum { STAT_TYPES = VITALS_LOG_HIST + 1, STAT_UNITS = VITALS_BOOLEAN + 1 };
+
 /* What a reader of schemas, such as a dialect, makes of one once and wants to find again. */
 struct schema_note {
     void (*free)(struct schema_note *note);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/count.h"
+
 void frame_put_header(struct screen *screen, const struct model *model)
 {
     size_t gone = model_count_gone(model), column;
@@ -79,12 +81,13 @@ static const char *error_here(const struct model *model)
 
 void frame_put_footer(struct screen *screen, const struct model *model)
 {
-    static const char *const hints[MODEL_LEVELS] = {
+    static const char *const hints[] = {
         "Enter vCPUs  o sort  f filter  t totals  r reset  s interval  h help  q quit",
         "Enter statistics  Esc back  o sort  f filter  t totals  h help  q quit",
         "Enter histogram  Esc back  o sort  f filter  z zeros  t totals  h help  q quit",
         "Esc back  t totals  r reset  s interval  p pause  h help  q quit",
     };
+    ASSERT_COUNT(hints, MODEL_LEVELS);
     size_t line = screen->height - 1;
     const char *error = error_here(model);
     char text[SCREEN_TEXT_MAX];

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/count.h"
 #include "stats/histogram.h"
 #include "top/figure.h"
 #include "top/model.h"
@@ -107,7 +108,8 @@ static void list_buckets(struct model *model)
 
 size_t model_count_columns(enum model_level level)
 {
-    static const size_t columns[MODEL_LEVELS] = {1 + FIGURES, 1 + FIGURES, 3, 0};
+    static const size_t columns[] = {1 + FIGURES, 1 + FIGURES, 3, 0};
+    ASSERT_COUNT(columns, MODEL_LEVELS);
 
     return columns[level];
 }
@@ -191,8 +193,9 @@ static void follow(struct model *model)
 
 void model_arrange(struct model *model)
 {
-    static void (*const lists[MODEL_LEVELS])(struct model *) = {list_vms, list_objects, list_stats,
-                                                                list_buckets};
+    static void (*const lists[])(struct model *) = {list_vms, list_objects, list_stats,
+                                                    list_buckets};
+    ASSERT_COUNT(lists, MODEL_LEVELS);
 
     model->n_items = 0;
     lists[model->level](model);

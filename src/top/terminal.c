@@ -13,6 +13,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/count.h"
+
 enum { ESCAPE_DELAY_MS = 100, SIDE_MAX = 1000 };
 
 static SCREEN *opened;
@@ -170,12 +172,13 @@ void terminal_suspend(void)
 
 static attr_t attributes(enum screen_style style)
 {
-    static const attr_t plain[STYLES] = {
+    static const attr_t plain[] = {
         [STYLE_TITLE] = A_REVERSE,    [STYLE_SORTED] = A_REVERSE | A_BOLD | A_UNDERLINE,
         [STYLE_SELECTED] = A_REVERSE, [STYLE_DIM] = A_DIM,
         [STYLE_STRONG] = A_BOLD,      [STYLE_GOOD] = A_BOLD,
         [STYLE_BAD] = A_BOLD,         [STYLE_BAR] = A_NORMAL,
     };
+    ASSERT_COUNT(plain, STYLES);
 
     return plain[style];
 }

@@ -5,6 +5,7 @@ import ctypes
 import errno
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -21,8 +22,18 @@ TIMEOUT = 30
 SANITIZED = bool(os.environ.get("VITALS_SANITIZED"))  # slower, and with more memory
 EMULATED = bool(os.environ.get("VITALS_EMULATED"))  # in an emulated machine: much slower
 
-TYPES = {"cumulative": 0, "instant": 1, "peak": 2, "linear-hist": 3, "log-hist": 4}
-UNITS = {"none": 0, "bytes": 1, "seconds": 2, "cycles": 3, "boolean": 4}
+
+def numbers(enum):
+    """{name: number} of an enum of the public header: "log-hist" of VITALS_LOG_HIST."""
+    header = (ROOT / "include" / "vitals" / "stats.h").read_text("utf-8")
+    body = re.search(rf"^enum {enum} {{(.*?)}}", header, re.MULTILINE | re.DOTALL)[1]
+    body = re.sub(r"/\*.*?\*/", "", body, flags=re.DOTALL)
+    names = re.findall(r"VITALS_(\w+)", body)
+    return {name.lower().replace("_", "-"): number for number, name in enumerate(names)}
+
+
+TYPES = numbers("vitals_type")
+UNITS = numbers("vitals_unit")
 
 
 def program(variable, default):

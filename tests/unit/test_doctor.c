@@ -17,13 +17,7 @@
 #include <unistd.h>
 
 #include "doctor/doctor.h"
-
-#ifndef KVM_CAP_BINARY_STATS_FD
-#define KVM_CAP_BINARY_STATS_FD 203
-#endif
-#ifndef KVM_GET_STATS_FD
-#define KVM_GET_STATS_FD _IO(KVMIO, 0xce)
-#endif
+#include "kvm/stats_fd.h"
 
 /* The header of a statistics file; the third number counts the statistics. */
 static const uint32_t header[6] = {0, 48, 42, 24, 32, 0};

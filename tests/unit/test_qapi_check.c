@@ -48,7 +48,7 @@ void qmp_take_nothing(struct qmp_call *call)
 static bool accepts(void *opaque, const char *enum_name, const char *value)
 {
     ++*(unsigned *)opaque;
-    if (!strcmp(enum_name, "StatsProvider"))
+    if (!strcmp(enum_name, QAPI_STATS_PROVIDER))
         return !strcmp(value, "kvm");
     assert_string_equal(enum_name, "Plugin");
     return !strcmp(value, "moon") || !strcmp(value, "sunset");

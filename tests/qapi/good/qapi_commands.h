@@ -15,4 +15,15 @@ void qmp_take_nothing(struct qmp_call *call);
 void qmp_take_numbers(struct qmp_call *call);
 void qmp_take_painting(struct qmp_call *call);
 
+/* The open enums. */
+#define QAPI_PLUGIN "Plugin"
+
+/* The elements of tables: what a schema calls the values of an enum. */
+#define EVERYTHING_COLOR_NAMES \
+    [PAINT_RED] = "red", \
+    [PAINT_BLUE] = "blue"
+#define BRIEF_COLOR_NAMES \
+    [PAINT_RED] = "red", \
+    [PAINT_BLUE] = "blue"
+
 #endif
