@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_part(const struct figure *figure, const struct model_series *series)
+static bool is_part(const struct figure *figure, const struct series *series)
 {
     if (series->stat->type != VITALS_CUMULATIVE)
         return false;
@@ -15,7 +15,7 @@ static bool is_part(const struct figure *figure, const struct model_series *seri
     return false;
 }
 
-static bool goes_on(const struct model_object *object, const struct figure *figure)
+static bool goes_on(const struct series_object *object, const struct figure *figure)
 {
     for (size_t i = 0; figure->goes_on && i < object->n_series; i++)
         if (!strcmp(object->series[i]->stat->name, figure->goes_on))
@@ -24,14 +24,15 @@ static bool goes_on(const struct model_object *object, const struct figure *figu
 }
 
 /* Of the time since the sample before: not more than all of it. */
-static double share_of(const struct model_object *object, const struct figure *figure, double share)
+static double share_of(const struct series_object *object, const struct figure *figure,
+                       double share)
 {
     if (share == 0)
         return goes_on(object, figure);
     return share < 1 ? share : 1;
 }
 
-static double rate_of(const struct model_object *object, const struct model_series *series,
+static double rate_of(const struct series_object *object, const struct series *series,
                       const struct figure *figure)
 {
     double rate = (double)series->deltas[0] / series->seconds *
@@ -40,34 +41,34 @@ static double rate_of(const struct model_object *object, const struct model_seri
     return figure->is_share ? share_of(object, figure, rate) : rate;
 }
 
-static bool add_object(const struct model *model, const struct model_object *object,
-                       const struct figure *figure, double *sum)
+static bool add_object(const struct series_object *object, const struct figure *figure,
+                       enum series_since since, double *sum)
 {
     bool any = false;
 
     for (size_t i = 0; i < object->n_series; i++) {
-        const struct model_series *series = object->series[i];
+        const struct series *series = object->series[i];
 
-        if (!is_part(figure, series) || (!model->is_totals && !series->has_deltas))
+        if (!is_part(figure, series) || (since == SERIES_SAMPLE && !series->has_deltas))
             continue;
-        *sum += model->is_totals ? (double)model_total(model, series, 0) *
-                                       pow(series->stat->base, series->stat->exponent)
-                                 : rate_of(object, series, figure);
+        *sum += since == SERIES_SAMPLE ? rate_of(object, series, figure)
+                                       : (double)series_total(series, 0, since) *
+                                             pow(series->stat->base, series->stat->exponent);
         any = true;
     }
     return any;
 }
 
-bool figure_value(const struct model *model, const struct model_vm *vm,
-                  const struct model_object *object, const struct figure *figure, double *ret_value)
+bool figure_value(const struct series_vm *vm, const struct series_object *object,
+                  const struct figure *figure, enum series_since since, double *ret_value)
 {
     double sum = 0;
     bool any = false;
 
     if (object)
-        any = add_object(model, object, figure, &sum);
+        any = add_object(object, figure, since, &sum);
     for (size_t i = 0; !object && i < vm->n_objects; i++)
-        if (vm->objects[i]->path && add_object(model, vm->objects[i], figure, &sum))
+        if (vm->objects[i]->path && add_object(vm->objects[i], figure, since, &sum))
             any = true;
     if (any)
         *ret_value = sum;
@@ -81,26 +82,26 @@ void figure_count(char text[QUANTITY_MAX], double value)
     quantity_text(text, &count, value >= 100 ? round(value) : value);
 }
 
-void figure_text(char text[QUANTITY_MAX], const struct model *model, const struct figure *figure,
+void figure_text(char text[QUANTITY_MAX], const struct figure *figure, enum series_since since,
                  double value, size_t n_vcpus)
 {
     const struct vitals_stat seconds = {.base = 10, .unit = VITALS_SECONDS};
 
     if (!figure->is_share)
         figure_count(text, value);
-    else if (model->is_totals)
+    else if (since != SERIES_SAMPLE)
         quantity_text(text, &seconds, value);
     else
         snprintf(text, QUANTITY_MAX, "%.0f%%", 100 * value / (double)(n_vcpus ? n_vcpus : 1));
 }
 
-const struct model_series *figure_busiest(const struct model_object *object, double *ret_rate)
+const struct series *figure_busiest(const struct series_object *object, double *ret_rate)
 {
-    const struct model_series *busiest = NULL;
+    const struct series *busiest = NULL;
     double most = 0;
 
     for (size_t i = 0; i < object->n_series; i++) {
-        const struct model_series *series = object->series[i];
+        const struct series *series = object->series[i];
         double rate = series->has_deltas ? (double)series->deltas[0] / series->seconds : 0;
 
         if (series->stat->type == VITALS_CUMULATIVE && series->stat->unit == VITALS_NONE &&

@@ -7,16 +7,15 @@
 #include "top/model.h"
 
 /* Of one object, or without one of all vCPUs of the VM. False: there is no such statistic. */
-bool figure_value(const struct model *model, const struct model_vm *vm,
-                  const struct model_object *object, const struct figure *figure,
-                  double *ret_value);
+bool figure_value(const struct series_vm *vm, const struct series_object *object,
+                  const struct figure *figure, enum series_since since, double *ret_value);
 
 /* The value as a person wants it. */
-void figure_text(char text[QUANTITY_MAX], const struct model *model, const struct figure *figure,
+void figure_text(char text[QUANTITY_MAX], const struct figure *figure, enum series_since since,
                  double value, size_t n_vcpus);
 
 /* The counter that counts most per second, but for those that only sum up others. NULL: none counts. */
-const struct model_series *figure_busiest(const struct model_object *object, double *ret_rate);
+const struct series *figure_busiest(const struct series_object *object, double *ret_rate);
 
 /* A number of events: whole if it is large. */
 void figure_count(char text[QUANTITY_MAX], double value);

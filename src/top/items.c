@@ -54,8 +54,8 @@ static void list_vms(struct model *model)
 
 static void list_objects(struct model *model)
 {
-    for (size_t i = 0; i < model->vm->n_objects; i++) {
-        struct model_object *object = model->vm->objects[i];
+    for (size_t i = 0; i < model->vm->values.n_objects; i++) {
+        struct series_object *object = model->vm->values.objects[i];
         const struct row row = {.path = object->path, .vcpu = object->vcpu};
         char name[QUANTITY_MAX];
 
@@ -65,7 +65,7 @@ static void list_objects(struct model *model)
 }
 
 /* Nothing since the baseline, and no reset to tell of. */
-static bool is_zero(const struct model *model, const struct model_series *series)
+static bool is_zero(const struct model *model, const struct series *series)
 {
     for (size_t i = 0; i < series->n; i++)
         if (model_total(model, series, i))
@@ -76,7 +76,7 @@ static bool is_zero(const struct model *model, const struct model_series *series
 static void list_stats(struct model *model)
 {
     for (size_t i = 0; i < model->object->n_series; i++) {
-        struct model_series *series = model->object->series[i];
+        struct series *series = model->object->series[i];
 
         if (passes(model, series->stat->name) && !(model->is_nonzero && is_zero(model, series)))
             add_item(model, (struct model_item){
@@ -87,7 +87,7 @@ static void list_stats(struct model *model)
 /* From the first bucket that ever counted something to the last. */
 static void list_buckets(struct model *model)
 {
-    const struct model_series *series = model->series;
+    const struct series *series = model->series;
     size_t first = series->n, end = 0;
 
     for (size_t i = 0; i < series->n; i++) {
@@ -120,14 +120,15 @@ static double order_of_figure(const struct model *model, const struct model_item
 {
     double value;
 
-    if (!figure_value(model, item->vm, item->object, &figures[column - 1], &value))
+    if (!figure_value(&item->vm->values, item->object, &figures[column - 1], model_since(model),
+                      &value))
         return INFINITY;
     return -value;
 }
 
 static double order_of_stat(const struct model *model, const struct model_item *item, bool is_total)
 {
-    const struct model_series *series = item->series;
+    const struct series *series = item->series;
     double scale = histogram_is(series->stat) ? 1 : pow(series->stat->base, series->stat->exponent);
     double sum = 0;
 

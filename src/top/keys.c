@@ -150,19 +150,6 @@ static void press_sort(struct model *model, int key)
         current(model)->is_reversed = !current(model)->is_reversed;
 }
 
-static void rebase(struct model *model)
-{
-    for (size_t i = 0; i < model->n_vms; i++)
-        for (size_t j = 0; j < model->vms[i].n_objects; j++)
-            for (size_t k = 0; k < model->vms[i].objects[j]->n_series; k++) {
-                struct model_series *series = model->vms[i].objects[j]->series[k];
-                memcpy(series->baseline, series->totals, series->n * sizeof(uint64_t));
-            }
-    model->is_rebased = true;
-    model->base_time = model->time;
-    say(model, "totals count from now on");
-}
-
 /* The statistics of the column that is big are the ones to sort by. */
 static void toggle_totals(struct model *model)
 {
@@ -255,7 +242,8 @@ static void press_choice(struct model *model, int key)
         model->is_paused = !model->is_paused;
         break;
     case 'r':
-        rebase(model);
+        model_rebase(model);
+        say(model, "totals count from now on");
         break;
     case 't':
         toggle_totals(model);

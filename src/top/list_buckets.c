@@ -11,7 +11,7 @@ enum { BOUNDS_WIDTH = 23, COUNT_WIDTH = 12, SHARE_WIDTH = 8, MARK_WIDTH = 12 };
 bool buckets_read(struct region *region, struct histogram *histogram)
 {
     struct model *model = region->model;
-    const struct model_series *series = model->series;
+    const struct series *series = model->series;
 
     *histogram = (struct histogram){.space = calloc(series->n + 1, sizeof(uint64_t))};
     if (!histogram->space) {

@@ -62,14 +62,14 @@ void vms_put_titles(const struct region *region)
 /* The busiest counter of the item: of a VM's objects that of the one where it counts most. */
 static void busiest_text(char text[SCREEN_TEXT_MAX], const struct model_item *item)
 {
-    const struct model_series *busiest = NULL;
-    const struct model_object *of = NULL;
+    const struct series *busiest = NULL;
+    const struct series_object *of = NULL;
     char count[QUANTITY_MAX], name[QUANTITY_MAX] = "";
     double most = 0;
 
-    for (size_t i = 0; i < item->vm->n_objects; i++) {
-        const struct model_object *object = item->vm->objects[i];
-        const struct model_series *series;
+    for (size_t i = 0; i < item->vm->values.n_objects; i++) {
+        const struct series_object *object = item->vm->values.objects[i];
+        const struct series *series;
         double rate = 0;
 
         series = !item->object || item->object == object ? figure_busiest(object, &rate) : NULL;
@@ -93,7 +93,8 @@ static void busiest_text(char text[SCREEN_TEXT_MAX], const struct model_item *it
 static void put_figures(const struct region *region, const struct layout *layout, size_t line,
                         const struct model_item *item)
 {
-    size_t n_vcpus = item->object ? 1 : model_count_vcpus(item->vm);
+    enum series_since since = model_since(region->model);
+    size_t n_vcpus = item->object ? 1 : series_count_vcpus(&item->vm->values);
     char text[SCREEN_TEXT_MAX];
 
     if (layout->has_vcpus) {
@@ -105,8 +106,8 @@ static void put_figures(const struct region *region, const struct layout *layout
         char quantity[QUANTITY_MAX] = "-";
         double value;
 
-        if (figure_value(region->model, item->vm, item->object, &figures[i], &value))
-            figure_text(quantity, region->model, &figures[i], value, n_vcpus);
+        if (figure_value(&item->vm->values, item->object, &figures[i], since, &value))
+            figure_text(quantity, &figures[i], since, value, n_vcpus);
         screen_put_right(region->screen, line, figure_column(layout, i) + 1,
                          figure_column(layout, i + 1), STYLE_NORMAL, quantity);
     }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* The values: what comes in, and what is dropped. */
 #include "top/model.h"
 
 #include <stdlib.h>
@@ -7,31 +6,15 @@
 
 #include "stats/histogram.h"
 
-bool model_init(struct model *model, size_t n_vms, double interval)
-{
-    *model = (struct model){.n_vms = n_vms, .interval = interval, .page = 1};
-    model->cursors[MODEL_VMS].column = 1;
-    model->cursors[MODEL_STATS].column = 1;
-    model->vms = calloc(n_vms + 1, sizeof(*model->vms));
-    return model->vms;
-}
-
-bool model_name_vm(struct model *model, size_t vm, const char *name, const char *socket)
-{
-    model->vms[vm].name = strdup(name);
-    model->vms[vm].socket = strdup(socket);
-    return model->vms[vm].name && model->vms[vm].socket;
-}
-
 /* ---- the end -------------------------------------------------------------------------------- */
 
-static void free_series(struct model_series *series)
+static void free_series(struct series *series)
 {
     free(series->totals);
     free(series);
 }
 
-static void free_object(struct model_object *object)
+static void free_object(struct series_object *object)
 {
     for (size_t i = 0; i < object->n_series; i++)
         free_series(object->series[i]);
@@ -40,22 +23,13 @@ static void free_object(struct model_object *object)
     free(object);
 }
 
-static void free_vm(struct model_vm *vm)
+void series_free(struct series_vm *vm)
 {
     for (size_t i = 0; i < vm->n_objects; i++)
         free_object(vm->objects[i]);
     free(vm->objects);
-    free(vm->name);
-    free(vm->socket);
-    free(vm->error);
-}
-
-void model_free(struct model *model)
-{
-    for (size_t i = 0; model->vms && i < model->n_vms; i++)
-        free_vm(&model->vms[i]);
-    free(model->vms);
-    free(model->items);
+    vm->objects = NULL;
+    vm->n_objects = 0;
 }
 
 /* ---- what was there ------------------------------------------------------------------------- */
@@ -82,14 +56,14 @@ static void *sort(const struct former *former)
 }
 
 /* @key: as an element of the list. NULL: there is none, or no memory. */
-static void *search(struct model *model, struct former *former, const void *key)
+static void *search(struct series_vm *vm, struct former *former, const void *key)
 {
     if (!former->n)
         return NULL;
     if (!former->sorted)
         former->sorted = sort(former);
     if (!former->sorted) {
-        model->has_failed = true;
+        vm->has_failed = true;
         return NULL;
     }
     return bsearch(key, former->sorted, former->n, sizeof(void *), former->compare);
@@ -102,21 +76,21 @@ static bool is_same(const char *a, const char *b)
 
 static int by_path(const void *left, const void *right)
 {
-    const struct model_object *const *a = left, *const *b = right;
+    const struct series_object *const *a = left, *const *b = right;
 
     return strcmp((*a)->path ? (*a)->path : "", (*b)->path ? (*b)->path : "");
 }
 
 static int by_address(const void *left, const void *right)
 {
-    const struct model_series *const *a = left, *const *b = right;
+    const struct series *const *a = left, *const *b = right;
 
     return ((*a)->stat > (*b)->stat) - ((*a)->stat < (*b)->stat);
 }
 
 static int by_name(const void *left, const void *right)
 {
-    const struct model_series *const *a = left, *const *b = right;
+    const struct series *const *a = left, *const *b = right;
     int order = strcmp((*a)->stat->name, (*b)->stat->name);
 
     return order ? order : strcmp((*a)->provider, (*b)->provider);
@@ -129,7 +103,7 @@ static bool describes_the_same(const struct vitals_stat *a, const struct vitals_
 }
 
 /* A description has one address until the VM is lost, and another one when it is back. */
-static bool is_of(const struct model_vm *vm, const struct model_series *series,
+static bool is_of(const struct series_vm *vm, const struct series *series,
                   const struct client_value *value)
 {
     if (series->seen == vm->n_samples || series->n != value->n_values)
@@ -140,25 +114,23 @@ static bool is_of(const struct model_vm *vm, const struct model_series *series,
            describes_the_same(series->stat, &value->stat->desc);
 }
 
-static struct model_series *find_series(struct model *model, const struct model_vm *vm,
-                                        struct former *former, const struct client_value *value,
-                                        size_t hint)
+static struct series *find_series(struct series_vm *vm, struct former *former,
+                                  const struct client_value *value, size_t hint)
 {
-    struct model_series **list = former->list;
-    struct model_series *const *found;
-    const struct model_series wanted = {.stat = &value->stat->desc,
-                                        .provider = value->stat->provider},
-                              *key = &wanted;
+    struct series **list = former->list;
+    struct series *const *found;
+    const struct series wanted = {.stat = &value->stat->desc, .provider = value->stat->provider},
+                        *key = &wanted;
 
     if (hint < former->n && is_of(vm, list[hint], value))
         return list[hint];
-    found = search(model, former, &key);
+    found = search(vm, former, &key);
     return found && is_of(vm, *found, value) ? *found : NULL;
 }
 
-static struct model_series *make_series(const struct client_value *value)
+static struct series *make_series(const struct client_value *value)
 {
-    struct model_series *series = calloc(1, sizeof(*series));
+    struct series *series = calloc(1, sizeof(*series));
 
     if (!series || !(series->totals = calloc(value->n_values + 1, 3 * sizeof(uint64_t)))) {
         free(series);
@@ -170,27 +142,27 @@ static struct model_series *make_series(const struct client_value *value)
     return series;
 }
 
-static bool is_at(const struct model_vm *vm, const struct model_object *object, const char *path)
+static bool is_at(const struct series_vm *vm, const struct series_object *object, const char *path)
 {
     return object->seen != vm->n_samples && is_same(object->path, path);
 }
 
-static struct model_object *find_object(struct model *model, const struct model_vm *vm,
-                                        struct former *former, const char *path, size_t hint)
+static struct series_object *find_object(struct series_vm *vm, struct former *former,
+                                         const char *path, size_t hint)
 {
-    struct model_object **list = former->list;
-    struct model_object *const *found;
-    const struct model_object wanted = {.path = (char *)path}, *key = &wanted;
+    struct series_object **list = former->list;
+    struct series_object *const *found;
+    const struct series_object wanted = {.path = (char *)path}, *key = &wanted;
 
     if (hint < former->n && is_at(vm, list[hint], path))
         return list[hint];
-    found = search(model, former, &key);
+    found = search(vm, former, &key);
     return found && is_at(vm, *found, path) ? *found : NULL;
 }
 
-static struct model_object *make_object(const char *path)
+static struct series_object *make_object(const char *path)
 {
-    struct model_object *object = calloc(1, sizeof(*object));
+    struct series_object *object = calloc(1, sizeof(*object));
 
     if (!object || (path && !(object->path = strdup(path)))) {
         free(object);
@@ -201,53 +173,42 @@ static struct model_object *make_object(const char *path)
 
 /* ---- a sample ------------------------------------------------------------------------------- */
 
-/* From here on: what the screen shows must not lead to what is freed. */
-static void forget(struct model *model, const struct model_object *object,
-                   const struct model_series *series)
+static void forget_in(const struct series_vm *vm, const void *gone)
 {
-    if (object && model->object == object && model->level > MODEL_OBJECTS) {
-        model->level = MODEL_OBJECTS;
-        model->object = NULL;
-    }
-    if (series && model->series == series && model->level > MODEL_STATS) {
-        model->level = MODEL_STATS;
-        model->series = NULL;
-    }
-    for (size_t i = 0; i < MODEL_LEVELS; i++)
-        if (model->cursors[i].key == (object ? (const void *)object : series))
-            model->cursors[i].key = NULL;
+    if (vm->forget)
+        vm->forget(vm->opaque, gone);
 }
 
 /* Frees the series that are not in the new list. */
-static void drop_series(struct model *model, struct former *former, unsigned sample)
+static void drop_series(const struct series_vm *vm, struct former *former)
 {
-    struct model_series **list = former->list;
+    struct series **list = former->list;
 
     for (size_t i = 0; i < former->n; i++) {
-        if (list[i]->seen == sample)
+        if (list[i]->seen == vm->n_samples)
             continue;
-        forget(model, NULL, list[i]);
+        forget_in(vm, list[i]);
         free_series(list[i]);
     }
     free(former->list);
     free(former->sorted);
 }
 
-static void drop_object(struct model *model, struct model_object *object)
+static void drop_object(const struct series_vm *vm, struct series_object *object)
 {
     for (size_t i = 0; i < object->n_series; i++)
-        forget(model, NULL, object->series[i]);
-    forget(model, object, NULL);
+        forget_in(vm, object->series[i]);
+    forget_in(vm, object);
     free_object(object);
 }
 
-static void drop_objects(struct model *model, struct former *former, unsigned sample)
+static void drop_objects(const struct series_vm *vm, struct former *former)
 {
-    struct model_object **list = former->list;
+    struct series_object **list = former->list;
 
     for (size_t i = 0; i < former->n; i++)
-        if (list[i]->seen != sample)
-            drop_object(model, list[i]);
+        if (list[i]->seen != vm->n_samples)
+            drop_object(vm, list[i]);
     free(former->list);
     free(former->sorted);
 }
@@ -256,7 +217,7 @@ static void drop_objects(struct model *model, struct former *former, unsigned sa
  * A total that is below the one before counts from 0 again: also for the baseline. Of what has no
  * sample before nobody knows the totals at the reset of the baseline, so it has its own from now on.
  */
-static void rebase(struct model_series *series, bool is_first)
+static void rebase(struct series *series, bool is_first)
 {
     size_t size = series->n * sizeof(*series->baseline);
 
@@ -266,7 +227,7 @@ static void rebase(struct model_series *series, bool is_first)
         memset(series->baseline, 0, size);
 }
 
-static void take_values(struct model_series *series, const uint64_t *values, double seconds)
+static void take_values(struct series *series, const uint64_t *values, double seconds)
 {
     bool is_first = !series->seen;
 
@@ -283,71 +244,75 @@ static void take_values(struct model_series *series, const uint64_t *values, dou
     rebase(series, is_first);
 }
 
-static void take_value(const struct model_vm *vm, struct model_series *series,
-                       const struct client_value *value, double seconds)
+/* Buckets that came the other way round before say nothing about these. */
+static void take_value(const struct series_vm *vm, struct series *series,
+                       const struct client_value *value, bool is_turned, double seconds)
 {
-    if (vm->is_back || (vm->is_turned && histogram_is(&value->stat->desc)))
-        series->seen = 0; /* begins anew */
     series->stat = &value->stat->desc;
     series->provider = value->stat->provider;
+    series->target = value->stat->target;
+    if (vm->is_back || (is_turned && histogram_is(series->stat)))
+        series->seen = 0; /* begins anew */
     take_values(series, value->values, seconds);
     series->seen = vm->n_samples;
 }
 
 /* Its series are in the order of the sample then. */
-static void take_series(struct model *model, const struct model_vm *vm, struct model_object *object,
-                        const struct client_object *sampled, double seconds)
+static void take_values_of(struct series_vm *vm, struct series_object *object,
+                           const struct client_object *sampled, bool is_turned, double seconds)
 {
     struct former former = {.list = object->series,
                             .n = object->n_series,
                             .compare = vm->is_back ? by_name : by_address};
-    struct model_series **taken = calloc(sampled->n_values + 1, sizeof(*taken));
+    struct series **taken = calloc(sampled->n_values + 1, sizeof(*taken));
     size_t n = 0;
 
     for (size_t i = 0; taken && i < sampled->n_values; i++) {
         const struct client_value *value = &sampled->values[i];
-        struct model_series *series = find_series(model, vm, &former, value, i);
+        struct series *series = find_series(vm, &former, value, i);
 
         if (!series && !(series = make_series(value)))
             break;
-        take_value(vm, series, value, seconds);
+        take_value(vm, series, value, is_turned, seconds);
         taken[n++] = series;
     }
-    model->has_failed |= n < sampled->n_values;
-    drop_series(model, &former, vm->n_samples);
+    vm->has_failed |= n < sampled->n_values;
+    drop_series(vm, &former);
     object->series = taken;
     object->n_series = n;
 }
 
-static struct model_object *take_object(struct model *model, struct model_vm *vm,
-                                        struct former *former, const struct client_object *sampled,
-                                        uint64_t time_ns, size_t hint)
+static struct series_object *take_object(struct series_vm *vm, struct former *former,
+                                         const struct client_object *sampled,
+                                         const struct client_snapshot *snapshot)
 {
-    struct model_object *object = find_object(model, vm, former, sampled->path, hint);
+    struct series_object *object = find_object(vm, former, sampled->path, vm->n_objects);
+    bool is_turned;
     double seconds;
 
     if (!object && !(object = make_object(sampled->path)))
         return NULL;
-    seconds = object->seen ? (double)(time_ns - object->time_ns) / 1e9 : 0;
-    object->time_ns = time_ns;
+    seconds = object->seen ? (double)(snapshot->time_ns - object->time_ns) / 1e9 : 0;
+    is_turned = object->is_reversed != snapshot->is_reversed;
+    object->time_ns = snapshot->time_ns;
+    object->is_reversed = snapshot->is_reversed;
     object->vcpu = sampled->path ? sampled->cpu_index : -1;
     object->seen = vm->n_samples;
-    take_series(model, vm, object, sampled, seconds);
+    take_values_of(vm, object, sampled, is_turned, seconds);
     return object;
 }
 
 /* Behind those that are in the list already. */
-static void take_snapshot(struct model *model, struct model_vm *vm, struct former *former,
+static void take_snapshot(struct series_vm *vm, struct former *former,
                           const struct client_snapshot *snapshot)
 {
     for (size_t i = 0; snapshot && i < snapshot->n_objects; i++) {
-        struct model_object *object =
-            take_object(model, vm, former, &snapshot->objects[i], snapshot->time_ns, vm->n_objects);
+        struct series_object *object = take_object(vm, former, &snapshot->objects[i], snapshot);
 
         if (object)
             vm->objects[vm->n_objects++] = object;
         else
-            model->has_failed = true;
+            vm->has_failed = true;
     }
 }
 
@@ -356,35 +321,145 @@ static size_t count_objects(const struct client_snapshot *snapshot)
     return snapshot ? snapshot->n_objects : 0;
 }
 
-static void take_objects(struct model *model, struct model_vm *vm,
-                         const struct client_snapshot *of_vm,
-                         const struct client_snapshot *of_vcpus)
+void series_take(struct series_vm *vm, const struct client_snapshot *of_vm,
+                 const struct client_snapshot *of_vcpus)
 {
     struct former former = {.list = vm->objects, .n = vm->n_objects, .compare = by_path};
     size_t n = count_objects(of_vm) + count_objects(of_vcpus);
 
-    vm->objects = calloc(n + 1, sizeof(struct model_object *));
+    vm->n_samples++;
+    vm->objects = calloc(n + 1, sizeof(struct series_object *));
     vm->n_objects = 0;
     if (vm->objects) {
-        take_snapshot(model, vm, &former, of_vm);
-        take_snapshot(model, vm, &former, of_vcpus);
+        take_snapshot(vm, &former, of_vm);
+        take_snapshot(vm, &former, of_vcpus);
     } else {
-        model->has_failed = true;
+        vm->has_failed = true;
     }
-    drop_objects(model, &former, vm->n_samples);
+    drop_objects(vm, &former);
+    vm->is_back = false;
 }
+
+void series_stop(struct series_vm *vm)
+{
+    for (size_t i = 0; i < vm->n_objects; i++)
+        for (size_t j = 0; j < vm->objects[i]->n_series; j++)
+            vm->objects[i]->series[j]->has_deltas = false;
+}
+
+void series_break(struct series_vm *vm)
+{
+    vm->is_back = true;
+    for (size_t i = 0; i < vm->n_objects; i++) {
+        vm->objects[i]->seen = 0;
+        for (size_t j = 0; j < vm->objects[i]->n_series; j++)
+            vm->objects[i]->series[j]->seen = 0;
+    }
+}
+
+void series_rebase(struct series_vm *vm)
+{
+    for (size_t i = 0; i < vm->n_objects; i++)
+        for (size_t j = 0; j < vm->objects[i]->n_series; j++) {
+            struct series *series = vm->objects[i]->series[j];
+
+            memcpy(series->baseline, series->totals, series->n * sizeof(*series->baseline));
+        }
+}
+
+/* ---- questions ------------------------------------------------------------------------------ */
+
+size_t series_count_vcpus(const struct series_vm *vm)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < vm->n_objects; i++)
+        n += vm->objects[i]->path != NULL;
+    return n;
+}
+
+uint64_t series_total(const struct series *series, size_t i, enum series_since since)
+{
+    bool is_based = since == SERIES_BASELINE && row_is_counting(series->stat);
+
+    return series->totals[i] - (is_based ? series->baseline[i] : 0);
+}
+
+struct row series_row(const struct series_object *object, const struct series *series)
+{
+    return (struct row){
+        .target = series->target,
+        .path = object->path,
+        .vcpu = object->vcpu,
+        .provider = series->provider,
+        .stat = series->stat,
+        .totals = series->totals,
+        .deltas = series->has_deltas ? series->deltas : NULL,
+        .n = series->n,
+        .is_reset = series->is_reset,
+        .seconds = series->seconds,
+    };
+}
+
+/* ---- VMs ------------------------------------------------------------------------------------ */
+
+/* What the screen shows must not lead to what is freed. */
+static void forget(void *opaque, const void *gone)
+{
+    struct model *model = opaque;
+
+    if (gone == model->object && model->level > MODEL_OBJECTS) {
+        model->level = MODEL_OBJECTS;
+        model->object = NULL;
+    }
+    if (gone == model->series && model->level > MODEL_STATS) {
+        model->level = MODEL_STATS;
+        model->series = NULL;
+    }
+    for (size_t i = 0; i < MODEL_LEVELS; i++)
+        if (model->cursors[i].key == gone)
+            model->cursors[i].key = NULL;
+}
+
+bool model_init(struct model *model, size_t n_vms, double interval)
+{
+    *model = (struct model){.n_vms = n_vms, .interval = interval, .page = 1};
+    model->cursors[MODEL_VMS].column = 1;
+    model->cursors[MODEL_STATS].column = 1;
+    model->vms = calloc(n_vms + 1, sizeof(*model->vms));
+    for (size_t i = 0; model->vms && i < n_vms; i++)
+        model->vms[i].values = (struct series_vm){.forget = forget, .opaque = model};
+    return model->vms;
+}
+
+bool model_name_vm(struct model *model, size_t vm, const char *name, const char *socket)
+{
+    model->vms[vm].name = strdup(name);
+    model->vms[vm].socket = strdup(socket);
+    return model->vms[vm].name && model->vms[vm].socket;
+}
+
+void model_free(struct model *model)
+{
+    for (size_t i = 0; model->vms && i < model->n_vms; i++) {
+        series_free(&model->vms[i].values);
+        free(model->vms[i].name);
+        free(model->vms[i].socket);
+        free(model->vms[i].error);
+    }
+    free(model->vms);
+    free(model->items);
+}
+
+/* ---- samples -------------------------------------------------------------------------------- */
 
 void model_take(struct model *model, size_t index, const struct client_snapshot *of_vm,
                 const struct client_snapshot *of_vcpus, double time)
 {
-    struct model_vm *vm = &model->vms[index];
+    struct series_vm *values = &model->vms[index].values;
 
-    vm->n_samples++;
-    vm->is_turned = of_vcpus && of_vcpus->is_reversed != vm->is_reversed;
-    if (of_vcpus)
-        vm->is_reversed = of_vcpus->is_reversed;
-    take_objects(model, vm, of_vm, of_vcpus);
-    vm->is_back = false;
+    series_take(values, of_vm, of_vcpus);
+    model->has_failed |= values->has_failed;
     model->time = time;
     if (!model->base_time)
         model->base_time = time;
@@ -399,9 +474,7 @@ void model_lose(struct model *model, size_t index, const char *error)
     vm->error = strdup(error);
     if (!vm->error)
         model->has_failed = true;
-    for (size_t i = 0; i < vm->n_objects; i++)
-        for (size_t j = 0; j < vm->objects[i]->n_series; j++)
-            vm->objects[i]->series[j]->has_deltas = false; /* nothing comes any more */
+    series_stop(&vm->values);
     model_arrange(model);
 }
 
@@ -418,12 +491,15 @@ void model_return(struct model *model, size_t index, const char *name)
     }
     free(vm->error);
     vm->error = NULL;
-    vm->is_back = true;
-    for (size_t i = 0; i < vm->n_objects; i++) {
-        vm->objects[i]->seen = 0;
-        for (size_t j = 0; j < vm->objects[i]->n_series; j++)
-            vm->objects[i]->series[j]->seen = 0;
-    }
+    series_break(&vm->values);
+}
+
+void model_rebase(struct model *model)
+{
+    for (size_t i = 0; i < model->n_vms; i++)
+        series_rebase(&model->vms[i].values);
+    model->is_rebased = true;
+    model->base_time = model->time;
 }
 
 /* ---- questions ------------------------------------------------------------------------------ */
@@ -437,39 +513,29 @@ size_t model_count_gone(const struct model *model)
     return n;
 }
 
-size_t model_count_vcpus(const struct model_vm *vm)
+enum series_since model_since(const struct model *model)
 {
-    size_t n = 0;
-
-    for (size_t i = 0; i < vm->n_objects; i++)
-        n += vm->objects[i]->path != NULL;
-    return n;
+    if (!model->is_totals)
+        return SERIES_SAMPLE;
+    return model->is_rebased ? SERIES_BASELINE : SERIES_BEGIN;
 }
 
-uint64_t model_total(const struct model *model, const struct model_series *series, size_t i)
+uint64_t model_total(const struct model *model, const struct series *series, size_t i)
 {
-    bool is_based = model->is_rebased && row_is_counting(series->stat);
-
-    return series->totals[i] - (is_based ? series->baseline[i] : 0);
+    return series_total(series, i, model->is_rebased ? SERIES_BASELINE : SERIES_BEGIN);
 }
 
-struct row model_row(const struct model *model, const struct model_object *object,
-                     const struct model_series *series, bool is_total, uint64_t *space)
+struct row model_row(const struct model *model, const struct series_object *object,
+                     const struct series *series, bool is_total, uint64_t *space)
 {
-    struct row row = {
-        .path = object->path,
-        .vcpu = object->vcpu,
-        .provider = series->provider,
-        .stat = series->stat,
-        .n = histogram_is(series->stat) ? series->n : 1,
-        .totals = space,
-        .seconds = series->seconds,
-        .is_reset = series->is_reset && !is_total,
-    };
+    struct row row = series_row(object, series);
 
     for (size_t i = 0; i < row.n; i++)
         space[i] = model_total(model, series, i);
-    if (!is_total && series->has_deltas)
-        row.deltas = series->deltas;
+    row.totals = space;
+    if (is_total) {
+        row.deltas = NULL;
+        row.is_reset = false;
+    }
     return row;
 }

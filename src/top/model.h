@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `vitals top` shows, without a terminal: the last values of each VM, what has come since the
- * sample before and since the baseline, and what the keys have chosen. Four levels: VMs, the
- * objects of a VM (itself and its vCPUs), the statistics of an object, the buckets of a histogram.
+ * What `vitals top` shows, without a terminal: the values of each VM, and what the keys have chosen.
+ * Four levels: VMs, the objects of a VM (itself and its vCPUs), the statistics of an object, the
+ * buckets of a histogram.
  */
 #ifndef TOP_MODEL_H
 #define TOP_MODEL_H
@@ -24,44 +24,84 @@ enum { MODEL_TEXT_MAX = 64 };
 /* ---- values --------------------------------------------------------------------------------- */
 
 /* A statistic of an object. */
-struct model_series {
+struct series {
     const struct vitals_stat *stat;
-    const char *provider;
+    const char *provider, *target;
     size_t n;           /* 1, or the number of buckets */
     uint64_t *totals;   /* the memory of all three */
     uint64_t *deltas;   /* since the sample before, where has_deltas */
-    uint64_t *baseline; /* what the totals were at the last reset of the baseline */
+    uint64_t *baseline; /* what the totals were at series_rebase() */
     double seconds;     /* since the sample before */
     bool has_deltas, is_reset;
     unsigned seen; /* in which sample of the VM it came last */
 };
 
-struct model_object {
+struct series_object {
     char *path;   /* NULL: the VM */
     int64_t vcpu; /* -1: the VM, or a vCPU without a number */
-    struct model_series **series;
+    struct series **series;
     size_t n_series;
-    uint64_t time_ns;
+    uint64_t time_ns; /* as in struct client_snapshot */
     unsigned seen;
+    bool is_reversed; /* how its histograms came */
 };
+
+struct series_vm {
+    struct series_object **objects; /* the VM itself first */
+    size_t n_objects;
+    unsigned n_samples;
+    bool is_back;    /* the next sample is the first after a gap */
+    bool has_failed; /* no memory */
+    /* Told of each series and object that is about to be freed between two samples; or NULL. */
+    void (*forget)(void *opaque, const void *gone);
+    void *opaque;
+};
+
+enum series_since { SERIES_SAMPLE, SERIES_BASELINE, SERIES_BEGIN };
+
+/*
+ * A sample of a VM: of itself and of its vCPUs; NULL: was not asked for. What is not in it is
+ * dropped. The statistics' descriptions must stay until the sample behind series_break(), or until
+ * all is only freed; all else is copied.
+ */
+void series_take(struct series_vm *vm, const struct client_snapshot *of_vm,
+                 const struct client_snapshot *of_vcpus);
+
+/* Nothing comes any more: the totals stay. */
+void series_stop(struct series_vm *vm);
+
+/*
+ * Behind a gap, perhaps with other statistics, or counting from 0. The next sample must follow at
+ * once; nothing in that is compared with what was before, and the baseline is there.
+ */
+void series_break(struct series_vm *vm);
+
+/* The baseline is the last sample. */
+void series_rebase(struct series_vm *vm);
+
+void series_free(struct series_vm *vm);
+
+size_t series_count_vcpus(const struct series_vm *vm);
+
+/* What bucket @i, or the value, has counted since its begin or the baseline. */
+uint64_t series_total(const struct series *series, size_t i, enum series_since since);
+
+/* As verbs show it, since the sample before. */
+struct row series_row(const struct series_object *object, const struct series *series);
+
+/* ---- what is shown -------------------------------------------------------------------------- */
 
 struct model_vm {
     char *name, *socket;
-    struct model_object **objects; /* the VM itself first */
-    size_t n_objects;
-    unsigned n_samples;
-    char *error;                 /* it has ended, or no longer answers; or NULL */
-    bool is_back;                /* the next sample is the first after a gap */
-    bool is_reversed, is_turned; /* how its histograms came; and that they came otherwise before */
+    struct series_vm values;
+    char *error; /* it has ended, or no longer answers; or NULL */
 };
-
-/* ---- what is shown -------------------------------------------------------------------------- */
 
 /* A line of the list of the current level. */
 struct model_item {
     struct model_vm *vm;
-    struct model_object *object;
-    struct model_series *series;
+    struct series_object *object;
+    struct series *series;
     size_t index; /* in the order of the VM; the bucket */
     double order; /* ascending */
 };
@@ -82,8 +122,8 @@ struct model {
 
     enum model_level level;
     struct model_vm *vm; /* from MODEL_OBJECTS on */
-    struct model_object *object;
-    struct model_series *series;
+    struct series_object *object;
+    struct series *series;
     struct model_cursor cursors[MODEL_LEVELS];
     struct model_item *items;
     size_t n_items, cap;
@@ -111,25 +151,20 @@ void model_free(struct model *model);
 /* Before the first sample. False: no memory. */
 bool model_name_vm(struct model *model, size_t vm, const char *name, const char *socket);
 
-/*
- * A sample of a VM: of itself and of its vCPUs; NULL: was not asked for. What is not in it is
- * dropped. The statistics' descriptions must stay until the sample behind model_return(), or until
- * the model is only freed; all else is copied.
- */
+/* series_take(), at @time in seconds since 1970. */
 void model_take(struct model *model, size_t vm, const struct client_snapshot *of_vm,
                 const struct client_snapshot *of_vcpus, double time);
 
 /* The VM has ended, or does not answer. Its last values stay. */
 void model_lose(struct model *model, size_t vm, const char *error);
 
-/*
- * It is back, perhaps with another name, with other statistics, or counting from 0. Its sample must
- * follow at once; nothing in that is compared with what was before, and the baseline is there.
- */
+/* It is back, perhaps with another name, and series_break(). */
 void model_return(struct model *model, size_t vm, const char *name);
 
+/* Totals count from the last sample on. */
+void model_rebase(struct model *model);
+
 size_t model_count_gone(const struct model *model);
-size_t model_count_vcpus(const struct model_vm *vm);
 
 /* ---- keys ----------------------------------------------------------------------------------- */
 
@@ -166,10 +201,13 @@ const void *model_key_of(const struct model_item *item);
 size_t model_count_columns(enum model_level level);
 
 /* The statistic as verbs show it: with @is_total since the baseline, or else over the interval. */
-struct row model_row(const struct model *model, const struct model_object *object,
-                     const struct model_series *series, bool is_total, uint64_t *space);
+struct row model_row(const struct model *model, const struct series_object *object,
+                     const struct series *series, bool is_total, uint64_t *space);
+
+/* What the numbers of the lists are: what came since then. */
+enum series_since model_since(const struct model *model);
 
 /* What the baseline leaves of a total. */
-uint64_t model_total(const struct model *model, const struct model_series *series, size_t i);
+uint64_t model_total(const struct model *model, const struct series *series, size_t i);
 
 #endif

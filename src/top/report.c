@@ -39,7 +39,7 @@ static size_t count_report(const struct model *model)
     size_t n = 3 + model->n_vms;
 
     for (size_t i = 0; i < model->n_vms; i++)
-        n += 3 + model->vms[i].n_objects;
+        n += 3 + model->vms[i].values.n_objects;
     return n;
 }
 

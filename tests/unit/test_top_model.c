@@ -278,7 +278,7 @@ static void test_totals_and_the_baseline(void **state)
 
 static void check_total(const struct fixture *fixture, size_t vcpu, uint64_t exits)
 {
-    const struct model_object *object = fixture->model.vms[1].objects[1 + vcpu];
+    const struct series_object *object = fixture->model.vms[1].values.objects[1 + vcpu];
 
     assert_int_equal(object->vcpu, vcpu);
     assert_int_equal(model_total(&fixture->model, object->series[EXITS], 0), exits);
@@ -406,9 +406,9 @@ static void return_busy(struct fixture *fixture, const char *name, uint64_t exit
     take_busy(fixture, exits);
 }
 
-static const struct model_series *series_of_busy(const struct fixture *fixture, const char *name)
+static const struct series *series_of_busy(const struct fixture *fixture, const char *name)
 {
-    const struct model_object *vcpu = fixture->model.vms[1].objects[0];
+    const struct series_object *vcpu = fixture->model.vms[1].values.objects[0];
 
     for (size_t i = 0; i < vcpu->n_series; i++)
         if (!strcmp(vcpu->series[i]->stat->name, name))
@@ -426,8 +426,8 @@ static void test_a_vm_that_is_back(void **state)
     assert_int_equal(model_count_gone(&fixture->model), 0);
     check_absent(draw(fixture, 80, 24), "gone");
     assert_contains(text, "busier                1         -");
-    assert_int_equal(fixture->model.vms[1].n_objects, 1);
-    assert_int_equal(fixture->model.vms[1].objects[0]->n_series, 2);
+    assert_int_equal(fixture->model.vms[1].values.n_objects, 1);
+    assert_int_equal(fixture->model.vms[1].values.objects[0]->n_series, 2);
     assert_ptr_equal(series_of_busy(fixture, "exits")->stat, &other_stats[EXITS].desc);
     press(fixture, "t"); /* there are totals at once */
     assert_contains(draw(fixture, 80, 24), "busier                1        50");
@@ -437,8 +437,8 @@ static void test_a_vm_that_is_back(void **state)
 static void test_no_rate_of_a_histogram_that_was_turned(void **state)
 {
     struct fixture *fixture = *state;
-    const struct model_series *hist = fixture->model.vms[1].objects[1]->series[HIST];
-    const struct model_series *exits = fixture->model.vms[1].objects[1]->series[EXITS];
+    const struct series *hist = fixture->model.vms[1].values.objects[1]->series[HIST];
+    const struct series *exits = fixture->model.vms[1].values.objects[1]->series[EXITS];
 
     assert_true(hist->has_deltas);
     press(fixture, "r");
@@ -459,7 +459,7 @@ static void test_no_rate_across_a_gap(void **state)
     struct fixture *fixture = *state;
 
     for (size_t i = 0; i < N_ELEMENTS(exits); i++) {
-        const struct model_series *series;
+        const struct series *series;
 
         model_lose(&fixture->model, 1, "closed");
         return_busy(fixture, "busy", exits[i]);
@@ -650,15 +650,15 @@ static void test_vcpus_stay_in_order(void **state)
     struct client_object vcpus[] = {
         {.path = "/0"}, {.path = "/1", .cpu_index = 1}, {.path = "/2", .cpu_index = 2}};
     const struct client_snapshot all = {vcpus, 3, 1, false}, later = {vcpus + 1, 2, 2, false};
-    struct model_object *last;
+    struct series_object *last;
 
     model_take(&fixture->model, 0, NULL, &all, 1e9);
-    last = fixture->model.vms[0].objects[2];
+    last = fixture->model.vms[0].values.objects[2];
     model_take(&fixture->model, 0, NULL, &later, 1e9);
     model_take(&fixture->model, 0, NULL, &all, 1e9);
     for (int64_t i = 0; i < 3; i++)
-        assert_int_equal(fixture->model.vms[0].objects[i]->vcpu, i);
-    assert_ptr_equal(fixture->model.vms[0].objects[2], last);
+        assert_int_equal(fixture->model.vms[0].values.objects[i]->vcpu, i);
+    assert_ptr_equal(fixture->model.vms[0].values.objects[2], last);
 }
 
 enum { TALL = 32, WIDE = CLIENT_STATS_MAX };
@@ -698,9 +698,9 @@ static void test_thousands_of_statistics_that_move(void **state)
     }
     take_wide(fixture, stats, 0);
     seconds = take_wide(fixture, stats, WIDE / 2);
-    assert_true(fixture->model.vms[1].objects[0]->series[0]->has_deltas);
+    assert_true(fixture->model.vms[1].values.objects[0]->series[0]->has_deltas);
     seconds += take_wide(fixture, stats, 0) + take_wide(fixture, stats, 0);
-    assert_true(fixture->model.vms[1].objects[0]->series[WIDE - 1]->has_deltas);
+    assert_true(fixture->model.vms[1].values.objects[0]->series[WIDE - 1]->has_deltas);
     assert_true(seconds < 3);
 }
 
