@@ -4,7 +4,7 @@
 #define TOP_FIGURE_H
 
 #include "kvm/meanings.h"
-#include "top/model.h"
+#include "look/series.h"
 
 /* Of one object, or without one of all vCPUs of the VM. False: there is no such statistic. */
 bool figure_value(const struct series_vm *vm, const struct series_object *object,

@@ -11,8 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "client/client.h"
-#include "show/row.h"
+#include "look/series.h"
 
 enum model_level { MODEL_VMS, MODEL_OBJECTS, MODEL_STATS, MODEL_BUCKETS, MODEL_LEVELS };
 
@@ -20,74 +19,6 @@ enum { MODEL_TEXT_MAX = 64 };
 
 #define MODEL_INTERVAL_MIN 0.05
 #define MODEL_INTERVAL_MAX 3600.0
-
-/* ---- values --------------------------------------------------------------------------------- */
-
-/* A statistic of an object. */
-struct series {
-    const struct vitals_stat *stat;
-    const char *provider, *target;
-    size_t n;           /* 1, or the number of buckets */
-    uint64_t *totals;   /* the memory of all three */
-    uint64_t *deltas;   /* since the sample before, where has_deltas */
-    uint64_t *baseline; /* what the totals were at series_rebase() */
-    double seconds;     /* since the sample before */
-    bool has_deltas, is_reset;
-    unsigned seen; /* in which sample of the VM it came last */
-};
-
-struct series_object {
-    char *path;   /* NULL: the VM */
-    int64_t vcpu; /* -1: the VM, or a vCPU without a number */
-    struct series **series;
-    size_t n_series;
-    uint64_t time_ns; /* as in struct client_snapshot */
-    unsigned seen;
-    bool is_reversed; /* how its histograms came */
-};
-
-struct series_vm {
-    struct series_object **objects; /* the VM itself first */
-    size_t n_objects;
-    unsigned n_samples;
-    bool is_back;    /* the next sample is the first after a gap */
-    bool has_failed; /* no memory */
-    /* Told of each series and object that is about to be freed between two samples; or NULL. */
-    void (*forget)(void *opaque, const void *gone);
-    void *opaque;
-};
-
-enum series_since { SERIES_SAMPLE, SERIES_BASELINE, SERIES_BEGIN };
-
-/*
- * A sample of a VM: of itself and of its vCPUs; NULL: was not asked for. What is not in it is
- * dropped. The statistics' descriptions must stay until the sample behind series_break(), or until
- * all is only freed; all else is copied.
- */
-void series_take(struct series_vm *vm, const struct client_snapshot *of_vm,
-                 const struct client_snapshot *of_vcpus);
-
-/* Nothing comes any more: the totals stay. */
-void series_stop(struct series_vm *vm);
-
-/*
- * Behind a gap, perhaps with other statistics, or counting from 0. The next sample must follow at
- * once; nothing in that is compared with what was before, and the baseline is there.
- */
-void series_break(struct series_vm *vm);
-
-/* The baseline is the last sample. */
-void series_rebase(struct series_vm *vm);
-
-void series_free(struct series_vm *vm);
-
-size_t series_count_vcpus(const struct series_vm *vm);
-
-/* What bucket @i, or the value, has counted since its begin or the baseline. */
-uint64_t series_total(const struct series *series, size_t i, enum series_since since);
-
-/* As verbs show it, since the sample before. */
-struct row series_row(const struct series_object *object, const struct series *series);
 
 /* ---- what is shown -------------------------------------------------------------------------- */
 
