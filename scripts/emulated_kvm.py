@@ -139,16 +139,17 @@ def write_command(path, command):
     )  # fmt: skip
 
 
-def boot(cache, state, writable, seconds):
+def boot(cache, state, writable, seconds, kernel_arguments):
     """Runs the machine to its end; its output is ours."""
     kernel, modules = find_kernel(cache)
     shared = {f"share{i}": path for i, path in enumerate([state, *writable])}
     initrd, console = state / "initrd", state / "console"
     write_initrd(initrd, modules, "".join(f"{t} {p}\n" for t, p in shared.items()), state)
+    arguments = " ".join([KERNEL_ARGUMENTS, *kernel_arguments])
     command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
                "-accel", ACCELERATOR, "-machine", "q35", "-cpu", "max,+svm,+npt", "-smp", str(CPUS),
                "-m", str(MEMORY_MIB), "-no-reboot", "-kernel", str(kernel), "-initrd", str(initrd),
-               "-append", KERNEL_ARGUMENTS, "-serial", f"file:{console}", "-serial", "stdio",
+               "-append", arguments, "-serial", f"file:{console}", "-serial", "stdio",
                *share_options("host", "/", False)]  # fmt: skip
     for tag, path in shared.items():
         command += share_options(tag, path, True)
@@ -178,6 +179,8 @@ def main():
                         help="where the kernel is kept (default: %(default)s)")  # fmt: skip
     parser.add_argument("--seconds", type=float, default=1800, metavar="N",
                         help="end it after so many seconds (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--kernel-argument", action="append", default=[], metavar="ARGUMENT",
+                        help="one more on the kernel's command line")  # fmt: skip
     parser.add_argument("command", nargs=argparse.REMAINDER, help="with its arguments, behind --")
     options = parser.parse_args()
     command = options.command[options.command[:1] == ["--"] :]
@@ -188,7 +191,7 @@ def main():
         state = pathlib.Path(scratch)
         write_command(state / "command", command)
         try:
-            boot(options.cache.resolve(), state, writable, options.seconds)
+            boot(options.cache.resolve(), state, writable, options.seconds, options.kernel_argument)
             status = state / "status"
             if not status.exists():
                 raise EmulationError("it ended without a result" + last_words(state / "console"))
