@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs in the kernel, called for each open file of each process. Writes a record for each VM and vCPU
+ * of KVM: whose it is, and the values that its statistics file would have.
+ */
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/kernel.h"
+#include "bpf/records.h"
+
+#define ANON_INODE_MAGIC 0x09041934
+
+enum {
+    NAME_SIZE = 10,        /* "kvm-vcpu:" and one more byte */
+    OBJECTS_MAX = 1 << 15, /* that are recognised when they come again */
+};
+
+/* The kernel asks for this word: the helpers that read its memory are for free software. */
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+const volatile struct kvm_layout layout;
+
+typedef __u64 record_words[(sizeof(struct kvm_record) + BPF_ROW_SIZE_MAX) / sizeof(__u64)];
+
+/* A record is larger than the stack. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, record_words);
+} scratch SEC(".maps");
+
+struct sighting {
+    __u64 session; /* the number of the pass */
+    __u64 by_owner;
+};
+
+/* Which objects were met in which pass: a file may be open a million times. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, OBJECTS_MAX);
+    __type(key, __u64);
+    __type(value, struct sighting);
+} sightings SEC(".maps");
+
+/* ---- which files ---------------------------------------------------------------------------- */
+
+/* A thread has its process's files, but for one that went its own way, or whose leader has ended. */
+static bool shows_files_again(const struct task_struct *task)
+{
+    const struct task_struct *leader = task->group_leader;
+
+    return task->pid != task->tgid && task->files == leader->files;
+}
+
+static __always_inline bool starts_with(const char *name, const char *start, unsigned len)
+{
+    for (unsigned i = 0; i < len; i++)
+        if (name[i] != start[i])
+            return false;
+    return true;
+}
+
+/* The kernel names its anonymous files, and nobody else can. */
+static bool find_kind(const struct file *file, __u32 *ret_kind)
+{
+    const struct dentry *dentry = file->f_path.dentry;
+    char name[NAME_SIZE] = {};
+
+    if (dentry->d_sb->s_magic != ANON_INODE_MAGIC)
+        return false;
+    bpf_probe_read_kernel(name, sizeof(name), dentry->d_name.name);
+    if (starts_with(name, "kvm-vm", sizeof("kvm-vm")))
+        *ret_kind = KVM_KIND_VM;
+    else if (starts_with(name, "kvm-vcpu:", sizeof("kvm-vcpu:") - 1))
+        *ret_kind = KVM_KIND_VCPU;
+    else
+        return false;
+    return true;
+}
+
+/* ---- what is known of them ------------------------------------------------------------------ */
+
+static __u64 read_word(const void *object, __u32 offset)
+{
+    __u64 word = 0;
+
+    bpf_probe_read_kernel(&word, sizeof(word), object + offset);
+    return word;
+}
+
+static __u32 read_number(const void *object, __u32 offset)
+{
+    __u32 number = 0;
+
+    bpf_probe_read_kernel(&number, sizeof(number), object + offset);
+    return number;
+}
+
+static void take_process(struct kvm_record *record, const struct task_struct *task)
+{
+    record->process = task->tgid;
+    record->uid = task->cred->euid.val;
+    record->start_time = task->group_leader->start_boottime;
+}
+
+static void take_vm(struct kvm_record *record, const struct task_struct *task, const void *vm)
+{
+    record->vm = (__u64)vm;
+    record->creator = read_number(vm, layout.vm_creator);
+    record->is_owner = read_word(vm, layout.vm_mm) == (__u64)task->mm;
+}
+
+static void take_vcpu(struct kvm_record *record, const void *vcpu)
+{
+    const struct pid *pid = (const struct pid *)read_word(vcpu, layout.vcpu_pid);
+
+    record->vcpu_id = read_number(vcpu, layout.vcpu_id);
+    record->thread = pid ? BPF_CORE_READ(pid, numbers[0].nr) : 0;
+    record->in_kvm_run = read_word(vcpu, layout.vcpu_mutex_owner) != 0;
+}
+
+static void take_no_vcpu(struct kvm_record *record)
+{
+    record->vcpu_id = 0;
+    record->thread = 0;
+    record->in_kvm_run = 0;
+}
+
+/* Whether a record of the object has been written in this pass. An owner's counts for more. */
+static bool is_written(__u64 object, __u64 session, bool by_owner)
+{
+    const struct sighting *known = bpf_map_lookup_elem(&sightings, &object);
+    struct sighting now = {.session = session, .by_owner = by_owner};
+
+    if (known && known->session == session && (known->by_owner || !by_owner))
+        return true;
+    bpf_map_update_elem(&sightings, &object, &now, BPF_ANY);
+    return false;
+}
+
+static void write(struct bpf_iter_meta *meta, struct kvm_record *record, const void *object,
+                  __u32 row, __u32 size)
+{
+    if (size > BPF_ROW_SIZE_MAX || is_written((__u64)object, meta->session_id, record->is_owner))
+        return;
+    record->row_error = bpf_probe_read_kernel(record->row, size, object + row);
+    bpf_seq_write(meta->seq, record, sizeof(*record) + size);
+}
+
+static void write_vm(struct bpf_iter_meta *meta, struct kvm_record *record,
+                     const struct task_struct *task, const void *vm)
+{
+    take_vm(record, task, vm);
+    take_no_vcpu(record);
+    write(meta, record, vm, layout.vm_row, layout.row_size[KVM_KIND_VM]);
+}
+
+static void write_vcpu(struct bpf_iter_meta *meta, struct kvm_record *record,
+                       const struct task_struct *task, const void *vcpu)
+{
+    take_vm(record, task, (const void *)read_word(vcpu, layout.vcpu_vm));
+    take_vcpu(record, vcpu);
+    write(meta, record, vcpu, layout.vcpu_row, layout.row_size[KVM_KIND_VCPU]);
+}
+
+SEC("iter/task_file")
+int kvm_files(struct bpf_iter__task_file *ctx)
+{
+    struct task_struct *task = ctx->task;
+    struct file *file = ctx->file;
+    struct kvm_record *record;
+    __u32 first = 0, kind;
+
+    /* The kernel calls once more at the end, without a file. */
+    if (!task || !file || shows_files_again(task) || !find_kind(file, &kind))
+        return 0;
+    record = bpf_map_lookup_elem(&scratch, &first);
+    if (!record)
+        return 0;
+    record->kind = kind;
+    record->fd = ctx->fd;
+    take_process(record, task);
+    if (kind == KVM_KIND_VM)
+        write_vm(ctx->meta, record, task, file->private_data);
+    else
+        write_vcpu(ctx->meta, record, task, file->private_data);
+    return 0;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "bpf/kvm_files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/iterator.h"
+#include "bpf/layout.h"
+#include "bpf/own_vm.h"
+#include "kvm_files.skel.h"
+
+enum { CHECKS_MAX = 3 }; /* the kernel may do something with our own VM's memory meanwhile */
+
+struct bpf_kvm {
+    struct kvm_files_bpf *program;
+    struct bpf_link *all, *one; /* one: only of one_process */
+    pid_t one_process;
+    pid_t wanted;             /* of the last pass: others are left out; 0: none are */
+    bool has_initial_numbers; /* those of processes are the ones that we know */
+    struct own_statistics statistics[KVM_KINDS];
+    struct buf records;
+};
+
+/* ---- a pass --------------------------------------------------------------------------------- */
+
+/* Linux 6.1 and later look at one process only, if they are asked to. */
+static struct bpf_link *link_process(struct bpf_kvm *kvm, pid_t process)
+{
+    union bpf_iter_link_info info = {.task.pid = (__u32)process};
+    LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+
+    if (kvm->one && kvm->one_process == process)
+        return kvm->one;
+    bpf_link__destroy(kvm->one);
+    kvm->one = bpf_program__attach_iter(kvm->program->progs.kvm_files, &options);
+    kvm->one_process = process;
+    return kvm->one;
+}
+
+int bpf_kvm_read(struct bpf_kvm *kvm, pid_t process)
+{
+    const struct bpf_link *link = process ? link_process(kvm, process) : kvm->all;
+
+    kvm->wanted = link || !kvm->has_initial_numbers ? 0 : process;
+    return iterator_read(bpf_link__fd(link ? link : kvm->all), &kvm->records);
+}
+
+static size_t row_size(const struct bpf_kvm *kvm, enum kvm_kind kind)
+{
+    return kvm->statistics[kind].file.row_len * sizeof(uint64_t);
+}
+
+/* The record at @offset, or NULL: there is no whole one. */
+static const struct kvm_record *record_at(const struct bpf_kvm *kvm, size_t offset)
+{
+    const struct kvm_record *record = (const void *)(kvm->records.data + offset);
+    size_t left = kvm->records.len - offset;
+
+    if (left < sizeof(*record) || record->kind >= KVM_KINDS ||
+        left - sizeof(*record) < row_size(kvm, record->kind))
+        return NULL;
+    return record;
+}
+
+static size_t end_of(const struct bpf_kvm *kvm, const struct kvm_record *record)
+{
+    size_t offset = (size_t)((const char *)record - kvm->records.data);
+
+    return offset + sizeof(*record) + row_size(kvm, record->kind);
+}
+
+const struct kvm_record *bpf_kvm_next(const struct bpf_kvm *kvm, const struct kvm_record *last)
+{
+    do
+        last = record_at(kvm, last ? end_of(kvm, last) : 0);
+    while (last && kvm->wanted && last->process != (__u32)kvm->wanted);
+    return last;
+}
+
+const struct kvm_stats_file *bpf_kvm_statistics(const struct bpf_kvm *kvm, enum kvm_kind kind)
+{
+    return &kvm->statistics[kind].file;
+}
+
+/* ---- can it be trusted? --------------------------------------------------------------------- */
+
+static bool is_ours(const struct bpf_kvm *kvm, const struct own_vm *vm,
+                    const struct kvm_record *record)
+{
+    return record->is_owner && record->fd == (__u32)vm->fds[record->kind] &&
+           (!kvm->has_initial_numbers || record->process == (__u32)getpid());
+}
+
+/* This thread has made the VM, and has run the vCPU. */
+static bool has_right_threads(const struct bpf_kvm *kvm, const struct own_vm *vm,
+                              const struct kvm_record *record)
+{
+    __u32 thread = vm->has_run && record->kind == KVM_KIND_VCPU ? (__u32)gettid() : 0;
+
+    if (!kvm->has_initial_numbers) /* then we do not know our own */
+        return !thread == !record->thread;
+    return record->thread == thread && record->creator == gettid();
+}
+
+static bool is_right(const struct bpf_kvm *kvm, const struct own_vm *vm,
+                     const struct own_statistics *now, const struct kvm_record *record)
+{
+    size_t size = now->file.row_len * sizeof(uint64_t);
+
+    return has_right_threads(kvm, vm, record) && !record->in_kvm_run &&
+           record->vcpu_id == (record->kind == KVM_KIND_VCPU ? vm->vcpu_id : 0) &&
+           !record->row_error && size == row_size(kvm, record->kind) &&
+           !memcmp(record->row, now->bytes + now->file.data_offset, size);
+}
+
+/* Whether our own VM was found, both of its files have the same address, and all values are right. */
+static bool matches(const struct bpf_kvm *kvm, const struct own_vm *vm,
+                    const struct own_statistics now[KVM_KINDS])
+{
+    __u64 address[KVM_KINDS] = {0};
+
+    for (const struct kvm_record *record = NULL; (record = bpf_kvm_next(kvm, record));)
+        if (is_ours(kvm, vm, record) && is_right(kvm, vm, &now[record->kind], record))
+            address[record->kind] = record->vm;
+    return address[KVM_KIND_VM] && address[KVM_KIND_VM] == address[KVM_KIND_VCPU];
+}
+
+static int read_both(const struct own_vm *vm, struct bpf_why *why,
+                     struct own_statistics ret_statistics[KVM_KINDS])
+{
+    int err = own_vm_read(vm, KVM_KIND_VM, why, &ret_statistics[KVM_KIND_VM]);
+
+    if (err)
+        return err;
+    err = own_vm_read(vm, KVM_KIND_VCPU, why, &ret_statistics[KVM_KIND_VCPU]);
+    if (err)
+        own_statistics_free(&ret_statistics[KVM_KIND_VM]);
+    return err;
+}
+
+static int compare_once(struct bpf_kvm *kvm, const struct own_vm *vm, struct bpf_why *why,
+                        bool *ret_matches)
+{
+    struct own_statistics now[KVM_KINDS];
+    int err = read_both(vm, why, now);
+
+    if (err)
+        return err;
+    err = bpf_kvm_read(kvm, getpid());
+    if (err)
+        bpf_why_set(why, err, BPF_MISSING_ITERATOR, NULL,
+                    "the kernel does not let a program's records be read: %s", strerror(-err));
+    else
+        *ret_matches = matches(kvm, vm, now);
+    own_statistics_free(&now[KVM_KIND_VM]);
+    own_statistics_free(&now[KVM_KIND_VCPU]);
+    return err;
+}
+
+static int check_trust(struct bpf_kvm *kvm, const struct own_vm *vm, struct bpf_why *why)
+{
+    bool is_same = false;
+    int err = 0;
+
+    for (int i = 0; i < CHECKS_MAX && !err && !is_same; i++)
+        err = compare_once(kvm, vm, why, &is_same);
+    if (err || is_same)
+        return err;
+    return bpf_why_set(why, -EBADMSG, BPF_MISSING_TRUST,
+                       "Is the module kvm another one than the kernel's own? Its BTF must be that "
+                       "of the code that runs.",
+                       "a VM of our own, read from the kernel, is not what its statistics file "
+                       "says: nothing that is read this way can be trusted");
+}
+
+/* ---- the start ------------------------------------------------------------------------------ */
+
+static int find_layout(const struct bpf_kvm *kvm, const char *root, struct bpf_why *why,
+                       struct kvm_layout *layout)
+{
+    for (int kind = 0; kind < KVM_KINDS; kind++) {
+        size_t size = row_size(kvm, kind);
+
+        if (!size || size > BPF_ROW_SIZE_MAX)
+            return bpf_why_set(why, -EBADMSG, BPF_MISSING_KVM, NULL,
+                               "the kernel's statistics have %zu bytes, must be 8 to %d", size,
+                               BPF_ROW_SIZE_MAX);
+        layout->row_size[kind] = (__u32)size;
+    }
+    return bpf_layout_find(root, why, layout);
+}
+
+static int load_logged(struct bpf_kvm *kvm, const struct kvm_layout *layout, struct bpf_why *why,
+                       char *log)
+{
+    LIBBPF_OPTS(bpf_object_open_opts, options, .kernel_log_buf = log,
+                .kernel_log_size = LOAD_LOG_SIZE);
+
+    kvm->program = kvm_files_bpf__open_opts(&options);
+    if (!kvm->program)
+        return bpf_why_not_loaded(why, -errno, "");
+    memcpy(&kvm->program->rodata->layout, layout, sizeof(*layout));
+    if (kvm_files_bpf__load(kvm->program) < 0)
+        return bpf_why_not_loaded(why, -errno, log);
+    kvm->all = bpf_program__attach_iter(kvm->program->progs.kvm_files, NULL);
+    return kvm->all ? 0 : bpf_why_not_loaded(why, -errno, "");
+}
+
+static int load(struct bpf_kvm *kvm, const struct kvm_layout *layout, struct bpf_why *why)
+{
+    char *log = calloc(1, LOAD_LOG_SIZE);
+    int err;
+
+    if (!log)
+        return bpf_why_set(why, -ENOMEM, BPF_MISSING_ITERATOR, NULL, "no memory to load a program");
+    iterator_silence();
+    err = load_logged(kvm, layout, why, log);
+    free(log);
+    return err;
+}
+
+static int start(struct bpf_kvm *kvm, const char *root, const struct own_vm *vm,
+                 struct bpf_why *why)
+{
+    struct kvm_layout layout = {0};
+    int err = read_both(vm, why, kvm->statistics);
+
+    if (!err)
+        err = find_layout(kvm, root, why, &layout);
+    if (!err)
+        err = load(kvm, &layout, why);
+    return err ? err : check_trust(kvm, vm, why);
+}
+
+int bpf_kvm_open(const char *root, struct bpf_why *why, struct bpf_kvm **ret_kvm)
+{
+    int err = bpf_check_system(root, why);
+    struct bpf_kvm *kvm;
+    struct own_vm vm;
+
+    if (!err)
+        err = own_vm_open(root, why, &vm);
+    if (err)
+        return err;
+    kvm = calloc(1, sizeof(*kvm));
+    if (kvm) {
+        kvm->has_initial_numbers = bpf_in_initial_pid_namespace("");
+        err = start(kvm, root, &vm, why);
+    } else {
+        err = bpf_why_set(why, -ENOMEM, BPF_MISSING_ITERATOR, NULL, "no memory");
+    }
+    own_vm_close(&vm);
+    if (err)
+        bpf_kvm_close(kvm);
+    else
+        *ret_kvm = kvm;
+    return err;
+}
+
+void bpf_kvm_close(struct bpf_kvm *kvm)
+{
+    if (!kvm)
+        return;
+    bpf_link__destroy(kvm->one);
+    bpf_link__destroy(kvm->all);
+    kvm_files_bpf__destroy(kvm->program);
+    own_statistics_free(&kvm->statistics[KVM_KIND_VM]);
+    own_statistics_free(&kvm->statistics[KVM_KIND_VCPU]);
+    buf_free(&kvm->records);
+    free(kvm);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads the VMs and vCPUs of a host from the kernel, as they are at this moment: of any VMM, which
+ * knows nothing of it, and without a word to any vCPU.
+ *
+ *      bpf_kvm_open() ──> (bpf_kvm_read() ──> bpf_kvm_next()*)* ──> bpf_kvm_close()
+ *
+ * bpf_kvm_open() needs CAP_BPF, CAP_PERFMON and /dev/kvm. Afterwards no capability is needed, but for
+ * the kernels that bpf_passes_need_capability() knows (bpf/why.h). One thread at a time.
+ */
+#ifndef BPF_KVM_FILES_H
+#define BPF_KVM_FILES_H
+
+#include <sys/types.h>
+
+#include "bpf/records.h"
+#include "bpf/why.h"
+#include "kvm/stats_file.h"
+
+struct bpf_kvm;
+
+/*
+ * @root is "", or a directory that stands for "/" in the checks. The kernel's answer has been
+ * compared with the statistics files of a VM of our own when this returns 0.
+ */
+int bpf_kvm_open(const char *root, struct bpf_why *why, struct bpf_kvm **ret_kvm);
+void bpf_kvm_close(struct bpf_kvm *kvm);
+
+/*
+ * What the rows of all VMs, or of all vCPUs, have: the descriptors, as of a statistics file. Lives as
+ * long as @kvm.
+ */
+const struct kvm_stats_file *bpf_kvm_statistics(const struct bpf_kvm *kvm, enum kvm_kind kind);
+
+/* One pass: over the files of one process, or with 0 over those of all. */
+int bpf_kvm_read(struct bpf_kvm *kvm, pid_t process);
+
+/*
+ * The records of the last pass, in the order of processes and fds: with NULL the first, with the last
+ * one the next, NULL at the end. They are valid until the next pass.
+ */
+const struct kvm_record *bpf_kvm_next(const struct bpf_kvm *kvm, const struct kvm_record *last);
+
+#endif

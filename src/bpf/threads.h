@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads what the scheduler, the memory and the storage gave to the threads of wanted processes: all
+ * in one pass of the kernel, which needs no capability after bpf_threads_open(), as in kvm_files.h.
+ */
+#ifndef BPF_THREADS_H
+#define BPF_THREADS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "bpf/records.h"
+#include "bpf/why.h"
+
+struct bpf_threads;
+
+int bpf_threads_open(const char *root, struct bpf_why *why, struct bpf_threads **ret_threads);
+void bpf_threads_close(struct bpf_threads *threads);
+
+/*
+ * Passes from the next one on have the threads of this process, or not. Costs nothing: no call of the
+ * kernel. @process is a number of the initial pid namespace; others than 1 to BPF_PROCESS_LIMIT - 1
+ * are never there.
+ */
+void bpf_threads_want(struct bpf_threads *threads, pid_t process, bool is_wanted);
+
+/* One pass over all threads of the host. */
+int bpf_threads_read(struct bpf_threads *threads);
+
+/* The records of the last pass, in the order of the threads' numbers. Valid until the next pass. */
+const struct thread_record *bpf_threads_records(const struct bpf_threads *threads, size_t *ret_n);
+
+#endif
