@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo bench check check-emulated deps build install check-sanitizers coverage fuzz format clean
+.PHONY: help demo bench check check-emulated check-lockdown deps build install check-sanitizers coverage fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -17,6 +17,7 @@ help:
 	@echo '  make deps              install the Debian packages for all of this'
 	@echo
 	@echo '  make check-emulated    the same without /dev/kvm: an emulated machine has one'
+	@echo '  make check-lockdown    what is said where the kernel lets nobody read its memory'
 	@echo '  make check-sanitizers  all tests with ASan and UBSan, and again with TSan'
 	@echo '  make coverage          which lines the tests without KVM run'
 	@echo '  make bench             round trips beside the physical limit and QEMU, load, memory'
@@ -39,6 +40,14 @@ check-emulated:
 	@$(PACKAGES) build check emulate
 	@$(MAKE) --no-print-directory build
 	@$(CHECK) $(BUILD) --emulate-kvm $(CHECK_FLAGS)
+
+# In an emulated machine: no kernel that runs can be locked down and let go again.
+check-lockdown:
+	@$(PACKAGES) build check emulate
+	@$(MAKE) --no-print-directory build
+	@scripts/emulated_kvm.py --cache $(BUILD)/emulated-kvm --kernel-argument lockdown=confidentiality -- \
+	env VITALS_BPF_READER=$(abspath $(BUILD))/tests/bpf-reader VITALS_MAKE_BTF=$(abspath $(BUILD))/tests/make-btf \
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/bpf -k 'this_host or nobody_tells'
 
 deps:
 	@$(PACKAGES) build check develop

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""What is read of threads is what /proc says of them."""
+
+import os
+
+import pytest
+
+from support.programs import wait_until
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def of_process(reader, pid):
+    return {r["thread"]: r for r in reader.ask("threads", pid) if r["process"] == pid}
+
+
+@pytest.fixture
+def quiet(vmm):
+    """A VMM whose threads sleep, so that nothing changes between two looks."""
+    return vmm("--vcpus", "0,1", "--guest", "once")
+
+
+def test_all_threads_of_wanted_processes_and_no_others(reader, quiet, vmm):
+    vmm("--vcpus", "0")
+    threads = {int(name) for name in os.listdir(f"/proc/{quiet.pid}/task")}
+    assert {r["thread"] for r in reader.ask("threads", quiet.pid)} == threads
+
+
+def test_scheduling_of_each_thread(reader, quiet):
+    for thread, record in of_process(reader, quiet.pid).items():
+        task = f"/proc/{quiet.pid}/task/{thread}"
+        times = [record["run_time"], record["run_delay"], record["timeslices"]]
+        assert times == list(map(int, read(f"{task}/schedstat").split()))
+        status = dict(line.split(":\t") for line in read(f"{task}/status").splitlines())
+        assert record["voluntary_switches"] == int(status["voluntary_ctxt_switches"])
+        assert record["involuntary_switches"] == int(status["nonvoluntary_ctxt_switches"])
+        assert record["name"] == status["Name"]
+        fields = read(f"{task}/stat").rpartition(")")[2].split()
+        assert record["minor_faults"] == int(fields[7])
+        assert record["major_faults"] == int(fields[9])
+        assert record["cpu"] == int(fields[36])
+        assert record["start_time"] * os.sysconf("SC_CLK_TCK") // 10**9 == int(fields[19])
+
+
+def test_storage_and_memory_of_a_process(reader, quiet):
+    """/proc sums up the threads there are and those that have ended."""
+    records = of_process(reader, quiet.pid)
+    own = dict(line.split(": ") for line in read(f"/proc/{quiet.pid}/io").splitlines())
+    ended = records[quiet.pid]["exited_written_bytes"]
+    assert sum(r["written_bytes"] for r in records.values()) + ended == int(own["write_bytes"])
+    resident = int(read(f"/proc/{quiet.pid}/statm").split()[1])
+    # The kernel adds up what each CPU has changed now and then, and not each /proc asks for it.
+    slack = 64 * os.cpu_count()
+    assert abs(records[quiet.pid]["resident_pages"] - resident) <= slack
+    assert len({record["resident_pages"] for record in records.values()}) == 1
+
+
+def test_threads_that_have_ended_are_counted(reader, vmm):
+    vm = vmm("--vcpus", "0", "--creator-ends")
+    wait_until(lambda: len(os.listdir(f"/proc/{vm.pid}/task")) == 1, "the creator has ended")
+    (record,) = of_process(reader, vm.pid).values()
+    assert record["exited_run_time"] > 0
+    faults = int(read(f"/proc/{vm.pid}/stat").rpartition(")")[2].split()[7])
+    assert record["minor_faults"] + record["exited_minor_faults"] == faults
+
+
+def test_a_spinning_vcpu_spends_time(reader, vmm):
+    vm = vmm("--vcpus", "0", "--guest", "spinning")
+    (vcpu,) = [r for r in reader.kvm(vm.pid) if r["kind"] == "vcpu"]
+    before = of_process(reader, vm.pid)[vcpu["thread"]]["run_time"]
+    wait_until(
+        lambda: of_process(reader, vm.pid)[vcpu["thread"]]["run_time"] > before + 20_000_000,
+        "20 ms more",
+    )
+
+
+def test_numbers_that_no_process_has(reader):
+    for pid in (-1, 0, 4194304, 2**31 - 1):
+        assert reader.ask("threads", pid) == []

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""What is read from the kernel is what the VMM's own statistics files say."""
+
+import os
+import time
+
+import pytest
+
+from support.kernel_reader import NOBODY
+from support.programs import wait_until
+
+NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def start_ticks(pid):
+    """Field 22 of /proc/PID/stat: the name before it may hold spaces."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return int(file.read().rpartition(")")[2].split()[19])
+
+
+@pytest.mark.parametrize("guest", ["none", "once"])
+def test_each_value_is_that_of_the_statistics_files(reader, vmm, guest):
+    vm = vmm("--vms", 3, "--vcpus", "0,5,2", "--guest", guest)
+    rows = vm.rows()
+    assert len(rows) == 3 + 9
+    assert reader.rows(vm.pid) == rows
+    of_all = {(r["kind"], r["fd"]): r["row"] for r in reader.kvm() if r["process"] == vm.pid}
+    assert of_all == {key: values for key, (_, _, values) in rows.items()}
+
+
+@pytest.mark.parametrize("guest", ["spinning", "halted"])
+def test_values_after_a_guest_was_stopped(reader, vmm, guest):
+    vm = vmm("--vcpus", "3,1", "--guest", guest)
+    wait_until(lambda: all(r["thread"] for r in reader.kvm(vm.pid) if r["kind"] == "vcpu"), "runs")
+    vm.tell("stop")
+    rows = vm.rows()
+    assert reader.rows(vm.pid) == rows
+    assert any(any(values) for _, _, values in rows.values())
+
+
+@pytest.mark.parametrize("guest", ["spinning", "halted"])
+def test_a_vcpu_in_its_guest_is_in_kvm_run(reader, vmm, guest):
+    vm = vmm("--vcpus", "0,1", "--guest", guest)
+
+    def in_kvm_run():
+        return [r["in_kvm_run"] for r in reader.kvm(vm.pid) if r["kind"] == "vcpu"]
+
+    wait_until(lambda: in_kvm_run() == [1, 1], "both vCPUs run")
+    vm.tell("stop")
+    wait_until(lambda: in_kvm_run() == [0, 0], "both vCPUs are left")
+
+
+def test_a_vcpu_that_never_ran_has_no_thread(reader, vmm):
+    vm = vmm("--vcpus", "0,63")
+    assert [(r["vcpu_id"], r["thread"], r["in_kvm_run"]) for r in reader.kvm(vm.pid)] == [
+        (0, 0, 0),
+        (0, 0, 0),
+        (63, 0, 0),
+    ]
+
+
+def test_what_is_known_of_the_process(reader, vmm):
+    vm = vmm("--vcpus", "0", "--uid", NOBODY)
+    for record in reader.kvm(vm.pid):
+        assert record["process"] == record["creator"] == vm.pid
+        assert record["uid"] == NOBODY
+        assert record["is_owner"] == 1
+        assert record["row_error"] == 0
+        assert record["start_time"] // NS_PER_TICK == start_ticks(vm.pid)
+
+
+def test_vcpus_have_the_address_of_their_vm(reader, vmm):
+    vm = vmm("--vms", 2, "--vcpus", "0,1")
+    by_fd = sorted(reader.kvm(vm.pid), key=lambda r: r["fd"])
+    addresses = [record["vm"] for record in by_fd]
+    assert addresses == [addresses[0]] * 3 + [addresses[3]] * 3
+    assert addresses[0] != addresses[3]
+
+
+def test_vms_come_and_go(reader, vmm):
+    vm = vmm("--vms", 2, "--vcpus", "0,1")
+    vm.tell("close", 0)
+    assert reader.rows(vm.pid) == vm.rows()
+    assert len(vm.rows()) == 3
+    vm.tell("make")
+    assert reader.rows(vm.pid) == vm.rows()
+    assert len(vm.rows()) == 6
+    vm.stop()
+    assert not [r for r in reader.kvm() if r["process"] == vm.pid]
+
+
+def test_a_process_that_is_not_there(reader):
+    assert reader.kvm(4194303) == []
+
+
+def test_halted_guests_are_not_disturbed(reader, vmm):
+    vm = vmm("--vcpus", "0,1", "--guest", "halted")
+    time.sleep(0.2)
+    before = vm.rows()
+    reader.ask("time", 1000, vm.pid)
+    reader.ask("time", 1000, 0)
+    assert vm.rows() == before

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VMM that knows nothing of vitals: makes VMs with the calls of KVM alone.
+ *
+ *      bare-vmm [--vms N] [--vcpus ID,ID...] [--guest none|once|spinning|halted]
+ *               [--creator-ends] [--main-ends] [--chroot DIRECTORY] [--uid NUMBER]
+ *
+ * Each vCPU has a thread. The guest `once` halts at its first instruction, and its vCPU is left;
+ * `halted` stays halted in the kernel; `spinning` jumps to itself without end. With --creator-ends
+ * the thread that made the VMs ends, with --main-ends the main thread of the process. It changes its
+ * root and its user when /dev/kvm is open.
+ *
+ * It is told by lines, and answers each with lines of which the last is "ok":
+ *
+ *      rows        "vm FD VALUE..." or "vcpu FD ID THREAD VALUE..." of each statistics file
+ *      stop        all vCPUs leave their guests
+ *      close N     closes the VM N with its vCPUs
+ *      make        makes one more
+ *      copy N      opens the first VM and its first vCPU N times more
+ *      hold        starts another process that holds the same files, "held PID"
+ *      forget      closes all files, but leaves them to that process
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include <fcntl.h>
+
+#ifndef KVM_GET_STATS_FD
+#define KVM_GET_STATS_FD _IO(KVMIO, 0xce)
+#endif
+
+enum {
+    VMS_MAX = 1024,
+    VCPUS_MAX = 64,
+    MEMORY_SIZE = 4096,
+    LINE_SIZE = 256,
+    FILE_SIZE = 1 << 16,
+    STATS_HEADER_WORDS = 6,
+    DATA_OFFSET_WORD = 5,
+    RFLAGS_RESERVED = 2,
+};
+
+enum guest { GUEST_NONE, GUEST_ONCE, GUEST_SPINNING, GUEST_HALTED };
+
+static const char *const guest_names[] = {"none", "once", "spinning", "halted"};
+/* Each in the mode in which CPUs start, at address 0. */
+static const uint8_t code_halt[] = {0xf4};       /* hlt */
+static const uint8_t code_spin[] = {0xeb, 0xfe}; /* jmp $ */
+
+struct vcpu {
+    int fd, stats_fd;
+    unsigned id;
+    struct kvm_run *run;
+    pthread_t thread;
+    pid_t tid;
+    bool has_entered; /* and, for the guest `once`, has left */
+};
+
+struct vm {
+    int fd, stats_fd;
+    void *memory;
+    struct vcpu vcpus[VCPUS_MAX];
+};
+
+static int kvm, run_size;
+static struct vm vms[VMS_MAX];
+static unsigned n_vms, n_vcpus = 1, vcpu_ids[VCPUS_MAX];
+static enum guest guest = GUEST_NONE;
+static bool creator_ends, main_ends, is_stopping;
+static const char *new_root;
+static unsigned new_user;
+
+__attribute__((noreturn)) static void die(const char *what)
+{
+    fprintf(stderr, "bare-vmm: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static int call(int fd, unsigned long request, void *argument, const char *what)
+{
+    int result = ioctl(fd, request, argument);
+
+    if (result < 0)
+        die(what);
+    return result;
+}
+
+/* ---- vCPUs ---------------------------------------------------------------------------------- */
+
+static void interrupt(int number)
+{
+    (void)number; /* KVM_RUN returns */
+}
+
+static void start_at_zero(struct vcpu *vcpu)
+{
+    struct kvm_mp_state runnable = {.mp_state = KVM_MP_STATE_RUNNABLE};
+    struct kvm_regs regs = {.rflags = RFLAGS_RESERVED};
+    struct kvm_sregs sregs;
+
+    call(vcpu->fd, KVM_GET_SREGS, &sregs, "KVM_GET_SREGS");
+    sregs.cs.base = sregs.cs.selector = 0;
+    call(vcpu->fd, KVM_SET_SREGS, &sregs, "KVM_SET_SREGS");
+    call(vcpu->fd, KVM_SET_REGS, &regs, "KVM_SET_REGS");
+    if (guest == GUEST_HALTED) /* all but the first would wait to be started */
+        call(vcpu->fd, KVM_SET_MP_STATE, &runnable, "KVM_SET_MP_STATE");
+}
+
+static void *run_vcpu(void *opaque)
+{
+    struct vcpu *vcpu = opaque;
+
+    vcpu->tid = gettid();
+    start_at_zero(vcpu);
+    __atomic_store_n(&vcpu->has_entered, guest != GUEST_ONCE, __ATOMIC_RELEASE);
+    while (!__atomic_load_n(&is_stopping, __ATOMIC_ACQUIRE)) {
+        if (ioctl(vcpu->fd, KVM_RUN, 0) < 0 && errno != EINTR && errno != EAGAIN)
+            die("KVM_RUN");
+        if (guest == GUEST_ONCE)
+            break;
+    }
+    __atomic_store_n(&vcpu->has_entered, true, __ATOMIC_RELEASE);
+    for (;;)
+        pause();
+    return NULL;
+}
+
+static void start_vcpu(struct vcpu *vcpu)
+{
+    if (guest == GUEST_NONE)
+        return;
+    if (pthread_create(&vcpu->thread, NULL, run_vcpu, vcpu))
+        die("a thread");
+    while (!__atomic_load_n(&vcpu->has_entered, __ATOMIC_ACQUIRE))
+        usleep(1000);
+}
+
+static void make_vcpu(struct vm *vm, unsigned i)
+{
+    struct vcpu *vcpu = &vm->vcpus[i];
+
+    *vcpu = (struct vcpu){.id = vcpu_ids[i]};
+    vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, vcpu->id);
+    if (vcpu->fd < 0)
+        die("KVM_CREATE_VCPU");
+    vcpu->stats_fd = call(vcpu->fd, KVM_GET_STATS_FD, NULL, "KVM_GET_STATS_FD");
+    vcpu->run = mmap(NULL, (size_t)run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+    if (vcpu->run == MAP_FAILED)
+        die("mmap of a vCPU");
+}
+
+/* Again and again: a signal that comes before KVM_RUN is lost, but for immediate_exit. */
+static void stop(void)
+{
+    __atomic_store_n(&is_stopping, true, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < n_vms; i++)
+        for (unsigned j = 0; vms[i].fd >= 0 && guest != GUEST_NONE && j < n_vcpus; j++) {
+            vms[i].vcpus[j].run->immediate_exit = 1;
+            pthread_kill(vms[i].vcpus[j].thread, SIGUSR1);
+        }
+    usleep(100000);
+}
+
+/* ---- VMs ------------------------------------------------------------------------------------ */
+
+static void give_memory(struct vm *vm)
+{
+    struct kvm_userspace_memory_region region = {.memory_size = MEMORY_SIZE};
+
+    vm->memory =
+        mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (vm->memory == MAP_FAILED)
+        die("mmap");
+    if (guest == GUEST_SPINNING)
+        memcpy(vm->memory, code_spin, sizeof(code_spin));
+    else
+        memcpy(vm->memory, code_halt, sizeof(code_halt));
+    region.userspace_addr = (uintptr_t)vm->memory;
+    call(vm->fd, KVM_SET_USER_MEMORY_REGION, &region, "KVM_SET_USER_MEMORY_REGION");
+}
+
+static void make_vm(void)
+{
+    struct vm *vm = &vms[n_vms];
+
+    if (n_vms == VMS_MAX) {
+        errno = ENOSPC;
+        die("one more VM");
+    }
+    vm->fd = ioctl(kvm, KVM_CREATE_VM, 0);
+    if (vm->fd < 0)
+        die("KVM_CREATE_VM");
+    vm->stats_fd = call(vm->fd, KVM_GET_STATS_FD, NULL, "KVM_GET_STATS_FD");
+    give_memory(vm);
+    if (guest == GUEST_HALTED) /* with it, halting is the kernel's business */
+        call(vm->fd, KVM_CREATE_IRQCHIP, NULL, "KVM_CREATE_IRQCHIP");
+    for (unsigned i = 0; i < n_vcpus; i++)
+        make_vcpu(vm, i);
+    for (unsigned i = 0; i < n_vcpus; i++)
+        start_vcpu(&vm->vcpus[i]);
+    n_vms++;
+}
+
+static void *make_vms(void *count)
+{
+    for (unsigned i = 0; i < *(unsigned *)count; i++)
+        make_vm();
+    return NULL;
+}
+
+static void close_vm(struct vm *vm)
+{
+    for (unsigned i = 0; i < n_vcpus; i++) {
+        munmap(vm->vcpus[i].run, (size_t)run_size);
+        close(vm->vcpus[i].stats_fd);
+        close(vm->vcpus[i].fd);
+    }
+    close(vm->stats_fd);
+    close(vm->fd);
+    vm->fd = -1;
+}
+
+/* ---- commands ------------------------------------------------------------------------------- */
+
+/* The data block is the file's last part, and nothing follows it that has no descriptor. */
+static void print_values(int stats_fd)
+{
+    static uint64_t file[FILE_SIZE / sizeof(uint64_t)];
+    ssize_t size = pread(stats_fd, file, sizeof(file), 0);
+    size_t at;
+
+    if (size < STATS_HEADER_WORDS * (ssize_t)sizeof(uint32_t))
+        die("a statistics file");
+    for (at = ((uint32_t *)file)[DATA_OFFSET_WORD] / 8; at < (size_t)size / 8; at++)
+        printf(" %" PRIu64, file[at]);
+    putchar('\n');
+}
+
+static void print_rows(void)
+{
+    for (unsigned i = 0; i < n_vms; i++) {
+        if (vms[i].fd < 0)
+            continue;
+        printf("vm %d", vms[i].fd);
+        print_values(vms[i].stats_fd);
+        for (unsigned j = 0; j < n_vcpus; j++) {
+            const struct vcpu *vcpu = &vms[i].vcpus[j];
+
+            printf("vcpu %d %u %d", vcpu->fd, vcpu->id, vcpu->tid);
+            print_values(vcpu->stats_fd);
+        }
+    }
+}
+
+static void hold(void)
+{
+    pid_t parent = getpid(), child = fork();
+
+    if (child < 0)
+        die("fork");
+    if (child > 0) {
+        printf("held %d\n", child);
+        return;
+    }
+    /* The death of the thread that forked counts, so it is the one that reads commands. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (getppid() == parent)
+        pause();
+    _exit(0);
+}
+
+static void forget(void)
+{
+    for (unsigned i = 0; i < n_vms; i++)
+        if (vms[i].fd >= 0)
+            close_vm(&vms[i]);
+}
+
+static void copy(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (dup(vms[0].fd) < 0 || dup(vms[0].vcpus[0].fd) < 0)
+            die("dup");
+}
+
+static void *serve(void *opaque)
+{
+    char line[LINE_SIZE];
+    unsigned i;
+
+    while (fgets(line, sizeof(line), stdin)) {
+        if (!strcmp(line, "rows\n"))
+            print_rows();
+        else if (!strcmp(line, "stop\n"))
+            stop();
+        else if (!strcmp(line, "make\n"))
+            make_vm();
+        else if (sscanf(line, "copy %u", &i) == 1)
+            copy(i);
+        else if (!strcmp(line, "hold\n"))
+            hold();
+        else if (!strcmp(line, "forget\n"))
+            forget();
+        else if (sscanf(line, "close %u", &i) == 1 && i < n_vms)
+            close_vm(&vms[i]);
+        else
+            printf("which command?\n");
+        printf("ok\n");
+        fflush(stdout);
+    }
+    exit(0);
+    return opaque;
+}
+
+/* ---- the start ------------------------------------------------------------------------------ */
+
+static void take_vcpus(char *text)
+{
+    n_vcpus = 0;
+    for (char *word = strtok(text, ","); word && n_vcpus < VCPUS_MAX; word = strtok(NULL, ","))
+        vcpu_ids[n_vcpus++] = (unsigned)strtoul(word, NULL, 10);
+}
+
+static void take_guest(const char *name)
+{
+    for (unsigned i = 0; i < sizeof(guest_names) / sizeof(guest_names[0]); i++)
+        if (!strcmp(name, guest_names[i]))
+            guest = i;
+}
+
+static unsigned take_options(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"vms", required_argument, NULL, 'n'},   {"vcpus", required_argument, NULL, 'v'},
+        {"guest", required_argument, NULL, 'g'}, {"creator-ends", no_argument, NULL, 'c'},
+        {"main-ends", no_argument, NULL, 'm'},   {"chroot", required_argument, NULL, 'r'},
+        {"uid", required_argument, NULL, 'u'},   {0},
+    };
+    unsigned count = 1;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+        switch (option) {
+        case 'n':
+            count = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'v':
+            take_vcpus(optarg);
+            break;
+        case 'g':
+            take_guest(optarg);
+            break;
+        case 'c':
+            creator_ends = true;
+            break;
+        case 'm':
+            main_ends = true;
+            break;
+        case 'r':
+            new_root = optarg;
+            break;
+        case 'u':
+            new_user = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        default:
+            exit(2);
+        }
+    }
+    return count;
+}
+
+static void become_another(void)
+{
+    if (new_root && (chroot(new_root) < 0 || chdir("/") < 0))
+        die("chroot");
+    if (new_user && (setgid(new_user) < 0 || setuid(new_user) < 0))
+        die("setuid");
+}
+
+static void make_first(unsigned count)
+{
+    pthread_t creator;
+
+    if (!creator_ends) {
+        make_vms(&count);
+        return;
+    }
+    if (pthread_create(&creator, NULL, make_vms, &count) || pthread_join(creator, NULL))
+        die("a thread");
+}
+
+int main(int argc, char **argv)
+{
+    struct sigaction action = {.sa_handler = interrupt};
+    unsigned count = take_options(argc, argv);
+    pthread_t server;
+
+    sigaction(SIGUSR1, &action, NULL);
+    kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (kvm < 0)
+        die("/dev/kvm");
+    become_another();
+    run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+    make_first(count);
+    printf("ok\n");
+    fflush(stdout);
+    if (!main_ends)
+        serve(NULL);
+    if (pthread_create(&server, NULL, serve, NULL))
+        die("a thread");
+    pthread_exit(NULL);
+}
