@@ -12,7 +12,7 @@
  *  - in a thread of its own: vitals_server_start().
  *
  * The server has no text of the last error: the -errno values are distinct. -E2BIG: a member of a
- * newer header is not 0; from vitals_server_listen(), the context has a text that says which.
+ * newer header is not 0; where a context is passed too, it has a text that says which.
  */
 #ifndef VITALS_QMP_H
 #define VITALS_QMP_H
@@ -98,6 +98,32 @@ int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
  * -EBUSY from inside collect(). NULL is allowed.
  */
 int vitals_listener_close(struct vitals_listener *listener);
+
+struct vitals_client_options {
+    size_t size;                 /* VITALS_CLIENT_OPTIONS_INIT */
+    enum vitals_dialect dialect; /* the form of the two commands for this client */
+    uint32_t reserved;           /* must be 0 */
+};
+#define VITALS_CLIENT_OPTIONS_INIT .size = sizeof(struct vitals_client_options)
+
+/*
+ * Serves one client that is connected already: @fd is an end of a socketpair, or was inherited or
+ * accepted elsewhere. @options may be NULL. The client is greeted, counts among clients_max and
+ * memory_max, and is closed when the other end is, or by vitals_server_close_clients() or
+ * vitals_server_free(); one of these must come before @ctx is freed. If the call succeeds, @fd
+ * belongs to the library, also where the other end has gone already; else it stays the caller's.
+ * -EINVAL: an unknown dialect, or no stream socket of AF_UNIX; -ENOTSOCK; -EBADF; -ENOTCONN; -EUSERS:
+ * there are clients_max clients; -EEXIST: @fd is served already; -E2BIG, -ENOMEM, -ENOSPC; -EBUSY
+ * from inside collect().
+ */
+int vitals_server_add_client(struct vitals_server *server, struct vitals_ctx *ctx, int fd,
+                             const struct vitals_client_options *options);
+
+/*
+ * Closes all clients of @ctx, added or accepted; its sockets go on listening. When neither are left,
+ * the context is not used any more. -EBUSY from inside collect().
+ */
+int vitals_server_close_clients(struct vitals_server *server, const struct vitals_ctx *ctx);
 
 #ifdef __cplusplus
 }

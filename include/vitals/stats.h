@@ -78,9 +78,9 @@ struct vitals_ctx_options {
 int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx **ret_ctx);
 
 /*
- * Unregisters what is left and frees the context. Sockets that serve it must be closed before, and
- * no other thread may use it any more. -EBUSY from inside collect() (nothing happens then).
- * NULL is allowed.
+ * Unregisters what is left and frees the context. Sockets and clients that are served with it must
+ * be closed before, and no other thread may use it any more. -EBUSY from inside collect() (nothing
+ * happens then). NULL is allowed.
  */
 int vitals_ctx_free(struct vitals_ctx *ctx);
 

@@ -137,5 +137,7 @@ ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct received_fds *
 /* socket.c */
 int socket_listen(const char *path, mode_t mode);
 int socket_check_listening(int fd);
+/* A stream, see vitals_server_add_client(). */
+int socket_check_connected(int fd);
 
 #endif

@@ -66,6 +66,7 @@ struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ct
     if (!qmp)
         return NULL;
     qmp->protocol.ops = &qmp_ops;
+    qmp->protocol.ctx = ctx;
     qmp->bench = &server->bench;
     qmp_session_init(&qmp->session, ctx, dialect);
     return &qmp->protocol;

@@ -107,7 +107,7 @@ static struct vitals_server *make_server(void)
     struct vitals_server_options *options = at_the_end_of_memory(sizeof(*options));
     struct vitals_server *server;
 
-    *options = (struct vitals_server_options){VITALS_SERVER_OPTIONS_INIT, .clients_max = 1};
+    *options = (struct vitals_server_options){VITALS_SERVER_OPTIONS_INIT, .clients_max = 2};
     SET_NEW_MEMBER(options, "vitals_server_options");
     check("vitals_server_new", vitals_server_new(options, &server));
     return server;
@@ -164,6 +164,28 @@ static void ask(const char *path)
     close(fd);
 }
 
+/* The first headers did not have it. */
+#ifdef GROWN
+static void add_client(struct vitals_server *server)
+{
+    struct vitals_client_options *options = at_the_end_of_memory(sizeof(*options));
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds)) {
+        perror("socketpair");
+        exit(1);
+    }
+    *options =
+        (struct vitals_client_options){VITALS_CLIENT_OPTIONS_INIT, .dialect = VITALS_DIALECT_FLAT};
+    SET_NEW_MEMBER(options, "vitals_client_options");
+    check("vitals_server_add_client", vitals_server_add_client(server, ctx, fds[1], options));
+    expect(fds[0], "\"QMP\"");
+    close(fds[0]);
+}
+#else
+#define add_client(server) ((void)0)
+#endif
+
 int main(int argc, char **argv)
 {
     struct vitals_server *server;
@@ -179,6 +201,7 @@ int main(int argc, char **argv)
     server = make_server();
     listen_at(server, path);
     check("vitals_server_start", vitals_server_start(server));
+    add_client(server);
     ask(path);
     vitals_server_free(server);
     check("vitals_ctx_free", vitals_ctx_free(ctx));

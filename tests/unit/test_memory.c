@@ -494,6 +494,32 @@ static void a_client_for_whom_there_is_no_memory_is_closed(void **state)
     vitals_ctx_free(ctx);
 }
 
+/* The fd stays the caller's each time. */
+static void a_client_that_could_not_be_added_can_be_added_again(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    struct peer peer;
+    long n = 0;
+
+    (void)state;
+    do {
+        struct vitals_server *server = new_server();
+        int fd = peer_pair(&peer, server), err;
+
+        fail_allocation(++n);
+        err = vitals_server_add_client(server, ctx, fd, NULL);
+        assert_true(err == (allocations.failed ? -ENOMEM : 0));
+        allocations.fail_at = 0;
+        if (err)
+            check_ok(vitals_server_add_client(server, ctx, fd, NULL));
+        peer_negotiate(&peer);
+        peer_close(&peer);
+        vitals_server_free(server);
+    } while (end_failing());
+    assert_true(n > 3);
+    vitals_ctx_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +538,7 @@ int main(void)
                                         make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_client_for_whom_there_is_no_memory_is_closed, make_dir,
                                         remove_dir),
+        cmocka_unit_test(a_client_that_could_not_be_added_can_be_added_again),
     };
 
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
