@@ -83,7 +83,7 @@ static void check_deltas(const struct row *row)
 static size_t show(const struct snapshot *before, const struct snapshot *after,
                    enum output_format format)
 {
-    struct row_output output = {.format = format, .has_vm = true, .is_rates = true};
+    struct row_output output = {.to.format = format, .has_vm = true, .is_rates = true};
     uint64_t *deltas = calloc(after->n_values_max + 1, sizeof(*deltas));
     struct row row;
     size_t n = 0;

@@ -12,11 +12,12 @@
 #include "stats/histogram.h"
 #include "stats/schema.h"
 #include "base/count.h"
-#include "base/json_write.h"
+#include "show/record.h"
 
-#define WIDTH    100
-#define INDENT   12
-#define TEXT_MAX 160
+#define WIDTH        100
+#define INDENT       12
+#define TEXT_MAX     160
+#define SENTENCE_MAX 512
 
 /* One statistic. At least one of the two is there. */
 struct description {
@@ -137,36 +138,8 @@ static void print_description(const struct description *description)
     print_field("Do", explanation->next);
 }
 
-/* The first sentence. */
-static int first_sentence(const char *text)
+static void print_for_people(const struct descriptions *descriptions)
 {
-    const char *end = strstr(text, ". ");
-
-    return end ? (int)(end - text + 1) : (int)strlen(text);
-}
-
-static void print_list(const struct descriptions *descriptions, bool with_legend)
-{
-    static const struct table_column columns[] = {{.title = "NAME"}, {.title = "MEANING"}};
-    struct table table = {.columns = columns, .n_columns = COUNT(columns)};
-
-    for (size_t i = 0; i < descriptions->n; i++) {
-        const struct description *description = &descriptions->all[i];
-        const char *text = description->explanation ? description->explanation->meaning : UNKNOWN;
-
-        table_cell(&table, "%s", description->name);
-        table_cell(&table, "%.*s", first_sentence(text), text);
-    }
-    table_print(&table, with_legend);
-    table_clear(&table);
-}
-
-static void print_for_people(const struct descriptions *descriptions, bool with_legend)
-{
-    if (descriptions->is_list) {
-        print_list(descriptions, with_legend);
-        return;
-    }
     for (size_t i = 0; i < descriptions->n; i++) {
         if (i)
             putchar('\n');
@@ -174,116 +147,53 @@ static void print_for_people(const struct descriptions *descriptions, bool with_
     }
 }
 
-/* ---- for programs --------------------------------------------------------------------------- */
+/* ---- records -------------------------------------------------------------------------------- */
 
-static void put_text(struct buf *out, const char *name, const char *text)
+static void first_sentence(char text[SENTENCE_MAX], const char *meaning)
 {
-    buf_printf(out, "\"%s\": ", name);
-    if (text)
-        json_put_string(out, text);
-    else
-        buf_puts(out, "null");
-    buf_puts(out, ", ");
+    const char *end = strstr(meaning, ". ");
+
+    snprintf(text, SENTENCE_MAX, "%.*s", end ? (int)(end - meaning + 1) : SENTENCE_MAX - 1,
+             meaning);
 }
 
-static void put_json(struct buf *out, const struct description *description)
+static void put_description(struct record_writer *to, const struct description *description)
 {
-    const struct vitals_stat *stat = description->stat;
     const struct explanation *explanation = description->explanation;
+    char sentence[SENTENCE_MAX];
 
-    buf_puts(out, "{");
-    put_text(out, "target", description->target);
-    put_text(out, "provider", description->provider);
-    put_text(out, "name", description->name);
-    put_text(out, "meaning", explanation ? explanation->meaning : NULL);
-    put_text(out, "high", explanation ? explanation->high : NULL);
-    put_text(out, "next", explanation ? explanation->next : NULL);
-    put_text(out, "type", stat ? output_type_name(stat) : NULL);
-    put_text(out, "unit", stat ? output_unit_name(stat) : NULL);
-    if (stat)
-        buf_printf(out, "\"base\": %u, \"exponent\": %d", stat->base, stat->exponent);
-    else
-        buf_puts(out, "\"base\": null, \"exponent\": null");
-    if (stat && stat->type == VITALS_LINEAR_HIST)
-        buf_printf(out, ", \"bucket_size\": %u", stat->bucket_size);
-    buf_puts(out, "}");
+    first_sentence(sentence, explanation ? explanation->meaning : UNKNOWN);
+    record_text(to, "target", NULL, description->target);
+    record_text(to, "provider", NULL, description->provider);
+    record_text(to, "name", "NAME", description->name);
+    record_text(to, NULL, "MEANING", sentence);
+    record_text(to, "meaning", NULL, explanation ? explanation->meaning : NULL);
+    record_text(to, "high", NULL, explanation ? explanation->high : NULL);
+    record_text(to, "next", NULL, explanation ? explanation->next : NULL);
+    record_stat(to, description->stat, NULL);
 }
 
-static void print_json(const struct descriptions *descriptions)
+static void print_records(const struct descriptions *descriptions, const struct look *look)
 {
-    struct buf out = {0};
+    struct record_writer to = look_record_writer(look);
 
-    buf_puts(&out, "{\"schema_version\": 1, \"stats\": [");
+    record_open(&to);
+    record_list(&to, "stats");
     for (size_t i = 0; i < descriptions->n; i++) {
-        buf_puts(&out, i ? ", " : "");
-        put_json(&out, &descriptions->all[i]);
+        record_begin(&to);
+        put_description(&to, &descriptions->all[i]);
+        record_end(&to);
     }
-    buf_puts(&out, "]}");
-    csv_end(&out);
-    buf_free(&out);
+    record_close(&to);
+    record_free(&to);
 }
 
-static void put_cell(struct buf *line, const char *text)
+static void print(const struct descriptions *descriptions, const struct look *look)
 {
-    if (text)
-        csv_text(line, text);
+    if (look->options.format == OUTPUT_TABLE && !descriptions->is_list)
+        print_for_people(descriptions);
     else
-        csv_empty(line);
-}
-
-static void print_line(struct buf *line, const struct description *description)
-{
-    const struct vitals_stat *stat = description->stat;
-    const struct explanation *explanation = description->explanation;
-
-    csv_text(line, description->target);
-    csv_text(line, description->provider);
-    csv_text(line, description->name);
-    put_cell(line, explanation ? explanation->meaning : NULL);
-    put_cell(line, explanation ? explanation->high : NULL);
-    put_cell(line, explanation ? explanation->next : NULL);
-    put_cell(line, stat ? output_type_name(stat) : NULL);
-    put_cell(line, stat ? output_unit_name(stat) : NULL);
-    if (stat)
-        buf_printf(line, ",%u,%d", stat->base, stat->exponent);
-    else
-        buf_puts(line, ",,");
-    if (stat && stat->type == VITALS_LINEAR_HIST)
-        csv_u64(line, stat->bucket_size);
-    else
-        csv_empty(line);
-    csv_end(line);
-}
-
-static void print_csv(const struct descriptions *descriptions, bool with_legend)
-{
-    static const char *const titles[] = {"target", "provider", "name",       "meaning",
-                                         "high",   "next",     "type",       "unit",
-                                         "base",   "exponent", "bucket_size"};
-    struct buf line = {0};
-
-    for (size_t i = 0; with_legend && i < COUNT(titles); i++)
-        csv_text(&line, titles[i]);
-    if (with_legend)
-        csv_end(&line);
-    for (size_t i = 0; i < descriptions->n; i++)
-        print_line(&line, &descriptions->all[i]);
-    buf_free(&line);
-}
-
-static void print_all(const struct descriptions *descriptions, const struct look_options *options)
-{
-    switch (options->format) {
-    case OUTPUT_TABLE:
-        print_for_people(descriptions, !options->no_legend);
-        break;
-    case OUTPUT_JSON:
-        print_json(descriptions);
-        break;
-    case OUTPUT_CSV:
-        print_csv(descriptions, !options->no_legend);
-        break;
-    }
+        print_records(descriptions, look);
 }
 
 /* ---- choosing ------------------------------------------------------------------------------- */
@@ -430,7 +340,7 @@ static int describe(void *self)
         has_socket(look) ? describe_vms(look, &descriptions) : describe_table(look, &descriptions);
 
     if (status == EXIT_SUCCESS || (status == EXIT_FAILURE && descriptions.n))
-        print_all(&descriptions, &look->options);
+        print(&descriptions, look);
     free(descriptions.all);
     return status;
 }

@@ -15,7 +15,6 @@ struct diff {
     struct look look; /* its options: no VM is asked */
     struct cli_texts paths;
     struct row_output output;
-    struct table table;
     bool is_all, is_rates;
     struct snapshot before, after;
     size_t n_matched, n_only_before, n_only_after, n_resets;
@@ -105,15 +104,6 @@ static int check_options(struct diff *diff)
 
 /* ---- output --------------------------------------------------------------------------------- */
 
-static const struct table_column columns[] = {
-    {.title = "VM"},
-    {.title = "OBJECT"},
-    {.title = "PROVIDER"},
-    {.title = "STAT"},
-    {.title = "CHANGE", .is_right = true},
-    {.title = "DISTRIBUTION"},
-};
-
 static void quantity(char text[QUANTITY_MAX], const struct row *row, uint64_t value)
 {
     if (histogram_is(row->stat) || (!row->stat->unit && !row->stat->exponent))
@@ -122,38 +112,26 @@ static void quantity(char text[QUANTITY_MAX], const struct row *row, uint64_t va
         quantity_text(text, row->stat, (double)value);
 }
 
-static void put_change(char text[3 * QUANTITY_MAX], const struct diff *diff, const struct row *row)
+static void change_text(char text[ROW_TEXT_MAX], const struct row *row)
 {
     char now[QUANTITY_MAX], before[QUANTITY_MAX];
 
-    if (row->deltas && diff->is_rates) {
-        row_number(text, row);
-    } else if (row->deltas || row->is_reset) {
+    if (row->deltas || row->is_reset) {
         quantity(now, row, row->deltas ? histogram_count(row->deltas, row->n) : 0);
-        snprintf(text, 3 * QUANTITY_MAX, "%s", row->is_reset ? "reset" : now);
+        snprintf(text, ROW_TEXT_MAX, "%s", row->is_reset ? "reset" : now);
     } else {
         quantity(before, row, row->before[0]);
         quantity(now, row, row->totals[0]);
-        snprintf(text, 3 * QUANTITY_MAX, "%s -> %s", before, now);
+        snprintf(text, ROW_TEXT_MAX, "%s -> %s", before, now);
     }
 }
 
-static void add_to_table(struct diff *diff, const struct row *row)
+static void rate_text(char text[ROW_TEXT_MAX], const struct row *row)
 {
-    char object[QUANTITY_MAX], change[3 * QUANTITY_MAX];
-    struct buf distribution = {0};
-
-    put_change(change, diff, row);
-    if (histogram_is(row->stat) && row->deltas)
-        histogram_text_put_percentiles(&distribution, row->stat, row->deltas, row->n);
-    table_cell(&diff->table, "%s", row->vm);
-    table_cell(&diff->table, "%s", row_object(object, row));
-    table_cell(&diff->table, "%s", row->provider);
-    table_cell(&diff->table, "%s", row->stat->name);
-    table_cell(&diff->table, "%s", change);
-    table_cell(&diff->table, "%.*s", (int)distribution.len,
-               distribution.len ? distribution.data : "");
-    buf_free(&distribution);
+    if (row->deltas)
+        row_number(text, row);
+    else
+        change_text(text, row);
 }
 
 static bool has_changed(const struct row *row)
@@ -166,10 +144,7 @@ static void add_row(struct diff *diff, const struct row *row)
     diff->n_resets += row->is_reset;
     if (!diff->is_all && !has_changed(row))
         return;
-    if (diff->output.format == OUTPUT_TABLE)
-        add_to_table(diff, row);
-    else
-        row_output_add(&diff->output, row);
+    row_output_add(&diff->output, row);
 }
 
 /* False: no memory. */
@@ -219,22 +194,21 @@ static int print_diff(struct diff *diff)
     const char *const *paths = diff->paths.all;
     const struct look_options *options = &diff->look.options;
 
-    diff->output.format = options->format;
-    diff->output.has_legend = !options->no_legend;
-    diff->output.is_rates = diff->output.has_before = true;
-    diff->table.columns = columns;
-    diff->table.n_columns = sizeof(columns) / sizeof(columns[0]);
-    if (options->format != OUTPUT_TABLE)
-        row_output_begin(&diff->output, diff->after.time);
+    diff->output = (struct row_output){
+        .to = look_record_writer(&diff->look),
+        .has_vm = true,
+        .is_rates = true,
+        .has_before = true,
+        .value_title = "CHANGE",
+        .value_text = diff->is_rates ? rate_text : change_text,
+    };
+    row_output_begin(&diff->output, diff->after.time);
     if (!add_rows(diff)) {
         fprintf(stderr, "%s: out of memory\n", options->command);
         return EXIT_FAILURE;
     }
     if (diff->n_matched) {
-        if (options->format != OUTPUT_TABLE)
-            row_output_end(&diff->output);
-        else
-            table_print(&diff->table, !options->no_legend);
+        row_output_end(&diff->output);
         say_what_is_left_out(diff);
         return EXIT_SUCCESS;
     }
@@ -289,7 +263,6 @@ static int run(struct cli_args *args)
 
     snapshot_free(&diff.before);
     snapshot_free(&diff.after);
-    table_clear(&diff.table);
     row_output_free(&diff.output);
     return status;
 }

@@ -8,8 +8,7 @@
 #include "doctor/doctor.h"
 #include "look/look.h"
 #include "base/count.h"
-#include "base/text.h"
-#include "base/json_write.h"
+#include "show/record.h"
 
 #define WIDTH 100
 
@@ -37,16 +36,6 @@ static void print_table(const struct doctor *doctor)
     }
 }
 
-static void put_member(struct buf *out, const char *name, const char *text, const char *end)
-{
-    buf_printf(out, "\"%s\": ", name);
-    if (*text)
-        json_put_string(out, text);
-    else
-        buf_puts(out, "null");
-    buf_puts(out, end);
-}
-
 static bool has_problem(const struct doctor *doctor)
 {
     for (size_t i = 0; i < doctor->n_findings; i++)
@@ -55,24 +44,28 @@ static bool has_problem(const struct doctor *doctor)
     return false;
 }
 
+static void put_finding(struct record_writer *to, const struct finding *finding)
+{
+    record_text(to, "check", NULL, finding->check);
+    record_text(to, "status", NULL, status_names[finding->status]);
+    record_text(to, "found", NULL, *finding->text ? finding->text : NULL);
+    record_text(to, "hint", NULL, *finding->hint ? finding->hint : NULL);
+}
+
 static void print_json(const struct doctor *doctor)
 {
-    struct buf out = {0};
+    struct record_writer to = {.format = OUTPUT_JSON};
 
-    buf_printf(&out, "{\"schema_version\": 1, \"healthy\": %s, \"checks\": [",
-               has_problem(doctor) ? "false" : "true");
+    record_open(&to);
+    record_bool(&to, "healthy", NULL, !has_problem(doctor));
+    record_list(&to, "checks");
     for (size_t i = 0; i < doctor->n_findings; i++) {
-        const struct finding *finding = &doctor->findings[i];
-
-        buf_puts(&out, i ? ", {" : "{");
-        put_member(&out, "check", finding->check, ", ");
-        put_member(&out, "status", status_names[finding->status], ", ");
-        put_member(&out, "found", finding->text, ", ");
-        put_member(&out, "hint", finding->hint, "}");
+        record_begin(&to);
+        put_finding(&to, &doctor->findings[i]);
+        record_end(&to);
     }
-    buf_puts(&out, "]}");
-    csv_end(&out);
-    buf_free(&out);
+    record_close(&to);
+    record_free(&to);
 }
 
 /* ---- the verb ------------------------------------------------------------------------------- */

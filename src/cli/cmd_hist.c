@@ -13,7 +13,6 @@
 #include "show/row_output.h"
 #include "look/turns.h"
 #include "stats/histogram.h"
-#include "base/json_write.h"
 #include "show/histogram_text.h"
 
 /* A histogram to be drawn: of one object, or of all vCPUs of a VM. */
@@ -28,7 +27,8 @@ struct hist {
     double time; /* of the sample */
     struct chart *charts;
     size_t n_charts, n_drawn;
-    struct buf text;
+    struct record_writer to;
+    struct buf text; /* the drawing */
     size_t width, height;
     bool is_each, is_rates, is_utf8, is_screen, no_memory;
     bool any_output;
@@ -211,84 +211,83 @@ static struct row identity(const struct chart *chart)
 }
 
 /* With --rates: also where all of them were reset. */
-static bool has_seconds(const struct chart *chart)
+static void put_seconds(struct record_writer *to, const struct chart *chart)
 {
-    return chart->row.deltas || chart->row.is_reset;
+    if (chart->row.deltas || chart->row.is_reset)
+        record_number(to, "seconds", NULL, "%.6f", chart->row.seconds);
+    else
+        record_absent(to, "seconds", NULL);
 }
 
-static void put_upper_bound(struct buf *out, const struct chart *chart, size_t i, const char *none)
+static void put_bounds(struct record_writer *to, const struct chart *chart, size_t i)
 {
     const struct vitals_stat *stat = chart->row.stat;
 
+    record_u64(to, "lower", NULL, histogram_lower_bound(stat, i));
     if (i + 1 == chart->row.n)
-        buf_puts(out, none);
+        record_null(to, "upper", NULL);
     else
-        json_put_u64(out, histogram_lower_bound(stat, i + 1));
+        record_u64(to, "upper", NULL, histogram_lower_bound(stat, i + 1));
+    record_u64(to, "count", NULL, chart->values[i]);
 }
 
-static void put_json_chart(struct buf *out, const struct chart *chart)
+static void put_json(struct record_writer *to, const struct chart *chart)
 {
+    put_seconds(to, chart);
+    record_bool(to, "reset", NULL, chart->row.is_reset);
+    record_list(to, "buckets");
+    for (size_t i = 0; i < chart->row.n; i++) {
+        record_begin(to);
+        put_bounds(to, chart, i);
+        record_end(to);
+    }
+    record_list_end(to);
+}
+
+static void put_csv(struct record_writer *to, const struct chart *chart, size_t i)
+{
+    put_bounds(to, chart, i);
+    put_seconds(to, chart);
+    record_bool(to, "reset", NULL, chart->row.is_reset);
+}
+
+static void put_record(struct hist *hist, const struct chart *chart, size_t i)
+{
+    struct record_writer *to = &hist->to;
     const struct row row = identity(chart);
 
-    buf_puts(out, "{");
-    row_put_json_identity(out, &row);
-    buf_printf(out, "\"objects\": %zu, ", chart->n_objects);
-    if (has_seconds(chart))
-        buf_printf(out, "\"seconds\": %.6f, ", chart->row.seconds);
-    buf_printf(out, "\"reset\": %s, \"buckets\": [", chart->row.is_reset ? "true" : "false");
-    for (size_t i = 0; i < row.n; i++) {
-        buf_puts(out, i ? ", {\"lower\": " : "{\"lower\": ");
-        json_put_u64(out, histogram_lower_bound(row.stat, i));
-        buf_puts(out, ", \"upper\": ");
-        put_upper_bound(out, chart, i, "null");
-        buf_puts(out, ", \"count\": ");
-        json_put_u64(out, chart->values[i]);
-        buf_puts(out, "}");
-    }
-    buf_puts(out, "]}");
+    row_put_identity(to, hist->time, &row, false);
+    record_u64(to, "objects", NULL, chart->n_objects);
+    if (to->format == OUTPUT_JSON)
+        put_json(to, chart);
+    else
+        put_csv(to, chart, i);
+    record_end(to);
 }
 
-static void print_json(struct hist *hist)
+/* CSV has a line for each bucket. */
+static void put_chart(struct hist *hist, const struct chart *chart)
 {
-    struct buf *out = &hist->text;
+    size_t n = hist->to.format == OUTPUT_CSV ? chart->row.n : 1;
 
-    buf_printf(out, "{\"schema_version\": 1, \"time\": %.3f, \"histograms\": [", hist->time);
-    for (size_t i = 0; i < hist->n_charts; i++) {
-        buf_puts(out, i ? ", " : "");
-        put_json_chart(out, &hist->charts[i]);
-    }
-    buf_puts(out, "]}");
-    csv_end(out);
-}
-
-static void print_csv_chart(struct hist *hist, const struct chart *chart)
-{
-    const struct row row = identity(chart);
-    struct buf *line = &hist->text;
-
-    for (size_t i = 0; i < row.n; i++) {
-        row_put_csv_identity(line, hist->time, &row);
-        csv_u64(line, chart->n_objects);
-        csv_u64(line, histogram_lower_bound(row.stat, i));
-        csv_empty(line);
-        put_upper_bound(line, chart, i, "");
-        csv_u64(line, chart->values[i]);
-        if (has_seconds(chart))
-            buf_printf(line, ",%.6f", chart->row.seconds);
-        else
-            csv_empty(line);
-        csv_u64(line, chart->row.is_reset);
-        csv_end(line);
+    for (size_t i = 0; i < n; i++) {
+        record_begin(&hist->to);
+        put_record(hist, chart, i);
     }
 }
 
-static void print_csv(struct hist *hist)
+static void print_records(struct hist *hist)
 {
-    if (!hist->any_output && !hist->look.options.no_legend)
-        puts("time,vm,socket,target,vcpu,path,provider,name,type,unit,base,exponent,bucket_size,"
-             "objects,lower,upper,count,seconds,reset");
+    uint64_t nothing = 0;
+
+    record_open(&hist->to);
+    record_number(&hist->to, "time", NULL, "%.3f", hist->time);
+    record_list(&hist->to, "histograms");
     for (size_t i = 0; i < hist->n_charts; i++)
-        print_csv_chart(hist, &hist->charts[i]);
+        put_chart(hist, &hist->charts[i]);
+    if (!hist->n_charts && record_begin_blank(&hist->to))
+        put_record(hist, &(struct chart){.row = row_blank, .values = &nothing}, 0);
+    record_close(&hist->to);
 }
 
 /* ---- outputs -------------------------------------------------------------------------------- */
@@ -300,17 +299,10 @@ static bool print_sample(void *opaque, struct sampler *sampler)
     free_charts(hist);
     hist->time = sampler->time;
     sampler_each(sampler, hist->is_rates, take_row, hist);
-    switch (hist->look.options.format) {
-    case OUTPUT_TABLE:
+    if (hist->to.format == OUTPUT_TABLE)
         draw_all(hist);
-        break;
-    case OUTPUT_JSON:
-        print_json(hist);
-        break;
-    case OUTPUT_CSV:
-        print_csv(hist);
-        break;
-    }
+    else
+        print_records(hist);
     hist->any_output = true;
     return !hist->no_memory;
 }
@@ -366,6 +358,7 @@ static int open_and_print(void *self)
     if (status != 0)
         return status;
     look_at_terminal(hist);
+    hist->to = look_record_writer(&hist->look);
     return look_turns(&hist->look, hist->is_rates, print_sample, hist);
 }
 
@@ -377,6 +370,7 @@ static int run(struct cli_args *args)
     free_charts(&hist);
     free(hist.charts);
     buf_free(&hist.text);
+    record_free(&hist.to);
     return status;
 }
 

@@ -35,7 +35,7 @@ static void show(void *opaque, const struct row *row)
 
 static void print_rows(struct snap *snap, struct sampler *sampler)
 {
-    snap->output.format = OUTPUT_JSON;
+    snap->output.to.format = OUTPUT_JSON;
     row_output_begin(&snap->output, sampler->time);
     sampler_each(sampler, false, show, &snap->output);
     row_output_end(&snap->output);

@@ -44,8 +44,7 @@ static int open_and_print(void *self)
 
     if (status != 0)
         return status;
-    stats->output.format = stats->look.options.format;
-    stats->output.has_legend = !stats->look.options.no_legend;
+    stats->output.to = look_record_writer(&stats->look);
     stats->output.has_vm = stats->look.n_sockets > 1;
     stats->output.is_rates = stats->is_rates;
     return look_turns(&stats->look, stats->is_rates, print_sample, stats);

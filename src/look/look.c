@@ -36,6 +36,12 @@ int look_run(struct cli_args *args, void *self, int (*then)(void *self))
     return args->status;
 }
 
+struct record_writer look_record_writer(const struct look *look)
+{
+    return (struct record_writer){.format = look->options.format,
+                                  .has_legend = !look->options.no_legend};
+}
+
 bool look_wants_target(const struct look *look, const char *target)
 {
     return !look->options.target || !strcmp(look->options.target, target);

@@ -4,7 +4,7 @@
 #define LOOK_LOOK_H
 
 #include "args/cli.h"
-#include "show/output.h"
+#include "show/record.h"
 #include "client/client.h"
 
 #define EXIT_NO_MATCH 3
@@ -64,6 +64,9 @@ int look_complete_options(struct look_options *options);
 unsigned look_timeout_ms(const struct look_options *options);
 
 void look_free(struct look *look);
+
+/* For records in the form that the options ask for. */
+struct record_writer look_record_writer(const struct look *look);
 
 /* Opens all VMs. 0, or the exit status. */
 int look_connect(struct look *look);

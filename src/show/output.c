@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "show/output.h"
 
-#include <errno.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,25 +10,10 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#include "base/count.h"
-#include "base/json_write.h"
 #include "base/unicode.h"
 #include "qmp/stat_names.h"
 
 /* ---- names ---------------------------------------------------------------------------------- */
-
-int output_format_parse(const char *name, enum output_format *ret_format)
-{
-    static const char *const names[] = {"table", "json", "csv"};
-
-    for (size_t i = 0; i < COUNT(names); i++) {
-        if (!strcmp(names[i], name)) {
-            *ret_format = (enum output_format)i;
-            return 0;
-        }
-    }
-    return -EINVAL;
-}
 
 const char *output_type_name(const struct vitals_stat *stat)
 {
@@ -50,7 +34,7 @@ bool output_takes_escapes(void)
 
 /* ---- tables --------------------------------------------------------------------------------- */
 
-static void out_of_memory(void)
+void output_out_of_memory(void)
 {
     fputs("vitals: out of memory\n", stderr);
     exit(EXIT_FAILURE);
@@ -65,13 +49,13 @@ void table_cell(struct table *table, const char *format, ...)
         table->cap = table->cap ? 2 * table->cap : 256;
         table->cells = reallocarray(table->cells, table->cap, sizeof(*table->cells));
         if (!table->cells)
-            out_of_memory();
+            output_out_of_memory();
     }
     va_start(args, format);
     n = vasprintf(&table->cells[table->n_cells], format, args);
     va_end(args);
     if (n < 0)
-        out_of_memory();
+        output_out_of_memory();
     table->n_cells++;
 }
 
@@ -108,8 +92,6 @@ static void print_row(const struct table *table, char *const *cells, const size_
         const char *text = cells ? cells[i] : table->columns[i].title;
         size_t pad = widths[i] - text_width(text);
 
-        if (table->columns[i].is_hidden)
-            continue;
         if (*text) {
             printf("%*s%s", (int)(spaces + (table->columns[i].is_right ? pad : 0)), "", text);
             spaces = 2 + (table->columns[i].is_right ? 0 : pad);
@@ -132,7 +114,7 @@ static void print_all(const struct table *table, bool with_legend)
     size_t *widths = calloc(table->n_columns, sizeof(*widths));
 
     if (!widths)
-        out_of_memory();
+        output_out_of_memory();
     for (size_t i = 0; i < table->n_columns; i++)
         widths[i] = column_width(table, i, with_legend);
     if (with_legend) {
@@ -169,49 +151,4 @@ void table_clear(struct table *table)
     free(table->cells);
     table->cells = NULL;
     table->n_cells = table->cap = 0;
-}
-
-/* ---- CSV ------------------------------------------------------------------------------------ */
-
-static void put_comma(struct buf *line)
-{
-    if (line->len)
-        buf_puts(line, ",");
-}
-
-/* Quoted where RFC 4180 wants it. */
-void csv_text(struct buf *line, const char *text)
-{
-    put_comma(line);
-    if (!strpbrk(text, ",\"\r\n") && *text) {
-        buf_puts(line, text);
-        return;
-    }
-    buf_puts(line, "\"");
-    for (; *text; text++) {
-        if (*text == '"')
-            buf_puts(line, "\"");
-        buf_append(line, text, 1);
-    }
-    buf_puts(line, "\"");
-}
-
-void csv_u64(struct buf *line, uint64_t value)
-{
-    put_comma(line);
-    json_put_u64(line, value);
-}
-
-void csv_empty(struct buf *line)
-{
-    put_comma(line);
-}
-
-void csv_end(struct buf *line)
-{
-    buf_puts(line, "\n");
-    if (line->failed)
-        out_of_memory();
-    fwrite(line->data, 1, line->len, stdout);
-    buf_reset(line);
 }

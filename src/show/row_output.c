@@ -3,238 +3,167 @@
 
 #include <stdio.h>
 
-#include "stats/histogram.h"
-#include "base/json_write.h"
 #include "show/histogram_text.h"
-#include "base/count.h"
+#include "stats/histogram.h"
 
-/* ---- table ---------------------------------------------------------------------------------- */
+static const struct vitals_stat blank_stat = {.name = "", .base = 10, .count = 1};
 
-static const struct table_column columns_with_vm[] = {
-    {.title = "VM"},
-    {.title = "OBJECT"},
-    {.title = "PROVIDER"},
-    {.title = "STAT"},
-    {.title = "VALUE", .is_right = true},
-    {.title = "DISTRIBUTION"},
+const struct row row_blank = {
+    .vm = "",
+    .socket = "",
+    .target = "",
+    .provider = "",
+    .vcpu = -1,
+    .stat = &blank_stat,
+    .totals = (const uint64_t[]){0},
+    .before = (const uint64_t[]){0},
+    .n = 1,
 };
 
-static void add_to_table(struct row_output *output, const struct row *row)
+/* ---- which statistic of which object -------------------------------------------------------- */
+
+void row_put_identity(struct record_writer *to, double time, const struct row *row, bool has_vm)
 {
-    char object[QUANTITY_MAX], number[2 * QUANTITY_MAX];
+    char object[QUANTITY_MAX];
+
+    if (to->format == OUTPUT_CSV)
+        record_number(to, "time", NULL, "%.3f", time);
+    record_text(to, "vm", has_vm ? "VM" : NULL, row->vm);
+    record_text(to, "socket", NULL, row->socket);
+    record_text(to, "target", NULL, row->target);
+    if (row->vcpu >= 0)
+        record_i64(to, "vcpu", NULL, row->vcpu);
+    else
+        record_null(to, "vcpu", NULL);
+    record_text(to, "path", NULL, row->path);
+    record_text(to, NULL, "OBJECT", row_object(object, row));
+    record_text(to, "provider", "PROVIDER", row->provider);
+    record_text(to, "name", "STAT", row->stat->name);
+    record_stat(to, row->stat, NULL);
+}
+
+/* ---- its values ----------------------------------------------------------------------------- */
+
+static void put_text(struct row_output *output, const struct row *row)
+{
+    char number[ROW_TEXT_MAX];
     struct buf distribution = {0};
 
+    if (output->value_text)
+        output->value_text(number, row);
+    else
+        row_number(number, row);
+    record_quantity(&output->to, output->value_title ? output->value_title : "VALUE", number);
     if (histogram_is(row->stat) && !row->is_reset)
         histogram_text_put_percentiles(&distribution, row->stat, row_values(row), row->n);
-    row_number(number, row);
-    if (output->has_vm)
-        table_cell(&output->table, "%s", row->vm);
-    table_cell(&output->table, "%s", row_object(object, row));
-    table_cell(&output->table, "%s", row->provider);
-    table_cell(&output->table, "%s", row->stat->name);
-    table_cell(&output->table, "%s", number);
-    table_cell(&output->table, "%.*s", (int)distribution.len,
-               distribution.len ? distribution.data : "");
+    buf_append(&distribution, "", 1);
+    record_text(&output->to, NULL, "DISTRIBUTION", distribution.failed ? "" : distribution.data);
     buf_free(&distribution);
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------- */
-
-static void put_string(struct buf *out, const char *name, const char *text)
+/* Value @i, or in JSON all of a histogram as @names. NULL: there are none. */
+static void put_value(struct record_writer *to, const char *name, const char *names,
+                      const struct row *row, const uint64_t *values, size_t i)
 {
-    buf_printf(out, "\"%s\": ", name);
-    if (text)
-        json_put_string(out, text);
+    if (!values)
+        record_absent(to, name, NULL);
+    else if (to->format == OUTPUT_JSON && histogram_is(row->stat))
+        record_values(to, names, values, row->n);
     else
-        buf_puts(out, "null");
-    buf_puts(out, ", ");
+        record_u64(to, name, NULL, values[i]);
 }
 
-void row_put_json_identity(struct buf *out, const struct row *row)
+static void put_rate(struct record_writer *to, const struct row *row, size_t i)
 {
-    put_string(out, "vm", row->vm);
-    put_string(out, "socket", row->socket);
-    put_string(out, "target", row->target);
-    if (row->vcpu >= 0)
-        buf_printf(out, "\"vcpu\": %lld, ", (long long)row->vcpu);
+    if (row->deltas || row->is_reset) {
+        record_number(to, "seconds", NULL, "%.6f", row->seconds);
+        record_bool(to, "reset", NULL, row->is_reset);
+    } else {
+        record_absent(to, "seconds", NULL);
+        record_absent(to, "reset", NULL);
+    }
+    put_value(to, "delta", "deltas", row, row->deltas, i);
+    if (!row->deltas)
+        record_absent(to, "rate", NULL);
+    else if (to->format == OUTPUT_JSON)
+        record_number(to, "rate", NULL, "%.17g", row_rate(row));
     else
-        buf_puts(out, "\"vcpu\": null, ");
-    put_string(out, "path", row->path);
-    put_string(out, "provider", row->provider);
-    put_string(out, "name", row->stat->name);
-    put_string(out, "type", output_type_name(row->stat));
-    put_string(out, "unit", output_unit_name(row->stat));
-    buf_printf(out, "\"base\": %u, \"exponent\": %d, ", row->stat->base, row->stat->exponent);
-    if (row->stat->type == VITALS_LINEAR_HIST)
-        buf_printf(out, "\"bucket_size\": %u, ", row->stat->bucket_size);
+        record_number(to, "rate", NULL, "%.17g", (double)row->deltas[i] / row->seconds);
 }
 
-/* "value", or "values" and a list. */
-static void put_values(struct buf *out, const char *name, const struct row *row,
-                       const uint64_t *values)
+static void put_json(struct row_output *output, const struct row *row)
 {
-    if (!histogram_is(row->stat)) {
-        buf_printf(out, "\"%s\": ", name);
-        json_put_u64(out, values[0]);
-        return;
-    }
-    buf_printf(out, "\"%ss\": [", name);
-    for (size_t i = 0; i < row->n; i++) {
-        buf_puts(out, i ? ", " : "");
-        json_put_u64(out, values[i]);
-    }
-    buf_puts(out, "]");
-}
+    struct record_writer *to = &output->to;
 
-static void add_to_json(struct row_output *output, const struct row *row)
-{
-    struct buf *out = &output->text;
-
-    buf_puts(out, output->n_rows ? ", {" : "{");
-    row_put_json_identity(out, row);
     if (row->time > 0)
-        buf_printf(out, "\"reply_time\": %.6f, ", row->time);
-    put_values(out, "value", row, row->totals);
-    if (row->before) {
-        buf_puts(out, ", ");
-        put_values(out, "before", row, row->before);
-    }
-    if (row->deltas || row->is_reset)
-        buf_printf(out, ", \"seconds\": %.6f, \"reset\": %s", row->seconds,
-                   row->is_reset ? "true" : "false");
-    if (row->deltas) {
-        buf_puts(out, ", ");
-        put_values(out, "delta", row, row->deltas);
-        buf_printf(out, ", \"rate\": %.17g", row_rate(row));
-    }
-    buf_puts(out, "}");
+        record_number(to, "reply_time", NULL, "%.6f", row->time);
+    put_value(to, "value", "values", row, row->totals, 0);
+    put_value(to, "before", "befores", row, row->before, 0);
+    put_rate(to, row, 0);
 }
 
-/* ---- CSV ------------------------------------------------------------------------------------ */
-
-static const char *const csv_titles[] = {"time", "vm",       "socket",      "target", "vcpu",
-                                         "path", "provider", "name",        "type",   "unit",
-                                         "base", "exponent", "bucket_size", "bucket", "value"};
-static const char *const csv_rate_titles[] = {"seconds", "reset", "delta", "rate"};
-
-void row_put_csv_identity(struct buf *line, double time, const struct row *row)
+/* Of one bucket, where it is a histogram. */
+static void put_csv(struct row_output *output, const struct row *row, size_t i)
 {
-    buf_printf(line, "%.3f", time);
-    csv_text(line, row->vm);
-    csv_text(line, row->socket);
-    csv_text(line, row->target);
-    if (row->vcpu >= 0)
-        csv_u64(line, (uint64_t)row->vcpu);
-    else
-        csv_empty(line);
-    if (row->path)
-        csv_text(line, row->path);
-    else
-        csv_empty(line);
-    csv_text(line, row->provider);
-    csv_text(line, row->stat->name);
-    csv_text(line, output_type_name(row->stat));
-    csv_text(line, output_unit_name(row->stat));
-    csv_u64(line, row->stat->base);
-    buf_printf(line, ",%d", row->stat->exponent);
-    if (row->stat->type == VITALS_LINEAR_HIST)
-        csv_u64(line, row->stat->bucket_size);
-    else
-        csv_empty(line);
-}
+    struct record_writer *to = &output->to;
 
-static void put_csv_rate(struct buf *line, const struct row *row, size_t i)
-{
-    if (!row->deltas && !row->is_reset) {
-        buf_puts(line, ",,,,");
-        return;
-    }
-    buf_printf(line, ",%.6f,%d,", row->seconds, row->is_reset);
-    if (row->is_reset)
-        buf_puts(line, ",");
+    if (histogram_is(row->stat))
+        record_u64(to, "bucket", NULL, histogram_lower_bound(row->stat, i));
     else
-        buf_printf(line, "%llu,%.17g", (unsigned long long)row->deltas[i],
-                   (double)row->deltas[i] / row->seconds);
-}
-
-static void add_to_csv(struct row_output *output, const struct row *row)
-{
-    struct buf *line = &output->text;
-
-    for (size_t i = 0; i < row->n; i++) {
-        row_put_csv_identity(line, output->time, row);
-        if (histogram_is(row->stat))
-            csv_u64(line, histogram_lower_bound(row->stat, i));
-        else
-            csv_empty(line);
-        csv_u64(line, row->totals[i]);
-        if (output->is_rates)
-            put_csv_rate(line, row, i);
-        if (output->has_before)
-            csv_u64(line, row->before[i]);
-        csv_end(line);
-    }
-}
-
-static void print_csv_titles(struct row_output *output)
-{
-    for (size_t i = 0; i < COUNT(csv_titles); i++)
-        csv_text(&output->text, csv_titles[i]);
-    for (size_t i = 0; output->is_rates && i < COUNT(csv_rate_titles); i++)
-        csv_text(&output->text, csv_rate_titles[i]);
+        record_null(to, "bucket", NULL);
+    record_u64(to, "value", NULL, row->totals[i]);
+    if (output->is_rates)
+        put_rate(to, row, i);
     if (output->has_before)
-        csv_text(&output->text, "before");
-    csv_end(&output->text);
+        record_u64(to, "before", NULL, row->before[i]);
+}
+
+static void put_record(struct row_output *output, const struct row *row, size_t i)
+{
+    row_put_identity(&output->to, output->time, row, output->has_vm);
+    if (output->to.format == OUTPUT_TABLE)
+        put_text(output, row);
+    else if (output->to.format == OUTPUT_JSON)
+        put_json(output, row);
+    else
+        put_csv(output, row, i);
+    record_end(&output->to);
 }
 
 /* ---- one output ----------------------------------------------------------------------------- */
 
 void row_output_begin(struct row_output *output, double time)
 {
-    size_t skipped = output->has_vm ? 0 : 1;
-
     output->n_rows = 0;
     output->time = time;
-    output->table.columns = columns_with_vm + skipped;
-    output->table.n_columns = COUNT(columns_with_vm) - skipped;
-    if (output->format == OUTPUT_JSON)
-        buf_printf(&output->text, "{\"schema_version\": 1, \"time\": %.3f, \"stats\": [", time);
-    if (output->format == OUTPUT_CSV && !output->any_output && output->has_legend)
-        print_csv_titles(output);
-    if (output->format == OUTPUT_TABLE && output->any_output)
+    if (output->to.format == OUTPUT_TABLE && output->any_output)
         putchar('\n');
     output->any_output = true;
+    record_open(&output->to);
+    record_number(&output->to, "time", NULL, "%.3f", time);
+    record_list(&output->to, "stats");
 }
 
+/* CSV has a line for each bucket. */
 void row_output_add(struct row_output *output, const struct row *row)
 {
-    switch (output->format) {
-    case OUTPUT_TABLE:
-        add_to_table(output, row);
-        break;
-    case OUTPUT_JSON:
-        add_to_json(output, row);
-        break;
-    case OUTPUT_CSV:
-        add_to_csv(output, row);
-        break;
+    size_t n = output->to.format == OUTPUT_CSV ? row->n : 1;
+
+    for (size_t i = 0; i < n; i++) {
+        record_begin(&output->to);
+        put_record(output, row, i);
     }
     output->n_rows++;
 }
 
 void row_output_end(struct row_output *output)
 {
-    if (output->format == OUTPUT_TABLE)
-        table_print(&output->table, output->has_legend);
-    table_clear(&output->table);
-    if (output->format == OUTPUT_JSON) {
-        buf_puts(&output->text, "]}");
-        csv_end(&output->text);
-    }
+    if (!output->n_rows && record_begin_blank(&output->to))
+        put_record(output, &row_blank, 0);
+    record_close(&output->to);
 }
 
 void row_output_free(struct row_output *output)
 {
-    table_clear(&output->table);
-    buf_free(&output->text);
+    record_free(&output->to);
 }

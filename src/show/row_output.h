@@ -3,20 +3,23 @@
 #ifndef SHOW_ROW_OUTPUT_H
 #define SHOW_ROW_OUTPUT_H
 
-#include "show/output.h"
+#include "show/record.h"
 #include "show/row.h"
 
+enum { ROW_TEXT_MAX = 3 * QUANTITY_MAX };
+
 struct row_output {
-    enum output_format format;
-    bool has_legend, has_vm; /* of the table: a line of titles, a column for the VM */
-    bool is_rates;           /* CSV has columns for them */
-    bool has_before;         /* and for the value before */
+    struct record_writer to;
+    bool has_vm;     /* the table has a column for the VM */
+    bool is_rates;   /* CSV has columns for them */
+    bool has_before; /* and for the value before */
+    /* Of the table, its title and its text; NULL: VALUE, row_number(). */
+    const char *value_title;
+    void (*value_text)(char text[ROW_TEXT_MAX], const struct row *row);
     /* below: its own */
     bool any_output;
     double time;
     size_t n_rows;
-    struct table table;
-    struct buf text;
 };
 
 /* @time: of the sample, seconds since 1970. */
@@ -25,9 +28,13 @@ void row_output_add(struct row_output *output, const struct row *row);
 void row_output_end(struct row_output *output);
 void row_output_free(struct row_output *output);
 
-/* For other forms of output: all that says which statistic of which object it is. */
-void row_put_json_identity(struct buf *out, const struct row *row); /* ends in ", " */
-void row_put_csv_identity(struct buf *line, double time,
-                          const struct row *row); /* time to exponent */
+/*
+ * For other records: all that says which statistic of which object it is, time to exponent.
+ * @has_vm: in a table, too.
+ */
+void row_put_identity(struct record_writer *to, double time, const struct row *row, bool has_vm);
+
+/* One of which only the titles count. */
+extern const struct row row_blank;
 
 #endif
