@@ -46,7 +46,7 @@ def test_seconds_end_it(programs):
     start = time.monotonic()
     demo = programs.demo("--vcpus", 2, "--seconds", "0.7")
     assert demo.wait() == 0
-    assert 0.7 <= time.monotonic() - start < 10
+    assert time.monotonic() - start >= 0.7
     assert demo.log() == "" and not os.path.exists(demo.path)
 
 

@@ -4,10 +4,8 @@
 import signal
 import time
 
-import pytest
-
 from support import stats_file
-from support.programs import wait_until
+from support.programs import TIMEOUT, wait_until
 from support.stats_fds import StatsFds
 
 VCPUS = 4
@@ -42,7 +40,7 @@ def read_all(fds):
 
 def compare_values(client, fds):
     """A paused VM has work, too, that ends a little later: the kernel is asked before and after."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + TIMEOUT
     while True:
         before = read_all(fds)
         answer = kvm_vm(client), kvm_vcpus(client)
@@ -93,10 +91,9 @@ def test_schemas(programs):
         "vcpu": [{"provider": "kvm", "stats": stats_file.expected_schema(fds.read_vcpu(0))}],
         "vm": [{"provider": "kvm", "stats": stats_file.expected_schema(fds.read_vm())}],
     }
-    names = [stat.name for stat in fds.read_vcpu(0)]
-    assert {"exits", "halt_wait_hist", "halt_poll_fail_hist", "signal_exits"} <= set(names)
-    if demo.log():
-        pytest.fail(f"the kernel has statistics that were left out: {demo.log()}")
+    stats = fds.read_vm() + fds.read_vcpu(0)
+    assert "exits" in [stat.name for stat in stats]
+    assert bool(demo.log()) == any(not stat.is_known for stat in stats)  # of what is left out
 
 
 def test_values_of_a_vm_that_never_ran(programs):

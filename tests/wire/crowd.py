@@ -4,7 +4,8 @@
 
 The crowd: 60 clients are silent, 60 ask and never read, 60 send random bytes (half of them read the
 errors), 19 connect and disconnect in a loop; the last one asks, and its round trips are measured.
-Alone and crowd take turns, so that another load on the machine meets both alike.
+Alone and crowd take turns, so that another load on the machine meets both alike. The time includes
+that in which others have the CPU; what the server itself does until the reply is there does not.
 
     tests/wire/crowd.py /tmp/vitals.sock --seconds 5
 """
@@ -14,6 +15,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import pathlib
 import random
 import select
 import socket
@@ -22,6 +24,10 @@ import struct
 import subprocess
 import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from support.programs import cpu_time  # noqa: E402
 
 SILENT, DEAF, NOISY, RESTLESS = 60, 60, 60, 19
 REQUEST = b'{"execute": "query-stats", "arguments": {"target": "vcpu"}}\n'
@@ -162,6 +168,7 @@ class Asker:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(30)
         self.socket.connect(path)
+        self.server = self.server_pid()
         self.receive_line()
         self.round_trip(NEGOTIATION)
 
@@ -172,20 +179,21 @@ class Asker:
         return data
 
     def round_trip(self, request):
-        start = time.perf_counter_ns()
+        """Its time, and that of the server's CPU, in microseconds."""
+        start, work = time.perf_counter(), cpu_time(self.server)
         self.socket.sendall(request)
         data = self.receive_line()
-        duration = time.perf_counter_ns() - start
+        work, end = cpu_time(self.server) - work, time.perf_counter()
         assert data.startswith(b'{"return": '), data[:200]
-        return duration
+        return (end - start) * 1e6, work * 1e6
 
     def measure(self, seconds):
-        """Round trips in microseconds."""
+        """Round trips for so long."""
         end = time.monotonic() + seconds
-        durations = []
+        trips = []
         while time.monotonic() < end:
-            durations.append(self.round_trip(REQUEST) / 1000)
-        return durations
+            trips.append(self.round_trip(REQUEST))
+        return trips
 
     def count_vcpus(self):
         self.socket.sendall(REQUEST)
@@ -202,21 +210,37 @@ def memory(pid, name):
         return next(int(line.split()[1]) for line in status if line.startswith(name)) / 1024
 
 
+def times(trips):
+    return [duration for duration, _ in trips]
+
+
+def quick_work(trips):
+    """The lower quartile of the server's CPU time."""
+    return statistics.quantiles([work for _, work in trips])[0]
+
+
 @dataclasses.dataclass
 class Result:
     vcpus: int
-    alone: list[float]
-    crowd: list[float]
+    alone: list[tuple[float, float]]
+    crowd: list[tuple[float, float]]
     memory_before: float
     memory_after: float
     memory_peak: float
 
     @property
     def ratio(self):
-        return statistics.median(self.crowd) / statistics.median(self.alone)
+        return statistics.median(times(self.crowd)) / statistics.median(times(self.alone))
+
+    @property
+    def work_ratio(self):
+        """How much more the server does before the reply. Where the one that asks has no CPU for a
+        while, the server goes on, so the quick round trips count."""
+        return quick_work(self.crowd) / quick_work(self.alone)
 
     def __str__(self):
-        def describe(name, durations):
+        def describe(name, trips):
+            durations = times(trips)
             quantiles = statistics.quantiles(durations, n=100)
             return (
                 f"{name}: median {statistics.median(durations):.0f} us, "
@@ -228,7 +252,7 @@ class Result:
                 f"one client asks for all of {self.vcpus} vCPUs",
                 describe("alone", self.alone),
                 describe("crowd", self.crowd),
-                f"ratio of the medians: {self.ratio:.2f}",
+                f"ratio of the medians: {self.ratio:.2f}, of the server's work {self.work_ratio:.2f}",
                 f"memory of the server: before {self.memory_before:.1f} MiB, "
                 f"after {self.memory_after:.1f} MiB, peak {self.memory_peak:.1f} MiB",
             ]
@@ -237,7 +261,7 @@ class Result:
 
 def measure(path, seconds, rounds):
     asker = Asker(path)
-    pid = asker.server_pid()
+    pid = asker.server
     crowd = CrowdProcess(path)
     asker.measure(0.1)  # warm up
     alone, crowded = [], []

@@ -5,8 +5,7 @@ import crowd
 from support.programs import DATA, SANITIZED, memory_bound
 
 VCPUS = 8
-RATIO_MAX = 5  # generous, and more than one attempt: the machine may have other work
-ATTEMPTS = 3
+RATIO_MAX = 5
 MEMORY_MAX = 16 * 1024  # KiB that 200 clients may cost
 
 
@@ -16,15 +15,11 @@ def test_one_client_is_served_well_in_a_crowd(programs):
     server.tell("kvm", "-")
     for i in range(VCPUS):
         server.tell("vcpu", f"/machine/unattached/device[{i}]", file)
-    for _ in range(ATTEMPTS):
-        result = crowd.measure(server.path, seconds=0.7, rounds=4)
-        print(result)
-        assert result.vcpus == VCPUS
-        assert (result.memory_peak - result.memory_before) * 1024 < memory_bound(MEMORY_MAX)
-        if result.ratio < RATIO_MAX or SANITIZED:  # that makes the server too slow for such a crowd
-            break
-    else:
-        raise AssertionError(f"{result.ratio:.1f} times as long as alone")
+    result = crowd.measure(server.path, seconds=0.7, rounds=4)
+    print(result)
+    assert result.vcpus == VCPUS
+    assert (result.memory_peak - result.memory_before) * 1024 < memory_bound(MEMORY_MAX)
+    assert result.work_ratio < RATIO_MAX or SANITIZED  # they make it too slow for such a crowd
     programs.client(server).assert_alive()
 
 

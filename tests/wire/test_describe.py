@@ -65,6 +65,14 @@ def test_each_is_explained_in_full_once():
         assert stat["type"] is stat["unit"] is stat["base"] is stat["exponent"] is None
 
 
+def test_what_is_explained_is_what_the_list_has():
+    """Kernels bring what they bring, so the list is here."""
+    lines = (DATA / "kvm" / "x86_64.txt").read_text(encoding="ascii").splitlines()
+    listed = [tuple(line.split()) for line in lines if not line.startswith("#")]
+    explained = describe_json("--provider", "kvm")
+    assert [(stat["target"], stat["name"]) for stat in explained] == listed
+
+
 def test_globs_are_taken_together():
     names = [stat["name"] for stat in describe_json("*_hist", "exits")]
     assert names == ["halt_poll_success_hist", "halt_poll_fail_hist", "halt_wait_hist", "exits"]

@@ -7,7 +7,7 @@ import json
 import os
 import pty
 import re
-import socket
+import select
 import subprocess
 import time
 import unicodedata
@@ -18,6 +18,7 @@ from support import manual, recordings, stats_file
 from support.programs import DATA, TIMEOUT, VITALS, run
 from support.programs import stat as described
 from support.recordings import VCPUS, device
+from support.strangers import Listener
 
 VERBS = ["stats", "schemas"]
 
@@ -315,7 +316,7 @@ def test_a_vm_without_statistics(server):
 
 def test_rates_between_frames(programs):
     """The demo goes to the next frame each second; each has 10000 exits more."""
-    frames = recordings.write(programs.path("frames"), frames=4)
+    frames = recordings.write(programs.path("frames"), frames=60)
     vm = Vm(programs, frames)
     options = ["--rates", "-i", 1, "-n", 3, "--stat", "exits", "--stat", "halt_wait_hist"]
     outputs = show("stats", vm.flat, *options, "-o", "json").splitlines()
@@ -323,11 +324,11 @@ def test_rates_between_frames(programs):
     stats = [stat for output in outputs for stat in json.loads(output)["stats"]]
     exits = [stat for stat in stats if stat["name"] == "exits"]
     assert len(stats) == 3 * 2 * VCPUS and all(stat["reset"] is False for stat in stats)
-    assert {stat["delta"] for stat in exits} <= {0, 10_000, 20_000}
+    assert all(stat["delta"] % 10_000 == 0 for stat in exits)
     assert max(stat["delta"] for stat in exits) > 0
     for stat in exits:
         assert stat["rate"] == pytest.approx(stat["delta"] / stat["seconds"], rel=1e-4)
-        assert 0.5 < stat["seconds"] < 10
+        assert stat["seconds"] > 0
     for stat in stats:
         assert all(delta >= 0 for delta in stat.get("deltas", [stat.get("delta")]))
 
@@ -344,7 +345,8 @@ def write_frames(directory, frames):
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
 def test_a_counter_that_was_reset(programs, form):
-    vm = Vm(programs, write_frames(programs.path("back"), [3, 0]))
+    """Each frame has less than the one before, so that whichever two are compared will do."""
+    vm = Vm(programs, write_frames(programs.path("back"), range(40, -1, -1)))
     options = ["--rates", "-i", 1.5, "-n", 1, "--stat", "exits", "--stat", "guest_mode"]
     text = show("stats", vm.flat, *options, "-o", form)
     if form == "table":
@@ -362,7 +364,7 @@ def test_a_counter_that_was_reset(programs, form):
 def test_count_and_interval(small):
     start = time.monotonic()
     text = show("stats", small.flat, "-n", 3, "-i", 0.2, "--stat", "exits", "-o", "csv")
-    assert 0.4 <= time.monotonic() - start < 10
+    assert time.monotonic() - start >= 0.4
     assert text.count("time,vm,") == 1 and len(text.splitlines()) == 1 + 3 * VCPUS
 
 
@@ -466,23 +468,31 @@ def test_one_of_two_sockets_fails(programs, small):
 
 
 @pytest.fixture
-def silent_sockets(programs):
-    """Sockets of servers that never say a word."""
-    listeners = [socket.socket(socket.AF_UNIX) for _ in range(6)]
-    paths = [programs.path(f"silent{i}.sock") for i in range(len(listeners))]
-    for listener, path in zip(listeners, paths):
-        listener.bind(path)
-        listener.listen()
-    yield paths
-    for listener in listeners:
-        listener.close()
+def silent(programs):
+    """Servers that never say a word."""
+    return [programs.keep(Listener(programs.path(f"silent{i}.sock"))) for i in range(6)]
 
 
-def test_silent_vms_are_waited_for_together(small, silent_sockets):
+@pytest.fixture
+def silent_sockets(silent):
+    return [listener.path for listener in silent]
+
+
+def test_silent_vms_are_waited_for_together(programs, silent):
+    """Each is connected to before the first is given up."""
+    sockets = [word for listener in silent for word in ("--socket", listener.path)]
+    process = programs.start([VITALS, "stats", *sockets, "--timeout", str(10 * TIMEOUT)])
+    for listener in silent:
+        assert select.select(listener.sockets, [], [], TIMEOUT)[0], listener.path
+    process.kill()
+    assert process.log() == ""
+
+
+def test_silent_vms_do_not_hide_the_others(small, silent_sockets):
     start = time.monotonic()
     sockets = [word for path in [*silent_sockets, small.flat] for word in ("--socket", path)]
     result = run("stats", *sockets, "--timeout", 1, "--stat", "exits", "-o", "csv")
-    assert 1 <= time.monotonic() - start < 3
+    assert time.monotonic() - start >= 1
     assert result.returncode == 1 and len(result.stdout.splitlines()) == 1 + VCPUS
     complaints = [line for line in result.stderr.splitlines() if line.startswith("vitals stats: ")]
     assert [line.split(": ")[1] for line in complaints] == silent_sockets

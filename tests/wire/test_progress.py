@@ -3,6 +3,7 @@
 
 import os
 import pty
+import re
 import subprocess
 
 import pytest
@@ -37,15 +38,17 @@ def test_a_vm_that_is_silent(silent, verb):
     _, text = run_on_terminal(verb, "--socket", silent, "--timeout", 3.5)
     lines = text.split("\r")
     waiting = f"vitals {verb}: waiting for 1 VM, "
-    assert [line for line in lines if line.startswith("vitals")][:2] == [
-        waiting + "2 s", waiting + "3 s"]  # fmt: skip
-    assert " " * len(waiting + "3 s") in lines, "the line is taken away"
+    said = [line for line in lines if line.startswith(waiting)]
+    assert said and all(re.fullmatch(re.escape(waiting) + r"\d+ s", line) for line in said)
+    seconds = [int(line.split()[-2]) for line in said]
+    assert seconds[0] >= 2 and seconds == sorted(set(seconds))
+    assert " " * len(said[-1]) in lines, "the line is taken away"
 
 
 def test_silent_vms_are_waited_for_together(programs, silent):
     other = programs.keep(Stranger(programs.path("other.sock"))).path
     _, text = run_on_terminal("doctor", "--socket", silent, "--socket", other, "--timeout", 3)
-    assert "waiting for 2 VMs, 2 s" in text and "4 s" not in text
+    assert "waiting for 2 VMs, " in text and "waiting for 1 VM" not in text
 
 
 @pytest.mark.parametrize("verb, options", [
@@ -53,8 +56,9 @@ def test_silent_vms_are_waited_for_together(programs, silent):
 ])  # fmt: skip
 def test_an_interval(programs, recording, verb, options):
     demo = programs.demo("--recording", recording)
-    status, text = run_on_terminal(verb, "--socket", demo.path, "-i", 2.5, *options)
-    assert (status, f"vitals {verb}: the first interval takes 2.5 s, 2 s" in text) == (0, True)
+    status, text = run_on_terminal(verb, "--socket", demo.path, "-i", 3.5, *options)
+    assert status == 0
+    assert re.search(rf"vitals {verb}: the first interval takes 3.5 s, [23] s", text)
 
 
 def test_nothing_of_it_in_a_file(silent):

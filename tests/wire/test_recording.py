@@ -48,18 +48,24 @@ def test_the_announcement_says_that_no_guest_runs(programs, recording):
 
 def test_frames_follow_each_other_and_the_last_stays(programs):
     directory = recordings.write(programs.path("recording"), frames=3)
-    client = programs.client(programs.demo("--recording", directory))
     start = time.monotonic()
-    assert frame_of(client) == 0
-    wait_until(lambda: frame_of(client) == 1, "the second frame")
-    wait_until(lambda: frame_of(client) == 2, "the third frame")
-    assert 1.8 < time.monotonic() - start < 10
+    client = programs.client(programs.demo("--recording", directory))
+    seen = [frame_of(client)]
+
+    def is_last():
+        seen.append(frame_of(client))
+        return seen[-1] == 2
+
+    wait_until(is_last, "the third frame")
+    assert time.monotonic() - start >= 2
+    whole = [frame for frame in seen if frame is not None]  # None: between two replies
+    assert whole == sorted(whole) and set(whole) <= {0, 1, 2}
     time.sleep(1.2)
     assert frame_of(client) == 2
 
 
 def test_a_paused_recording_stands_still(programs):
-    directory = recordings.write(programs.path("recording"), frames=5)
+    directory = recordings.write(programs.path("recording"), frames=60)
     demo = programs.demo("--recording", directory)
     client = programs.client(demo)
 

@@ -173,8 +173,10 @@ def test_a_signal_leaves_nothing_behind(programs, number):
     qemu = programs.keep(SilentQemu(asked, programs.path("qemu.sock"),
                                     query_stats_schemas={"return": stats}))  # fmt: skip
     os.mkdir(programs.path("dir"))
-    process = subprocess.Popen([VITALS, "snap", "--socket", qemu.path, "-f",
-                                programs.path("dir/snap.json")])  # fmt: skip
+    process = subprocess.Popen(
+        [VITALS, "snap", "--socket", qemu.path, "-f", programs.path("dir/snap.json")],
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # nohup has them ignore SIGHUP
+    )
     assert asked.wait(TIMEOUT)
     process.send_signal(number)
     assert process.wait(TIMEOUT) == -number
@@ -271,10 +273,11 @@ def test_vms_of_one_name(programs):
 
 
 class SlowQemu(FakeQemu):
-    """A counter that grows by 1000 in a second; the first reply is late."""
+    """A counter of milliseconds; the first reply is late."""
 
     def __init__(self, *arguments, **replies):
         self.delay = 1.5
+        self.answered = []  # when
         super().__init__(*arguments, **replies)
 
     def answer(self, line):
@@ -282,7 +285,8 @@ class SlowQemu(FakeQemu):
             return super().answer(line)
         time.sleep(self.delay)
         self.delay = 0
-        stats = [{"name": "a", "value": int(time.monotonic() * 1000)}]
+        self.answered.append(time.time())
+        stats = [{"name": "a", "value": int(self.answered[-1] * 1000)}]
         return json.dumps({"return": [{"provider": "kvm", "stats": stats}]}).encode() + b"\r\n"
 
 
@@ -290,12 +294,15 @@ def test_a_slow_reply_makes_no_wrong_rate(programs):
     stats = [{"provider": "kvm", "target": "vm", "stats": [{"name": "a", "type": "cumulative"}]}]
     qemu = programs.keep(SlowQemu(programs.path("qemu.sock"),
                                   query_stats_schemas={"return": stats}))  # fmt: skip
-    before = snap(programs, qemu, "before.json")
-    time.sleep(1)
-    after = snap(programs, qemu, "after.json")
-    (shown,) = diff_json(before, after)
-    assert shown["rate"] == pytest.approx(1000, rel=0.2)
-    assert shown["reply_time"] == json.loads(read_all(after))["stats"][0]["reply_time"]
+    paths, times = [], []
+    for name in "before.json", "after.json":
+        paths.append(snap(programs, qemu, name))
+        times.append(json.loads(read_all(paths[-1]))["stats"][0]["reply_time"])
+        assert qemu.answered[-1] - 0.01 <= times[-1] <= time.time() + 0.01
+    (shown,) = diff_json(*paths)
+    assert shown["reply_time"] == times[1]
+    assert shown["seconds"] == pytest.approx(times[1] - times[0], abs=1e-4)
+    assert shown["rate"] == pytest.approx(shown["delta"] / shown["seconds"], rel=1e-3)
 
 
 def test_snapshots_that_overlap(programs, pair):

@@ -118,8 +118,8 @@ class Batch(Program):
 
 @pytest.fixture
 def vm(programs):
-    """A VM whose counters move for ten seconds."""
-    return programs.demo("--recording", recordings.write(programs.path("frames"), frames=10))
+    """A VM whose counters move for two minutes."""
+    return programs.demo("--recording", recordings.write(programs.path("frames"), frames=120))
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ def test_a_vm_that_is_back(programs, vm):
     wait_until(lambda: rate_of(terminal, "demo"), "a rate")
     vm.stop()
     terminal.wait_for("all VMs are gone", f"gone: {vm.path[:20]}")
-    frames = recordings.write(programs.path("again"), frames=10)
+    frames = recordings.write(programs.path("again"), frames=120)
     programs.demo("--recording", frames, "--name", "again", path=vm.path)
     wait_until(lambda: rate_of(terminal, "again"), "a rate again")
     assert "gone" not in terminal.text() and " -" not in terminal.text().replace(" - ", "")
@@ -320,8 +320,13 @@ def test_a_vm_that_was_busy(programs, vm):
         terminal.wait_for("gone: ", "no reply to query-", "VMs > demo > vcpu 0\n")
     finally:
         vm.send_signal(signal.SIGCONT)
-    wait_until(lambda: re.search(r"^exits +\d+/s ", terminal.text(), re.MULTILINE), "a rate")
-    assert "gone" not in terminal.text() and "VMs > demo > vcpu 0\n" in terminal.text()
+
+    def is_back():
+        text = terminal.text()
+        return re.search(r"^exits +\d+/s ", text, re.MULTILINE) and "gone" not in text
+
+    wait_until(is_back, "a rate")
+    assert "VMs > demo > vcpu 0\n" in terminal.text()
 
 
 def test_a_silent_vm_does_not_stop_the_keys(programs, vm, recording):
