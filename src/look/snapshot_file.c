@@ -13,6 +13,7 @@
 #include "client/json_memory.h"
 #include "base/buf.h"
 #include "base/count.h"
+#include "base/json_comma.h"
 #include "qmp/stat_names.h"
 
 struct reader {
@@ -80,14 +81,26 @@ static int read_path(struct reader *reader, struct buf *bytes)
     return err;
 }
 
-static int fail_to_parse(struct reader *reader, enum json_tokener_error result, bool is_object)
+static int fail_to_parse(struct reader *reader, enum json_tokener_error result)
 {
     if (result == json_tokener_continue)
         return fail(reader, "not a snapshot: its end is missing");
-    if (result == json_tokener_error_parse_unexpected && is_object)
+    return fail(reader, "not a snapshot: %s", json_tokener_error_desc(result));
+}
+
+/* What the parser takes, and JSON does not have. @rest: what it has left. */
+static int check_parsed(struct reader *reader, const char *bytes, size_t len, const char *rest)
+{
+    while (rest < bytes + len && *rest && strchr(" \t\r\n", *rest))
+        rest++;
+    if (rest < bytes + len && bytes[0] == '{' && *rest == '{')
         return fail(reader, "has more than one output\n"
                             "  Each has a line. Take one, such as the last with 'tail -n 1'.");
-    return fail(reader, "not a snapshot: %s", json_tokener_error_desc(result));
+    if (rest < bytes + len)
+        return fail_to_parse(reader, json_tokener_error_parse_unexpected);
+    if (json_trailing_comma(bytes, len) < len)
+        return fail(reader, "not a snapshot: a comma before a closing bracket");
+    return 0;
 }
 
 static int parse(struct reader *reader, const char *bytes, size_t len)
@@ -103,15 +116,13 @@ static int parse(struct reader *reader, const char *bytes, size_t len)
     parser = json_tokener_new();
     if (!parser)
         return fail(reader, "out of memory");
-    json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
     reader->snapshot->json = json_tokener_parse_ex(parser, bytes, (int)len);
     result = json_tokener_get_error(parser);
     end = json_tokener_get_parse_end(parser);
     json_tokener_free(parser);
-    if (result == json_tokener_success)
-        return 0;
-    /* Only behind a whole one is an object unexpected. */
-    return fail_to_parse(reader, result, bytes[0] == '{' && end < len && bytes[end] == '{');
+    if (result != json_tokener_success)
+        return fail_to_parse(reader, result);
+    return check_parsed(reader, bytes, len, bytes + end);
 }
 
 /* ---- members -------------------------------------------------------------------------------- */

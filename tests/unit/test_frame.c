@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "frames.h"
+#include "base/json_comma.h"
 #include "vitals/qmp.h"
 
 /* ---- helpers -------------------------------------------------------------------------------- */
@@ -84,10 +85,11 @@ static bool parser_takes(const char *input)
 
     scan_feed(&scan, (const uint8_t *)input, strlen(input));
     buf_append(&scan.last_message, "", 1);
-    json_tokener_set_flags(parser, JSON_TOKENER_STRICT);
     json_object_put(
         json_tokener_parse_ex(parser, scan.last_message.data, (int)scan.last_message.len));
-    taken = json_tokener_get_error(parser) == json_tokener_success;
+    taken =
+        json_tokener_get_error(parser) == json_tokener_success &&
+        json_trailing_comma(scan.last_message.data, scan.last_message.len) == scan.last_message.len;
     json_tokener_free(parser);
     scan_free(&scan);
     return taken;

@@ -284,6 +284,15 @@ static void errors_of_grammar_have_the_words_of_qemu(void **state)
     assert_talk("[}", VALUE);
 }
 
+/* The parser goes on behind a trailing comma. */
+static void the_first_error_counts(void **state)
+{
+    assert_talk("{'a':['b',],'c' 2}", VALUE);
+    assert_talk("{'c' 2,'a':['b',]}", COLON);
+    assert_talk("{'a':{'b':1,},'c':['d' 'e']}", VALUE);
+    assert_talk("{'id':',]','a':['\\\\',']' 1]}", LIST_SEP);
+}
+
 static void so_have_those_where_a_key_should_start(void **state)
 {
     assert_talk("{]", VALUE);
@@ -689,6 +698,7 @@ int main(void)
         WITH_VM(the_members_of_a_message_are_checked),
         WITH_VM(unknown_commands_are_not_found),
         WITH_VM(errors_of_grammar_have_the_words_of_qemu),
+        WITH_VM(the_first_error_counts),
         WITH_VM(so_have_those_where_a_key_should_start),
         WITH_VM(so_have_those_behind_a_number),
         WITH_VM(two_numbers_are_not_one),

@@ -59,6 +59,8 @@ static void test_what_is_no_snapshot(void **state)
         {"{\"stats\" {}}", "not a snapshot: "},
         {"{{}}", "not a snapshot: "},
         {"1 {}", "not a snapshot: "},
+        {SNAPSHOT("1.0", COUNTER("a", "1") ","), "a comma before a closing bracket"},
+        {SNAPSHOT("1.0", COUNTER("a", "1,")), "a comma before a closing bracket"},
         {SNAPSHOT("-1", ""), "'vitals snap' writes them"},
         {SNAPSHOT("1000000000001", ""), "'vitals snap' writes them"},
         {SNAPSHOT("\"1\"", ""), "'vitals snap' writes them"},
@@ -87,6 +89,16 @@ static void test_what_is_no_snapshot(void **state)
     (void)state;
     for (size_t i = 0; i < N_ELEMENTS(texts); i++)
         check_refused(texts[i][0], strlen(texts[i][0]), texts[i][1]);
+}
+
+static void test_names_outside_of_ascii(void **state)
+{
+    struct snapshot snapshot;
+
+    (void)state;
+    read_ok(SNAPSHOT("1.0", COUNTER("b\xc3\xbcro", "1")), &snapshot);
+    assert_string_equal(snapshot.rows[0].stat->name, "b\xc3\xbcro");
+    snapshot_free(&snapshot);
 }
 
 /* Commas in a text count as well, so that neither file takes the memory. */
@@ -337,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_no_snapshot),
+        cmocka_unit_test(test_names_outside_of_ascii),
         cmocka_unit_test(test_most_memory),
         cmocka_unit_test(test_most_bytes),
         cmocka_unit_test(test_long_names),
