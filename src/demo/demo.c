@@ -84,6 +84,8 @@ static const char *kvm_hint(int err)
     case EPERM:
         return "run it as root, or join the group that owns /dev/kvm (often: usermod -a -G kvm "
                "USER) and log in again; without KVM there is 'vitals demo --recording DIR'";
+    case ENOSYS:
+        return "'vitals demo --recording DIR' shows what was recorded elsewhere";
     case EBUSY:
         return "another hypervisor uses the CPU's virtualisation; stop it first";
     case EMFILE:

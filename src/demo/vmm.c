@@ -222,8 +222,3 @@ int demo_vmm_failed(struct demo_vmm *vmm, char error[DEMO_ERROR_MAX])
     pthread_mutex_unlock(&vmm->lock);
     return error[0] != '\0';
 }
-
-void demo_vcpu_path(unsigned index, char path[DEMO_PATH_MAX])
-{
-    snprintf(path, DEMO_PATH_MAX, "/machine/unattached/device[%u]", index);
-}
