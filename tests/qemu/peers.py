@@ -95,7 +95,7 @@ class Peer:
         """At least so many lines, and all that follow until it is quiet for so many seconds."""
         lines = []
         while True:
-            wait = quiet if len(lines) >= least else max(quiet, 1.0)
+            wait = quiet if len(lines) >= least else max(quiet, 5.0)
             if b"\n" not in self.received and not select.select([self.socket], [], [], wait)[0]:
                 return lines
             line = self.read_line()

@@ -97,6 +97,14 @@ def test_each_statistic_alone(theirs, ours):
 # ---- introspection ------------------------------------------------------------------------------
 
 
+# What some QEMU, or the demo, has of its own among targets and providers.
+OWN = {"cryptodev", "demo"}
+
+
+def shared(values):
+    return [value for value in values if value not in OWN]
+
+
 class Introspection:
     """query-qmp-schema with its masked names resolved."""
 
@@ -110,7 +118,7 @@ class Introspection:
         if kind == "array":
             return [self.resolve(entry["element-type"])]
         if kind == "enum":
-            return {"enum": sorted(entry["values"])}
+            return {"enum": sorted(shared(entry["values"]))}
         if kind == "alternate":
             branches = [self.resolve(member.get("type")) for member in entry["members"]]
             return {"alternate": sorted(branches, key=repr)}
@@ -123,6 +131,7 @@ class Introspection:
         if "tag" not in entry:
             return members
         variants = {v.get("case"): self.resolve(v.get("type")) for v in entry["variants"]}
+        variants = {case: variants[case] for case in shared(variants)}
         return members | {"tag": entry["tag"], "variants": variants}
 
     def resolve_member(self, member):
@@ -139,12 +148,10 @@ def test_introspection_of_simple_commands(theirs, ours, command):
 
 
 def test_introspection_of_the_two_commands(theirs, ours):
-    """The providers are those of the VM; QEMU's are those that it was built with."""
+    """The providers and targets are those of the VM; QEMU's are those that it was built with."""
     for command in ("query-stats", "query-stats-schemas"):
         forms = [repr(Introspection(peer).command(command)) for peer in (theirs, ours)]
-        providers = ["{'enum': ['kvm']}", "{'enum': ['demo', 'kvm']}", "{'enum': []}"]
-        for form in providers:
-            forms = [text.replace(form, "providers") for text in forms]
+        forms = [text.replace("{'enum': ['kvm']}", "{'enum': []}") for text in forms]
         assert forms[0] == forms[1]
 
 
