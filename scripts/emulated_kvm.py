@@ -9,21 +9,25 @@ VITALS_EMULATED is in its environment. Needs the packages of kind `emulate` (dep
 """
 
 import argparse
+import fnmatch
+import lzma
 import os
 import pathlib
 import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 DEFAULT_CACHE = HERE.parent / "build" / "emulated-kvm"
 META_PACKAGE = "linux-image-amd64"  # depends on the newest kernel
 MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "kvm_amd"]
-# Of the kernel package only these are unpacked: the modules above, and what they need.
-UNPACKED = ["./boot/vmlinuz-*", "./lib/modules/*/modules.*"] + [
-    f"./lib/modules/*/kernel/{folder}/*"
+# Of the kernel's packages only these are unpacked: the modules above, and what they need in some
+# release. Where a release has /usr/lib/modules, that is meant, too.
+UNPACKED = ["boot/vmlinuz-*", "lib/modules/*/modules.*"] + [
+    f"lib/modules/*/kernel/{folder}/*"
     for folder in ("arch/x86/kvm", "drivers/crypto/ccp", "drivers/virtio", "fs/9p", "fs/fscache",
                    "fs/netfs", "fs/overlayfs", "net/9p", "virt")]  # fmt: skip
 CPUS, MEMORY_MIB = 2, 3072
@@ -53,26 +57,56 @@ def run(*command, **options):
 # ---- the kernel ---------------------------------------------------------------------------------
 
 
+def dependencies(package):
+    for line in run("apt-cache", "depends", package).splitlines():
+        kind, _, name = line.strip().partition(": ")
+        if kind == "Depends":
+            yield name
+
+
 def newest_kernel():
     """The package that the meta package stands for."""
-    for line in run("apt-cache", "depends", META_PACKAGE).splitlines():
-        kind, _, name = line.strip().partition(": ")
-        if kind == "Depends" and name.startswith("linux-image-"):
+    for name in dependencies(META_PACKAGE):
+        if name.startswith("linux-image-"):
             return name
     raise EmulationError(f"apt knows no kernel behind {META_PACKAGE}: 'apt-get update' first")
 
 
+def version_of(package):
+    return package.removeprefix("linux-image-")
+
+
+def parts_of(package):
+    """The package, and those of the same version that a release has put parts of it into."""
+    return [package] + [name for name in dependencies(package)
+                        if name.startswith("linux-") and name.endswith("-" + version_of(package))]  # fmt: skip
+
+
+def unpack_archive(archive, tree):
+    """What is wanted of it, with /usr/lib at /lib."""
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as deb:
+        with tarfile.open(fileobj=deb.stdout, mode="r|") as tar:
+            for member in tar:
+                name = member.name.removeprefix("./").removeprefix("usr/")
+                if not member.isfile() or not any(fnmatch.fnmatch(name, p) for p in UNPACKED):
+                    continue
+                path = tree / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("wb") as file:
+                    shutil.copyfileobj(tar.extractfile(member), file)
+
+
 def unpack(package, directory):
-    """Downloads the package, and unpacks what is wanted of it."""
+    """Downloads the kernel, and unpacks what is wanted of it."""
     with tempfile.TemporaryDirectory(dir=directory.parent) as scratch:
-        run("apt-get", "download", "-q", package, cwd=scratch, stderr=subprocess.DEVNULL)
-        (archive,) = pathlib.Path(scratch).glob("*.deb")
         tree = pathlib.Path(scratch, "tree")
-        tree.mkdir()
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive],
-                              stdout=subprocess.PIPE) as tar:  # fmt: skip
-            run("tar", "-x", "-C", tree, "--wildcards", *UNPACKED, stdin=tar.stdout)
-        run("depmod", "-b", tree, package.removeprefix("linux-image-"))
+        (tree / "usr").mkdir(parents=True)
+        (tree / "usr" / "lib").symlink_to("../lib")  # where the tools of some releases look
+        for part in parts_of(package):
+            run("apt-get", "download", "-q", part, cwd=scratch, stderr=subprocess.DEVNULL)
+        for archive in pathlib.Path(scratch).glob("*.deb"):
+            unpack_archive(archive, tree)
+        run("depmod", "-b", tree, version_of(package))
         tree.rename(directory)
 
 
@@ -84,7 +118,7 @@ def find_kernel(cache):
     if not directory.exists():
         print(f"Downloading {package} ...", file=sys.stderr)
         unpack(package, directory)
-    version = package.removeprefix("linux-image-")
+    version = version_of(package)
     files = []
     for module in MODULES:
         for line in run("modprobe", "-d", directory, "-S", version, "--show-depends",
@@ -98,6 +132,14 @@ def find_kernel(cache):
 # ---- the machine --------------------------------------------------------------------------------
 
 
+def copy_module(module, directory):
+    """Some releases compress them."""
+    data = module.read_bytes()
+    if module.suffix == ".xz":
+        data = lzma.decompress(data)
+    (directory / module.name.removesuffix(".xz")).write_bytes(data)
+
+
 def write_initrd(path, modules, shares, state):
     """What the kernel unpacks and starts: emulated_kvm.init and what it needs."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -108,8 +150,8 @@ def write_initrd(path, modules, shares, state):
         shutil.copy(HERE / "emulated_kvm.init", tree / "init")
         (tree / "init").chmod(0o755)
         for module in modules:
-            shutil.copy(module, tree / "modules")
-        order = "".join(f"{pathlib.Path(module).name}\n" for module in modules)
+            copy_module(pathlib.Path(module), tree / "modules")
+        order = "".join(f"{pathlib.Path(module).name.removesuffix('.xz')}\n" for module in modules)
         (tree / "modules" / "order").write_text(order, encoding="utf-8")
         (tree / "shares").write_text(shares, encoding="utf-8")
         (tree / "state").write_text(f"{state}\n", encoding="utf-8")
