@@ -4,7 +4,7 @@
 
 Usage: scripts/demo.py build/vitals
 
-Where /dev/kvm can't be opened, it says why and shows recorded statistics instead; every heading is
+Where no VM can be run, it says why and shows recorded statistics instead; every heading is
 then marked [recorded].
 """
 
@@ -13,6 +13,7 @@ import errno
 import json
 import os
 import pathlib
+import platform
 import signal
 import socket
 import subprocess
@@ -24,8 +25,6 @@ import time
 WIDTH = 100
 VCPUS = 5
 SHOWN = 3  # elements of a long list
-BAR = 40
-BUSIEST = 10
 TIMEOUT = 10  # seconds that an answer may take
 HISTOGRAM = "halt_wait_hist"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -119,22 +118,6 @@ def show(arrow, color, message, shown):
         print((paint(color, arrow) if i == 0 else "  ") + " " + line)
 
 
-def human(value, unit):
-    """Three digits of a number and the unit with its prefix, e.g. '524 us'."""
-    suffix = {"seconds": "s", "bytes": "B", "cycles": " cycles", "none": ""}[unit]
-    if unit == "seconds":
-        prefixes = [(1, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n")]
-    else:
-        prefixes = [(1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]
-    size, prefix = next((p for p in prefixes if value >= p[0] * 0.9995), prefixes[-1])
-    number = value / size
-    digits = 0 if number >= 99.95 else 1 if number >= 9.995 else 2
-    text = f"{number:.{digits}f}"
-    if number == int(number):
-        text = str(int(number))
-    return f"{text} {prefix}{suffix}".rstrip()
-
-
 # ---- QMP ----------------------------------------------------------------------------------------
 
 
@@ -162,10 +145,6 @@ class Qmp:
         self.socket.sendall(json.dumps(request).encode() + b"\n")
         return self.receive()
 
-    def ask(self, execute, **arguments):
-        reply = self.send({"execute": execute, "arguments": arguments})
-        return result_of(reply)
-
 
 def result_of(reply):
     if "return" not in reply:
@@ -176,8 +155,10 @@ def result_of(reply):
 # ---- the program --------------------------------------------------------------------------------
 
 
-def kvm_problem():
-    """Why /dev/kvm can't be used, or None."""
+def vm_problem():
+    """Why no VM can be run here, or None."""
+    if platform.machine() not in ("x86_64", "amd64"):
+        return f"The guest is code for x86-64, and this is {platform.machine()}."
     try:
         os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
     except OSError as error:
@@ -277,81 +258,25 @@ def run_commands(qmp, recorded):
         result_of(reply)
 
 
-def find_stat(providers, name):
-    for provider in providers:
-        for stat in provider["stats"]:
-            if stat["name"] == name:
-                return stat
-    raise DemoError(f"there is no statistic '{name}'")
-
-
-def bounds(schema, count):
-    """The lower bounds of the buckets, in units, e.g. seconds."""
-    scale = (10.0 if schema["base"] == "pow10" else 2.0) ** schema["exponent"]
-    if schema["type"] == "linear-hist":
-        return [i * schema["bucket-size"] * scale for i in range(count)]
-    return [0.0] + [2.0**i * scale for i in range(count - 1)]
-
-
-def labels(schema, count):
-    lower = [human(bound, schema["unit"]) for bound in bounds(schema, count)]
-    names = [f"{low} – {high}" for low, high in zip(lower, lower[1:])]
-    if schema["type"] == "log-hist":
-        names[0] = "0"
-    return names + [f"{lower[-1]} and more"]
-
-
-def trimmed(values):
-    """The range without the empty buckets at both ends."""
-    filled = [i for i, value in enumerate(values) if value]
-    return range(filled[0], filled[-1] + 1) if filled else range(0)
-
-
-def show_histogram(qmp, recorded):
-    path = "/machine/unattached/device[0]"
-    heading(f"A histogram: {HISTOGRAM} of {path}", recorded)
-    say("How long the halted vCPU waited to be woken. The bounds come from the schema.")
+def show_verb(program, path, text, *words):
+    """What a verb of the program prints of the same VM."""
+    command = [program, *words, "--socket", path]
+    say(text)
     print()
-    schema = find_stat(qmp.ask("query-stats-schemas", provider="kvm")["vcpu"], HISTOGRAM)
-    filters = [{"provider": "kvm", "fields": [HISTOGRAM]}]
-    reply = qmp.ask("query-stats", target="vcpu", vcpus=[path], filters=filters)
-    values = find_stat(reply["vcpus"][0]["providers"], HISTOGRAM)["value"]["values"]
-    names = labels(schema, len(values))
-    shown = trimmed(values)
-    for i in shown:
-        bar = "█" * max(1, round(values[i] * BAR / max(values))) if values[i] else ""
-        print(f"  {names[i]:>20} {values[i]:>8}  {paint(GREEN, bar)}".rstrip())
-    print()
-    empty = len(values) - len(shown)
-    say(f"{sum(values)} waits. Left out: {empty} empty buckets at the ends, of {len(values)}.")
+    print(paint(BOLD, "$ " + " ".join(command)))
+    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT, check=False)
+    if result.returncode != 0:
+        raise DemoError(f"{program} {words[0]} ended with exit status {result.returncode}")
+    print(result.stdout.rstrip())
 
 
-def read_counters(qmp, names):
-    """Sums over all vCPUs, and the time."""
-    filters = [{"provider": "kvm", "fields": names}]
-    totals = dict.fromkeys(names, 0)
-    reply = qmp.ask("query-stats", target="vcpu", filters=filters)
-    for vcpu in reply["vcpus"]:
-        for provider in vcpu["providers"]:
-            for stat in provider["stats"]:
-                totals[stat["name"]] += stat["value"]
-    return totals, time.monotonic()
-
-
-def show_rates(qmp, recorded):
-    heading("The busiest counters, all vCPUs together", recorded)
-    schemas = qmp.ask("query-stats-schemas", provider="kvm")["vcpu"][0]["stats"]
-    counters = [s["name"] for s in schemas if s["type"] == "cumulative" and s["unit"] == "none"]
-    before, start = read_counters(qmp, counters)
-    time.sleep(1)
-    after, end = read_counters(qmp, counters)
-    # A counter can be reset, so it may have gone down.
-    rates = {name: max(0, after[name] - before[name]) / (end - start) for name in counters}
-    print(paint(BOLD, f"  {'name':<24} {'value':>12} {'per second':>12}"))
-    for name in sorted(counters, key=rates.get, reverse=True)[:BUSIEST]:
-        print(f"  {name:<24} {after[name]:>12} {rates[name]:>12.0f}")
-    if not any(rates.values()):
-        raise DemoError("no counter moved in a second")
+def show_verbs(program, path, recorded):
+    heading("A histogram", recorded)
+    show_verb(program, path, "How long the halted vCPU waited to be woken, from the first bucket that "
+              "has something to the last.", "hist", HISTOGRAM, "--vcpu", "0")  # fmt: skip
+    heading("Who does what", recorded)
+    show_verb(program, path, "What each vCPU did in a second. On a terminal this is a live view.",
+              "top", "-b", "-n", "1", "-i", "1")  # fmt: skip
 
 
 def show_next_steps(program, recorded):
@@ -360,8 +285,10 @@ def show_next_steps(program, recorded):
     options = f" --recording {os.path.relpath(RECORDING)}" if recorded else ""
     for command, text in [
         (f"{program} demo{options} --qmp {socket_path}", "serves until you press ^C; meanwhile,"),
-        (f"socat READLINE UNIX-CONNECT:{socket_path}", "in another terminal: type the commands"),
-        (f"{program} demo --help", "other guests, more vCPUs, recordings"),
+        (f"{program} top --socket {socket_path}", "in another terminal: Enter goes into a VM, h helps"),
+        (f"{program} hist --socket {socket_path}", "where the time goes, in bars"),
+        (f"{program} doctor", "what this host lacks for statistics of its VMs, if anything"),
+        (f"socat READLINE UNIX-CONNECT:{socket_path}", "type the commands that are shown above"),
         ("less README.md HACKING.md", "what it is for, and how to work on it"),
     ]:
         print(f"  {paint(BOLD, command)}")
@@ -369,7 +296,7 @@ def show_next_steps(program, recorded):
 
 
 def demo(program):
-    problem = kvm_problem()
+    problem = vm_problem()
     recorded = problem is not None
     if recorded:
         say(problem)
@@ -388,8 +315,7 @@ def demo(program):
             time.sleep(0.5 if recorded else 1)
             negotiate(qmp, recorded)
             run_commands(qmp, recorded)
-            show_histogram(qmp, recorded)
-            show_rates(qmp, recorded)
+            show_verbs(program, path, recorded)
     show_next_steps(program, recorded)
 
 
