@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo bench check check-emulated check-lockdown deps build install check-sanitizers coverage fuzz format clean
+.PHONY: help demo bench check check-emulated check-lockdown check-suites deps build install check-sanitizers coverage fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -18,6 +18,7 @@ help:
 	@echo
 	@echo '  make check-emulated    the same without /dev/kvm: an emulated machine has one'
 	@echo '  make check-lockdown    what is said where the kernel lets nobody read its memory'
+	@echo '  make check-suites      the same in a bare Debian 12, and in 13; as root, with debootstrap'
 	@echo '  make check-sanitizers  all tests with ASan and UBSan, and again with TSan'
 	@echo '  make coverage          which lines the tests without KVM run'
 	@echo '  make bench             round trips beside the physical limit and QEMU, load, memory'
@@ -48,6 +49,12 @@ check-lockdown:
 	@scripts/emulated_kvm.py --cache $(BUILD)/emulated-kvm --kernel-argument lockdown=confidentiality -- \
 	env VITALS_BPF_READER=$(abspath $(BUILD))/tests/bpf-reader VITALS_MAKE_BTF=$(abspath $(BUILD))/tests/make-btf \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/bpf -k 'this_host or nobody_tells'
+
+SUITES ?= bookworm trixie
+
+# What is committed.
+check-suites:
+	@scripts/check_suites $(SUITES)
 
 deps:
 	@$(PACKAGES) build check develop
@@ -109,4 +116,4 @@ bench:
 	@bench/bench.py $(BUILD) $(BENCH_FLAGS)
 
 clean:
-	rm -rf build build-asan build-tsan build-fuzz build-coverage
+	rm -rf build build-asan build-tsan build-fuzz build-coverage build-arm64 build-suites
