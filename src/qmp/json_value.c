@@ -3,10 +3,8 @@
 
 #include <json-c/json.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/json_write.h"
-#include "qmp/qapi_order.h"
 
 /* The decimal point is that of the locale, which is the VMM's business: whatever it is becomes one. */
 static void put_double(struct buf *buf, double value)
@@ -41,24 +39,18 @@ static void put_array(struct buf *buf, struct json_object *array)
 
 static void put_object(struct buf *buf, struct json_object *object)
 {
-    size_t n = (size_t)json_object_object_length(object), i;
-    struct qdict_entry *members = malloc((n + 1) * sizeof(*members));
+    const char *separator = "";
 
-    if (!members) {
-        buf->failed = true;
-        return;
-    }
-    qdict_order(object, members);
     buf_puts(buf, "{");
-    for (i = 0; i < n; i++) {
-        if (i)
-            buf_puts(buf, ", ");
-        json_put_string(buf, members[i].key);
+    json_object_object_foreach(object, key, value)
+    {
+        buf_puts(buf, separator);
+        json_put_string(buf, key);
         buf_puts(buf, ": ");
-        json_put_value(buf, members[i].value);
+        json_put_value(buf, value);
+        separator = ", ";
     }
     buf_puts(buf, "}");
-    free(members);
 }
 
 static void put_integer(struct buf *buf, struct json_object *value)

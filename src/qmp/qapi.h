@@ -116,7 +116,7 @@ struct qapi_open_enums {
  * description of the first thing that is wrong is appended to @ret_text, as UTF-8, with the strings
  * of the arguments as they are. The order of checks is QEMU's too: the members as they are
  * declared, each with all that is inside of it, then the variant's, and then what is left in the
- * object.
+ * object, of which the first is named.
  *
  * No object in @arguments has a key twice.
  */

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "qmp/qapi_order.h"
-
 const struct qapi_command *qapi_find_command(const struct qapi_schema *schema, const char *name)
 {
     size_t i;
@@ -239,50 +237,23 @@ static bool has_member(const struct qapi_type *type, const char *name)
     return false;
 }
 
-static void remove_visited(struct key_table *table, const struct qapi_type *type,
-                           struct json_object *object)
-{
-    size_t i;
-
-    for (i = 0; type && i < type->object.n_members; i++)
-        if (json_object_object_get_ex(object, type->object.members[i].name, NULL))
-            key_table_remove(table, type->object.members[i].name);
-}
-
-/* Of several, the one that QEMU names; @any, where its order is not to be had. */
-static const char *choose_unexpected(const struct qapi_type *type, const struct qapi_type *variant,
-                                     struct json_object *object, const char *any)
-{
-    struct key_table *table = key_table_new(object);
-    const char *first;
-
-    if (!table)
-        return any;
-    remove_visited(table, type, object);
-    remove_visited(table, variant, object);
-    first = key_table_first(table);
-    key_table_free(table);
-    return first;
-}
-
+/* Of several, the first of the message. */
 static bool check_nothing_else(struct check *check, const struct place *place,
                                const struct qapi_type *type, const struct qapi_type *variant,
                                struct json_object *object)
 {
     struct place unexpected = {.parent = place};
-    unsigned count = 0;
 
     if (!object)
         return true;
     json_object_object_foreach(object, key, value)
     {
         (void)value;
-        if (!has_member(type, key) && !has_member(variant, key) && !count++)
-            unexpected.name = key;
+        unexpected.name = key;
+        if (!has_member(type, key) && !has_member(variant, key))
+            return fail_parameter(check, &unexpected, "is unexpected");
     }
-    if (count > 1)
-        unexpected.name = choose_unexpected(type, variant, object, unexpected.name);
-    return !count || fail_parameter(check, &unexpected, "is unexpected");
+    return true;
 }
 
 static bool check_object(struct check *check, const struct place *place,

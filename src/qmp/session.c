@@ -4,14 +4,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "qmp/call.h"
 #include "qmp/dialect.h"
 #include "base/json_comma.h"
 #include "base/json_write.h"
 #include "qmp/json_value.h"
-#include "qmp/qapi_order.h"
 #include "qmp/version.h"
 #include "qapi_commands.h"
 #include "stats/registry.h"
@@ -107,43 +105,23 @@ static const char *member_error(const char *name, struct json_object *value)
     return strcmp(name, "id") ? "is unexpected" : NULL;
 }
 
-static bool members_are_in_order(struct json_object *message)
+/* Of several errors, the first of the message. */
+static bool check_form(struct qmp_call *call, struct json_object *message)
 {
     json_object_object_foreach(message, name, value)
     {
-        if (member_error(name, value))
+        const char *error = member_error(name, value);
+
+        if (error) {
+            qmp_fail(call, QMP_GENERIC_ERROR, "QMP input member '%s' %s", name, error);
             return false;
+        }
+    }
+    if (!json_object_object_get_ex(message, "execute", NULL)) {
+        qmp_fail(call, QMP_GENERIC_ERROR, "QMP input lacks member 'execute'");
+        return false;
     }
     return true;
-}
-
-/* Of several errors, QEMU reports the one that its own order of members comes to first. */
-static void report_first_error(struct qmp_call *call, struct json_object *message)
-{
-    size_t n = (size_t)json_object_object_length(message), i;
-    struct qdict_entry *members = malloc(n * sizeof(*members));
-    const char *error = NULL;
-
-    if (!members) {
-        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
-        return;
-    }
-    qdict_order(message, members);
-    for (i = 0; i < n && !error; i++) {
-        error = member_error(members[i].key, members[i].value);
-        if (error)
-            qmp_fail(call, QMP_GENERIC_ERROR, "QMP input member '%s' %s", members[i].key, error);
-    }
-    free(members);
-}
-
-static bool check_form(struct qmp_call *call, struct json_object *message)
-{
-    if (!members_are_in_order(message))
-        report_first_error(call, message);
-    else if (!json_object_object_get_ex(message, "execute", NULL))
-        qmp_fail(call, QMP_GENERIC_ERROR, "QMP input lacks member 'execute'");
-    return !call->error_class;
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from compare import BY_DESIGN, DIFFERS, EXACT, compare  # noqa: E402
+from compare import without_order_of_members  # noqa: E402
 from messages import messages  # noqa: E402
 from peers import Peer, Qemu, flat_demo  # noqa: E402
 
@@ -25,8 +26,10 @@ def is_by_design(our_lines):
 def compare_message(qemu, ours, message):
     their_lines, our_lines = qemu.exchange(message), ours.exchange(message)
     verdict = compare(their_lines, our_lines)
-    if verdict.agreement != EXACT and is_by_design(our_lines):
-        verdict.agreement = BY_DESIGN
+    if verdict.agreement != EXACT:
+        verdict = compare(their_lines, our_lines, without_order_of_members)
+        if verdict.agreement == EXACT or is_by_design(our_lines):
+            verdict.agreement = BY_DESIGN
     return verdict, their_lines, our_lines
 
 

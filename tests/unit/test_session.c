@@ -250,6 +250,22 @@ static void the_members_of_a_message_are_checked(void **state)
     assert_talk("{'exec-oob':'query-status'}", ERROR("QMP input member 'exec-oob' is unexpected"));
 }
 
+/* Those of QEMU are in the order of its hash table. */
+static void of_several_wrong_members_the_first_is_named(void **state)
+{
+    assert_talk("{'b':1,'a':1,'execute':'query-status'}",
+                ERROR("QMP input member 'b' is unexpected"));
+    assert_talk("{'a':1,'b':1,'execute':[]}", ERROR("QMP input member 'a' is unexpected"));
+    assert_talk("{'execute':[],'a':1}", ERROR("QMP input member 'execute' must be a string"));
+}
+
+static void an_id_comes_back_in_its_own_order(void **state)
+{
+    assert_talk("{'execute':'query-status','id':{'a10':0,'a11':{'z':1,'y':[]},'a12':null}}",
+                "{\"return\": " STATUS ", \"id\": {\"a10\": 0, \"a11\": {\"z\": 1, \"y\": []}, "
+                "\"a12\": null}}\r\n");
+}
+
 static void unknown_commands_are_not_found(void **state)
 {
     assert_talk("{'execute':'quit'}", NOT_FOUND("The command quit has not been found"));
@@ -696,6 +712,8 @@ int main(void)
         WITH_VM(the_id_is_not_echoed_with_errors_of_syntax),
         WITH_VM(a_message_is_an_object),
         WITH_VM(the_members_of_a_message_are_checked),
+        WITH_VM(of_several_wrong_members_the_first_is_named),
+        WITH_VM(an_id_comes_back_in_its_own_order),
         WITH_VM(unknown_commands_are_not_found),
         WITH_VM(errors_of_grammar_have_the_words_of_qemu),
         WITH_VM(the_first_error_counts),
