@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/count.h"
+#include "top/keys.h"
 
 void frame_put_header(struct screen *screen, const struct model *model)
 {
@@ -79,15 +79,22 @@ static const char *error_here(const struct model *model)
     return vm ? vm->error : NULL;
 }
 
+/* "Enter vCPUs  o sort ..." */
+static void put_hints(struct screen *screen, enum model_level level, size_t line)
+{
+    char text[SCREEN_TEXT_MAX] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < KEYS && len < sizeof(text); i++)
+        if (keys[i].hints[level])
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s %s", len ? "  " : "",
+                                    (int)strcspn(keys[i].names, ","), keys[i].names,
+                                    keys[i].hints[level]);
+    screen_put(screen, line, 0, SIZE_MAX, STYLE_DIM, text);
+}
+
 void frame_put_footer(struct screen *screen, const struct model *model)
 {
-    static const char *const hints[] = {
-        "Enter vCPUs  o sort  f filter  t totals  r reset  s interval  h help  q quit",
-        "Enter statistics  Esc back  o sort  f filter  t totals  h help  q quit",
-        "Enter histogram  Esc back  o sort  f filter  z zeros  t totals  h help  q quit",
-        "Esc back  t totals  r reset  s interval  p pause  h help  q quit",
-    };
-    ASSERT_COUNT(hints, MODEL_LEVELS);
     size_t line = screen->height - 1;
     const char *error = error_here(model);
     char text[SCREEN_TEXT_MAX];
@@ -103,6 +110,6 @@ void frame_put_footer(struct screen *screen, const struct model *model)
         snprintf(text, sizeof(text), "gone: %s", error);
         screen_put(screen, line, 0, SIZE_MAX, STYLE_BAD, text);
     } else {
-        screen_put(screen, line, 0, SIZE_MAX, STYLE_DIM, hints[model->level]);
+        put_hints(screen, model->level, line);
     }
 }

@@ -3,26 +3,9 @@
 
 #include <stdio.h>
 
-static const char *const keys[][2] = {
-    {"Enter, x, Right", "drill down: VM, vCPU, statistics, histogram"},
-    {"Esc, Backspace, Left", "back"},
-    {"Up, Down, k, j", "the line before, the next line"},
-    {"PgUp, PgDn, Home, End", "a page, the first line, the last line"},
-    {"o, <, >", "sort by the next column; by the one left, right"},
-    {"R", "the other way round"},
-    {"f, /", "filter by a glob, or by a part of the name"},
-    {"g", "filter the VMs"},
-    {"c", "clear the filter"},
-    {"t", "totals instead of rates"},
-    {"z", "leave out statistics that are 0"},
-    {"r", "reset the baseline: totals count from now on"},
-    {"s", "set the interval in seconds"},
-    {"p, Space", "pause, go on"},
-    {"h, ?", "this help"},
-    {"q", "quit"},
-};
+#include "top/keys.h"
 
-enum { KEYS = sizeof(keys) / sizeof(keys[0]), MARGIN = 2, KEY_WIDTH = 23, COLUMN_WIDTH = 75 };
+enum { MARGIN = 2, KEY_WIDTH = 23, COLUMN_WIDTH = 75 };
 
 struct layout {
     size_t columns, rows;
@@ -48,8 +31,8 @@ static void put_key(struct screen *screen, size_t line, size_t column, size_t ke
 {
     size_t text = column + MARGIN + KEY_WIDTH;
 
-    screen_put(screen, line, column + MARGIN, text, STYLE_GOOD, keys[key][0]);
-    screen_put(screen, line, text, column + COLUMN_WIDTH, STYLE_NORMAL, keys[key][1]);
+    screen_put(screen, line, column + MARGIN, text, STYLE_GOOD, keys[key].names);
+    screen_put(screen, line, text, column + COLUMN_WIDTH, STYLE_NORMAL, keys[key].help);
 }
 
 static void put_keys(struct screen *screen, const struct model *model, const struct layout *layout)

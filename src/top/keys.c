@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "stats/histogram.h"
-#include "top/model.h"
+#include "top/keys.h"
 
 static struct model_cursor *current(struct model *model)
 {
@@ -57,14 +57,12 @@ static bool find_line(int key, size_t index, size_t page, size_t *ret_index)
     }
 }
 
-static bool press_move(struct model *model, int key)
+static void press_move(struct model *model, int key)
 {
     size_t index;
 
-    if (!find_line(key, current(model)->index, model->page ? model->page : 1, &index))
-        return false;
-    move_to(model, index);
-    return true;
+    if (find_line(key, current(model)->index, model->page ? model->page : 1, &index))
+        move_to(model, index);
 }
 
 /* If all of it is shown, any key goes back. */
@@ -99,10 +97,11 @@ static void enter(struct model *model, enum model_level level)
     cursor->index = cursor->top = 0;
 }
 
-static void drill_down(struct model *model)
+static void drill_down(struct model *model, int key)
 {
     const struct model_item *item = model_selected(model);
 
+    (void)key;
     if (!item || model->level == MODEL_BUCKETS)
         return;
     if (item->series && !histogram_is(item->series->stat)) {
@@ -116,8 +115,9 @@ static void drill_down(struct model *model)
     enter(model, model->level + 1);
 }
 
-static void go_back(struct model *model)
+static void go_back(struct model *model, int key)
 {
+    (void)key;
     if (model->level > MODEL_VMS)
         model->level--;
     else
@@ -151,10 +151,11 @@ static void press_sort(struct model *model, int key)
 }
 
 /* The statistics of the column that is big are the ones to sort by. */
-static void toggle_totals(struct model *model)
+static void toggle_totals(struct model *model, int key)
 {
     struct model_cursor *stats = &model->cursors[MODEL_STATS];
 
+    (void)key;
     model->is_totals = !model->is_totals;
     if (stats->column)
         stats->column = model->is_totals ? 2 : 1;
@@ -226,73 +227,117 @@ static void press_at_prompt(struct model *model, int key)
 
 /* ---- keys ----------------------------------------------------------------------------------- */
 
-static void press_choice(struct model *model, int key)
+static void ask_filter(struct model *model, int key)
 {
-    switch (key) {
-    case 'q':
-        model->is_done = true;
-        break;
-    case 'h':
-    case '?':
-        model->has_help = true;
-        model->help_top = 0;
-        break;
-    case 'p':
-    case ' ':
-        model->is_paused = !model->is_paused;
-        break;
-    case 'r':
-        model_rebase(model);
-        say(model, "totals count from now on");
-        break;
-    case 't':
-        toggle_totals(model);
-        break;
-    case 'z':
-        model->is_nonzero = !model->is_nonzero;
-        break;
-    case 'c':
-        current(model)->filter[0] = '\0';
-        break;
-    case 's':
-        ask(model, MODEL_PROMPT_INTERVAL);
-        break;
-    case 'g':
+    if (key == 'g')
         model->level = MODEL_VMS;
-        ask(model, MODEL_PROMPT_FILTER);
-        break;
-    case 'f':
-    case '/':
-        ask(model, MODEL_PROMPT_FILTER);
-        break;
-    default:
-        break;
-    }
+    ask(model, MODEL_PROMPT_FILTER);
 }
 
-static void press(struct model *model, int key)
+static void clear_filter(struct model *model, int key)
 {
-    switch (key) {
-    case MODEL_KEY_ENTER:
-    case MODEL_KEY_RIGHT:
-    case 'x':
-        drill_down(model);
-        break;
-    case MODEL_KEY_ESCAPE:
-    case MODEL_KEY_BACKSPACE:
-    case MODEL_KEY_LEFT:
-        go_back(model);
-        break;
-    case 'o':
-    case '<':
-    case '>':
-    case 'R':
-        press_sort(model, key);
-        break;
-    default:
-        press_choice(model, key);
-        break;
+    (void)key;
+    current(model)->filter[0] = '\0';
+}
+
+static void toggle_zeros(struct model *model, int key)
+{
+    (void)key;
+    model->is_nonzero = !model->is_nonzero;
+}
+
+static void ask_interval(struct model *model, int key)
+{
+    (void)key;
+    ask(model, MODEL_PROMPT_INTERVAL);
+}
+
+static void rebase(struct model *model, int key)
+{
+    (void)key;
+    model_rebase(model);
+    say(model, "totals count from now on");
+}
+
+static void toggle_pause(struct model *model, int key)
+{
+    (void)key;
+    model->is_paused = !model->is_paused;
+}
+
+static void open_help(struct model *model, int key)
+{
+    (void)key;
+    model->has_help = true;
+    model->help_top = 0;
+}
+
+static void quit(struct model *model, int key)
+{
+    (void)key;
+    model->is_done = true;
+}
+
+#define AT_ALL(hint)                                                                               \
+    {                                                                                              \
+        hint, hint, hint, hint                                                                     \
     }
+
+const struct key keys[KEYS] = {
+    {{MODEL_KEY_ENTER, 'x', MODEL_KEY_RIGHT},
+     "Enter, x, Right",
+     "drill down: VM, vCPU, statistics, histogram",
+     {"vCPUs", "statistics", "histogram"},
+     drill_down},
+    {{MODEL_KEY_ESCAPE, MODEL_KEY_BACKSPACE, MODEL_KEY_LEFT},
+     "Esc, Backspace, Left",
+     "back",
+     {NULL, "back", "back", "back"},
+     go_back},
+    {{MODEL_KEY_UP, MODEL_KEY_DOWN, 'k', 'j'},
+     "Up, Down, k, j",
+     "the line before, the next line",
+     {NULL},
+     press_move},
+    {{MODEL_KEY_PAGE_UP, MODEL_KEY_PAGE_DOWN, MODEL_KEY_HOME, MODEL_KEY_END},
+     "PgUp, PgDn, Home, End",
+     "a page, the first line, the last line",
+     {NULL},
+     press_move},
+    {{'o', '<', '>'},
+     "o, <, >",
+     "sort by the next column; by the one left, right",
+     {"sort", "sort", "sort"},
+     press_sort},
+    {{'R'}, "R", "the other way round", {NULL}, press_sort},
+    {{'f', '/'},
+     "f, /",
+     "filter by a glob, or by a part of the name",
+     {"filter", "filter", "filter"},
+     ask_filter},
+    {{'g'}, "g", "filter the VMs", {NULL}, ask_filter},
+    {{'c'}, "c", "clear the filter", {NULL}, clear_filter},
+    {{'t'}, "t", "totals instead of rates", AT_ALL("totals"), toggle_totals},
+    {{'z'}, "z", "leave out statistics that are 0", {NULL, NULL, "zeros"}, toggle_zeros},
+    {{'r'},
+     "r",
+     "reset the baseline: totals count from now on",
+     {"reset", NULL, NULL, "reset"},
+     rebase},
+    {{'s'}, "s", "set the interval in seconds", {"interval", NULL, NULL, "interval"}, ask_interval},
+    {{'p', ' '}, "p, Space", "pause, go on", {NULL, NULL, NULL, "pause"}, toggle_pause},
+    {{'h', '?'}, "h, ?", "this help", AT_ALL("help"), open_help},
+    {{'q'}, "q", "quit", AT_ALL("quit"), quit},
+};
+
+static void press(struct model *model, int code)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        for (size_t j = 0; j < KEY_CODES_MAX && keys[i].codes[j]; j++)
+            if (keys[i].codes[j] == code) {
+                keys[i].press(model, code);
+                return;
+            }
 }
 
 void model_press(struct model *model, int key)
@@ -302,7 +347,7 @@ void model_press(struct model *model, int key)
         press_at_prompt(model, key);
     else if (model->has_help)
         press_in_help(model, key);
-    else if (!press_move(model, key))
+    else
         press(model, key);
     model_arrange(model);
 }

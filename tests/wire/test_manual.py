@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from support import shapes
+from support import manual, shapes
 from support.introspection import Schema
 from support.programs import ROOT, run, stat
 
@@ -90,6 +90,19 @@ def test_each_option_is_described(verb):
     described = re.findall(r"^(?:\*-\w\*(?: _\S+_)?, )?\*(--[a-z-]+)\*", text, re.MULTILINE)
     shown = re.findall(r"^  (?:    |-\w, )(--[a-z-]+)", run(verb, "--help").stdout, re.MULTILINE)
     assert described == shown != []
+
+
+def test_keys_are_those_of_the_program():
+    """The page of top has each key of its help, in the same order."""
+    source = (ROOT / "src/top/keys.c").read_text("utf-8")
+    table = re.search(r"keys\[KEYS\] = \{\n(.*?)^\};", source, re.MULTILINE | re.DOTALL)[1]
+    # Behind the codes of a key are its names.
+    names = re.findall(r'^    \{\{[^}]*\},\s+"([^"]+)"', table, re.MULTILINE)
+    shown = re.findall(r"^\*.*\*$", manual.section("vitals-top.1", "KEYS"), re.MULTILINE)
+    assert len(names) > 10
+    assert [key for each in names for key in each.split(", ")] == [
+        key.strip("*").replace("\\", "") for line in shown for key in line.split(", ")
+    ]
 
 
 def test_verbs_are_those_of_the_program():
