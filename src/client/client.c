@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening a client: who the peer is, and what it has. */
+#define _GNU_SOURCE
 #include "client/client.h"
 
 #include <errno.h>
@@ -99,6 +100,20 @@ int client_introduce(struct client *client, struct client_error *error)
     return err ? err : client_read_vcpus(client, error);
 }
 
+/* The peer is the VMM, or stands before it; the kernel says who. */
+static void read_origin(struct client *client)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    client->origin = (struct client_origin){.way = "socket", .pid = -1, .uid = -1};
+    if (getsockopt(client->connection.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+        peer.pid > 0) {
+        client->origin.pid = peer.pid;
+        client->origin.uid = peer.uid;
+    }
+}
+
 /* The connection is open; the client owns it from here on. */
 static int make_client(struct connection *connection, struct client **ret_client,
                        struct client_error *error)
@@ -117,6 +132,7 @@ static int make_client(struct connection *connection, struct client **ret_client
     client->connection = *connection;
     text_make_plain(path); /* it is connected: the path is only to be shown */
     client->connection.path = client->path = path;
+    read_origin(client);
     *ret_client = client;
     return 0;
 }
@@ -169,7 +185,10 @@ void client_free(struct client *client)
 {
     if (!client)
         return;
-    connection_close(&client->connection);
+    if (client->local)
+        local_free(client->local);
+    else
+        connection_close(&client->connection);
     arena_free(&client->names);
     arena_free(&client->paths);
     free(client->stats);
@@ -183,7 +202,8 @@ void client_free(struct client *client)
 
 void client_interrupt(struct client *client)
 {
-    shutdown(client->connection.fd, SHUT_RDWR);
+    if (!client->local)
+        shutdown(client->connection.fd, SHUT_RDWR);
 }
 
 const char *client_path(const struct client *client)
@@ -199,6 +219,11 @@ const char *client_vm_name(const struct client *client)
 enum client_peer client_peer(const struct client *client)
 {
     return client->peer;
+}
+
+const struct client_origin *client_origin(const struct client *client)
+{
+    return &client->origin;
 }
 
 unsigned client_qemu_version(const struct client *client)

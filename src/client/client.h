@@ -27,7 +27,16 @@ enum {
         1023, /* bytes; VMs have their names cut, what else has longer ones is left out */
 };
 
-enum client_peer { CLIENT_GROUPED, CLIENT_FLAT, CLIENT_QEMU };
+/* CLIENT_LOCAL: no peer, but a context of this process (client/local.h). */
+enum client_peer { CLIENT_GROUPED, CLIENT_FLAT, CLIENT_QEMU, CLIENT_LOCAL };
+
+/* Whose VM it is, as far as is known. */
+struct client_origin {
+    const char *way;  /* by which it is read: "socket", "kernel" */
+    int64_t pid, uid; /* of the VMM's process, or of what stands before it; -1: not known */
+    const char *vmm;  /* the program, "qemu" or other; NULL: not known */
+    const char *uuid; /* of the VM, or NULL */
+};
 
 struct client_stat {
     struct vitals_stat desc; /* without what only a provider knows: help, count and slot */
@@ -95,6 +104,7 @@ void client_interrupt(struct client *client);
 const char *client_path(const struct client *client);    /* to be shown; its odd bytes are ? */
 const char *client_vm_name(const struct client *client); /* without one: from the socket's path */
 enum client_peer client_peer(const struct client *client);
+const struct client_origin *client_origin(const struct client *client);
 
 /* The version of QEMU that the peer is, or speaks like: 10000 * major + 100 * minor + micro. */
 unsigned client_qemu_version(const struct client *client);

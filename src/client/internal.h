@@ -8,8 +8,13 @@
 #include "client/json.h"
 #include "base/arena.h"
 
+struct local;
+struct query;
+
 struct client {
     struct connection connection;
+    struct local *local; /* in place of the connection, or NULL */
+    struct client_origin origin;
     enum client_peer peer;
     unsigned qemu_version;
     int64_t reversals; /* verdicts for reversed histograms, less those against */
@@ -29,6 +34,18 @@ int client_read_schemas(struct client *client, bool is_vitals, struct client_err
 
 /* Reads query-cpus-fast again; a peer without that command has a list of none. */
 int client_read_vcpus(struct client *client, struct client_error *error);
+
+/* Sorts what was read, and drops what has the name of another. */
+int client_index_stats(struct client *client);
+
+/* Drops the vCPUs and makes room for @n others; then sorts them. -E2BIG, -ENOMEM. */
+int client_reserve_vcpus(struct client *client, size_t n);
+void client_sort_vcpus(struct client *client);
+
+/* Of a client without a connection. -ENOMEM. */
+int local_read_vcpus(struct client *client);
+int local_query(struct query *query);
+void local_free(struct local *local);
 
 /* NULL: there is none. */
 const struct client_stat *client_find_stat(const struct client *client, const char *target,

@@ -128,6 +128,10 @@ static int run(struct query *query, struct client_error *error)
     struct json_object *reply, *value;
     int err;
 
+    if (client->local) {
+        err = local_query(query);
+        return err ? client_fail(error, -err, NULL, "%s: %s", client->path, strerror(-err)) : 0;
+    }
     if (choose(query))
         return client_fail(error, ENOMEM, NULL, "%s: out of memory", client->path);
     if (!strcmp(query->request->target, "vcpu") && (err = client_read_vcpus(client, error)))

@@ -162,7 +162,7 @@ static void drop_namesakes(struct client *client)
     client->n_stats = n;
 }
 
-static int index_stats(struct client *client)
+int client_index_stats(struct client *client)
 {
     client->by_name = calloc(client->n_stats + 1, sizeof(struct client_stat *));
     if (!client->by_name)
@@ -207,7 +207,7 @@ static int take_schemas(struct client *client, bool is_vitals, struct json_objec
     err = add_schemas(client, "vm", value);
     if (!err)
         err = add_schemas(client, "vcpu", value);
-    return err ? err : index_stats(client);
+    return err ? err : client_index_stats(client);
 }
 
 int client_read_schemas(struct client *client, bool is_vitals, struct client_error *error)

@@ -24,7 +24,7 @@ static int compare_paths(const void *a, const void *b)
     return order ? order : (*vcpu_a > *vcpu_b) - (*vcpu_a < *vcpu_b);
 }
 
-static void sort_vcpus(struct client *client)
+void client_sort_vcpus(struct client *client)
 {
     qsort(client->vcpus, client->n_vcpus, sizeof(*client->vcpus), compare_indices);
     for (size_t i = 0; i < client->n_vcpus; i++)
@@ -49,11 +49,8 @@ int64_t client_find_index(const struct client *client, const char *path)
                : -1;
 }
 
-/* @list takes the place of the one before. */
-static int take_vcpus(struct client *client, struct json_object *list)
+int client_reserve_vcpus(struct client *client, size_t n)
 {
-    size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
-
     free(client->vcpus);
     free(client->by_path);
     arena_reset(&client->paths);
@@ -64,8 +61,17 @@ static int take_vcpus(struct client *client, struct json_object *list)
         return -E2BIG;
     client->vcpus = calloc(n + 1, sizeof(*client->vcpus));
     client->by_path = calloc(n + 1, sizeof(*client->by_path));
-    if (!client->vcpus || !client->by_path)
-        return -ENOMEM;
+    return client->vcpus && client->by_path ? 0 : -ENOMEM;
+}
+
+/* @list takes the place of the one before. */
+static int take_vcpus(struct client *client, struct json_object *list)
+{
+    size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+    int err = client_reserve_vcpus(client, n);
+
+    if (err)
+        return err;
     for (size_t i = 0; i < n; i++) {
         struct json_object *entry = json_object_array_get_idx(list, i);
         struct client_vcpu vcpu = {.path = client_name(entry, "qom-path"),
@@ -80,7 +86,7 @@ static int take_vcpus(struct client *client, struct json_object *list)
         }
         client->vcpus[client->n_vcpus++] = vcpu;
     }
-    sort_vcpus(client);
+    client_sort_vcpus(client);
     return 0;
 }
 

@@ -21,7 +21,9 @@ void peer_text(char text[PEER_TEXT_MAX], const struct client *client)
     char version[PEER_VERSION_MAX];
 
     peer_version(version, client);
-    if (client_peer(client) == CLIENT_QEMU)
+    if (client_peer(client) == CLIENT_LOCAL)
+        snprintf(text, PEER_TEXT_MAX, "read from the %s", client_origin(client)->way);
+    else if (client_peer(client) == CLIENT_QEMU)
         snprintf(text, PEER_TEXT_MAX, "QEMU %s", version);
     else
         snprintf(text, PEER_TEXT_MAX, "vitals, dialect %s", peer_dialect(client));

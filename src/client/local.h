@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* A client of a context in its own process: nothing is written out and read again. */
+#ifndef CLIENT_LOCAL_H
+#define CLIENT_LOCAL_H
+
+#include "client/client.h"
+
+struct client_local {
+    struct vitals_ctx *ctx;
+    const char *path;        /* what stands for it in messages; copied */
+    const uint64_t *time_ns; /* when its values were read, of CLOCK_MONOTONIC */
+    struct client_origin origin;
+    /* The context, the time and the origin's texts are borrowed until this is called, once. */
+    void (*release)(void *opaque);
+    void *opaque;
+};
+
+int client_open_local(const struct client_local *local, struct client **ret_client,
+                      struct client_error *error);
+
+#endif

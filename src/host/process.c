@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What was read, with a NUL behind it. */
+struct text {
+    char bytes[PROCESS_TEXT_MAX + 1];
+    size_t size;
+};
+
+static void read_text(pid_t pid, const char *file, struct text *ret_text)
+{
+    char path[64];
+    ssize_t n = 1;
+    int fd;
+
+    ret_text->size = 0;
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && n > 0 && ret_text->size < PROCESS_TEXT_MAX) {
+        n = read(fd, ret_text->bytes + ret_text->size, PROCESS_TEXT_MAX - ret_text->size);
+        if (n > 0)
+            ret_text->size += (size_t)n;
+    }
+    if (fd >= 0)
+        close(fd);
+    ret_text->bytes[ret_text->size] = '\0';
+}
+
+/* Field 22 of /proc/PID/stat; those before it are behind the name, which may hold anything. */
+static bool read_start_ticks(pid_t pid, uint64_t *ret_ticks)
+{
+    enum { FIELDS_BETWEEN = 19 };
+    struct text *text = malloc(sizeof(*text));
+    const char *at = NULL;
+    bool found = false;
+
+    if (!text)
+        return false;
+    read_text(pid, "stat", text);
+    at = strrchr(text->bytes, ')');
+    for (int i = 0; at && i <= FIELDS_BETWEEN; i++)
+        at = strchr(at + 1, ' ');
+    if (at) {
+        *ret_ticks = strtoull(at, NULL, 10);
+        found = true;
+    }
+    free(text);
+    return found;
+}
+
+/* /proc counts in ticks, and cuts. */
+static bool is_same_process(pid_t pid, uint64_t start_time)
+{
+    uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK), ticks;
+
+    return read_start_ticks(pid, &ticks) && ticks == start_time / (1000000000 / per_second);
+}
+
+void process_identify(pid_t pid, uint64_t start_time, struct identity *ret_identity)
+{
+    struct text *texts = calloc(3, sizeof(*texts));
+    struct process_text process = {.pid = pid};
+
+    if (texts) {
+        read_text(pid, "cmdline", &texts[0]);
+        read_text(pid, "cgroup", &texts[1]);
+        read_text(pid, "comm", &texts[2]);
+        texts[2].bytes[strcspn(texts[2].bytes, "\n")] = '\0';
+        /* Asked last: until here it was the same one. */
+        if (is_same_process(pid, start_time)) {
+            process.command_line = texts[0].bytes;
+            process.command_line_size = texts[0].size + 1;
+            process.cgroup = texts[1].bytes;
+            process.program = texts[2].bytes;
+        }
+    }
+    identity_read(&process, ret_identity);
+    free(texts);
+}
