@@ -135,21 +135,22 @@ static void take_no_vcpu(struct kvm_record *record)
 static bool is_written(__u64 object, __u64 session, bool by_owner)
 {
     const struct sighting *known = bpf_map_lookup_elem(&sightings, &object);
-    struct sighting now = {.session = session, .by_owner = by_owner};
 
-    if (known && known->session == session && (known->by_owner || !by_owner))
-        return true;
-    bpf_map_update_elem(&sightings, &object, &now, BPF_ANY);
-    return false;
+    return known && known->session == session && (known->by_owner || !by_owner);
 }
 
+/* What does not fit any more is shown once more by the kernel, when the reader has made room. */
 static void write(struct bpf_iter_meta *meta, struct kvm_record *record, const void *object,
                   __u32 row, __u32 size)
 {
-    if (size > BPF_ROW_SIZE_MAX || is_written((__u64)object, meta->session_id, record->is_owner))
+    struct sighting now = {.session = meta->session_id, .by_owner = record->is_owner};
+    __u64 key = (__u64)object;
+
+    if (size > BPF_ROW_SIZE_MAX || is_written(key, now.session, now.by_owner))
         return;
     record->row_error = bpf_probe_read_kernel(record->row, size, object + row);
-    bpf_seq_write(meta->seq, record, sizeof(*record) + size);
+    if (!bpf_seq_write(meta->seq, record, sizeof(*record) + size))
+        bpf_map_update_elem(&sightings, &key, &now, BPF_ANY);
 }
 
 static void write_vm(struct bpf_iter_meta *meta, struct kvm_record *record,

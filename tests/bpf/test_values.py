@@ -28,6 +28,15 @@ def test_each_value_is_that_of_the_statistics_files(reader, vmm, guest):
     assert of_all == {key: values for key, (_, _, values) in rows.items()}
 
 
+def test_more_than_the_kernel_gives_at_a_time(reader, vmm):
+    """It gives 32 KiB, and begins again with what did not fit."""
+    vm = vmm("--vms", 100, "--vcpus", "0,1")
+    rows = vm.rows()
+    assert len(rows) == 300
+    assert reader.rows(vm.pid) == rows
+    assert len([record for record in reader.kvm() if record["process"] == vm.pid]) == len(rows)
+
+
 @pytest.mark.parametrize("guest", ["spinning", "halted"])
 def test_values_after_a_guest_was_stopped(reader, vmm, guest):
     vm = vmm("--vcpus", "3,1", "--guest", guest)
