@@ -3,12 +3,14 @@
  * A VMM that knows nothing of vitals: makes VMs with the calls of KVM alone.
  *
  *      bare-vmm [--vms N] [--vcpus ID,ID...] [--guest none|once|spinning|halted]
- *               [--creator-ends] [--main-ends] [--chroot DIRECTORY] [--uid NUMBER]
+ *               [--no-rows] [--creator-ends] [--main-ends] [--chroot DIRECTORY] [--uid NUMBER]
  *
  * Each vCPU has a thread. The guest `once` halts at its first instruction, and its vCPU is left;
  * `halted` stays halted in the kernel; `spinning` jumps to itself without end. With --creator-ends
  * the thread that made the VMs ends, with --main-ends the main thread of the process. It changes its
  * root and its user when /dev/kvm is open.
+ *
+ * With --no-rows it keeps no statistics files open, as most VMMs.
  *
  * It is told by lines, and answers each with lines of which the last is "ok":
  *
@@ -79,7 +81,7 @@ static int kvm, run_size;
 static struct vm vms[VMS_MAX];
 static unsigned n_vms, n_vcpus = 1, vcpu_ids[VCPUS_MAX];
 static enum guest guest = GUEST_NONE;
-static bool creator_ends, main_ends, is_stopping;
+static bool creator_ends, main_ends, no_rows, is_stopping;
 static const char *new_root;
 static unsigned new_user;
 
@@ -96,6 +98,12 @@ static int call(int fd, unsigned long request, void *argument, const char *what)
     if (result < 0)
         die(what);
     return result;
+}
+
+/* While a vCPU runs, the call would wait. */
+static int open_statistics(int fd)
+{
+    return no_rows ? -1 : call(fd, KVM_GET_STATS_FD, NULL, "KVM_GET_STATS_FD");
 }
 
 /* ---- vCPUs ---------------------------------------------------------------------------------- */
@@ -156,7 +164,7 @@ static void make_vcpu(struct vm *vm, unsigned i)
     vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, vcpu->id);
     if (vcpu->fd < 0)
         die("KVM_CREATE_VCPU");
-    vcpu->stats_fd = call(vcpu->fd, KVM_GET_STATS_FD, NULL, "KVM_GET_STATS_FD");
+    vcpu->stats_fd = open_statistics(vcpu->fd);
     vcpu->run = mmap(NULL, (size_t)run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
     if (vcpu->run == MAP_FAILED)
         die("mmap of a vCPU");
@@ -203,7 +211,7 @@ static void make_vm(void)
     vm->fd = ioctl(kvm, KVM_CREATE_VM, 0);
     if (vm->fd < 0)
         die("KVM_CREATE_VM");
-    vm->stats_fd = call(vm->fd, KVM_GET_STATS_FD, NULL, "KVM_GET_STATS_FD");
+    vm->stats_fd = open_statistics(vm->fd);
     give_memory(vm);
     if (guest == GUEST_HALTED) /* with it, halting is the kernel's business */
         call(vm->fd, KVM_CREATE_IRQCHIP, NULL, "KVM_CREATE_IRQCHIP");
@@ -344,10 +352,15 @@ static void take_guest(const char *name)
 static unsigned take_options(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"vms", required_argument, NULL, 'n'},   {"vcpus", required_argument, NULL, 'v'},
-        {"guest", required_argument, NULL, 'g'}, {"creator-ends", no_argument, NULL, 'c'},
-        {"main-ends", no_argument, NULL, 'm'},   {"chroot", required_argument, NULL, 'r'},
-        {"uid", required_argument, NULL, 'u'},   {0},
+        {"vms", required_argument, NULL, 'n'},
+        {"vcpus", required_argument, NULL, 'v'},
+        {"guest", required_argument, NULL, 'g'},
+        {"creator-ends", no_argument, NULL, 'c'},
+        {"main-ends", no_argument, NULL, 'm'},
+        {"no-rows", no_argument, NULL, 'o'},
+        {"chroot", required_argument, NULL, 'r'},
+        {"uid", required_argument, NULL, 'u'},
+        {0},
     };
     unsigned count = 1;
     int option;
@@ -368,6 +381,9 @@ static unsigned take_options(int argc, char **argv)
             break;
         case 'm':
             main_ends = true;
+            break;
+        case 'o':
+            no_rows = true;
             break;
         case 'r':
             new_root = optarg;
