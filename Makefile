@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo bench check check-emulated check-lockdown check-suites deps build install check-sanitizers coverage fuzz format clean
+.PHONY: help demo bench bench-kernel check check-emulated check-lockdown check-suites deps build install check-sanitizers coverage fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -22,6 +22,7 @@ help:
 	@echo '  make check-sanitizers  all tests with ASan and UBSan, and again with TSan'
 	@echo '  make coverage          which lines the tests without KVM run'
 	@echo '  make bench             round trips beside the physical limit and QEMU, load, memory'
+	@echo '  make bench-kernel      one pass over 1000 VMs, read from the kernel; as root'
 	@echo '  make fuzz              each fuzz target for SECONDS=60'
 	@echo '  make format            clang-format on all C files'
 	@echo '  make clean             remove all build directories'
@@ -114,6 +115,12 @@ bench:
 	@$(PACKAGES) build bench
 	@$(MAKE) --no-print-directory build
 	@bench/bench.py $(BUILD) $(BENCH_FLAGS)
+
+# Needs root: one pass over the VMs of a host.
+bench-kernel:
+	@$(PACKAGES) build
+	@$(MAKE) --no-print-directory build
+	@bench/kernel.py $(BUILD)
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz build-coverage build-arm64 build-suites
