@@ -132,25 +132,33 @@ static void take_no_vcpu(struct kvm_record *record)
 }
 
 /* Whether a record of the object has been written in this pass. An owner's counts for more. */
-static bool is_written(__u64 object, __u64 session, bool by_owner)
+static bool is_written(const struct sighting *last, const struct sighting *now)
 {
-    const struct sighting *known = bpf_map_lookup_elem(&sightings, &object);
+    return last && last->session == now->session && (last->by_owner || !now->by_owner);
+}
 
-    return known && known->session == session && (known->by_owner || !by_owner);
+/* What was met in an earlier pass is overwritten, which is quicker than to replace it. */
+static void remember(struct sighting *last, const struct sighting *now, __u64 object)
+{
+    if (last)
+        *last = *now;
+    else
+        bpf_map_update_elem(&sightings, &object, now, BPF_ANY);
 }
 
 /* What does not fit any more is shown once more by the kernel, when the reader has made room. */
 static void write(struct bpf_iter_meta *meta, struct kvm_record *record, const void *object,
                   __u32 row, __u32 size)
 {
-    struct sighting now = {.session = meta->session_id, .by_owner = record->is_owner};
+    struct sighting now = {.session = meta->session_id, .by_owner = record->is_owner}, *last;
     __u64 key = (__u64)object;
 
-    if (size > BPF_ROW_SIZE_MAX || is_written(key, now.session, now.by_owner))
+    last = bpf_map_lookup_elem(&sightings, &key);
+    if (size > BPF_ROW_SIZE_MAX || is_written(last, &now))
         return;
     record->row_error = bpf_probe_read_kernel(record->row, size, object + row);
     if (!bpf_seq_write(meta->seq, record, sizeof(*record) + size))
-        bpf_map_update_elem(&sightings, &key, &now, BPF_ANY);
+        remember(last, &now, key);
 }
 
 static void write_vm(struct bpf_iter_meta *meta, struct kvm_record *record,
