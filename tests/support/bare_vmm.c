@@ -329,7 +329,7 @@ static void *serve(void *opaque)
         printf("ok\n");
         fflush(stdout);
     }
-    exit(0);
+    _exit(0); /* a sanitizer that looks for leaks at the end needs /proc, which a chroot lacks */
     return opaque;
 }
 
