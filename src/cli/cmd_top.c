@@ -76,7 +76,6 @@ static int complain(const struct top *top, const char *text, const char *hint)
 /* The watch takes the client over: it may get another one in its place. */
 static void hand_over(struct top *top, size_t i)
 {
-    static const char *const targets[WATCH_TARGETS] = {"vm", "vcpu"};
     struct look_vm *vm = &top->look.vms[i];
 
     top->vms[i] = (struct watch_vm){
@@ -84,12 +83,11 @@ static void hand_over(struct top *top, size_t i)
         .timeout_ms = look_timeout_ms(&top->look.options),
         .client = vm->client,
         .wanted = vm->wanted,
+        .wants_vm = look_wants_target(&top->look, "vm"),
+        .wants_vcpus = look_wants_target(&top->look, "vcpu"),
     };
     vm->client = NULL;
     vm->wanted = NULL;
-    for (size_t j = 0; j < WATCH_TARGETS; j++)
-        if (look_wants_target(&top->look, targets[j]))
-            top->vms[i].targets[j] = targets[j];
 }
 
 static bool *want(const void *opaque, const struct client *client)
@@ -151,7 +149,7 @@ static void take_result(struct top *top, size_t i, const struct watch_result *re
     if (result->is_back)
         take_return(top, i, result->vm_name);
     if (result->has_sample) {
-        model_take(&top->model, i, result->snapshots[0], result->snapshots[1], result->time);
+        model_take(&top->model, i, result->sample.of_vm, result->sample.of_vcpus, result->time);
         top->tales[i].n_samples++;
     }
     if (result->is_lost)

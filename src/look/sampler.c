@@ -4,20 +4,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/at_once.h"
 #include "look/progress.h"
-#include "stats/histogram.h"
-
-static const char *const targets[SAMPLER_TARGETS] = {"vm", "vcpu"};
+#include "look/source.h"
 
 bool sampler_init(struct sampler *sampler, struct look *look)
 {
     *sampler = (struct sampler){.look = look};
-    sampler->samples = calloc(look->n_vms + 1, sizeof(*sampler->samples));
+    sampler->vms = calloc(look->n_vms + 1, sizeof(*sampler->vms));
     sampler->outcomes = calloc(look->n_vms + 1, sizeof(*sampler->outcomes));
-    if (sampler->samples && sampler->outcomes)
+    if (sampler->vms && sampler->outcomes)
         return true;
     sampler_free(sampler);
     fprintf(stderr, "%s: out of memory\n", look->options.command);
@@ -34,43 +31,27 @@ static double seconds_of(clockid_t clock)
 
 /* ---- sampling ------------------------------------------------------------------------------- */
 
-static void free_samples(struct samples *samples)
-{
-    for (size_t i = 0; i < SAMPLER_TARGETS; i++) {
-        client_snapshot_free(samples->now[i]);
-        client_snapshot_free(samples->before[i]);
-        samples->now[i] = samples->before[i] = NULL;
-    }
-}
-
-/* What was now is before. */
-static void age(struct samples *samples)
-{
-    for (size_t i = 0; i < SAMPLER_TARGETS; i++) {
-        client_snapshot_free(samples->before[i]);
-        samples->before[i] = samples->now[i];
-        samples->now[i] = NULL;
-    }
-}
-
-static int sample_vm(struct sampler *sampler, struct look_vm *vm, struct samples *samples,
+static int sample_vm(struct sampler *sampler, const struct look_vm *vm, struct series_vm *values,
                      struct client_error *error)
 {
-    int err = 0;
+    const struct source source = {
+        .client = vm->client,
+        .wanted = vm->wanted,
+        .paths = vm->paths,
+        .n_paths = vm->n_paths,
+        .wants_vm = look_wants_target(sampler->look, "vm"),
+        .wants_vcpus = look_wants_target(sampler->look, "vcpu"),
+    };
+    struct sample sample;
+    int err = source_sample(&source, &sample, error);
 
-    age(samples);
-    for (size_t i = 0; i < SAMPLER_TARGETS && !err; i++) {
-        const struct client_request request = {
-            .target = targets[i],
-            .wanted = vm->wanted,
-            .paths = i ? vm->paths : NULL,
-            .n_paths = vm->n_paths,
-        };
-
-        if (look_wants_target(sampler->look, targets[i]) && !(request.paths && !request.n_paths))
-            err = client_query(vm->client, &request, &samples->now[i], error);
-    }
-    return err;
+    if (err)
+        return err;
+    series_take(values, sample.of_vm, sample.of_vcpus);
+    sample_free(&sample);
+    if (values->has_failed)
+        return client_fail(error, ENOMEM, NULL, "%s: out of memory", client_path(vm->client));
+    return 0;
 }
 
 static void sample_one(void *opaque, size_t i)
@@ -79,7 +60,7 @@ static void sample_one(void *opaque, size_t i)
     struct look_vm *vm = &sampler->look->vms[i];
 
     sampler->outcomes[i].err =
-        vm->client ? sample_vm(sampler, vm, &sampler->samples[i], &sampler->outcomes[i].error) : 0;
+        vm->client ? sample_vm(sampler, vm, &sampler->vms[i], &sampler->outcomes[i].error) : 0;
 }
 
 static void drop(struct sampler *sampler, size_t i)
@@ -87,7 +68,7 @@ static void drop(struct sampler *sampler, size_t i)
     struct look_vm *vm = &sampler->look->vms[i];
 
     look_complain(sampler->look, &sampler->outcomes[i].error);
-    free_samples(&sampler->samples[i]);
+    series_free(&sampler->vms[i]);
     client_free(vm->client);
     vm->client = NULL;
 }
@@ -135,100 +116,52 @@ void sampler_wait_first(const struct sampler *sampler, struct timespec *turn, do
 
 void sampler_free(struct sampler *sampler)
 {
-    for (size_t i = 0; sampler->samples && i < sampler->look->n_vms; i++)
-        free_samples(&sampler->samples[i]);
-    free(sampler->samples);
+    for (size_t i = 0; sampler->vms && i < sampler->look->n_vms; i++)
+        series_free(&sampler->vms[i]);
+    free(sampler->vms);
     free(sampler->outcomes);
-    sampler->samples = NULL;
+    sampler->vms = NULL;
     sampler->outcomes = NULL;
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-/* Samples of a VM have the same order, so that the object mostly is where it is expected. */
-static const struct client_object *find_object(const struct client_snapshot *snapshot,
-                                               const char *path, size_t expected)
-{
-    for (size_t i = 0; snapshot && i < snapshot->n_objects; i++) {
-        const struct client_object *object =
-            &snapshot->objects[(expected + i) % snapshot->n_objects];
-        if (path && object->path ? !strcmp(path, object->path) : path == object->path)
-            return object;
-    }
-    return NULL;
-}
-
-/* What there is to subtract from @value: as many buckets, in the same order. */
-static uint64_t *find_values(const struct client_object *object_before, bool is_turned,
-                             const struct client_value *value)
-{
-    const struct client_value *before =
-        object_before ? client_find_value(object_before, value->stat) : NULL;
-
-    if (!before || before->n_values != value->n_values ||
-        (is_turned && histogram_is(&value->stat->desc)))
-        return NULL;
-    return before->values;
-}
-
 struct showing {
+    const struct client *client;
     bool wants_deltas;
     double epoch;
     void (*show)(void *opaque, const struct row *row);
     void *opaque;
 };
 
-/* @before: what to subtract, or NULL. */
-static void show_value(const struct showing *showing, struct row row,
-                       const struct client_value *value, uint64_t *before)
+static void show_series(const struct showing *showing, const struct series_object *object,
+                        const struct series *series)
 {
-    row.target = value->stat->target;
-    row.provider = value->stat->provider;
-    row.stat = &value->stat->desc;
-    row.totals = value->values;
-    row.n = value->n_values;
-    if (showing->wants_deltas && row_is_counting(row.stat)) {
-        if (!before)
-            return;
-        row.is_reset = !row_subtract(before, row.totals, row.n);
-        row.deltas = row.is_reset ? NULL : before;
+    struct row row = series_row(object, series);
+
+    row.vm = client_vm_name(showing->client);
+    row.socket = client_path(showing->client);
+    row.time = showing->epoch + (double)object->time_ns / 1e9;
+    if (!showing->wants_deltas) {
+        row.deltas = NULL;
+        row.is_reset = false;
+    } else if (row_is_counting(row.stat) && !row.deltas && !row.is_reset) {
+        return;
     }
     showing->show(showing->opaque, &row);
-}
-
-static void show_snapshot(const struct showing *showing, const struct client *client,
-                          const struct client_snapshot *now, const struct client_snapshot *before)
-{
-    bool is_turned = now && before && now->is_reversed != before->is_reversed;
-
-    for (size_t i = 0; now && i < now->n_objects; i++) {
-        const struct client_object *object = &now->objects[i];
-        const struct client_object *object_before = find_object(before, object->path, i);
-        const struct row row = {
-            .vm = client_vm_name(client),
-            .socket = client_path(client),
-            .path = object->path,
-            .vcpu = object->cpu_index,
-            .seconds = before ? (double)(now->time_ns - before->time_ns) / 1e9 : 0,
-            .time = showing->epoch + (double)now->time_ns / 1e9,
-        };
-
-        for (size_t j = 0; j < object->n_values; j++)
-            show_value(showing, row, &object->values[j],
-                       find_values(object_before, is_turned, &object->values[j]));
-    }
 }
 
 void sampler_each(struct sampler *sampler, bool wants_deltas,
                   void (*show)(void *opaque, const struct row *row), void *opaque)
 {
-    const struct showing showing = {wants_deltas, sampler->epoch, show, opaque};
+    struct showing showing = {NULL, wants_deltas, sampler->epoch, show, opaque};
 
     for (size_t i = 0; i < sampler->look->n_vms; i++) {
-        const struct samples *samples = &sampler->samples[i];
-        const struct client *client = sampler->look->vms[i].client;
+        const struct series_vm *vm = &sampler->vms[i];
 
-        for (size_t j = 0; client && j < SAMPLER_TARGETS; j++)
-            show_snapshot(&showing, client, samples->now[j], samples->before[j]);
+        showing.client = sampler->look->vms[i].client;
+        for (size_t j = 0; showing.client && j < vm->n_objects; j++)
+            for (size_t k = 0; k < vm->objects[j]->n_series; k++)
+                show_series(&showing, vm->objects[j], vm->objects[j]->series[k]);
     }
 }

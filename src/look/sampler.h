@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks all VMs again and again, and keeps the sample before, for rates. */
+/* Asks all VMs again and again. */
 #ifndef LOOK_SAMPLER_H
 #define LOOK_SAMPLER_H
 
 #include <time.h>
 
 #include "look/look.h"
-#include "show/row.h"
-
-enum { SAMPLER_TARGETS = 2 };
-
-struct samples {
-    struct client_snapshot *now[SAMPLER_TARGETS], *before[SAMPLER_TARGETS];
-};
+#include "look/series.h"
 
 struct sampler_outcome {
     int err;
@@ -23,7 +17,7 @@ struct sampler {
     struct look *look;
     double time;                      /* when the last sample was asked for, seconds since 1970 */
     double epoch;                     /* of CLOCK_MONOTONIC, in the same */
-    struct samples *samples;          /* of each VM */
+    struct series_vm *vms;            /* the values of each */
     struct sampler_outcome *outcomes; /* of asking each VM */
 };
 
@@ -38,8 +32,8 @@ void sampler_free(struct sampler *sampler);
 size_t sampler_sample(struct sampler *sampler);
 
 /*
- * Shows each statistic of each object. @wants_deltas: since the sample before, of which this uses
- * the memory: once for each sample. A counter without a sample before is left out then.
+ * Shows each statistic of each object. @wants_deltas: since the sample before; a counter without one
+ * is left out then.
  */
 void sampler_each(struct sampler *sampler, bool wants_deltas,
                   void (*show)(void *opaque, const struct row *row), void *opaque);

@@ -229,19 +229,15 @@ static void rebase(struct series *series, bool is_first)
 
 static void take_values(struct series *series, const uint64_t *values, double seconds)
 {
-    bool is_first = !series->seen;
+    bool is_compared = series->seen && row_is_counting(series->stat);
+    size_t size = series->n * sizeof(*values);
 
-    series->is_reset = false;
-    for (size_t i = 0; i < series->n; i++) {
-        series->is_reset |= !is_first && values[i] < series->totals[i];
-        series->deltas[i] = values[i] - series->totals[i];
-        series->totals[i] = values[i];
-    }
-    series->is_reset &= row_is_counting(series->stat);
-    series->has_deltas =
-        !is_first && !series->is_reset && seconds > 0 && row_is_counting(series->stat);
+    memcpy(series->deltas, series->totals, size);
+    memcpy(series->totals, values, size);
+    series->is_reset = is_compared && !row_subtract(series->deltas, series->totals, series->n);
+    series->has_deltas = is_compared && !series->is_reset && seconds > 0;
     series->seconds = seconds;
-    rebase(series, is_first);
+    rebase(series, !series->seen);
 }
 
 /* Buckets that came the other way round before say nothing about these. */

@@ -27,7 +27,7 @@ struct watcher {
     struct watch *watch;
     char *path;
     unsigned timeout_ms;
-    const char *targets[WATCH_TARGETS];
+    bool wants_vm, wants_vcpus;
     pthread_t thread;
     bool is_lost; /* only the thread knows */
 
@@ -131,25 +131,21 @@ static double unix_time(void)
 
 void watch_result_free(struct watch_result *result)
 {
-    for (size_t i = 0; i < WATCH_TARGETS; i++)
-        client_snapshot_free(result->snapshots[i]);
+    sample_free(&result->sample);
     *result = (struct watch_result){0};
 }
 
 static void ask(const struct watcher *watcher, struct watch_result *result)
 {
-    struct session *session = watcher->session;
+    const struct source source = {
+        .client = watcher->session->client,
+        .wanted = watcher->session->wanted,
+        .wants_vm = watcher->wants_vm,
+        .wants_vcpus = watcher->wants_vcpus,
+    };
 
-    *result =
-        (struct watch_result){.time = unix_time(), .vm_name = client_vm_name(session->client)};
-    for (size_t i = 0; i < WATCH_TARGETS && !result->is_lost; i++) {
-        const struct client_request request = {.target = watcher->targets[i],
-                                               .wanted = session->wanted};
-
-        if (request.target)
-            result->is_lost =
-                client_query(session->client, &request, &result->snapshots[i], &result->error) < 0;
-    }
+    *result = (struct watch_result){.time = unix_time(), .vm_name = client_vm_name(source.client)};
+    result->is_lost = source_sample(&source, &result->sample, &result->error) < 0;
     result->has_sample = !result->is_lost;
 }
 
@@ -283,7 +279,8 @@ static int fill_in(struct watcher *watcher, struct watch *watch, const struct wa
     watcher->watch = watch;
     watcher->path = strdup(vm->path);
     watcher->timeout_ms = vm->timeout_ms;
-    memcpy(watcher->targets, vm->targets, sizeof(watcher->targets));
+    watcher->wants_vm = vm->wants_vm;
+    watcher->wants_vcpus = vm->wants_vcpus;
     watcher->session = make_session(vm->client, vm->wanted);
     return watcher->path && watcher->session ? 0 : -ENOMEM;
 }

@@ -8,16 +8,14 @@
 
 #include <stdbool.h>
 
-#include "client/client.h"
-
-enum { WATCH_TARGETS = 2 };
+#include "look/source.h"
 
 struct watch_vm {
     const char *path; /* of its socket */
     unsigned timeout_ms;
-    const char *targets[WATCH_TARGETS]; /* NULL: is not asked for; must stay until the end */
-    struct client *client;              /* open; the watch takes it over */
-    bool *wanted;                       /* for each of its statistics; also taken over */
+    struct client *client; /* open; the watch takes it over */
+    bool *wanted;          /* for each of its statistics; also taken over */
+    bool wants_vm, wants_vcpus;
 };
 
 /*
@@ -34,12 +32,12 @@ struct watch_choice {
  * @is_back, and then until watch_take() is called for this VM once more.
  */
 struct watch_result {
-    struct client_snapshot *snapshots[WATCH_TARGETS]; /* NULL: not asked for */
-    double time;                                      /* seconds since 1970 */
-    const char *vm_name;                              /* stays as the descriptions do */
-    bool is_back;    /* was lost, and is another now for all that is known; has a sample */
-    bool has_sample; /* also when it was lost after that */
-    bool is_lost;    /* it failed; it is tried again, and heard of when it is back */
+    struct sample sample;
+    double time;         /* seconds since 1970 */
+    const char *vm_name; /* stays as the descriptions do */
+    bool is_back;        /* was lost, and is another now for all that is known; has a sample */
+    bool has_sample;     /* also when it was lost after that */
+    bool is_lost;        /* it failed; it is tried again, and heard of when it is back */
     struct client_error error;
 };
 

@@ -11,7 +11,7 @@ LOOKING = ["describe", "diff", "doctor", "hist", "list", "schemas", "snap", "sta
 
 # What says a message, and which argument has the text: (name, files, number).
 SAYING = [
-    ("client_fail", ["client/*.c", "cli/cmd_top.c"], 3),
+    ("client_fail", ["client/*.c", "look/*.c", "cli/cmd_top.c"], 3),
     ("look_fail", ["look/*.c", "cli/*.c"], 2),
     ("cli_usage_error", ["look/*.c", "args/values.c", "cli/main.c", *(f"cli/cmd_{v}.c" for v in LOOKING)], 1),
     ("fprintf", ["look/*.c", "args/values.c", *(f"cli/cmd_{v}.c" for v in LOOKING)], 1),

@@ -39,19 +39,20 @@ static const struct client_stat stats[] = {
      .desc.base = 10},
 };
 
-struct sample {
+struct values {
     uint64_t exits, waits[BUCKETS];
     size_t n_waits;
     bool is_reversed;
 };
 
-static void take(struct sample *sample, struct client_snapshot *snapshot)
+static void take(struct values *sample, uint64_t time_ns, struct client_snapshot *snapshot)
 {
     struct client_value *values = calloc(2, sizeof(*values));
 
     values[0] = (struct client_value){&stats[0], &sample->exits, 1};
     values[1] = (struct client_value){&stats[1], sample->waits, sample->n_waits};
-    *snapshot = (struct client_snapshot){.n_objects = 1, .is_reversed = sample->is_reversed};
+    *snapshot = (struct client_snapshot){
+        .n_objects = 1, .time_ns = time_ns, .is_reversed = sample->is_reversed};
     snapshot->objects = calloc(1, sizeof(*snapshot->objects));
     snapshot->objects[0] =
         (struct client_object){.path = "/a", .values = values, .n_values = N_ELEMENTS(stats)};
@@ -72,43 +73,46 @@ static void write_down(void *opaque, const struct row *row)
              row->deltas ? (unsigned long long)row->deltas[0] : 0);
 }
 
-static void check_deltas(struct sample before, struct sample now, const char *expected)
+static void check_deltas(struct values before, struct values now, const char *expected)
 {
     char text[64] = "", vm_name[] = "vm", path[] = "a.sock";
     struct client client = {.vm_name = vm_name, .path = path};
     struct client_snapshot snapshot_before, snapshot_now;
-    struct samples samples = {.before = {&snapshot_before}, .now = {&snapshot_now}};
+    struct series_vm values = {0};
     struct look_vm vm = {.client = &client};
     struct look look = {.vms = &vm, .n_vms = 1};
-    struct sampler sampler = {.look = &look, .samples = &samples};
+    struct sampler sampler = {.look = &look, .vms = &values};
 
-    take(&before, &snapshot_before);
-    take(&now, &snapshot_now);
+    take(&before, 1, &snapshot_before);
+    take(&now, 2, &snapshot_now);
+    series_take(&values, NULL, &snapshot_before);
+    series_take(&values, NULL, &snapshot_now);
     sampler_each(&sampler, true, write_down, text);
     assert_string_equal(text, expected);
+    series_free(&values);
     release(&snapshot_before);
     release(&snapshot_now);
 }
 
 static void test_deltas(void **state)
 {
-    const struct sample sample = {1, {1, 2, 3}, BUCKETS, true};
+    const struct values sample = {1, {1, 2, 3}, BUCKETS, true};
 
     (void)state;
-    check_deltas(sample, (struct sample){5, {3, 2, 3}, BUCKETS, true},
+    check_deltas(sample, (struct values){5, {3, 2, 3}, BUCKETS, true},
                  "exits delta 4; waits delta 2; ");
-    check_deltas(sample, (struct sample){0, {3, 2, 2}, BUCKETS, true},
+    check_deltas(sample, (struct values){0, {3, 2, 2}, BUCKETS, true},
                  "exits reset 0; waits reset 0; ");
 }
 
 /* Buckets say nothing where their number or their order is not that of the sample before. */
 static void test_histograms_that_do_not_fit(void **state)
 {
-    const struct sample sample = {1, {1, 2, 3}, BUCKETS, true};
+    const struct values sample = {1, {1, 2, 3}, BUCKETS, true};
 
     (void)state;
-    check_deltas(sample, (struct sample){5, {3, 2, 3}, BUCKETS - 1, true}, "exits delta 4; ");
-    check_deltas(sample, (struct sample){5, {3, 2, 3}, BUCKETS, false}, "exits delta 4; ");
+    check_deltas(sample, (struct values){5, {3, 2, 3}, BUCKETS - 1, true}, "exits delta 4; ");
+    check_deltas(sample, (struct values){5, {3, 2, 3}, BUCKETS, false}, "exits delta 4; ");
 }
 
 int main(void)

@@ -59,7 +59,7 @@ static void start_watch(struct site *site)
 {
     static const struct watch_choice choice = {want, "first"};
     char path[sizeof(site->path)];
-    struct watch_vm vm = {.path = path, .timeout_ms = TIMEOUT_MS, .targets = {"vm"}};
+    struct watch_vm vm = {.path = path, .timeout_ms = TIMEOUT_MS, .wants_vm = true};
     struct client_error error;
 
     strcpy(path, site->path);
@@ -127,10 +127,10 @@ static void take_loss(struct site *site)
 /* The name of the only statistic that is wanted. */
 static const char *stat_of(const struct watch_result *result)
 {
-    const struct client_snapshot *snapshot = result->snapshots[0];
+    const struct client_snapshot *snapshot = result->sample.of_vm;
 
     assert_non_null(snapshot);
-    assert_null(result->snapshots[1]);
+    assert_null(result->sample.of_vcpus);
     assert_int_equal(snapshot->n_objects, 1);
     assert_int_equal(snapshot->objects[0].n_values, 1);
     return snapshot->objects[0].values[0].stat->desc.name;

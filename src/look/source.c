@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "look/source.h"
+
+int source_sample(const struct source *source, struct sample *ret_sample,
+                  struct client_error *error)
+{
+    const struct client_request of_vm = {.target = "vm", .wanted = source->wanted};
+    const struct client_request of_vcpus = {
+        .target = "vcpu",
+        .wanted = source->wanted,
+        .paths = source->paths,
+        .n_paths = source->n_paths,
+    };
+    bool any_vcpu = source->wants_vcpus && (!source->paths || source->n_paths);
+    struct sample sample = {0};
+    int err = 0;
+
+    if (source->wants_vm)
+        err = client_query(source->client, &of_vm, &sample.of_vm, error);
+    if (!err && any_vcpu)
+        err = client_query(source->client, &of_vcpus, &sample.of_vcpus, error);
+    if (err)
+        sample_free(&sample);
+    else
+        *ret_sample = sample;
+    return err;
+}
+
+void sample_free(struct sample *sample)
+{
+    client_snapshot_free(sample->of_vm);
+    client_snapshot_free(sample->of_vcpus);
+    *sample = (struct sample){0};
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the samples of a VM come from: a client, which is asked. */
+#ifndef LOOK_SOURCE_H
+#define LOOK_SOURCE_H
+
+#include "client/client.h"
+
+/* Of the VM itself, and of its vCPUs; NULL: was not asked for. */
+struct sample {
+    struct client_snapshot *of_vm, *of_vcpus;
+};
+
+struct source {
+    struct client *client;
+    const bool *wanted;       /* for each of its statistics */
+    const char *const *paths; /* of the wanted vCPUs; NULL: all */
+    size_t n_paths;
+    bool wants_vm, wants_vcpus;
+};
+
+int source_sample(const struct source *source, struct sample *ret_sample,
+                  struct client_error *error);
+void sample_free(struct sample *sample);
+
+#endif
