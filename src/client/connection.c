@@ -12,20 +12,17 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/json_memory.h"
 #include "base/buf.h"
+#include "base/clock.h"
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)(clock_now_ns() / 1000000);
 }
 
 /* 0 once @events are there, -ETIMEDOUT at the deadline. */

@@ -4,7 +4,6 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "client/client.h"
 #include "kvm/meanings.h"
@@ -12,6 +11,7 @@
 #include "client/ask.h"
 #include "client/internal.h"
 #include "client/reply.h"
+#include "base/clock.h"
 #include "base/json_write.h"
 
 /* ---- the question --------------------------------------------------------------------------- */
@@ -114,14 +114,6 @@ static int ask(struct query *query, struct json_object **ret_reply, struct json_
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static int run(struct query *query, struct client_error *error)
 {
     struct client *client = query->client;
@@ -140,7 +132,7 @@ static int run(struct query *query, struct client_error *error)
         return 0;
     if ((err = ask(query, &reply, &value, error)))
         return err;
-    query->snapshot->public.time_ns = now_ns();
+    query->snapshot->public.time_ns = clock_now_ns();
     err = reply_read(query, value);
     json_object_put(reply);
     if (err == -EPROTO)

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 enum { LINE_MAX_WIDTH = 79 };
 
@@ -17,7 +18,7 @@ struct progress {
     pthread_mutex_t mutex; /* of is_over */
     pthread_cond_t over;
     bool is_over;
-    struct timespec start;
+    uint64_t start_ns;
     char text[LINE_MAX_WIDTH + 1];
     int width; /* of what is on the terminal */
 };
@@ -35,29 +36,16 @@ static void put_line(struct progress *progress, unsigned seconds)
 static void *run(void *opaque)
 {
     struct progress *progress = opaque;
-    struct timespec next = progress->start;
     unsigned seconds = PROGRESS_FROM;
 
-    next.tv_sec += PROGRESS_FROM;
     pthread_mutex_lock(&progress->mutex);
     while (!progress->is_over) {
-        if (pthread_cond_timedwait(&progress->over, &progress->mutex, &next) == 0)
-            continue;
-        put_line(progress, seconds++);
-        next.tv_sec++;
+        if (clock_wait_until(&progress->over, &progress->mutex,
+                             progress->start_ns + seconds * UINT64_C(1000000000)))
+            put_line(progress, seconds++);
     }
     pthread_mutex_unlock(&progress->mutex);
     return NULL;
-}
-
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
 }
 
 static void destroy(struct progress *progress)
@@ -79,9 +67,9 @@ struct progress *progress_begin(const char *command, const char *format, ...)
     va_start(args, format);
     vsnprintf(progress->text + len, sizeof(progress->text) - (size_t)len, format, args);
     va_end(args);
-    clock_gettime(CLOCK_MONOTONIC, &progress->start);
+    progress->start_ns = clock_now_ns();
     pthread_mutex_init(&progress->mutex, NULL);
-    init_condition(&progress->over);
+    clock_init_condition(&progress->over);
     if (pthread_create(&progress->thread, NULL, run, progress) == 0)
         return progress;
     destroy(progress);

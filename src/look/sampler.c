@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/at_once.h"
+#include "base/clock.h"
 #include "look/progress.h"
 #include "look/source.h"
 
@@ -19,14 +20,6 @@ bool sampler_init(struct sampler *sampler, struct look *look)
     sampler_free(sampler);
     fprintf(stderr, "%s: out of memory\n", look->options.command);
     return false;
-}
-
-static double seconds_of(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* ---- sampling ------------------------------------------------------------------------------- */
@@ -79,9 +72,9 @@ size_t sampler_sample(struct sampler *sampler)
         progress_begin_vms(sampler->look->options.command, sampler->look->n_vms);
     size_t n = 0;
 
-    sampler->time = seconds_of(CLOCK_REALTIME);
+    sampler->time = clock_unix_time();
     at_once(sampler->look->n_vms, sample_one, sampler);
-    sampler->epoch = seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_MONOTONIC);
+    sampler->epoch = clock_unix_time() - (double)clock_now_ns() / 1e9;
     progress_end(progress);
     for (size_t i = 0; i < sampler->look->n_vms; i++) {
         if (sampler->outcomes[i].err)
@@ -91,26 +84,22 @@ size_t sampler_sample(struct sampler *sampler)
     return n;
 }
 
-void sampler_wait(struct timespec *turn, double interval)
+void sampler_wait(uint64_t *turn_ns, double interval)
 {
-    long long ns = turn->tv_nsec + (long long)(interval * 1e9);
-    struct timespec now;
+    uint64_t now = clock_now_ns();
 
-    turn->tv_sec += (time_t)(ns / 1000000000);
-    turn->tv_nsec = (long)(ns % 1000000000);
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if (now.tv_sec > turn->tv_sec || (now.tv_sec == turn->tv_sec && now.tv_nsec > turn->tv_nsec))
-        *turn = now; /* too slow for this interval: no hurry to catch up */
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, turn, NULL) == EINTR)
-        ;
+    *turn_ns += (uint64_t)(interval * 1e9);
+    if (now > *turn_ns)
+        *turn_ns = now; /* too slow for this interval: no hurry to catch up */
+    clock_sleep_until(*turn_ns);
 }
 
-void sampler_wait_first(const struct sampler *sampler, struct timespec *turn, double interval)
+void sampler_wait_first(const struct sampler *sampler, uint64_t *turn_ns, double interval)
 {
     struct progress *progress =
         progress_begin(sampler->look->options.command, "the first interval takes %g s", interval);
 
-    sampler_wait(turn, interval);
+    sampler_wait(turn_ns, interval);
     progress_end(progress);
 }
 

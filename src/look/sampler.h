@@ -3,8 +3,6 @@
 #ifndef LOOK_SAMPLER_H
 #define LOOK_SAMPLER_H
 
-#include <time.h>
-
 #include "look/look.h"
 #include "look/series.h"
 
@@ -16,7 +14,7 @@ struct sampler_outcome {
 struct sampler {
     struct look *look;
     double time;                      /* when the last sample was asked for, seconds since 1970 */
-    double epoch;                     /* of CLOCK_MONOTONIC, in the same */
+    double epoch;                     /* of clock_now_ns(), in the same */
     struct series_vm *vms;            /* the values of each */
     struct sampler_outcome *outcomes; /* of asking each VM */
 };
@@ -39,9 +37,9 @@ void sampler_each(struct sampler *sampler, bool wants_deltas,
                   void (*show)(void *opaque, const struct row *row), void *opaque);
 
 /* Sleeps to the next multiple of @interval, so that the time that asking takes adds nothing. */
-void sampler_wait(struct timespec *turn, double interval);
+void sampler_wait(uint64_t *turn_ns, double interval);
 
 /* The same before there is any output: a person is told what takes long. */
-void sampler_wait_first(const struct sampler *sampler, struct timespec *turn, double interval);
+void sampler_wait_first(const struct sampler *sampler, uint64_t *turn_ns, double interval);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 #define INTERVAL_DEFAULT 1.0
 
 unsigned long look_count_turns(const struct look_options *options)
@@ -17,20 +19,19 @@ static int take_turns(struct sampler *sampler, bool is_rates,
     const struct look_options *options = &sampler->look->options;
     double interval = options->interval > 0 ? options->interval : INTERVAL_DEFAULT;
     unsigned long n = 0, n_turns = look_count_turns(options);
-    struct timespec turn;
+    uint64_t turn_ns = clock_now_ns();
 
-    clock_gettime(CLOCK_MONOTONIC, &turn);
     if (is_rates) {
         if (sampler_sample(sampler) == 0)
             return EXIT_FAILURE;
-        sampler_wait_first(sampler, &turn, interval);
+        sampler_wait_first(sampler, &turn_ns, interval);
     }
     for (;;) {
         if (sampler_sample(sampler) == 0 || !show(opaque, sampler))
             return EXIT_FAILURE;
         if (fflush(stdout) != 0 || ++n == n_turns)
             break;
-        sampler_wait(&turn, interval);
+        sampler_wait(&turn_ns, interval);
     }
     return sampler->look->has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

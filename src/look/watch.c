@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 /* Not more often is a VM tried that is lost. */
 #define RETRY_SECONDS 1.0
@@ -121,14 +122,6 @@ static bool reconnect(struct watcher *watcher)
 
 /* ---- samples -------------------------------------------------------------------------------- */
 
-static double unix_time(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 void watch_result_free(struct watch_result *result)
 {
     sample_free(&result->sample);
@@ -144,7 +137,8 @@ static void ask(const struct watcher *watcher, struct watch_result *result)
         .wants_vcpus = watcher->wants_vcpus,
     };
 
-    *result = (struct watch_result){.time = unix_time(), .vm_name = client_vm_name(source.client)};
+    *result =
+        (struct watch_result){.time = clock_unix_time(), .vm_name = client_vm_name(source.client)};
     result->is_lost = source_sample(&source, &result->sample, &result->error) < 0;
     result->has_sample = !result->is_lost;
 }
@@ -195,20 +189,6 @@ static void sample(struct watcher *watcher)
 
 /* ---- a thread ------------------------------------------------------------------------------- */
 
-static struct timespec after(struct timespec time, double seconds)
-{
-    long long ns = time.tv_nsec + (long long)(seconds * 1e9);
-
-    time.tv_sec += (time_t)(ns / 1000000000);
-    time.tv_nsec = (long)(ns % 1000000000);
-    return time;
-}
-
-static bool is_before(struct timespec a, struct timespec b)
-{
-    return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
-}
-
 static double choose_interval(const struct watcher *watcher)
 {
     double interval = watcher->watch->interval;
@@ -216,29 +196,34 @@ static double choose_interval(const struct watcher *watcher)
     return watcher->is_lost && interval < RETRY_SECONDS ? RETRY_SECONDS : interval;
 }
 
+static uint64_t after(uint64_t ns, double seconds)
+{
+    return ns + (uint64_t)(seconds * 1e9);
+}
+
 /*
  * Waits for the next turn: an interval after @turn, or now if that has passed. A new interval counts
  * at once. False: the end.
  */
-static bool wait_for_turn(const struct watcher *watcher, struct timespec *turn)
+static bool wait_for_turn(const struct watcher *watcher, uint64_t *turn)
 {
     struct watch *watch = watcher->watch;
-    struct timespec now, next;
+    uint64_t now, next;
 
     for (;;) {
         next = after(*turn, choose_interval(watcher));
-        clock_gettime(CLOCK_MONOTONIC, &now);
+        now = clock_now_ns();
         if (watch->is_ending)
             return false;
         if (watch->is_paused)
             pthread_cond_wait(&watch->changed, &watch->mutex);
-        else if (is_before(now, next))
-            pthread_cond_timedwait(&watch->changed, &watch->mutex, &next);
+        else if (now < next)
+            clock_wait_until(&watch->changed, &watch->mutex, next);
         else
             break;
     }
     /* Turns that were missed are not made up for. */
-    *turn = watcher->is_lost || is_before(after(next, watch->interval), now) ? now : next;
+    *turn = watcher->is_lost || after(next, watch->interval) < now ? now : next;
     return true;
 }
 
@@ -247,9 +232,8 @@ static void *run(void *opaque)
     struct watcher *watcher = opaque;
     struct watch *watch = watcher->watch;
     bool goes_on = true;
-    struct timespec turn;
+    uint64_t turn = clock_now_ns();
 
-    clock_gettime(CLOCK_MONOTONIC, &turn);
     while (goes_on) {
         sample(watcher);
         pthread_mutex_lock(&watch->mutex);
@@ -308,7 +292,6 @@ static void free_clients(const struct watch_vm *vms, size_t n)
 static struct watch *make_watch(size_t n)
 {
     struct watch *watch = calloc(1, sizeof(*watch) + n * sizeof(watch->watchers[0]));
-    pthread_condattr_t attributes;
 
     if (!watch)
         return NULL;
@@ -319,10 +302,7 @@ static struct watch *make_watch(size_t n)
     }
     watch->n = n;
     pthread_mutex_init(&watch->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&watch->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_init_condition(&watch->changed);
     return watch;
 }
 
