@@ -13,6 +13,7 @@
 #include "show/row_output.h"
 #include "look/turns.h"
 #include "stats/histogram.h"
+#include "base/width.h"
 #include "show/histogram_text.h"
 
 /* A histogram to be drawn: of one object, or of all vCPUs of a VM. */
@@ -147,12 +148,10 @@ static void measure_terminal(struct hist *hist)
 }
 
 /* A line that is too long goes on in the next row. */
-static size_t count_rows(const char *line, size_t len, size_t width)
+static size_t count_rows(const char *line, size_t width)
 {
-    size_t columns = 0;
+    size_t columns = width_of_line(line);
 
-    for (size_t i = 0; i < len; i++)
-        columns += (line[i] & 0xc0) != 0x80 && line[i] != '\n'; /* a character, not its rest */
     return columns > width ? (columns + width - 1) / width : 1;
 }
 
@@ -161,14 +160,14 @@ static void cut_to_screen(struct hist *hist)
 {
     static const char note[] = "(%zu more lines; a larger terminal shows them)\n";
     struct buf *out = &hist->text;
-    size_t n_below = 1 + count_rows(note, strlen(note), hist->width);
+    size_t n_below = 1 + count_rows(note, hist->width);
     size_t n_rows = 0, n_left = 0, kept = 0;
 
     for (size_t at = 0, len; at < out->len; at += len) {
         const char *end = memchr(out->data + at, '\n', out->len - at);
 
         len = end ? (size_t)(end - out->data) + 1 - at : out->len - at;
-        n_rows += count_rows(out->data + at, len, hist->width);
+        n_rows += count_rows(out->data + at, hist->width);
         if (n_rows + n_below <= hist->height)
             kept = at + len;
         else

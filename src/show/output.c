@@ -2,15 +2,13 @@
 #define _GNU_SOURCE
 #include "show/output.h"
 
-#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wchar.h>
 
-#include "base/unicode.h"
+#include "base/width.h"
 #include "qmp/stat_names.h"
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -59,24 +57,12 @@ void table_cell(struct table *table, const char *format, ...)
     table->n_cells++;
 }
 
-/* The columns of a terminal: a character of Chinese takes two, an accent that combines none. */
-static size_t text_width(const char *text)
-{
-    size_t width = 0;
-
-    while (*text) {
-        int columns = wcwidth((wchar_t)utf8_decode(&text));
-        width += columns < 0 ? 1 : (size_t)columns;
-    }
-    return width;
-}
-
 static size_t column_width(const struct table *table, size_t column, bool with_legend)
 {
-    size_t width = with_legend ? text_width(table->columns[column].title) : 0;
+    size_t width = with_legend ? width_of_line(table->columns[column].title) : 0;
 
     for (size_t i = column; i < table->n_cells; i += table->n_columns) {
-        size_t columns = text_width(table->cells[i]);
+        size_t columns = width_of_line(table->cells[i]);
         if (columns > width)
             width = columns;
     }
@@ -90,7 +76,7 @@ static void print_row(const struct table *table, char *const *cells, const size_
 
     for (size_t i = 0; i < table->n_columns; i++) {
         const char *text = cells ? cells[i] : table->columns[i].title;
-        size_t pad = widths[i] - text_width(text);
+        size_t pad = widths[i] - width_of_line(text);
 
         if (*text) {
             printf("%*s%s", (int)(spaces + (table->columns[i].is_right ? pad : 0)), "", text);
@@ -108,7 +94,7 @@ static bool has_colour(void)
     return output_takes_escapes() && !(no_colour && *no_colour);
 }
 
-static void print_all(const struct table *table, bool with_legend)
+void table_print(const struct table *table, bool with_legend)
 {
     const char *bold = has_colour() ? "\033[1m" : "", *normal = has_colour() ? "\033[0m" : "";
     size_t *widths = calloc(table->n_columns, sizeof(*widths));
@@ -127,21 +113,6 @@ static void print_all(const struct table *table, bool with_legend)
         putchar('\n');
     }
     free(widths);
-}
-
-/* Texts are UTF-8 wherever they go, so their widths are not those of the user's locale. */
-void table_print(const struct table *table, bool with_legend)
-{
-    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before;
-
-    if (!utf8) {
-        print_all(table, with_legend);
-        return;
-    }
-    before = uselocale(utf8);
-    print_all(table, with_legend);
-    uselocale(before);
-    freelocale(utf8);
 }
 
 void table_clear(struct table *table)
