@@ -22,7 +22,7 @@ static void check_name(const char *name)
     CHECK(name && *name && strlen(name) <= CLIENT_NAME_MAX && text_is_plain(name));
 }
 
-static void check_row(const struct snapshot *snapshot, size_t i)
+static void check_row(const struct snapshot_file *snapshot, size_t i)
 {
     const struct row *row = &snapshot->rows[i];
 
@@ -39,7 +39,7 @@ static void check_row(const struct snapshot *snapshot, size_t i)
     CHECK(snapshot_find(snapshot, row, false, snapshot->n_rows) != NULL);
 }
 
-static bool read_snapshot(const uint8_t *data, size_t size, struct snapshot *snapshot)
+static bool read_snapshot(const uint8_t *data, size_t size, struct snapshot_file *snapshot)
 {
     char error[SNAPSHOT_ERROR_MAX] = "";
 
@@ -80,7 +80,7 @@ static void check_deltas(const struct row *row)
 }
 
 /* Prints what is in both. Returns how many rows that are. */
-static size_t show(const struct snapshot *before, const struct snapshot *after,
+static size_t show(const struct snapshot_file *before, const struct snapshot_file *after,
                    enum output_format format)
 {
     struct row_output output = {.to.format = format, .has_vm = true, .is_rates = true};
@@ -104,7 +104,7 @@ static size_t show(const struct snapshot *before, const struct snapshot *after,
 }
 
 /* The same, into memory in the place of standard output. */
-static size_t show_in_memory(const struct snapshot *before, const struct snapshot *after,
+static size_t show_in_memory(const struct snapshot_file *before, const struct snapshot_file *after,
                              enum output_format format, char **ret_text, size_t *ret_len)
 {
     FILE *normal = stdout;
@@ -124,9 +124,9 @@ static void check_same(const struct row *a, const struct row *b)
     CHECK(a->n == b->n && !memcmp(a->totals, b->totals, a->n * sizeof(*a->totals)));
 }
 
-static void check_json(const struct snapshot *before, const struct snapshot *after)
+static void check_json(const struct snapshot_file *before, const struct snapshot_file *after)
 {
-    struct snapshot again;
+    struct snapshot_file again;
     char *text;
     size_t len, n = show_in_memory(before, after, OUTPUT_JSON, &text, &len), at = 0;
 
@@ -140,7 +140,7 @@ static void check_json(const struct snapshot *before, const struct snapshot *aft
     free(text);
 }
 
-static void check_diff(const struct snapshot *before, const struct snapshot *after)
+static void check_diff(const struct snapshot_file *before, const struct snapshot_file *after)
 {
     char *text;
     size_t len;
@@ -156,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const uint8_t *end = size ? memchr(data, '\n', size) : NULL;
     size_t len = end ? (size_t)(end - data) : size;
-    struct snapshot before, after;
+    struct snapshot_file before, after;
 
     if (!read_snapshot(data, len, &before))
         return 0;

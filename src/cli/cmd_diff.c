@@ -16,7 +16,7 @@ struct diff {
     struct cli_texts paths;
     struct row_output output;
     bool is_all, is_rates;
-    struct snapshot before, after;
+    struct snapshot_file before, after;
     size_t n_matched, n_only_before, n_only_after, n_resets;
 };
 
@@ -45,13 +45,13 @@ static bool is_any_vcpu(const struct look_options *options, const struct row *ro
     return !options->vcpus.n;
 }
 
-static bool is_wanted(const struct diff *diff, const struct snapshot *snapshot, size_t i)
+static bool is_wanted(const struct diff *diff, const struct snapshot_file *snapshot, size_t i)
 {
     return look_wants_stat(&diff->look, &snapshot->stats[i]) &&
            is_any_vcpu(&diff->look.options, &snapshot->rows[i]);
 }
 
-static bool has_vcpu(const struct snapshot *snapshot, const char *text)
+static bool has_vcpu(const struct snapshot_file *snapshot, const char *text)
 {
     for (size_t i = 0; i < snapshot->n_rows; i++)
         if (is_vcpu(text, &snapshot->rows[i]))
@@ -59,7 +59,7 @@ static bool has_vcpu(const struct snapshot *snapshot, const char *text)
     return false;
 }
 
-static size_t add_numbers(const struct snapshot *snapshot, int64_t *numbers)
+static size_t add_numbers(const struct snapshot_file *snapshot, int64_t *numbers)
 {
     size_t n = 0;
 

@@ -164,7 +164,7 @@ int client_query(struct client *client, const struct client_request *request,
 
 void client_snapshot_free(struct client_snapshot *snapshot)
 {
-    struct snapshot *private = (struct snapshot *)snapshot;
+    struct owned_snapshot *private = (struct owned_snapshot *)snapshot;
 
     if (!private)
         return;

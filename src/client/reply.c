@@ -271,7 +271,7 @@ static size_t make_groups(const struct client *client, const struct part *parts,
 
 static int read_groups(struct query *query, const struct group *groups, size_t n)
 {
-    struct snapshot *snapshot = query->snapshot;
+    struct owned_snapshot *snapshot = query->snapshot;
     int err = 0;
 
     if (n > CLIENT_VCPUS_MAX)

@@ -9,7 +9,7 @@
 struct client;
 struct json_object;
 
-struct snapshot {
+struct owned_snapshot {
     struct client_snapshot public; /* first: client_snapshot_free() */
     struct arena arena;
 };
@@ -20,7 +20,7 @@ struct query {
     const struct client_request *request;
     bool *asked; /* what is wanted, and what is needed to judge it */
     size_t n_asked;
-    struct snapshot *snapshot;
+    struct owned_snapshot *snapshot;
     size_t next; /* where the next statistic probably is in the schema */
 };
 

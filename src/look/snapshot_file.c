@@ -19,7 +19,7 @@
 struct reader {
     const char *path;
     char *error;
-    struct snapshot *snapshot;
+    struct snapshot_file *snapshot;
     size_t n_values;
 };
 
@@ -292,7 +292,7 @@ static int compare_rows(const void *a, const void *b)
 }
 
 /* Rows of one name are together in the order. Returns where the next name begins. */
-static size_t mark_name(struct snapshot *snapshot, size_t first)
+static size_t mark_name(struct snapshot_file *snapshot, size_t first)
 {
     struct row *const *rows = snapshot->by_identity;
     bool is_alone = true;
@@ -305,7 +305,7 @@ static size_t mark_name(struct snapshot *snapshot, size_t first)
     return end;
 }
 
-static void sort_rows(struct snapshot *snapshot)
+static void sort_rows(struct snapshot_file *snapshot)
 {
     for (size_t i = 0; i < snapshot->n_rows; i++) {
         snapshot->by_identity[i] = &snapshot->rows[i];
@@ -320,7 +320,7 @@ static void sort_rows(struct snapshot *snapshot)
 typedef int compare_fn(const struct row *a, const struct row *b);
 
 /* The first row in the order that is like this one and stands in the file at @from or behind. */
-static const struct row *find_from(const struct snapshot *snapshot, const struct row *like,
+static const struct row *find_from(const struct snapshot_file *snapshot, const struct row *like,
                                    compare_fn *compare, size_t from)
 {
     size_t low = 0, high = snapshot->n_rows;
@@ -341,7 +341,7 @@ static const struct row *find_from(const struct snapshot *snapshot, const struct
 }
 
 /* A VM may have been asked twice: then the place says which is which. */
-static const struct row *find(const struct snapshot *snapshot, const struct row *like,
+static const struct row *find(const struct snapshot_file *snapshot, const struct row *like,
                               compare_fn *compare, size_t expected)
 {
     const struct row *row;
@@ -352,7 +352,7 @@ static const struct row *find(const struct snapshot *snapshot, const struct row 
     return row ? row : find_from(snapshot, like, compare, 0);
 }
 
-const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
+const struct row *snapshot_find(const struct snapshot_file *snapshot, const struct row *like,
                                 bool is_alone, size_t expected)
 {
     const struct row *row = find(snapshot, like, compare_origins, expected);
@@ -367,15 +367,15 @@ const struct row *snapshot_find(const struct snapshot *snapshot, const struct ro
 #define SECONDS_MIN 0.0005
 
 /* A reply may come late. Where it is not known when, it was soon after the question. */
-static double seconds_between(const struct snapshot *before, const struct row *row_before,
-                              const struct snapshot *after, const struct row *row)
+static double seconds_between(const struct snapshot_file *before, const struct row *row_before,
+                              const struct snapshot_file *after, const struct row *row)
 {
     bool has_times = row_before->time > 0 && row->time > 0;
 
     return has_times ? row->time - row_before->time : after->time - before->time;
 }
 
-bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than)
+bool snapshot_is_later(const struct snapshot_file *snapshot, const struct snapshot_file *than)
 {
     bool is_later = snapshot->time - than->time >= SECONDS_MIN;
 
@@ -388,8 +388,8 @@ bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *t
     return is_later;
 }
 
-bool snapshot_subtract(const struct snapshot *before, const struct snapshot *after, size_t i,
-                       uint64_t *deltas, struct row *ret_row)
+bool snapshot_subtract(const struct snapshot_file *before, const struct snapshot_file *after,
+                       size_t i, uint64_t *deltas, struct row *ret_row)
 {
     struct row row = after->rows[i];
     const struct row *row_before = snapshot_find(before, &row, after->is_alone[i], i);
@@ -411,7 +411,7 @@ bool snapshot_subtract(const struct snapshot *before, const struct snapshot *aft
 
 static int read_rows(struct reader *reader, struct json_object *stats)
 {
-    struct snapshot *snapshot = reader->snapshot;
+    struct snapshot_file *snapshot = reader->snapshot;
     size_t n = json_object_array_length(stats);
 
     snapshot->rows = calloc(n + 1, sizeof(*snapshot->rows));
@@ -447,13 +447,13 @@ static int read_json(struct reader *reader)
     return read_rows(reader, stats);
 }
 
-int snapshot_parse(const char *name, const char *bytes, size_t len, struct snapshot *ret_snapshot,
-                   char error[SNAPSHOT_ERROR_MAX])
+int snapshot_parse(const char *name, const char *bytes, size_t len,
+                   struct snapshot_file *ret_snapshot, char error[SNAPSHOT_ERROR_MAX])
 {
     struct reader reader = {.path = name, .error = error, .snapshot = ret_snapshot};
     int err;
 
-    *ret_snapshot = (struct snapshot){0};
+    *ret_snapshot = (struct snapshot_file){0};
     err = parse(&reader, bytes, len);
     if (!err)
         err = read_json(&reader);
@@ -462,20 +462,21 @@ int snapshot_parse(const char *name, const char *bytes, size_t len, struct snaps
     return err;
 }
 
-int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SNAPSHOT_ERROR_MAX])
+int snapshot_read(const char *path, struct snapshot_file *ret_snapshot,
+                  char error[SNAPSHOT_ERROR_MAX])
 {
     struct reader reader = {.path = path, .error = error};
     struct buf bytes = {0};
     int err = read_path(&reader, &bytes);
 
-    *ret_snapshot = (struct snapshot){0};
+    *ret_snapshot = (struct snapshot_file){0};
     if (!err)
         err = snapshot_parse(path, bytes.data, bytes.len, ret_snapshot, error);
     buf_free(&bytes);
     return err;
 }
 
-void snapshot_free(struct snapshot *snapshot)
+void snapshot_free(struct snapshot_file *snapshot)
 {
     json_object_put(snapshot->json);
     free(snapshot->rows);
@@ -483,5 +484,5 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot->is_alone);
     free(snapshot->stats);
     free(snapshot->values);
-    *snapshot = (struct snapshot){0};
+    *snapshot = (struct snapshot_file){0};
 }

@@ -16,7 +16,7 @@ enum {
 
 struct json_object;
 
-struct snapshot {
+struct snapshot_file {
     double time;              /* when the VMs were asked */
     struct row *rows;         /* with `totals`, and `time` if the file has it */
     struct row **by_identity; /* sorted, for snapshot_find() */
@@ -32,14 +32,15 @@ struct snapshot {
  * "-" is standard input. 0, or -1 with @error: a line that begins with the path, and maybe one that
  * says what to do.
  */
-int snapshot_read(const char *path, struct snapshot *ret_snapshot, char error[SNAPSHOT_ERROR_MAX]);
+int snapshot_read(const char *path, struct snapshot_file *ret_snapshot,
+                  char error[SNAPSHOT_ERROR_MAX]);
 
 /* The same from memory; @name is for messages. */
-int snapshot_parse(const char *name, const char *bytes, size_t len, struct snapshot *ret_snapshot,
-                   char error[SNAPSHOT_ERROR_MAX]);
+int snapshot_parse(const char *name, const char *bytes, size_t len,
+                   struct snapshot_file *ret_snapshot, char error[SNAPSHOT_ERROR_MAX]);
 
 /* Also each statistic that is in both, by more than the rounding of their times. */
-bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *than);
+bool snapshot_is_later(const struct snapshot_file *snapshot, const struct snapshot_file *than);
 
 /*
  * The row that says what @like says, of the same object and measured in the same way; NULL: none.
@@ -47,16 +48,16 @@ bool snapshot_is_later(const struct snapshot *snapshot, const struct snapshot *t
  * one, may have moved to another. Of several that are the same, which a VM that was asked twice
  * makes, it is the next from the place @expected on.
  */
-const struct row *snapshot_find(const struct snapshot *snapshot, const struct row *like,
+const struct row *snapshot_find(const struct snapshot_file *snapshot, const struct row *like,
                                 bool is_alone, size_t expected);
 
 /*
  * What came to row @i of @after since @before, with its deltas in @deltas, which has room for as
  * many values as any row of @after has. False: the row is not in @before.
  */
-bool snapshot_subtract(const struct snapshot *before, const struct snapshot *after, size_t i,
-                       uint64_t *deltas, struct row *ret_row);
+bool snapshot_subtract(const struct snapshot_file *before, const struct snapshot_file *after,
+                       size_t i, uint64_t *deltas, struct row *ret_row);
 
-void snapshot_free(struct snapshot *snapshot);
+void snapshot_free(struct snapshot_file *snapshot);
 
 #endif

@@ -25,7 +25,7 @@
 #define COUNTER(name, value)                                                                       \
     "{" OBJECT("vm", "\"/a\"") STAT("kvm", name, "cumulative", "0") "\"value\": " value "}"
 
-static void read_ok(const char *text, struct snapshot *snapshot)
+static void read_ok(const char *text, struct snapshot_file *snapshot)
 {
     char error[SNAPSHOT_ERROR_MAX];
 
@@ -36,7 +36,7 @@ static void read_ok(const char *text, struct snapshot *snapshot)
 static void check_refused(const char *text, size_t len, const char *expected)
 {
     char error[SNAPSHOT_ERROR_MAX];
-    struct snapshot snapshot;
+    struct snapshot_file snapshot;
 
     assert_int_equal(snapshot_parse("file", text, len, &snapshot, error), -1);
     assert_contains(error, "file: ");
@@ -93,7 +93,7 @@ static void test_what_is_no_snapshot(void **state)
 
 static void test_names_outside_of_ascii(void **state)
 {
-    struct snapshot snapshot;
+    struct snapshot_file snapshot;
 
     (void)state;
     read_ok(SNAPSHOT("1.0", COUNTER("b\xc3\xbcro", "1")), &snapshot);
@@ -108,7 +108,7 @@ static void check_memory(size_t memory, bool is_good)
     size_t left = memory - json_memory(begin, strlen(begin)) - json_memory("\"}", 2);
     size_t comma = json_memory(",", 1), len = strlen(begin) + left / comma + left % comma + 2;
     char *text = malloc(len + 1);
-    struct snapshot snapshot;
+    struct snapshot_file snapshot;
 
     strcpy(text, begin);
     memset(text + strlen(begin), ',', left / comma);
@@ -135,7 +135,7 @@ static void test_most_bytes(void **state)
     const char *snapshot_text = SNAPSHOT("1.0", "");
     size_t len = strlen(snapshot_text);
     char *text = malloc(SNAPSHOT_FILE_MAX + 1), error[SNAPSHOT_ERROR_MAX];
-    struct snapshot snapshot;
+    struct snapshot_file snapshot;
 
     (void)state;
     memset(text, ' ', SNAPSHOT_FILE_MAX + 1);
@@ -149,7 +149,7 @@ static void test_most_bytes(void **state)
 static void check_name_length(size_t len, bool is_good)
 {
     struct buf text = {0};
-    struct snapshot snapshot;
+    struct snapshot_file snapshot;
 
     buf_printf(&text, SNAPSHOT("1.0", COUNTER("%0*d", "1")), (int)len, 0);
     buf_append(&text, "", 1);
@@ -173,7 +173,7 @@ static void test_long_names(void **state)
 
 static void test_subtraction(void **state)
 {
-    struct snapshot before, after;
+    struct snapshot_file before, after;
     uint64_t deltas[1];
     struct row row;
 
@@ -197,7 +197,7 @@ static void test_subtraction(void **state)
 
 static void check_seconds(const char *text_before, const char *text_after, double expected)
 {
-    struct snapshot before, after;
+    struct snapshot_file before, after;
     uint64_t delta;
     struct row row;
 
@@ -228,7 +228,7 @@ static void test_time_between(void **state)
 /* Values of another size, or of a histogram with other bounds, have no difference. */
 static void test_what_is_measured_in_another_way(void **state)
 {
-    struct snapshot before, after;
+    struct snapshot_file before, after;
 
     (void)state;
     read_ok(SNAPSHOT("1.5", "{" OBJECT("vm", "\"/a\"")
@@ -246,7 +246,7 @@ static void test_what_is_measured_in_another_way(void **state)
 /* A VM that was asked twice: the place says which is which. */
 static void test_one_vm_twice(void **state)
 {
-    struct snapshot snapshot;
+    struct snapshot_file snapshot;
     struct row like;
 
     (void)state;
@@ -266,7 +266,7 @@ static void test_one_vm_twice(void **state)
 static void check_differences(const char *text_before, const char *text_after,
                               const long long *expected)
 {
-    struct snapshot before, after;
+    struct snapshot_file before, after;
     uint64_t delta;
     struct row row;
 
@@ -305,8 +305,8 @@ static void test_a_vm_that_moved(void **state)
 
 static void test_later(void **state)
 {
-    const struct snapshot a = {.time = 1700000000.001}, b = {.time = 1700000000.002};
-    const struct snapshot zero = {.time = 0}, hardly = {.time = 1e-320};
+    const struct snapshot_file a = {.time = 1700000000.001}, b = {.time = 1700000000.002};
+    const struct snapshot_file zero = {.time = 0}, hardly = {.time = 1e-320};
 
     (void)state;
     assert_true(snapshot_is_later(&b, &a));
@@ -315,7 +315,7 @@ static void test_later(void **state)
     assert_false(snapshot_is_later(&hardly, &zero)); /* a rate would be infinite */
 }
 
-static void read_many(size_t n, const char *prefix, struct snapshot *snapshot)
+static void read_many(size_t n, const char *prefix, struct snapshot_file *snapshot)
 {
     struct buf text = {0};
 
@@ -331,7 +331,7 @@ static void read_many(size_t n, const char *prefix, struct snapshot *snapshot)
 static void test_many_rows_that_do_not_match(void **state)
 {
     enum { ROWS = 100000, SECONDS = 20 };
-    struct snapshot before, after;
+    struct snapshot_file before, after;
     time_t begin;
 
     (void)state;
