@@ -349,10 +349,12 @@ bool kvm_is_sum_of_others(const char *name)
 /* ---- figures -------------------------------------------------------------------------------- */
 
 /* The kernel adds a halt to its time when it ends. */
-const struct figure figures[FIGURES] = {
+const struct figure figures[] = {
     {.title = "EXITS", .names = {"exits"}},
     {.title = "IDLE", .names = {"halt_wait_ns"}, .is_share = true, .goes_on = "blocking"},
     {.title = "IO+MMIO", .names = {"io_exits", "mmio_exits", "mmio_exit_user"}},
     {.title = "IRQS", .names = {"irq_injections"}},
     {.title = "HALTS", .names = {"halt_exits"}},
 };
+
+const size_t n_figures = sizeof(figures) / sizeof(figures[0]);

@@ -31,7 +31,7 @@ bool kvm_is_sum_of_others(const char *name);
 
 /* ---- figures -------------------------------------------------------------------------------- */
 
-enum { FIGURES = 5, FIGURE_NAMES_MAX = 3 };
+enum { FIGURE_NAMES_MAX = 3 };
 
 /* A sum of statistics of vCPUs. */
 struct figure {
@@ -42,6 +42,7 @@ struct figure {
 };
 
 /* What says most about a VM, the most telling first: a narrow screen leaves out the last. */
-extern const struct figure figures[FIGURES];
+extern const struct figure figures[];
+extern const size_t n_figures;
 
 #endif

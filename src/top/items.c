@@ -108,7 +108,7 @@ static void list_buckets(struct model *model)
 
 size_t model_count_columns(enum model_level level)
 {
-    static const size_t columns[] = {1 + FIGURES, 1 + FIGURES, 3, 0};
+    const size_t columns[] = {1 + n_figures, 1 + n_figures, 3, 0};
     ASSERT_COUNT(columns, MODEL_LEVELS);
 
     return columns[level];

@@ -19,7 +19,7 @@ static struct layout choose_layout(const struct region *region)
                             .has_vcpus = region->model->level == MODEL_VMS && width >= 40};
     size_t used = layout.name + (layout.has_vcpus ? VCPUS_WIDTH : 0) + BUSIEST_WIDTH;
 
-    layout.figures = width > used ? list_clamp((width - used) / FIGURE_WIDTH, 1, FIGURES) : 1;
+    layout.figures = width > used ? list_clamp((width - used) / FIGURE_WIDTH, 1, n_figures) : 1;
     return layout;
 }
 
