@@ -63,6 +63,13 @@ int demo_vmm_vcpu_fd(const struct demo_vmm *vmm, unsigned index)
     return -ENOSYS;
 }
 
+pid_t demo_vmm_vcpu_thread(const struct demo_vmm *vmm, unsigned index)
+{
+    (void)vmm;
+    (void)index;
+    return -1;
+}
+
 uint64_t demo_vmm_exits_handled(const struct demo_vmm *vmm, unsigned index)
 {
     (void)vmm;

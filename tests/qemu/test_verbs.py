@@ -13,7 +13,7 @@ import time
 import pytest
 
 from peers import Peer, Qemu, missing_qemu
-from support.programs import TIMEOUT, run
+from support.programs import TIMEOUT, run, wait_until
 from support.qmp import Qmp
 
 VCPUS = 2
@@ -166,12 +166,14 @@ def test_the_halt_histogram_is_in_the_order_of_the_kernel(vm):
 
 
 def test_the_waits_are_those_of_the_firmware(vm):
-    """About 1 ms each; a query ends one, and a busy host makes one longer."""
-    (chart,) = json.loads(show("hist", vm, HISTOGRAM, "--vcpu", 0, "-o", "json"))["histograms"]
-    count = sum(bucket["count"] for bucket in chart["buckets"])
-    usual = sum(bucket["count"] for bucket in chart["buckets"]
-                if bucket["lower"] >= 2**16 and bucket["upper"] and bucket["upper"] <= 2**23)  # fmt: skip
-    assert usual > count / 2
+    """About 1 ms each; a query ends one, and a busy host makes one longer, but not all of them."""
+
+    def usual():
+        (chart,) = json.loads(show("hist", vm, HISTOGRAM, "--vcpu", 0, "-o", "json"))["histograms"]
+        return sum(bucket["count"] for bucket in chart["buckets"]
+                   if bucket["lower"] >= 2**16 and bucket["upper"] and bucket["upper"] <= 2**23)  # fmt: skip
+
+    wait_until(lambda: usual() > 100, "waits of about 1 ms")
     drawn = show("hist", vm, HISTOGRAM, "--vcpu", 0)
     assert re.search(r"^ +524.3 us - 1.049 ms +\d+ ", drawn, re.MULTILINE) and "p50 " in drawn
 
