@@ -69,9 +69,6 @@ struct verb {
     int (*run)(struct cli_args *args);               /* returns the exit status */
 };
 
-extern const struct verb verb_completion, verb_demo, verb_describe, verb_diff, verb_doctor,
-    verb_hist, verb_list, verb_schemas, verb_snap, verb_stats, verb_top;
-
 /* ---- arguments ------------------------------------------------------------------------------ */
 
 struct cli_args {

@@ -13,6 +13,28 @@
 #define TYPOS_MAX   2
 #define COMMAND_MAX 64
 
+/* clang-format off */
+/* In the order of the help. */
+#define VERBS(VERB)                                                                                \
+    VERB(completion)                                                                               \
+    VERB(demo)                                                                                     \
+    VERB(describe)                                                                                 \
+    VERB(diff)                                                                                     \
+    VERB(doctor)                                                                                   \
+    VERB(hist)                                                                                     \
+    VERB(list)                                                                                     \
+    VERB(schemas)                                                                                  \
+    VERB(snap)                                                                                     \
+    VERB(stats)                                                                                    \
+    VERB(top)
+/* clang-format on */
+
+#define DECLARE(name)    extern const struct verb verb_##name;
+#define ADDRESS_OF(name) &verb_##name,
+
+VERBS(DECLARE)
+static const struct verb *const verbs[] = {VERBS(ADDRESS_OF)};
+
 static int run_completion(struct cli_args *args);
 
 const struct verb verb_completion = {
@@ -24,11 +46,6 @@ const struct verb verb_completion = {
     .notes = "bash: source <(vitals completion bash)\n"
              "zsh:  source <(vitals completion zsh)",
     .run = run_completion,
-};
-
-static const struct verb *const verbs[] = {
-    &verb_completion, &verb_demo,    &verb_describe, &verb_diff,  &verb_doctor, &verb_hist,
-    &verb_list,       &verb_schemas, &verb_snap,     &verb_stats, &verb_top,
 };
 
 static int run_completion(struct cli_args *args)

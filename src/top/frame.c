@@ -85,7 +85,7 @@ static void put_hints(struct screen *screen, enum model_level level, size_t line
     char text[SCREEN_TEXT_MAX] = "";
     size_t len = 0;
 
-    for (size_t i = 0; i < KEYS && len < sizeof(text); i++)
+    for (size_t i = 0; i < n_keys && len < sizeof(text); i++)
         if (keys[i].hints[level])
             len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s %s", len ? "  " : "",
                                     (int)strcspn(keys[i].names, ","), keys[i].names,

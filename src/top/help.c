@@ -15,7 +15,7 @@ struct layout {
 /* A low screen has no empty lines, and two columns if it is wide. */
 static struct layout choose_layout(const struct screen *screen)
 {
-    bool is_high = screen->height >= KEYS + 4;
+    bool is_high = screen->height >= n_keys + 4;
     size_t around = is_high ? 2 : 1;
     struct layout layout = {
         .columns = !is_high && screen->width >= 2 * COLUMN_WIDTH ? 2 : 1,
@@ -23,7 +23,7 @@ static struct layout choose_layout(const struct screen *screen)
         .below = screen->height > 1 ? around : 0,
     };
 
-    layout.rows = (KEYS + layout.columns - 1) / layout.columns;
+    layout.rows = (n_keys + layout.columns - 1) / layout.columns;
     return layout;
 }
 
@@ -41,7 +41,7 @@ static void put_keys(struct screen *screen, const struct model *model, const str
         for (size_t j = 0; j < layout->columns; j++) {
             size_t key = model->help_top + i + j * layout->rows;
 
-            if (key < KEYS)
+            if (key < n_keys)
                 put_key(screen, layout->above + i, j * COLUMN_WIDTH, key);
         }
 }

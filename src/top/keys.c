@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "stats/histogram.h"
+#include "base/count.h"
 #include "top/keys.h"
 
 static struct model_cursor *current(struct model *model)
@@ -283,7 +284,7 @@ static void quit(struct model *model, int key)
         hint, hint, hint, hint                                                                     \
     }
 
-const struct key keys[KEYS] = {
+const struct key keys[] = {
     {{MODEL_KEY_ENTER, 'x', MODEL_KEY_RIGHT},
      "Enter, x, Right",
      "drill down: VM, vCPU, statistics, histogram",
@@ -330,9 +331,11 @@ const struct key keys[KEYS] = {
     {{'q'}, "q", "quit", AT_ALL("quit"), quit},
 };
 
+const size_t n_keys = COUNT(keys);
+
 static void press(struct model *model, int code)
 {
-    for (size_t i = 0; i < KEYS; i++)
+    for (size_t i = 0; i < n_keys; i++)
         for (size_t j = 0; j < KEY_CODES_MAX && keys[i].codes[j]; j++)
             if (keys[i].codes[j] == code) {
                 keys[i].press(model, code);

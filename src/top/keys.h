@@ -5,7 +5,7 @@
 
 #include "top/model.h"
 
-enum { KEY_CODES_MAX = 4, KEYS = 16 };
+enum { KEY_CODES_MAX = 4 };
 
 struct key {
     int codes[KEY_CODES_MAX]; /* 0: no more */
@@ -16,6 +16,7 @@ struct key {
 };
 
 /* In the order of the help, which is that of the hints. */
-extern const struct key keys[KEYS];
+extern const struct key keys[];
+extern const size_t n_keys;
 
 #endif

@@ -95,7 +95,7 @@ def test_each_option_is_described(verb):
 def test_keys_are_those_of_the_program():
     """The page of top has each key of its help, in the same order."""
     source = (ROOT / "src/top/keys.c").read_text("utf-8")
-    table = re.search(r"keys\[KEYS\] = \{\n(.*?)^\};", source, re.MULTILINE | re.DOTALL)[1]
+    table = re.search(r"keys\[\] = \{\n(.*?)^\};", source, re.MULTILINE | re.DOTALL)[1]
     # Behind the codes of a key are its names.
     names = re.findall(r'^    \{\{[^}]*\},\s+"([^"]+)"', table, re.MULTILINE)
     shown = re.findall(r"^\*.*\*$", manual.section("vitals-top.1", "KEYS"), re.MULTILINE)
