@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A provider in 60 lines: two statistics of each vCPU, served over QMP until the input ends.
+ * A provider in 90 lines: two statistics of each vCPU, served over QMP until the input ends.
  *
  *      cc provider.c $(pkg-config --cflags --libs vitals) -o provider
  *      ./provider /tmp/xyz.sock
@@ -54,6 +54,16 @@ static int collect(void *opaque, struct vitals_sink *sink)
     return 0;
 }
 
+/* So that each has a number, by which people and programs choose it. */
+static int add_vcpus(struct vitals_group *group)
+{
+    int err = 0;
+
+    for (size_t i = 0; !err && i < sizeof(vcpus) / sizeof(vcpus[0]); i++)
+        err = vitals_object_add(group, vcpus[i].path, (int64_t)i);
+    return err;
+}
+
 int main(int argc, char **argv)
 {
     struct vitals_group_ops group = {VITALS_GROUP_OPS_INIT, .provider = "xyz", .target = "vcpu",
@@ -61,10 +71,11 @@ int main(int argc, char **argv)
                                      .collect = collect,    .opaque = vcpus};
     struct vitals_listen_options listen = {VITALS_LISTEN_OPTIONS_INIT, .path = argv[1]};
     struct vitals_server *server = NULL;
+    struct vitals_group *xyz = NULL;
     struct vitals_ctx *ctx = NULL;
     int err = argc == 2 ? vitals_ctx_new(NULL, &ctx) : -1;
 
-    if (!err && !(err = vitals_register(ctx, &group, NULL)) &&
+    if (!err && !(err = vitals_register(ctx, &group, &xyz)) && !(err = add_vcpus(xyz)) &&
         !(err = vitals_server_new(NULL, &server)) &&
         !(err = vitals_server_listen(server, ctx, &listen, NULL)) &&
         !(err = vitals_server_start(server)))

@@ -151,6 +151,16 @@ def test_example_provider(programs):
     assert client.ask(SCHEMAS) == {"return": {"vcpu": [{"provider": "xyz", "stats": stats}]}}
 
 
+def test_example_provider_numbers_its_vcpus(programs):
+    """Else no one could choose them by number, and rows would have "vcpu": null."""
+    client = programs.client(programs.example(EXAMPLE_PROVIDER))
+    vcpus = client.execute("query-cpus-fast")
+    assert [(vcpu["cpu-index"], vcpu["qom-path"]) for vcpu in vcpus] == [
+        (0, path(0)),
+        (1, path(1)),
+    ]
+
+
 def test_example_provider_filtered(programs):
     client = programs.client(programs.example(EXAMPLE_PROVIDER))
     reply = client.execute(
