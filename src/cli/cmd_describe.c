@@ -325,19 +325,12 @@ static int describe_table(const struct look *look, struct descriptions *descript
 
 /* ---- the verb ------------------------------------------------------------------------------- */
 
-static bool has_socket(const struct look *look)
-{
-    const char *path = getenv("VITALS_SOCKET");
-
-    return look->options.sockets.n || (path && *path);
-}
-
 static int describe(void *self)
 {
     struct look *look = self;
     struct descriptions descriptions = {.is_list = !look->options.globs.n};
-    int status =
-        has_socket(look) ? describe_vms(look, &descriptions) : describe_table(look, &descriptions);
+    bool has_vms = look->options.is_host || look_names_sockets(&look->options);
+    int status = has_vms ? describe_vms(look, &descriptions) : describe_table(look, &descriptions);
 
     if (status == EXIT_SUCCESS || (status == EXIT_FAILURE && descriptions.n))
         print(&descriptions, look);

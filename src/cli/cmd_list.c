@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `vitals list`: which VMs answer at these sockets, and what they speak. */
+/* `vitals list`: which VMs there are on this host, or at sockets, and whose they are. */
 #include <stdlib.h>
 
 #include "args/cli.h"
@@ -7,9 +7,21 @@
 #include "look/peer_text.h"
 #include "show/record.h"
 
+/* -1: it is not known. */
+static void put_number(struct record_writer *to, const char *name, const char *title,
+                       int64_t number)
+{
+    if (number < 0)
+        record_null(to, name, title);
+    else
+        record_i64(to, name, title, number);
+}
+
 static void put_vm(struct record_writer *to, const struct client *client)
 {
+    const struct client_origin *origin = client_origin(client);
     char version[PEER_VERSION_MAX], text[PEER_TEXT_MAX];
+    bool has_peer = client_peer(client) != CLIENT_LOCAL;
     size_t n_vcpus, n_stats;
 
     client_vcpus(client, &n_vcpus);
@@ -17,14 +29,18 @@ static void put_vm(struct record_writer *to, const struct client *client)
     peer_version(version, client);
     peer_text(text, client);
     record_text(to, "vm", "VM", client_vm_name(client));
-    record_text(to, "socket", NULL, client_path(client));
-    record_text(to, "peer", NULL, client_peer(client) == CLIENT_QEMU ? "qemu" : "vitals");
+    record_text(to, "socket", NULL, client_socket(client));
+    record_text(to, "peer", NULL, peer_name(client));
     record_text(to, "dialect", NULL, peer_dialect(client));
-    record_text(to, "version", NULL, version);
+    record_text(to, "version", NULL, has_peer ? version : NULL);
     record_u64(to, "vcpus", "VCPUS", n_vcpus);
     record_u64(to, "stats", "STATS", n_stats);
-    record_text(to, NULL, "SPEAKS", text);
-    record_text(to, NULL, "SOCKET", client_path(client));
+    record_text(to, "vmm", has_peer ? NULL : "VMM", origin->vmm);
+    put_number(to, "pid", has_peer ? NULL : "PID", origin->pid);
+    put_number(to, "uid", has_peer ? NULL : "UID", origin->uid);
+    record_text(to, "way", NULL, origin->way);
+    record_text(to, NULL, has_peer ? "SPEAKS" : "WAY", text);
+    record_text(to, NULL, has_peer ? "SOCKET" : NULL, client_socket(client));
 }
 
 static void print_vms(const struct look *look)
@@ -60,14 +76,14 @@ static int run(struct cli_args *args)
 
 const struct verb verb_list = {
     .name = "list",
-    .summary = "list the VMs at sockets",
+    .summary = "list the VMs of this host, or at sockets",
     .about =
-        "Lists the VMs that answer at these sockets: name, number of vCPUs and statistics, and "
-        "what they speak.",
+        "Lists all VMs of this host, or those that answer at sockets: name, number of vCPUs and "
+        "statistics, and whose they are, or what the socket speaks.",
     .tables = {look_socket_options, look_output_options},
     .notes = "-o json prints one object: {\"schema_version\": 1, \"vms\": [...]}. Each VM has vm, "
-             "socket, peer (vitals or qemu), dialect, version, vcpus and stats, which are numbers. "
-             "-o csv has the same in columns.\n"
+             "socket, peer (vitals or qemu), dialect, version, vcpus, stats, vmm, pid, uid and way "
+             "(kernel or socket); what is not known is null. -o csv has the same in columns.\n"
              "\n"
              "Exit status: 0, 1 for an error, 2 for wrong usage.",
     .run = run,

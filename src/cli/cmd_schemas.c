@@ -38,7 +38,7 @@ static void put_stat(struct record_writer *to, const struct look *look, const st
     unit_text(unit, &stat->desc);
     buckets_text(buckets, &stat->desc);
     record_text(to, "vm", look->n_sockets > 1 ? "VM" : NULL, client_vm_name(client));
-    record_text(to, "socket", NULL, client_path(client));
+    record_text(to, "socket", NULL, client_socket(client));
     record_text(to, "target", "TARGET", stat->target);
     record_text(to, "provider", "PROVIDER", stat->provider);
     record_text(to, "name", "NAME", stat->desc.name);

@@ -84,8 +84,10 @@ static int sample(struct snap *snap)
 static int open_and_sample(void *self)
 {
     struct snap *snap = self;
-    int status = look_open(&snap->look);
+    int status;
 
+    snap->look.options.opens_files = snap->file;
+    status = look_open(&snap->look);
     return status ? status : sample(snap);
 }
 

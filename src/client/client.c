@@ -95,6 +95,8 @@ int client_introduce(struct client *client, struct client_error *error)
 
     if (!err)
         err = client_read_schemas(client, is_vitals, error);
+    if (!err && client->peer == CLIENT_QEMU)
+        client->origin.vmm = "qemu";
     if (!err)
         err = read_vm_name(client, error);
     return err ? err : client_read_vcpus(client, error);
@@ -209,6 +211,11 @@ void client_interrupt(struct client *client)
 const char *client_path(const struct client *client)
 {
     return client->path;
+}
+
+const char *client_socket(const struct client *client)
+{
+    return client->local ? NULL : client->path;
 }
 
 const char *client_vm_name(const struct client *client)

@@ -9,13 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kvm/schema.h"
 #include "kvm/stats_fd.h"
 #include "kvm/stats_file.h"
 #include "stats/collect.h"
 #include "stats/paths.h"
 #include "stats/report.h"
-
-static const char provider_name[] = "kvm";
 
 /* What has a statistics file: the VM, or a vCPU. */
 struct kvm_object {
@@ -48,17 +47,9 @@ struct vitals_kvm {
 static int describe(struct vitals_ctx *ctx, struct kvm_stats_file *file, const char *target,
                     struct error_text *error, struct stats_schema **ret_schema)
 {
-    struct vitals_stat *stats = calloc(file->n_descriptors + 1, sizeof(*stats));
-    struct vitals_group_ops ops = {VITALS_GROUP_OPS_INIT, .provider = provider_name,
-                                   .target = target, .stats = stats, .row_len = file->row_len};
     struct error_text first;
-    int err;
+    int err = kvm_schema_new(file, target, &first, error, ret_schema);
 
-    if (!stats)
-        return error_set(error, -ENOMEM, "no memory for %u descriptors", file->n_descriptors);
-    ops.n_stats = kvm_stats_file_describe(file, stats, &first);
-    err = schema_new(&ops, error, ret_schema);
-    free(stats);
     if (!err && file->n_left_out)
         ctx_log(ctx, VITALS_LOG_WARNING,
                 "provider 'kvm', target '%s': %u of the kernel's %u statistics are left out; "
@@ -71,7 +62,7 @@ static int describe(struct vitals_ctx *ctx, struct kvm_stats_file *file, const c
 static int get_schema(struct vitals_ctx *ctx, struct kvm_stats_file *file, const char *target,
                       struct error_text *error, struct stats_schema **ret_schema)
 {
-    const struct schema_source source = {.provider = provider_name,
+    const struct schema_source source = {.provider = KVM_PROVIDER,
                                          .target = target,
                                          .form = file->name_size,
                                          .bytes = file->descriptors,
@@ -226,7 +217,7 @@ static int add_group(struct vitals_kvm *kvm, struct stats_schema *schema,
  */
 static int add_vcpu_group(struct vitals_kvm *kvm)
 {
-    const struct vitals_group_ops ops = {VITALS_GROUP_OPS_INIT, .provider = provider_name,
+    const struct vitals_group_ops ops = {VITALS_GROUP_OPS_INIT, .provider = KVM_PROVIDER,
                                          .target = "vcpu"};
     struct stats_schema *schema;
     struct error_text error;

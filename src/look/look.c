@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/host.h"
+
 void look_free(struct look *look)
 {
     for (size_t i = 0; i < look->n_vms; i++) {
@@ -16,6 +18,7 @@ void look_free(struct look *look)
     }
     for (size_t i = 0; i < look->n_paths; i++)
         free(look->paths[i]);
+    host_close(look->host);
     free(look->vms);
     free(look->paths);
 }

@@ -18,6 +18,8 @@
 
 struct look_options {
     const char *command; /* for messages */
+    bool is_host;        /* --host: all VMs of this host */
+    bool opens_files;    /* the verb opens files that were named, after the VMs */
     struct cli_texts sockets, vcpus, globs;
     const char *target; /* "vm", "vcpu", or NULL: both */
     const char *provider;
@@ -27,6 +29,8 @@ struct look_options {
     double interval;     /* seconds; 0: not given */
     unsigned long count; /* 0: not given */
 };
+
+struct host; /* host/host.h */
 
 /* One VM. */
 struct look_vm {
@@ -43,7 +47,8 @@ struct look {
     size_t n_paths, n_sockets;
     struct look_vm *vms;
     size_t n_vms;
-    bool has_failed; /* one of the VMs, at least */
+    struct host *host; /* where its VMs are looked at, or NULL */
+    bool has_failed;   /* one of the VMs, at least */
 };
 
 extern const struct cli_option look_socket_options[]; /* which VMs: --socket, --timeout */
@@ -60,6 +65,9 @@ int look_run(struct cli_args *args, void *self, int (*then)(void *self));
 
 /* What depends on more than one option. 0, or the exit status. */
 int look_complete_options(struct look_options *options);
+
+/* Whether sockets are named, here or in the environment. Without any, VMs of this host are meant. */
+bool look_names_sockets(const struct look_options *options);
 
 unsigned look_timeout_ms(const struct look_options *options);
 

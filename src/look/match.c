@@ -11,6 +11,7 @@
 #include "base/buf.h"
 
 #define HINT_KVM     "QEMU has them only where the VM runs with KVM: -accel kvm."
+#define HINT_ANY_VMM "A VM is here as soon as its VMM has made it, whichever VMM it is."
 #define HINT_SCHEMAS "'vitals schemas' lists what there is."
 
 enum { RUNS_MAX = 8 }; /* of numbers in a hint */
@@ -32,7 +33,9 @@ int look_check_any(struct look *look)
         if (n)
             return 0;
     }
-    if (look->n_vms == 1)
+    if (look->host && !look->n_vms)
+        look_fail(look, HINT_ANY_VMM, "this host has no VMs");
+    else if (look->n_vms == 1)
         look_fail(look, HINT_KVM, "%s: no statistics", client_path(look->vms[0].client));
     else
         look_fail(look, HINT_KVM, "no statistics in any of %zu VMs", look->n_vms);

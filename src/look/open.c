@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* From the options to VMs that are open, and what is wanted of them. */
+#include <stdlib.h>
+
+#include "host/privileges.h"
 #include "look/private.h"
+
+bool look_names_sockets(const struct look_options *options)
+{
+    const char *path = getenv("VITALS_SOCKET");
+
+    return options->sockets.n || (path && *path);
+}
 
 int look_connect(struct look *look)
 {
-    int status = look_find_sockets(look);
+    int status;
 
+    if (look->options.is_host || !look_names_sockets(&look->options))
+        return look_open_host(look);
+    privileges_drop(&(struct privileges){.opens_files = true}); /* what can't be given up stays */
+    status = look_find_sockets(look);
     return status ? status : look_open_vms(look);
 }
 

@@ -15,6 +15,11 @@ const struct cli_option look_socket_options[] = {
      .words = CLI_FILES,
      .help = "QMP socket of the VM: of vitals, or of QEMU 7.1 or later; can be given again; a "
              "directory stands for all sockets in it (default: $VITALS_SOCKET)"},
+    {.name = "host",
+     .kind = CLI_FLAG,
+     .at = AT(is_host),
+     .help = "all VMs of this host, of any VMM, read from the kernel; needs root, or CAP_BPF and "
+             "CAP_PERFMON (default: without --socket and $VITALS_SOCKET)"},
     {.name = "timeout",
      .kind = CLI_SECONDS,
      .at = AT(timeout),

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/count.h"
+
 void peer_version(char text[PEER_VERSION_MAX], const struct client *client)
 {
     unsigned version = client_qemu_version(client);
@@ -11,9 +13,20 @@ void peer_version(char text[PEER_VERSION_MAX], const struct client *client)
              version % 100);
 }
 
+const char *peer_name(const struct client *client)
+{
+    static const char *const names[] = {
+        [CLIENT_GROUPED] = "vitals", [CLIENT_FLAT] = "vitals", [CLIENT_QEMU] = "qemu"};
+
+    return client_peer(client) < COUNT(names) ? names[client_peer(client)] : NULL;
+}
+
 const char *peer_dialect(const struct client *client)
 {
-    return client_peer(client) == CLIENT_GROUPED ? "grouped" : "flat";
+    static const char *const dialects[] = {
+        [CLIENT_GROUPED] = "grouped", [CLIENT_FLAT] = "flat", [CLIENT_QEMU] = "flat"};
+
+    return client_peer(client) < COUNT(dialects) ? dialects[client_peer(client)] : NULL;
 }
 
 void peer_text(char text[PEER_TEXT_MAX], const struct client *client)
@@ -22,7 +35,7 @@ void peer_text(char text[PEER_TEXT_MAX], const struct client *client)
 
     peer_version(version, client);
     if (client_peer(client) == CLIENT_LOCAL)
-        snprintf(text, PEER_TEXT_MAX, "read from the %s", client_origin(client)->way);
+        snprintf(text, PEER_TEXT_MAX, "%s", client_origin(client)->way);
     else if (client_peer(client) == CLIENT_QEMU)
         snprintf(text, PEER_TEXT_MAX, "QEMU %s", version);
     else

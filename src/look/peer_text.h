@@ -10,7 +10,10 @@ enum { PEER_VERSION_MAX = 40, PEER_TEXT_MAX = 64 };
 /* "7.2.22": of QEMU, or of the QEMU whose form of the commands vitals speaks. */
 void peer_version(char text[PEER_VERSION_MAX], const struct client *client);
 
-/* "grouped" or "flat" */
+/* "vitals" or "qemu"; NULL: there is no peer */
+const char *peer_name(const struct client *client);
+
+/* "grouped" or "flat"; NULL: there is no peer */
 const char *peer_dialect(const struct client *client);
 
 /* "QEMU 7.2.22", "vitals, dialect grouped" */

@@ -15,6 +15,12 @@ int look_add_path(struct look *look, char *path);
 /* From --socket, or from the environment. */
 int look_find_sockets(struct look *look);
 
+/* All VMs of this host, in place of sockets. There may be none. */
+int look_open_host(struct look *look);
+
+/* What is asked from now on is as it is now: one pass for all VMs of this host. */
+int look_refresh(struct look *look);
+
 /* All at once; those that fail are complained about. */
 int look_open_vms(struct look *look);
 

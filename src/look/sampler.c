@@ -129,7 +129,7 @@ static void show_series(const struct showing *showing, const struct series_objec
     struct row row = series_row(object, series);
 
     row.vm = client_vm_name(showing->client);
-    row.socket = client_path(showing->client);
+    row.socket = client_socket(showing->client);
     row.time = showing->epoch + (double)object->time_ns / 1e9;
     if (!showing->wants_deltas) {
         row.deltas = NULL;

@@ -200,6 +200,15 @@ static bool read_values(struct reader *reader, struct json_object *object, struc
     return row->n > 0;
 }
 
+/* A VM that was read from the kernel has none, which is null. */
+static const char *read_socket(struct json_object *object)
+{
+    struct json_object *socket;
+    bool is_there = json_object_object_get_ex(object, "socket", &socket);
+
+    return is_there && !socket ? "" : client_name(object, "socket");
+}
+
 static bool read_row(struct reader *reader, struct json_object *object, struct row *row,
                      struct client_stat *stat)
 {
@@ -207,7 +216,7 @@ static bool read_row(struct reader *reader, struct json_object *object, struct r
     int64_t vcpu;
 
     row->vm = client_name(object, "vm");
-    row->socket = client_name(object, "socket");
+    row->socket = read_socket(object);
     row->path = client_name(object, "path");
     row->vcpu = read_integer(object, "vcpu", 0, INT64_MAX, &vcpu) ? vcpu : -1;
     if (!row->path && json_object_object_get(object, "path"))

@@ -141,26 +141,20 @@ static int drop_repeated(struct look *look)
     return 0;
 }
 
-static int find_named(struct look *look)
+static void find_named(struct look *look)
 {
     const char *path = getenv("VITALS_SOCKET");
 
     for (size_t i = 0; i < look->options.sockets.n; i++)
         add_socket(look, look->options.sockets.all[i]);
-    if (look->options.sockets.n)
-        return 0;
-    if (!path || !*path)
-        return cli_usage_error(look->options.command,
-                               "which VM? --socket is missing, and VITALS_SOCKET is not set");
-    add_socket(look, path);
-    return 0;
+    if (!look->options.sockets.n)
+        add_socket(look, path);
 }
 
 int look_find_sockets(struct look *look)
 {
-    int status = find_named(look);
-
-    return status ? status : drop_repeated(look);
+    find_named(look);
+    return drop_repeated(look);
 }
 
 /* What came of each socket. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "look/private.h"
 
 #define INTERVAL_DEFAULT 1.0
 
@@ -25,6 +26,8 @@ static int take_turns(struct sampler *sampler, bool is_rates,
         if (sampler_sample(sampler) == 0)
             return EXIT_FAILURE;
         sampler_wait_first(sampler, &turn_ns, interval);
+        if (look_refresh(sampler->look))
+            return EXIT_FAILURE;
     }
     for (;;) {
         if (sampler_sample(sampler) == 0 || !show(opaque, sampler))
@@ -32,6 +35,8 @@ static int take_turns(struct sampler *sampler, bool is_rates,
         if (fflush(stdout) != 0 || ++n == n_turns)
             break;
         sampler_wait(&turn_ns, interval);
+        if (look_refresh(sampler->look))
+            return EXIT_FAILURE;
     }
     return sampler->look->has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -16,13 +16,17 @@
 
 /* ---- types ---------------------------------------------------------------------------------- */
 
-/* Arguments have no other kinds: the generator refuses them. */
 enum qapi_kind {
     QAPI_STRING,
-    QAPI_INTEGER,
+    QAPI_SIGNED,
+    QAPI_UNSIGNED,
+    QAPI_NUMBER,
     QAPI_BOOLEAN,
+    QAPI_NULL,
+    QAPI_ANY,
     QAPI_ENUM,
     QAPI_OBJECT,
+    QAPI_ALTERNATE,
     QAPI_LIST,
 };
 
@@ -42,11 +46,12 @@ struct qapi_variant {
 
 struct qapi_type {
     enum qapi_kind kind;
-    const char *name; /* as errors print it: int8_t, or the name of an enum */
+    const char *name; /* as errors print it: uint8_t, or the name of an enum or alternate */
     union {
         struct {
             int64_t min, max;
-        } range; /* of an integer */
+        } signed_range;
+        uint64_t unsigned_max;
         struct {
             const char *const *values;
             size_t n_values;
@@ -59,6 +64,10 @@ struct qapi_type {
             const struct qapi_variant *variants; /* a value that is not here adds no members */
             size_t n_variants;
         } object;
+        struct {
+            const struct qapi_type *const *branches; /* no two take the same type of JSON value */
+            size_t n_branches;
+        } alternate;
         const struct qapi_type *element; /* of a list */
     };
 };

@@ -8,11 +8,10 @@
 
 enum { BOUNDS_WIDTH = 23, COUNT_WIDTH = 12, SHARE_WIDTH = 8, MARK_WIDTH = 12 };
 
-static bool begin(struct region *region)
+bool buckets_read(struct region *region, struct histogram *histogram)
 {
     struct model *model = region->model;
     const struct series *series = model->series;
-    struct histogram *histogram = &region->histogram;
 
     *histogram = (struct histogram){.space = calloc(series->n + 1, sizeof(uint64_t))};
     if (!histogram->space) {
@@ -33,18 +32,13 @@ static bool begin(struct region *region)
     return true;
 }
 
-static void end(struct region *region)
+void buckets_free(struct histogram *histogram)
 {
-    free(region->histogram.space);
+    free(histogram->space);
 }
 
-static const char *explain_empty(const struct region *region)
+const char *buckets_explain_empty(const struct model *model, const struct histogram *histogram)
 {
-    const struct model *model = region->model;
-    const struct histogram *histogram = &region->histogram;
-
-    if (histogram->count)
-        return NULL;
     if (histogram->row.is_reset)
         return "the statistic was reset in this interval";
     if (!histogram->values)
@@ -52,7 +46,7 @@ static const char *explain_empty(const struct region *region)
     return model->is_totals ? "nothing counted yet" : "nothing counted in this interval";
 }
 
-static void put_titles(const struct region *region)
+void buckets_put_titles(const struct region *region)
 {
     const struct column columns[] = {
         {.title = "BUCKET", .end = BOUNDS_WIDTH, .is_right = true},
@@ -66,6 +60,9 @@ static void put_titles(const struct region *region)
          .is_right = true},
     };
 
+    if (region->titles == SIZE_MAX)
+        return;
+    screen_paint(region->screen, region->titles, STYLE_TITLE);
     for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
         list_put_title(region, &columns[i]);
 }
@@ -85,10 +82,9 @@ static void put_bar(const struct region *region, size_t line, size_t column, dou
     buf_free(&bar);
 }
 
-static void put_item(const struct region *region, size_t line, const struct model_item *item)
+void buckets_put_item(const struct region *region, const struct histogram *histogram, size_t line,
+                      size_t i)
 {
-    const struct histogram *histogram = &region->histogram;
-    size_t i = item->index;
     size_t count = BOUNDS_WIDTH, share = count + COUNT_WIDTH, mark = share + SHARE_WIDTH;
     uint64_t value = histogram->values ? histogram->values[i] : 0;
     char text[SCREEN_TEXT_MAX];
@@ -112,11 +108,3 @@ static void put_item(const struct region *region, size_t line, const struct mode
     put_bar(region, line, share + SHARE_WIDTH + MARK_WIDTH + 2,
             (double)value / (double)(histogram->most ? histogram->most : 1));
 }
-
-const struct view buckets_view = {
-    .begin = begin,
-    .end = end,
-    .put_titles = put_titles,
-    .put_item = put_item,
-    .explain_empty = explain_empty,
-};

@@ -17,7 +17,7 @@ import pytest
 
 from support import manual, messages
 from support.programs import TIMEOUT, VITALS, assert_no_reports, run, stat
-from support.programs import wait_until, without_capabilities
+from support.programs import wait_until, without_capabilities, without_right_to_read_the_kernel
 from support.recordings import VCPUS
 from support.strangers import CLOSE, SILENCE, FakeQemu, Listener, Stranger
 
@@ -438,9 +438,22 @@ def test_snapshots_that_do_not_match(programs):
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "describe"])
 def test_no_socket(verb):
-    entry = "which VM? --socket is missing, and VITALS_SOCKET is not set"
-    assert_error(vitals(verb), verb, 2, entry)
-    assert_error(vitals(verb, env={**WITHOUT_VM, "VITALS_SOCKET": ""}), verb, 2, entry)
+    """Who may not read this host must name a VM; as root, tests/bpf has VMs to look at."""
+    entry = "no VM is named, and those of this host can't be read: REASON"
+    for env in (WITHOUT_VM, {**WITHOUT_VM, "VITALS_SOCKET": ""}):
+        result = vitals(verb, env=env, preexec_fn=without_right_to_read_the_kernel)
+        assert (result.returncode, result.stdout) == (1, "")
+        line, hint, others = result.stderr.splitlines()
+        assert_message(verb, line, entry)
+        assert hint.startswith("  ") and "--socket PATH" in others
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_no_right_to_read_the_host(verb):
+    result = vitals(verb, "--host", preexec_fn=without_right_to_read_the_kernel)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert_message(verb, result.stderr.splitlines()[0],
+                   "the VMs of this host can't be read: REASON")
 
 
 UNKNOWN = "unrecognized option 'WORD'"
@@ -519,6 +532,10 @@ NOT_TRIED = [
     "out of memory",
     "PATH: out of memory",
 ]
+
+
+# Tried where there is KVM: in tests/bpf/test_host.py.
+OF_THE_HOST = ["this host has no VMs"]
 
 
 def test_the_manual_has_no_message_that_is_not_tried():

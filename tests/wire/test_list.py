@@ -50,7 +50,9 @@ def test_csv_has_what_json_has(vm):
     options = ["--socket", vm.path, "--socket", vm.flat]
     vms = json.loads(show(*options, "-o", "json"))["vms"]
     lines = list(csv.DictReader(io.StringIO(show(*options, "-o", "csv"))))
-    assert lines == [{name: str(value) for name, value in vm.items()} for vm in vms]
+    assert lines == [
+        {name: "" if value is None else str(value) for name, value in vm.items()} for vm in vms
+    ]
 
 
 def test_one_of_two_fails(programs, vm):

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "bpf/kvm_files.h"
+#include "host/table.h"
+#include "kvm/schema.h"
+
+struct host {
+    struct bpf_kvm *kvm;
+    struct host_table table;
+    const struct kvm_record **records; /* of the pass under way */
+    size_t records_cap;
+    uint64_t time_ns;
+};
+
+static int new_schema(struct bpf_kvm *kvm, enum kvm_kind kind, struct bpf_why *why,
+                      struct stats_schema **ret_schema)
+{
+    struct kvm_stats_file file = *bpf_kvm_statistics(kvm, kind);
+    struct error_text error = {0}, first;
+    int err = kvm_schema_new(&file, host_targets[kind], &first, &error, ret_schema);
+
+    return err ? bpf_why_set(why, err, BPF_MISSING_KVM, "", "%s", error.text) : 0;
+}
+
+static int init_table(struct host *host, struct bpf_why *why)
+{
+    struct stats_schema *schemas[KVM_KINDS] = {NULL};
+    int err = 0;
+
+    for (size_t i = 0; i < KVM_KINDS && !err; i++)
+        err = new_schema(host->kvm, i, why, &schemas[i]);
+    if (!err)
+        host_table_init(&host->table, schemas);
+    for (size_t i = 0; i < KVM_KINDS; i++)
+        schema_unref(schemas[i]);
+    return err;
+}
+
+int host_open(const char *root, struct bpf_why *why, struct host **ret_host)
+{
+    struct host *host = calloc(1, sizeof(*host));
+    int err;
+
+    if (!host)
+        return bpf_why_set(why, -ENOMEM, BPF_MISSING_KVM, "", "out of memory");
+    err = bpf_kvm_open(root, why, &host->kvm);
+    if (!err)
+        err = init_table(host, why);
+    if (err)
+        host_close(host);
+    else
+        *ret_host = host;
+    return err;
+}
+
+void host_close(struct host *host)
+{
+    if (!host)
+        return;
+    host_table_free(&host->table);
+    if (host->kvm)
+        bpf_kvm_close(host->kvm);
+    free(host->records);
+    free(host);
+}
+
+/* ---- a pass --------------------------------------------------------------------------------- */
+
+static int add_record(struct host *host, size_t n, const struct kvm_record *record)
+{
+    if (n == host->records_cap) {
+        size_t cap = host->records_cap ? 2 * host->records_cap : 64;
+        const struct kvm_record **records = reallocarray(host->records, cap, sizeof(*records));
+
+        if (!records)
+            return -ENOMEM;
+        host->records = records;
+        host->records_cap = cap;
+    }
+    host->records[n] = record;
+    return 0;
+}
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+int host_read(struct host *host)
+{
+    const struct kvm_record *record = NULL;
+    size_t n = 0;
+    int err;
+
+    host->time_ns = monotonic_ns();
+    err = bpf_kvm_read(host->kvm, 0);
+    if (err)
+        return err;
+    while ((record = bpf_kvm_next(host->kvm, record)) && !err)
+        err = add_record(host, n++, record);
+    return err ? err : host_table_update(&host->table, host->records, n);
+}
+
+const uint64_t *host_time_ns(const struct host *host)
+{
+    return &host->time_ns;
+}
+
+struct host_vm *const *host_vms(const struct host *host, size_t *ret_n)
+{
+    *ret_n = host->table.n;
+    return host->table.vms;
+}

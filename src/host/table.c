@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/process.h"
+
+void host_table_init(struct host_table *table, struct stats_schema *const schemas[KVM_KINDS])
+{
+    *table = (struct host_table){.identify = process_identify};
+    for (size_t i = 0; i < KVM_KINDS; i++)
+        table->schemas[i] = schema_ref(schemas[i]);
+}
+
+void host_table_free(struct host_table *table)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        table->vms[i]->is_gone = true;
+        host_vm_unref(table->vms[i]);
+    }
+    for (size_t i = 0; i < KVM_KINDS; i++)
+        schema_unref(table->schemas[i]);
+    free(table->vms);
+    free(table->by_key);
+}
+
+/* ---- records of one VM ---------------------------------------------------------------------- */
+
+static int compare(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* By VM; what its owner has open first; the VM's own file, then vCPUs by id. */
+static int compare_records(const void *a, const void *b)
+{
+    const struct kvm_record *one = *(const struct kvm_record *const *)a;
+    const struct kvm_record *other = *(const struct kvm_record *const *)b;
+    int order = compare(one->vm, other->vm);
+
+    if (!order)
+        order = compare(other->is_owner, one->is_owner);
+    if (!order)
+        order = compare(one->kind, other->kind);
+    if (!order)
+        order = compare(one->vcpu_id, other->vcpu_id);
+    return order ? order : compare(one->fd, other->fd);
+}
+
+static bool is_same_object(const struct kvm_record *a, const struct kvm_record *b)
+{
+    return a->vm == b->vm && a->kind == b->kind && a->vcpu_id == b->vcpu_id;
+}
+
+/* Leaves out what others than the owner hold, and what the owner holds twice. */
+static size_t choose_records(const struct kvm_record **records, size_t n)
+{
+    size_t n_chosen = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (records[i]->is_owner &&
+            !(n_chosen && is_same_object(records[n_chosen - 1], records[i])))
+            records[n_chosen++] = records[i];
+    return n_chosen;
+}
+
+static struct host_records records_of_next(const struct kvm_record **records, size_t n)
+{
+    struct host_records of_vm = {.records = records, .n = 1};
+
+    while (of_vm.n < n && records[of_vm.n]->vm == records[0]->vm)
+        of_vm.n++;
+    return of_vm;
+}
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static bool is_taken(const struct host_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->n; i++)
+        if (!strcmp(table->vms[i]->name, name))
+            return true;
+    return false;
+}
+
+/* The older one keeps a name, so nobody can rename a neighbour. */
+static void choose_name(const struct host_table *table, const struct host_vm *vm,
+                        char name[HOST_NAME_MAX])
+{
+    snprintf(name, HOST_NAME_MAX, "%s", vm->identity.name);
+    for (unsigned i = 1; is_taken(table, name); i++) {
+        if (i == 1)
+            snprintf(name, HOST_NAME_MAX, "%s@%d", vm->identity.name, (int)vm->pid);
+        else
+            snprintf(name, HOST_NAME_MAX, "%s@%d.%u", vm->identity.name, (int)vm->pid, i);
+    }
+}
+
+/* ---- what is new ---------------------------------------------------------------------------- */
+
+static int compare_ages(const void *a, const void *b)
+{
+    const struct host_vm *one = *(struct host_vm *const *)a, *other = *(struct host_vm *const *)b;
+    int order = compare(one->start_time, other->start_time);
+
+    if (!order)
+        order = compare((uint64_t)one->pid, (uint64_t)other->pid);
+    return order ? order : compare(one->fd, other->fd);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return compare((*(struct host_vm *const *)a)->key, (*(struct host_vm *const *)b)->key);
+}
+
+static int grow(struct host_vm ***vms, size_t cap)
+{
+    struct host_vm **grown = reallocarray(*vms, cap, sizeof(*grown));
+
+    if (!grown)
+        return -ENOMEM;
+    *vms = grown;
+    return 0;
+}
+
+static int reserve(struct host_table *table, size_t n)
+{
+    size_t cap = n > 2 * table->cap ? n : 2 * table->cap;
+
+    if (n <= table->cap)
+        return 0;
+    if (grow(&table->vms, cap) || grow(&table->by_key, cap))
+        return -ENOMEM;
+    table->cap = cap;
+    return 0;
+}
+
+/* @vms are the table's from here on, the oldest first. */
+static int publish(struct host_table *table, struct host_vm **vms, size_t n)
+{
+    const struct host_vm *before = NULL;
+    int err = reserve(table, table->n + n);
+
+    qsort(vms, n, sizeof(*vms), compare_ages);
+    for (size_t i = 0; i < n; i++) {
+        struct host_vm *vm = vms[i];
+        char name[HOST_NAME_MAX];
+
+        /* One process can have very many. */
+        if (before && before->pid == vm->pid && before->start_time == vm->start_time)
+            vm->identity = before->identity;
+        else
+            table->identify(vm->pid, vm->start_time, &vm->identity);
+        choose_name(table, vm, name);
+        if (!err)
+            err = host_vm_publish(vm, name, table->n ? table->vms[0] : NULL);
+        if (err) {
+            host_vm_unref(vm);
+            continue;
+        }
+        before = table->vms[table->n] = table->by_key[table->n] = vm;
+        table->n++;
+    }
+    qsort(table->by_key, table->n, sizeof(*table->by_key), compare_keys);
+    return err;
+}
+
+/* ---- a pass --------------------------------------------------------------------------------- */
+
+/* What has come of a pass so far. Records are in the order of by_key. */
+struct update {
+    struct host_table *table;
+    struct host_vm **born; /* not published yet */
+    size_t n_born;
+    size_t next, n_kept; /* in by_key */
+    int err;
+};
+
+/* Those before @key have no record any more. */
+static void end_before(struct update *update, uint64_t key)
+{
+    struct host_table *table = update->table;
+
+    while (update->next < table->n && table->by_key[update->next]->key < key)
+        table->by_key[update->next++]->is_gone = true;
+}
+
+static struct host_vm *find_former(struct update *update, const struct host_records *records)
+{
+    struct host_table *table = update->table;
+    struct host_vm *vm;
+
+    end_before(update, records->records[0]->vm);
+    if (update->next == table->n || table->by_key[update->next]->key != records->records[0]->vm)
+        return NULL;
+    vm = table->by_key[update->next++];
+    vm->is_gone = !host_vm_goes_on(vm, records);
+    if (vm->is_gone)
+        return NULL;
+    table->by_key[update->n_kept++] = vm;
+    return vm;
+}
+
+static void take(struct update *update, const struct host_records *records)
+{
+    struct host_vm *vm = find_former(update, records);
+    int err = -ENOMEM;
+
+    if (!vm) {
+        vm = host_vm_new(records, update->table->schemas);
+        if (vm)
+            update->born[update->n_born++] = vm;
+    }
+    if (vm)
+        err = host_vm_take(vm, records);
+    if (err)
+        update->err = err;
+}
+
+static void drop_gone(struct host_table *table)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < table->n; i++) {
+        if (table->vms[i]->is_gone)
+            host_vm_unref(table->vms[i]);
+        else
+            table->vms[n++] = table->vms[i];
+    }
+    table->n = n;
+}
+
+int host_table_update(struct host_table *table, const struct kvm_record **records, size_t n)
+{
+    struct update update = {.table = table, .born = calloc(n + 1, sizeof(*update.born))};
+    int err;
+
+    if (!update.born)
+        return -ENOMEM;
+    qsort(records, n, sizeof(*records), compare_records);
+    n = choose_records(records, n);
+    while (n) {
+        struct host_records of_vm = records_of_next(records, n);
+
+        take(&update, &of_vm);
+        records += of_vm.n;
+        n -= of_vm.n;
+    }
+    end_before(&update, UINT64_MAX);
+    drop_gone(table);
+    err = publish(table, update.born, update.n_born);
+    free(update.born);
+    return err ? err : update.err;
+}

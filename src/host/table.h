@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The VMs of this host. A pass over the kernel brings the table up to date: a VM is a struct kvm and
+ * the process in whose memory it lives, whoever else holds its files.
+ */
+#ifndef HOST_TABLE_H
+#define HOST_TABLE_H
+
+#include "host/vm.h"
+
+struct host_table {
+    struct host_vm **vms;    /* the oldest process first */
+    struct host_vm **by_key; /* the same */
+    size_t n, cap;
+    struct stats_schema *schemas[KVM_KINDS];
+    /* Who it is. The table's own is process_identify(). */
+    void (*identify)(pid_t pid, uint64_t start_time, struct identity *ret_identity);
+};
+
+/* Takes references to the schemas. */
+void host_table_init(struct host_table *table, struct stats_schema *const schemas[KVM_KINDS]);
+void host_table_free(struct host_table *table);
+
+/*
+ * The @n @records of one pass, which this sorts. VMs that are gone leave the table, and are marked:
+ * whoever has a reference to one can go on with its last values. -ENOMEM: some are left out.
+ */
+int host_table_update(struct host_table *table, const struct kvm_record **records, size_t n);
+
+#endif

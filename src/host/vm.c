@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/vm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const host_targets[KVM_KINDS] = {[KVM_KIND_VM] = "vm", [KVM_KIND_VCPU] = "vcpu"};
+
+static size_t row_size(const struct host_vm *vm, enum kvm_kind kind)
+{
+    return vm->schemas[kind]->row_len * sizeof(uint64_t);
+}
+
+/* ---- one life ------------------------------------------------------------------------------- */
+
+struct host_vm *host_vm_new(const struct host_records *records,
+                            struct stats_schema *const schemas[KVM_KINDS])
+{
+    const struct kvm_record *first = records->records[0];
+    struct host_vm *vm = calloc(1, sizeof(*vm));
+
+    if (!vm)
+        return NULL;
+    atomic_init(&vm->users, 1);
+    vm->key = first->vm;
+    vm->pid = (pid_t)first->process;
+    vm->uid = first->uid;
+    vm->fd = first->fd;
+    vm->start_time = first->start_time;
+    for (size_t i = 0; i < KVM_KINDS; i++)
+        vm->schemas[i] = schema_ref(schemas[i]);
+    vm->row = malloc(row_size(vm, KVM_KIND_VM));
+    if (!vm->row) {
+        host_vm_unref(vm);
+        return NULL;
+    }
+    return vm;
+}
+
+struct host_vm *host_vm_ref(struct host_vm *vm)
+{
+    atomic_fetch_add(&vm->users, 1);
+    return vm;
+}
+
+void host_vm_unref(struct host_vm *vm)
+{
+    if (!vm || atomic_fetch_sub(&vm->users, 1) > 1)
+        return;
+    vitals_ctx_free(vm->ctx);
+    for (size_t i = 0; i < KVM_KINDS; i++)
+        schema_unref(vm->schemas[i]);
+    for (size_t i = 0; i < vm->n_vcpus; i++)
+        free(vm->vcpus[i].row);
+    free(vm->vcpus);
+    free(vm->row);
+    free(vm);
+}
+
+/* What only grows is smaller than it was. @row: where there is one, the former values. */
+static bool has_fallen(const struct stats_schema *schema, const uint64_t *row,
+                       const struct kvm_record *record)
+{
+    for (uint32_t i = 0; row && !record->row_error && i < schema->n_stats; i++) {
+        const struct vitals_stat *stat = &schema->stats[i];
+
+        if (stat->type == VITALS_CUMULATIVE && record->row[stat->slot] < row[stat->slot])
+            return true;
+    }
+    return false;
+}
+
+bool host_vm_goes_on(const struct host_vm *vm, const struct host_records *records)
+{
+    const struct kvm_record *first = records->records[0];
+    size_t next = 0;
+
+    if ((pid_t)first->process != vm->pid || first->start_time != vm->start_time)
+        return false;
+    for (size_t i = 0; i < records->n; i++) {
+        const struct kvm_record *record = records->records[i];
+
+        if (record->kind == KVM_KIND_VM) {
+            if (has_fallen(vm->schemas[KVM_KIND_VM], vm->has_row ? vm->row : NULL, record))
+                return false;
+            continue;
+        }
+        while (next < vm->n_vcpus && vm->vcpus[next].id < record->vcpu_id)
+            next++;
+        if (next < vm->n_vcpus && vm->vcpus[next].id == record->vcpu_id &&
+            has_fallen(vm->schemas[KVM_KIND_VCPU],
+                       vm->vcpus[next].has_row ? vm->vcpus[next].row : NULL, record))
+            return false;
+    }
+    return true;
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+static int64_t thread_of(uint32_t thread)
+{
+    return thread ? (int64_t)thread : -1;
+}
+
+static void take_vcpu(const struct host_vm *vm, struct host_vcpu *vcpu,
+                      const struct kvm_record *record)
+{
+    struct error_text error;
+
+    if (vm->ctx && vcpu->thread != record->thread)
+        objects_set_thread(&vm->ctx->objects, host_targets[KVM_KIND_VCPU], vcpu->path,
+                           thread_of(record->thread), &error);
+    vcpu->thread = record->thread;
+    vcpu->is_running = record->in_kvm_run;
+    vcpu->has_row = !record->row_error;
+    if (vcpu->has_row)
+        memcpy(vcpu->row, record->row, row_size(vm, KVM_KIND_VCPU));
+}
+
+static int add_object(const struct host_vm *vm, const struct host_vcpu *vcpu)
+{
+    const struct object_claim claim = {.owner = vm,
+                                       .target = host_targets[KVM_KIND_VCPU],
+                                       .path = vcpu->path,
+                                       .number = vcpu->id,
+                                       .thread = thread_of(vcpu->thread)};
+    struct error_text error;
+
+    return objects_add(&vm->ctx->objects, &claim, &error);
+}
+
+/* At its place, before the vCPU @index. */
+static int insert_vcpu(struct host_vm *vm, size_t index, uint32_t id)
+{
+    struct host_vcpu vcpu = {.id = id, .row = malloc(row_size(vm, KVM_KIND_VCPU))};
+
+    if (!vcpu.row)
+        return -ENOMEM;
+    snprintf(vcpu.path, sizeof(vcpu.path), "/kvm/vcpu[%u]", id);
+    if (vm->n_vcpus == vm->vcpus_cap) {
+        size_t cap = vm->vcpus_cap ? vm->vcpus_cap * 2 : 2;
+        struct host_vcpu *vcpus = reallocarray(vm->vcpus, cap, sizeof(*vcpus));
+
+        if (!vcpus) {
+            free(vcpu.row);
+            return -ENOMEM;
+        }
+        vm->vcpus = vcpus;
+        vm->vcpus_cap = cap;
+    }
+    memmove(&vm->vcpus[index + 1], &vm->vcpus[index], (vm->n_vcpus - index) * sizeof(vm->vcpus[0]));
+    vm->vcpus[index] = vcpu;
+    vm->n_vcpus++;
+    if (vm->ctx)
+        add_object(vm, &vm->vcpus[index]);
+    return 0;
+}
+
+static void remove_vcpu(struct host_vm *vm, size_t index)
+{
+    struct error_text error;
+
+    if (vm->ctx)
+        objects_remove(&vm->ctx->objects, vm, host_targets[KVM_KIND_VCPU], vm->vcpus[index].path,
+                       &error);
+    free(vm->vcpus[index].row);
+    vm->n_vcpus--;
+    memmove(&vm->vcpus[index], &vm->vcpus[index + 1], (vm->n_vcpus - index) * sizeof(vm->vcpus[0]));
+}
+
+static void take_vm(struct host_vm *vm, const struct kvm_record *record)
+{
+    vm->has_row = !record->row_error;
+    if (vm->has_row)
+        memcpy(vm->row, record->row, row_size(vm, KVM_KIND_VM));
+}
+
+/* Both sides are by id: what stands only here is gone, what stands only there is new. */
+int host_vm_take(struct host_vm *vm, const struct host_records *records)
+{
+    size_t next = 0;
+    int err = 0;
+
+    vm->has_row = false; /* its own file may be closed while vCPUs are open */
+    for (size_t i = 0; i < records->n; i++) {
+        const struct kvm_record *record = records->records[i];
+
+        if (record->kind == KVM_KIND_VM) {
+            take_vm(vm, record);
+            continue;
+        }
+        while (next < vm->n_vcpus && vm->vcpus[next].id < record->vcpu_id)
+            remove_vcpu(vm, next);
+        if (next == vm->n_vcpus || vm->vcpus[next].id != record->vcpu_id)
+            err = insert_vcpu(vm, next, record->vcpu_id);
+        if (err)
+            break;
+        take_vcpu(vm, &vm->vcpus[next++], record);
+    }
+    while (next < vm->n_vcpus)
+        remove_vcpu(vm, vm->n_vcpus - 1);
+    return err;
+}
+
+/* ---- the provider --------------------------------------------------------------------------- */
+
+static void give_row(const struct host_vm *vm, enum kvm_kind kind, struct vitals_sink *sink,
+                     const char *path, const uint64_t *values)
+{
+    uint64_t *row = vitals_row(sink, path);
+
+    if (row)
+        memcpy(row, values, row_size(vm, kind));
+}
+
+static int collect_vm(void *opaque, struct vitals_sink *sink)
+{
+    const struct host_vm *vm = opaque;
+
+    if (vm->has_row)
+        give_row(vm, KVM_KIND_VM, sink, NULL, vm->row);
+    return 0;
+}
+
+static int collect_vcpus(void *opaque, struct vitals_sink *sink)
+{
+    const struct host_vm *vm = opaque;
+
+    for (size_t i = 0; i < vm->n_vcpus; i++)
+        if (vm->vcpus[i].has_row)
+            give_row(vm, KVM_KIND_VCPU, sink, vm->vcpus[i].path, vm->vcpus[i].row);
+    return 0;
+}
+
+static int add_groups(struct host_vm *vm)
+{
+    static int (*const collects[KVM_KINDS])(void *, struct vitals_sink *) = {
+        [KVM_KIND_VM] = collect_vm, [KVM_KIND_VCPU] = collect_vcpus};
+    int err = 0;
+
+    for (size_t i = 0; i < KVM_KINDS && !err; i++) {
+        const struct vitals_group_ops ops = {VITALS_GROUP_OPS_INIT, .collect = collects[i],
+                                             .opaque = vm};
+
+        err = registry_add(vm->ctx, &ops, vm->schemas[i], &vm->groups[i]);
+    }
+    for (size_t i = 0; i < vm->n_vcpus && !err; i++)
+        err = add_object(vm, &vm->vcpus[i]);
+    return err;
+}
+
+int host_vm_publish(struct host_vm *vm, const char *name, const struct host_vm *share_schemas_with)
+{
+    struct vitals_ctx_options options = {VITALS_CTX_OPTIONS_INIT, .name = vm->name,
+                                         .uuid = vm->identity.uuid[0] ? vm->identity.uuid : NULL,
+                                         .share_schemas_with =
+                                             share_schemas_with ? share_schemas_with->ctx : NULL};
+    int err;
+
+    snprintf(vm->name, sizeof(vm->name), "%s", name);
+    err = vitals_ctx_new(&options, &vm->ctx);
+    return err ? err : add_groups(vm);
+}

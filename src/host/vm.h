@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VM of this host, as the last pass over the kernel saw it: a context whose provider 'kvm' gives
+ * the rows that the pass brought. It is one life: a VM that takes its place is another.
+ */
+#ifndef HOST_VM_H
+#define HOST_VM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bpf/records.h"
+#include "host/identity.h"
+#include "stats/registry.h"
+
+enum { HOST_PATH_MAX = 32, HOST_NAME_MAX = IDENTITY_NAME_MAX + 32 };
+
+extern const char *const host_targets[KVM_KINDS]; /* "vm", "vcpu" */
+
+struct host_vcpu {
+    char path[HOST_PATH_MAX]; /* "/kvm/vcpu[N]", N as the VMM gave it to KVM */
+    uint32_t id;
+    uint32_t thread; /* 0: it never ran */
+    bool is_running; /* a thread is in it */
+    bool has_row;    /* the last pass could read it */
+    uint64_t *row;
+};
+
+struct host_vm {
+    atomic_uint users;
+    bool is_gone;
+
+    uint64_t key; /* the kernel's address; not to be shown to anyone */
+    pid_t pid;
+    uid_t uid;
+    uint32_t fd;         /* the first file of it that was seen */
+    uint64_t start_time; /* of the process, ns since the host started */
+
+    char name[HOST_NAME_MAX]; /* no other VM's; its own for life */
+    struct identity identity;
+    struct vitals_ctx *ctx; /* NULL until it is published */
+    struct vitals_group *groups[KVM_KINDS];
+    struct stats_schema *schemas[KVM_KINDS];
+
+    bool has_row;
+    uint64_t *row;
+    struct host_vcpu *vcpus; /* by id */
+    size_t n_vcpus, vcpus_cap;
+};
+
+/* What a pass says of one VM: records of its owner's files, the VM's own first, then vCPUs by id. */
+struct host_records {
+    const struct kvm_record *const *records;
+    size_t n; /* one at least */
+};
+
+/* NULL: no memory. */
+struct host_vm *host_vm_new(const struct host_records *records,
+                            struct stats_schema *const schemas[KVM_KINDS]);
+struct host_vm *host_vm_ref(struct host_vm *vm);
+void host_vm_unref(struct host_vm *vm); /* NULL is allowed */
+
+/*
+ * Whether these can be of the same life: of the same process, and no counter has fallen. (Where root
+ * sets counters to 0 through debugfs, another life begins as well: rates begin anew.)
+ */
+bool host_vm_goes_on(const struct host_vm *vm, const struct host_records *records);
+
+/* Takes values and vCPUs. -ENOMEM: some vCPUs are left out until the next pass. */
+int host_vm_take(struct host_vm *vm, const struct host_records *records);
+
+/* Gives the VM its name and its context. @share_schemas_with: any other VM, or NULL. */
+int host_vm_publish(struct host_vm *vm, const char *name, const struct host_vm *share_schemas_with);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* All VMs of this host, read from the kernel: what is looked at where no VM is named. */
+#include "host/host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/local.h"
+#include "host/privileges.h"
+#include "look/private.h"
+
+static void release(void *opaque)
+{
+    host_vm_unref(opaque);
+}
+
+static int open_client(struct look *look, struct host_vm *vm, struct client **ret_client)
+{
+    const struct client_local local = {
+        .ctx = vm->ctx,
+        .path = vm->name,
+        .time_ns = host_time_ns(look->host),
+        .origin = {.way = "kernel",
+                   .pid = vm->pid,
+                   .uid = vm->uid,
+                   .vmm = vm->identity.vmm[0] ? vm->identity.vmm : NULL,
+                   .uuid = vm->identity.uuid[0] ? vm->identity.uuid : NULL},
+        .release = release,
+        .opaque = host_vm_ref(vm),
+    };
+    struct client_error error;
+    int err = client_open_local(&local, ret_client, &error);
+
+    if (err)
+        look_complain(look, &error);
+    return err;
+}
+
+static int read_failed(struct look *look, const char *reason)
+{
+    return look_fail(look, NULL, "the VMs of this host can't be read: %s", reason);
+}
+
+static int drop_privileges(struct look *look)
+{
+    const struct privileges kept = {.opens_files = look->options.opens_files,
+                                    .loads_bpf = bpf_passes_need_capability("")};
+    int err = privileges_drop(&kept);
+
+    return err ? read_failed(look, "capabilities can't be given up") : 0;
+}
+
+static int refuse(struct look *look, const struct bpf_why *why)
+{
+    const char *hint = why->hint[0] ? why->hint : "'vitals doctor' says what this host can give.";
+
+    if (look->options.is_host)
+        return look_fail(look, hint, "the VMs of this host can't be read: %s", why->text);
+    look_fail(look, hint, "no VM is named, and those of this host can't be read: %s", why->text);
+    fprintf(stderr, "  --socket PATH asks one VM at its QMP socket, without any privilege.\n");
+    return EXIT_FAILURE;
+}
+
+static int take_vms(struct look *look)
+{
+    size_t n;
+    struct host_vm *const *vms = host_vms(look->host, &n);
+
+    look->vms = calloc(n + 1, sizeof(*look->vms));
+    if (!look->vms)
+        return look_fail(look, NULL, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        struct client *client;
+
+        if (open_client(look, vms[i], &client) == 0)
+            look->vms[look->n_vms++] =
+                (struct look_vm){.socket = client_path(client), .client = client};
+    }
+    look->n_sockets = n;
+    return n && !look->n_vms ? EXIT_FAILURE : 0;
+}
+
+int look_open_host(struct look *look)
+{
+    struct bpf_why why;
+    int status, err = host_open("", &why, &look->host);
+
+    if (err)
+        return refuse(look, &why);
+    status = drop_privileges(look);
+    if (status == 0)
+        status = look_refresh(look);
+    return status ? status : take_vms(look);
+}
+
+int look_refresh(struct look *look)
+{
+    int err = look->host ? host_read(look->host) : 0;
+
+    return err ? read_failed(look, strerror(-err)) : 0;
+}

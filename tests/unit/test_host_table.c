@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* The VMs of a host over several passes, of which the records are made here. */
+#include "host/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+enum { RECORDS_MAX = 16, ROW = 2 };
+
+/* A counter and a level, for VMs and for vCPUs. */
+static const struct vitals_stat stats[ROW] = {
+    {.name = "exits", .type = VITALS_CUMULATIVE, .base = 10, .count = 1, .slot = 0},
+    {.name = "pages", .type = VITALS_INSTANT, .base = 10, .count = 1, .slot = 1},
+};
+
+struct pass {
+    struct kvm_record *records[RECORDS_MAX];
+    size_t n;
+};
+
+struct fixture {
+    struct host_table table;
+    struct pass pass;
+};
+
+static void name_all_alike(pid_t pid, uint64_t start_time, struct identity *ret_identity)
+{
+    (void)pid;
+    (void)start_time;
+    *ret_identity = (struct identity){.name = "web", .vmm = "qemu"};
+}
+
+static struct stats_schema *new_schema(const char *target)
+{
+    const struct vitals_group_ops ops = {VITALS_GROUP_OPS_INIT, .provider = "kvm", .target = target,
+                                         .stats = stats,        .n_stats = ROW,    .row_len = ROW};
+    struct stats_schema *schema;
+    struct error_text error;
+
+    check_ok(schema_new(&ops, &error, &schema));
+    return schema;
+}
+
+static void set_up(struct fixture *f)
+{
+    struct stats_schema *schemas[KVM_KINDS] = {new_schema("vm"), new_schema("vcpu")};
+
+    f->pass.n = 0;
+    host_table_init(&f->table, schemas);
+    f->table.identify = name_all_alike;
+    for (size_t i = 0; i < KVM_KINDS; i++)
+        schema_unref(schemas[i]);
+}
+
+/* Of the process 10, which began at 100; the caller changes what it likes. */
+static struct kvm_record *record(struct fixture *f, uint64_t vm, enum kvm_kind kind, uint32_t id,
+                                 uint64_t exits)
+{
+    struct kvm_record *record = calloc(1, sizeof(*record) + ROW * sizeof(uint64_t));
+
+    assert_non_null(record);
+    assert_true(f->pass.n < RECORDS_MAX);
+    *record = (struct kvm_record){.kind = kind,
+                                  .process = 10,
+                                  .fd = (uint32_t)f->pass.n,
+                                  .start_time = 100,
+                                  .vm = vm,
+                                  .is_owner = 1,
+                                  .vcpu_id = id,
+                                  .thread = kind ? 1000 + id : 0};
+    record->row[0] = exits;
+    record->row[1] = 7;
+    f->pass.records[f->pass.n++] = record;
+    return record;
+}
+
+/* A VM with the vCPUs 0 and 5. */
+static void record_vm(struct fixture *f, uint64_t vm, uint64_t exits)
+{
+    record(f, vm, KVM_KIND_VCPU, 5, exits);
+    record(f, vm, KVM_KIND_VM, 0, exits);
+    record(f, vm, KVM_KIND_VCPU, 0, exits);
+}
+
+static void update(struct fixture *f)
+{
+    const struct kvm_record *records[RECORDS_MAX];
+
+    for (size_t i = 0; i < f->pass.n; i++)
+        records[i] = f->pass.records[i];
+    check_ok(host_table_update(&f->table, records, f->pass.n));
+    for (size_t i = 0; i < f->pass.n; i++)
+        free(f->pass.records[i]);
+    f->pass.n = 0;
+}
+
+static void tear_down(struct fixture *f)
+{
+    host_table_free(&f->table);
+}
+
+static void a_vm_has_its_vcpus_in_the_order_of_ids(void **state)
+{
+    struct fixture f;
+    struct host_vm *vm;
+
+    (void)state;
+    set_up(&f);
+    record_vm(&f, 0xff, 3);
+    update(&f);
+    assert_int_equal(f.table.n, 1);
+    vm = f.table.vms[0];
+    assert_string_equal(vm->name, "web");
+    assert_int_equal(vm->pid, 10);
+    assert_int_equal(vm->row[0], 3);
+    assert_int_equal(vm->n_vcpus, 2);
+    assert_string_equal(vm->vcpus[0].path, "/kvm/vcpu[0]");
+    assert_string_equal(vm->vcpus[1].path, "/kvm/vcpu[5]");
+    assert_int_equal(vm->vcpus[1].thread, 1005);
+    tear_down(&f);
+}
+
+static void it_goes_on_while_it_is_there(void **state)
+{
+    struct fixture f;
+    struct host_vm *vm;
+
+    (void)state;
+    set_up(&f);
+    record_vm(&f, 0xff, 3);
+    update(&f);
+    vm = host_vm_ref(f.table.vms[0]);
+    record_vm(&f, 0xff, 4);
+    update(&f);
+    assert_ptr_equal(f.table.vms[0], vm);
+    assert_int_equal(vm->vcpus[0].row[0], 4);
+    update(&f);
+    assert_int_equal(f.table.n, 0);
+    assert_true(vm->is_gone);
+    assert_int_equal(vm->vcpus[0].row[0], 4); /* its last values */
+    host_vm_unref(vm);
+    tear_down(&f);
+}
+
+/* Two passes, the second of which @change makes differ. Returns whether it is the same life. */
+static bool is_same_life(void (*change)(struct kvm_record *record))
+{
+    struct fixture f;
+    struct host_vm *vm;
+    bool is_same;
+
+    set_up(&f);
+    record_vm(&f, 0xff, 3);
+    update(&f);
+    vm = host_vm_ref(f.table.vms[0]);
+    record_vm(&f, 0xff, 3);
+    for (size_t i = 0; i < f.pass.n; i++)
+        change(f.pass.records[i]);
+    update(&f);
+    assert_int_equal(f.table.n, 1);
+    is_same = f.table.vms[0] == vm;
+    assert_int_equal(vm->is_gone, !is_same);
+    host_vm_unref(vm);
+    tear_down(&f);
+    return is_same;
+}
+
+static void change_nothing(struct kvm_record *record)
+{
+    (void)record;
+}
+
+static void change_level(struct kvm_record *record)
+{
+    record->row[1] = 1;
+}
+
+static void change_process(struct kvm_record *record)
+{
+    record->process = 11;
+}
+
+static void change_start(struct kvm_record *record)
+{
+    record->start_time = 101;
+}
+
+static void change_counter_of_vm(struct kvm_record *record)
+{
+    record->row[0] = record->kind == KVM_KIND_VM ? 2 : 3;
+}
+
+static void change_counter_of_vcpu(struct kvm_record *record)
+{
+    record->row[0] = record->kind == KVM_KIND_VCPU && record->vcpu_id == 5 ? 2 : 3;
+}
+
+static void another_life_is_told(void **state)
+{
+    (void)state;
+    assert_true(is_same_life(change_nothing));
+    assert_true(is_same_life(change_level));
+    assert_false(is_same_life(change_process));
+    assert_false(is_same_life(change_start));
+    assert_false(is_same_life(change_counter_of_vm));
+    assert_false(is_same_life(change_counter_of_vcpu));
+}
+
+static void what_others_hold_is_no_vm(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    record_vm(&f, 0xff, 3);
+    record(&f, 0xff, KVM_KIND_VCPU, 0, 3)->process = 99;
+    f.pass.records[3]->is_owner = 0;
+    record(&f, 0xaa, KVM_KIND_VM, 0, 3)->is_owner = 0;
+    update(&f);
+    assert_int_equal(f.table.n, 1);
+    assert_int_equal(f.table.vms[0]->pid, 10);
+    assert_int_equal(f.table.vms[0]->n_vcpus, 2);
+    tear_down(&f);
+}
+
+static void vcpus_come_and_go(void **state)
+{
+    struct fixture f;
+    struct host_vm *vm;
+    struct object_list list = {0};
+
+    (void)state;
+    set_up(&f);
+    record_vm(&f, 0xff, 3);
+    update(&f);
+    vm = f.table.vms[0];
+    record(&f, 0xff, KVM_KIND_VM, 0, 3);
+    record(&f, 0xff, KVM_KIND_VCPU, 5, 3);
+    record(&f, 0xff, KVM_KIND_VCPU, 2, 3);
+    update(&f);
+    assert_ptr_equal(f.table.vms[0], vm);
+    check_ok(objects_list(&vm->ctx->objects, "vcpu", &list));
+    assert_int_equal(list.n, 2);
+    assert_int_equal(list.objects[0].number, 2);
+    assert_int_equal(list.objects[0].thread, 1002);
+    assert_string_equal(list.objects[1].path, "/kvm/vcpu[5]");
+    object_list_free(&list);
+    tear_down(&f);
+}
+
+static void a_vm_may_have_vcpus_alone(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    record(&f, 0xff, KVM_KIND_VCPU, 0, 3)->row_error = -14;
+    update(&f);
+    assert_int_equal(f.table.n, 1);
+    assert_false(f.table.vms[0]->has_row);
+    assert_false(f.table.vms[0]->vcpus[0].has_row);
+    tear_down(&f);
+}
+
+static void of_two_with_a_name_the_older_keeps_it(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    record(&f, 0xaa, KVM_KIND_VM, 0, 3)->start_time = 200;
+    f.pass.records[0]->process = 20;
+    record(&f, 0xbb, KVM_KIND_VM, 0, 3);
+    record(&f, 0x11, KVM_KIND_VM, 0, 3)->start_time = 200;
+    f.pass.records[2]->process = 20;
+    update(&f);
+    assert_int_equal(f.table.n, 3);
+    assert_string_equal(f.table.vms[0]->name, "web");
+    assert_int_equal(f.table.vms[0]->pid, 10);
+    assert_string_equal(f.table.vms[1]->name, "web@20");
+    assert_string_equal(f.table.vms[2]->name, "web@20.2");
+
+    /* The older one ends: nobody gets another name. */
+    record(&f, 0xaa, KVM_KIND_VM, 0, 3)->start_time = 200;
+    f.pass.records[0]->process = 20;
+    update(&f);
+    assert_int_equal(f.table.n, 1);
+    assert_string_equal(f.table.vms[0]->name, "web@20");
+    tear_down(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_vm_has_its_vcpus_in_the_order_of_ids),
+        cmocka_unit_test(it_goes_on_while_it_is_there),
+        cmocka_unit_test(another_life_is_told),
+        cmocka_unit_test(what_others_hold_is_no_vm),
+        cmocka_unit_test(vcpus_come_and_go),
+        cmocka_unit_test(a_vm_may_have_vcpus_alone),
+        cmocka_unit_test(of_two_with_a_name_the_older_keeps_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
