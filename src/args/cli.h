@@ -104,12 +104,11 @@ __attribute__((format(printf, 2, 3))) int cli_usage_error(const char *command, c
 
 int cli_print_help(const struct verb *verb);
 
-/*
- * Prints @text with line breaks where @width columns are full; all lines but the first are
- * indented by @indent. A line feed in @text is kept, and spaces behind it are the line's own
- * indentation.
- */
-void cli_wrap(const char *text, size_t indent, size_t width);
+/* Prints @text and a line feed, wrapped to the terminal; its first line begins at column @indent. */
+void cli_wrap(const char *text, size_t indent);
+
+/* The same behind a word of @head columns, from @column on; on a narrow terminal, below it. */
+void cli_wrap_behind(size_t head, const char *text, size_t column);
 
 /* Prints the completion of all verbs for the shell that is the one operand. The exit status. */
 int cli_print_completion(struct cli_args *args, const struct verb *const *verbs, size_t n_verbs);

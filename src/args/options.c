@@ -8,12 +8,15 @@
 
 #include "args/cli.h"
 #include "args/suggestion.h"
+#include "base/wrap.h"
 
 enum {
     OPTIONS_MAX = 64,
     KEY_FIRST = 256, /* of the options, in their order; below are letters */
-    HELP_WIDTH = 96,
+    USAGE_INDENT = 7,
     HELP_INDENT = 24,
+    ROOM_MIN = 24,
+    NARROW_INDENT = 10,
 };
 
 static const struct cli_option help_option = {.name = "help", .help = "print this"};
@@ -38,34 +41,22 @@ int cli_usage_error(const char *command, const char *format, ...)
 
 /* ---- help ----------------------------------------------------------------------------------- */
 
-static size_t word_length(const char *text)
+void cli_wrap(const char *text, size_t indent)
 {
-    return strcspn(text, " \n");
+    struct buf out = {0};
+
+    wrap_put(&out, text, indent, wrap_width());
+    fwrite(out.data, 1, out.len, stdout);
+    buf_free(&out);
 }
 
-void cli_wrap(const char *text, size_t indent, size_t width)
+void cli_wrap_behind(size_t head, const char *text, size_t column)
 {
-    size_t column = indent;
+    size_t indent = wrap_width() >= column + ROOM_MIN ? column : NARROW_INDENT;
 
-    while (*text) {
-        size_t spaces = strspn(text, " "), len = word_length(text + spaces);
-
-        if (column > indent && column + spaces + len > width) {
-            printf("\n%*s", (int)indent, "");
-            column = indent;
-            spaces = 0;
-            text += strspn(text, " ");
-        }
-        printf("%.*s", (int)(spaces + len), text);
-        column += spaces + len;
-        text += spaces + len;
-        if (*text == '\n') {
-            printf("\n%*s", text[1] && text[1] != '\n' ? (int)indent : 0, "");
-            column = indent;
-            text++;
-        }
-    }
-    putchar('\n');
+    printf(head + 1 > indent ? "\n%*s" : "%*s", (int)(head + 1 > indent ? indent : indent - head),
+           "");
+    cli_wrap(text, indent);
 }
 
 static void print_option(const struct cli_option *option)
@@ -77,23 +68,24 @@ static void print_option(const struct cli_option *option)
                  option->argument ? " " : "", option->argument ? option->argument : "");
 
     printf("%s", head);
-    printf(n + 2 > HELP_INDENT ? "\n%*s" : "%*s",
-           n + 2 > HELP_INDENT ? HELP_INDENT : HELP_INDENT - n, "");
-    cli_wrap(option->help, HELP_INDENT, HELP_WIDTH);
+    cli_wrap_behind((size_t)n, option->help, HELP_INDENT);
 }
 
 int cli_print_help(const struct verb *verb)
 {
-    printf("Usage: vitals %s [OPTION]...%s%s\n", verb->name, verb->operands ? " " : "",
-           verb->operands ? verb->operands : "");
-    cli_wrap(verb->about, 0, HELP_WIDTH);
+    char usage[128];
+
+    snprintf(usage, sizeof(usage), "vitals %s [OPTION]...%s%s", verb->name,
+             verb->operands ? " " : "", verb->operands ? verb->operands : "");
+    cli_wrap_behind((size_t)printf("Usage:"), usage, USAGE_INDENT);
+    cli_wrap(verb->about, 0);
     putchar('\n');
     CLI_FOR_EACH_OPTION(verb, option)
         print_option(option);
     print_option(&help_option);
     if (verb->notes) {
         putchar('\n');
-        cli_wrap(verb->notes, 0, HELP_WIDTH);
+        cli_wrap(verb->notes, 0);
     }
     return ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,6 +3,8 @@
 #include "base/width.h"
 
 #include <locale.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <wchar.h>
 
 #include "base/unicode.h"
@@ -39,4 +41,15 @@ size_t width_of_line(const char *line)
     while (line[n_ascii] >= ' ' && line[n_ascii] <= '~')
         n_ascii++;
     return n_ascii + (line[n_ascii] ? count_columns_as_utf8(line + n_ascii) : 0);
+}
+
+size_t width_of_terminal(int fd)
+{
+    const char *columns = getenv("COLUMNS");
+    long width = columns ? strtol(columns, NULL, 10) : 0;
+    struct winsize size;
+
+    if (width > 0)
+        return (size_t)width;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }

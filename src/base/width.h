@@ -11,4 +11,7 @@
  */
 size_t width_of_line(const char *line);
 
+/* The columns of the terminal that @fd is; the variable COLUMNS comes first. 0: neither says it. */
+size_t width_of_terminal(int fd);
+
 #endif

@@ -6,25 +6,13 @@
 #include <string.h>
 
 #include "args/cli.h"
-#include "kvm/meanings.h"
+#include "base/wrap.h"
 #include "look/look.h"
 #include "args/suggestion.h"
-#include "stats/histogram.h"
-#include "stats/schema.h"
-#include "base/count.h"
+#include "show/description.h"
 #include "show/record.h"
 
-#define WIDTH        100
-#define INDENT       12
-#define TEXT_MAX     160
 #define SENTENCE_MAX 512
-
-/* One statistic. At least one of the two is there. */
-struct description {
-    const char *provider, *target, *name;
-    const struct vitals_stat *stat;        /* NULL: no VM was asked */
-    const struct explanation *explanation; /* NULL: none */
-};
 
 struct descriptions {
     struct description *all;
@@ -32,110 +20,18 @@ struct descriptions {
     bool is_list; /* one line each */
 };
 
-/* ---- words ---------------------------------------------------------------------------------- */
-
-#define UNKNOWN                                                                                    \
-    "There is no explanation of this statistic here: the kernel or the VMM has added it."
-
-static const char *type_text(const struct vitals_stat *stat)
-{
-    static const char *const texts[] = {
-        [VITALS_CUMULATIVE] = "cumulative: it only grows, until it is reset",
-        [VITALS_INSTANT] = "instant: the value of this moment",
-        [VITALS_PEAK] = "peak: the highest value so far",
-        [VITALS_LINEAR_HIST] = "linear-histogram: counts in buckets of one width",
-        [VITALS_LOG_HIST] = "log2-histogram: counts in buckets that double in width",
-    };
-    ASSERT_COUNT(texts, STAT_TYPES);
-
-    return texts[stat->type];
-}
-
-static const char *power_name(const struct vitals_stat *stat)
-{
-    static const struct {
-        uint8_t base;
-        int16_t exponent;
-        enum vitals_unit unit;
-        const char *name;
-    } names[] = {
-        {10, -3, VITALS_SECONDS, "milliseconds"},
-        {10, -6, VITALS_SECONDS, "microseconds"},
-        {10, -9, VITALS_SECONDS, "nanoseconds"},
-        {2, 10, VITALS_BYTES, "KiB"},
-        {2, 20, VITALS_BYTES, "MiB"},
-        {2, 30, VITALS_BYTES, "GiB"},
-    };
-
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (names[i].base == stat->base && names[i].exponent == stat->exponent &&
-            names[i].unit == stat->unit)
-            return names[i].name;
-    return NULL;
-}
-
-/* "seconds, times 10^-9: nanoseconds". The unit of a histogram is that of its bounds. */
-static void unit_text(char text[TEXT_MAX], const struct vitals_stat *stat)
-{
-    const char *of = histogram_is(stat) ? " (of the bounds)" : "", *name = power_name(stat);
-    const char *unit = stat->unit == VITALS_NONE ? "a number" : output_unit_name(stat);
-
-    if (!stat->exponent)
-        snprintf(text, TEXT_MAX, "%s%s", unit, of);
-    else
-        snprintf(text, TEXT_MAX, "%s, times %d^%d%s%s%s", unit, stat->base, stat->exponent,
-                 name ? ": " : "", name ? name : "", of);
-}
-
-static void buckets_text(char text[TEXT_MAX], const struct vitals_stat *stat)
-{
-    if (stat->type == VITALS_LINEAR_HIST)
-        snprintf(text, TEXT_MAX, "each %u wide, from 0; the last has all above it",
-                 stat->bucket_size);
-    else
-        snprintf(text, TEXT_MAX, "0, 1, 2-3, 4-7, ...; the last has all above it");
-}
-
 /* ---- for people ----------------------------------------------------------------------------- */
-
-static void print_field(const char *title, const char *text)
-{
-    int n = printf("  %s:", title);
-
-    printf("%*s", n < INDENT ? INDENT - n : 1, "");
-    cli_wrap(text, INDENT, WIDTH);
-}
-
-static void print_schema(const struct vitals_stat *stat)
-{
-    char text[TEXT_MAX];
-
-    if (!stat) {
-        print_field("Type", "a VM knows type and unit: give --socket");
-        return;
-    }
-    print_field("Type", type_text(stat));
-    unit_text(text, stat);
-    print_field("Unit", text);
-    if (!histogram_is(stat))
-        return;
-    buckets_text(text, stat);
-    print_field("Buckets", text);
-}
 
 static void print_description(const struct description *description)
 {
-    const struct explanation *explanation = description->explanation;
+    struct buf out = {0};
 
-    printf("%s\n  ", description->name);
-    cli_wrap(explanation ? explanation->meaning : UNKNOWN, 2, WIDTH);
-    print_field("Of", !strcmp(description->target, "vm") ? "the VM" : "each vCPU");
-    print_field("Provider", description->provider);
-    print_schema(description->stat);
-    if (!explanation)
-        return;
-    print_field("High", explanation->high);
-    print_field("Do", explanation->next);
+    buf_printf(&out, "%s\n", description->name);
+    description_put(&out, description, wrap_width());
+    if (out.failed)
+        output_out_of_memory();
+    fwrite(out.data, 1, out.len, stdout);
+    buf_free(&out);
 }
 
 static void print_for_people(const struct descriptions *descriptions)
@@ -162,7 +58,7 @@ static void put_description(struct record_writer *to, const struct description *
     const struct explanation *explanation = description->explanation;
     char sentence[SENTENCE_MAX];
 
-    first_sentence(sentence, explanation ? explanation->meaning : UNKNOWN);
+    first_sentence(sentence, explanation ? explanation->meaning : DESCRIPTION_UNKNOWN);
     record_text(to, "target", NULL, description->target);
     record_text(to, "provider", NULL, description->provider);
     record_text(to, "name", "NAME", description->name);

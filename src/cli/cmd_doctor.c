@@ -10,7 +10,7 @@
 #include "base/count.h"
 #include "show/record.h"
 
-#define WIDTH 100
+enum { TEXT_COLUMN = 27 };
 
 /* ---- output --------------------------------------------------------------------------------- */
 
@@ -26,13 +26,11 @@ static void print_table(const struct doctor *doctor)
 {
     for (size_t i = 0; i < doctor->n_findings; i++) {
         const struct finding *finding = &doctor->findings[i];
-        int indent = printf("%-9s  %-14s  ", status_names[finding->status], finding->check);
+        int head = printf("%-9s  %s", status_names[finding->status], finding->check);
 
-        cli_wrap(finding->text, (size_t)indent, WIDTH);
-        if (!finding->hint[0])
-            continue;
-        printf("%*s", indent, "");
-        cli_wrap(finding->hint, (size_t)indent, WIDTH);
+        cli_wrap_behind((size_t)head, finding->text, TEXT_COLUMN);
+        if (finding->hint[0])
+            cli_wrap_behind(0, finding->hint, TEXT_COLUMN);
     }
 }
 

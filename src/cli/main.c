@@ -13,6 +13,8 @@
 #define TYPOS_MAX   2
 #define COMMAND_MAX 64
 
+enum { SUMMARY_COLUMN = 14 };
+
 /* clang-format off */
 /* In the order of the help. */
 #define VERBS(VERB)                                                                                \
@@ -55,14 +57,15 @@ static int run_completion(struct cli_args *args)
 
 static int print_help(void)
 {
-    printf("Usage: vitals VERB [OPTION]...\n"
-           "Publishes the statistics of virtual machines over QMP.\n"
-           "\n");
+    cli_wrap("Usage: vitals VERB [OPTION]...\n"
+             "Publishes the statistics of virtual machines over QMP.\n",
+             0);
     for (size_t i = 0; i < COUNT(verbs); i++)
-        printf("  %-11s %s\n", verbs[i]->name, verbs[i]->summary);
-    printf("\n"
-           "vitals VERB --help (or: vitals help VERB) says what the verb takes.\n"
-           "vitals --version prints the version.\n");
+        cli_wrap_behind((size_t)printf("  %s", verbs[i]->name), verbs[i]->summary, SUMMARY_COLUMN);
+    putchar('\n');
+    cli_wrap("vitals VERB --help (or: vitals help VERB) says what the verb takes.\n"
+             "vitals --version prints the version.",
+             0);
     return EXIT_SUCCESS;
 }
 

@@ -2,6 +2,7 @@
 """The command line: exit status 0, 1 for an error, 2 for wrong usage, which is said on stderr."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -33,7 +34,25 @@ def test_help_of_a_verb(verb, form):
     result = run(*[word.format(verb) for word in form])
     assert result.returncode == 0 and result.stderr == ""
     assert result.stdout.startswith(f"Usage: vitals {verb}")
-    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def widest(words, columns=None):
+    """The columns of the widest line that a command prints to what is no terminal."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "VITALS_SOCKET")}
+    result = run(*words, env={**environment, **({"COLUMNS": columns} if columns else {})})
+    assert result.stdout
+    return max(map(len, result.stdout.splitlines()))
+
+
+TEXTS = [["--help"], *([verb, "--help"] for verb in VERBS), ["describe", "exits", "halt_wait_hist"],
+         ["doctor"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", TEXTS, ids=" ".join)
+def test_text_is_as_wide_as_the_terminal(words):
+    assert widest(words) <= 79
+    for columns in 120, 80, 60:
+        assert widest(words, str(columns)) <= min(columns, 100)
 
 
 def test_help_of_demo_has_all_options():
