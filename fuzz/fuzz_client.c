@@ -6,12 +6,14 @@
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "client/client.h"
 #include "client/bucket_order.h"
 #include "stats/histogram.h"
 #include "stats/schema.h"
+#include "base/buf.h"
 #include "base/text.h"
 #include "fuzz.h"
 
@@ -30,6 +32,39 @@ static void write_all(int fd, const uint8_t *data, size_t size)
     }
 }
 
+/* So the ids of a client's requests are known beforehand. */
+ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags);
+ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags)
+{
+    (void)flags;
+    memset(bytes, 0, size);
+    return (ssize_t)size;
+}
+
+static bool begins_with(const uint8_t *data, size_t size, const char *begin)
+{
+    return size >= strlen(begin) && !memcmp(data, begin, strlen(begin));
+}
+
+/* A line that begins as a reply without an id gets that of the request whose turn it is. */
+static void write_with_ids(int fd, const uint8_t *data, size_t size)
+{
+    struct buf bytes = {0};
+    unsigned n_replies = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        bool is_reply =
+            (i == 0 || data[i - 1] == '\n') && (begins_with(&data[i], size - i, "{\"return\"") ||
+                                                begins_with(&data[i], size - i, "{\"error\""));
+
+        buf_append(&bytes, (const char *)&data[i], 1);
+        if (is_reply)
+            buf_printf(&bytes, "\"id\": \"vitals-%016x-%u\", ", 0, ++n_replies);
+    }
+    write_all(fd, (const uint8_t *)bytes.data, bytes.len);
+    buf_free(&bytes);
+}
+
 /* All that the peer says is there before it is asked. The requests stay in the socket. */
 static struct client *open_client(int fds[2], const uint8_t *data, size_t size)
 {
@@ -38,7 +73,7 @@ static struct client *open_client(int fds[2], const uint8_t *data, size_t size)
     int err;
 
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
-    write_all(fds[1], data, size);
+    write_with_ids(fds[1], data, size);
     CHECK(shutdown(fds[1], SHUT_WR) == 0);
     err = client_adopt(fds[0], "fuzzed.sock", TIMEOUT_MS, &client, &error);
     CHECK(!err == (client != NULL));

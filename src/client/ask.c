@@ -21,28 +21,39 @@ static int refuse(struct client *client, const char *command, struct json_object
                        text ? text : "an error without a text");
 }
 
-int client_ask(struct client *client, const char *command, const char *arguments,
-               struct json_object **ret_reply, struct json_object **ret_value,
-               struct client_error *error)
+int client_not_understood(const struct client *client, const char *command,
+                          struct client_error *error)
 {
-    struct json_object *reply;
-    int err = connection_ask(&client->connection, command, arguments, &reply, error);
+    return client_fail(error, EPROTO, NULL, "%s: %s: a reply that can't be understood",
+                       client->path, command);
+}
+
+int client_ask(struct client *client, const struct ask *ask, struct json_object **ret_reply,
+               struct json_object **ret_value, struct client_error *error)
+{
+    struct json_object *reply, *value;
+    int err = connection_ask(&client->connection, ask->command, ask->arguments, &reply, error);
 
     if (err)
         return err;
-    if (!json_object_object_get_ex(reply, "return", ret_value)) {
-        err = refuse(client, command, reply, error);
+    if (!json_object_object_get_ex(reply, "return", &value))
+        err = refuse(client, ask->command, reply, error);
+    else if (ask->type != CLIENT_ANY && !json_object_is_type(value, ask->type))
+        err = client_not_understood(client, ask->command, error);
+    if (err) {
         json_object_put(reply);
         return err;
     }
     *ret_reply = reply;
+    *ret_value = value;
     return 0;
 }
 
-int client_ask_optional(struct client *client, const char *command, struct json_object **ret_reply,
-                        struct json_object **ret_value, struct client_error *error)
+int client_ask_optional(struct client *client, const struct ask *ask,
+                        struct json_object **ret_reply, struct json_object **ret_value,
+                        struct client_error *error)
 {
-    int err = client_ask(client, command, NULL, ret_reply, ret_value, error);
+    int err = client_ask(client, ask, ret_reply, ret_value, error);
 
     if (err != -EOPNOTSUPP && err != -EREMOTEIO)
         return err;

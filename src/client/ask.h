@@ -5,14 +5,28 @@
 
 #include "client/internal.h"
 
-/* Asks, and turns an error reply into an error. @ret_value is a part of @ret_reply. */
-int client_ask(struct client *client, const char *command, const char *arguments,
-               struct json_object **ret_reply, struct json_object **ret_value,
-               struct client_error *error);
+#define CLIENT_ANY json_type_null
+
+struct ask {
+    const char *command, *arguments; /* JSON text, or NULL */
+    json_type type;                  /* that the value must have, or CLIENT_ANY */
+};
+
+/*
+ * Asks, and turns an error reply into an error, as well as a value of another type. @ret_value is a
+ * part of @ret_reply.
+ */
+int client_ask(struct client *client, const struct ask *ask, struct json_object **ret_reply,
+               struct json_object **ret_value, struct client_error *error);
 
 /* For what the peer may not have: NULL without an error. */
-int client_ask_optional(struct client *client, const char *command, struct json_object **ret_reply,
-                        struct json_object **ret_value, struct client_error *error);
+int client_ask_optional(struct client *client, const struct ask *ask,
+                        struct json_object **ret_reply, struct json_object **ret_value,
+                        struct client_error *error);
+
+/* Returns -EPROTO. */
+int client_not_understood(const struct client *client, const char *command,
+                          struct client_error *error);
 
 /* Returns -ENOMEM. */
 int client_out_of_memory(const struct client *client, struct client_error *error);

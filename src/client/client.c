@@ -48,6 +48,7 @@ static unsigned greeted_qemu_version(struct json_object *greeting)
 
 static int negotiate(struct client *client, bool *ret_is_vitals, struct client_error *error)
 {
+    static const struct ask ask = {"qmp_capabilities", NULL, json_type_object};
     struct json_object *message, *value;
     int err = connection_read_greeting(&client->connection, &message, error);
 
@@ -56,7 +57,7 @@ static int negotiate(struct client *client, bool *ret_is_vitals, struct client_e
     *ret_is_vitals = greets_as_vitals(message);
     client->qemu_version = greeted_qemu_version(message);
     json_object_put(message);
-    err = client_ask(client, "qmp_capabilities", NULL, &message, &value, error);
+    err = client_ask(client, &ask, &message, &value, error);
     if (!err)
         json_object_put(message);
     return err;
@@ -73,8 +74,9 @@ static char *name_from_path(const char *path)
 
 static int read_vm_name(struct client *client, struct client_error *error)
 {
+    static const struct ask ask = {"query-name", NULL, json_type_object};
     struct json_object *reply, *value;
-    int err = client_ask_optional(client, "query-name", &reply, &value, error);
+    int err = client_ask_optional(client, &ask, &reply, &value, error);
     const char *name;
 
     if (err)

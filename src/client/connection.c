@@ -6,14 +6,17 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "client/json.h"
 #include "client/json_memory.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -74,7 +77,9 @@ static int explain_connect(const char *path, int err, struct client_error *error
         return client_fail(error, err, "Is this the path of the VM's QMP socket?",
                            "%s: a part of the path is no directory", path);
     case EAGAIN:
-        return client_fail(error, ETIMEDOUT, "Its queue of clients is full: is it stopped?",
+        return client_fail(error, ETIMEDOUT,
+                           "Its queue is full of clients that wait, or have given up: QEMU talks "
+                           "to one at a time, and another one holds it. Or the server is stopped.",
                            "%s: the server takes no more clients", path);
     default:
         return client_fail(error, err, NULL, "%s: %s", path, strerror(err));
@@ -116,6 +121,14 @@ int connection_open(struct connection *connection, const char *path, unsigned qu
     return connection_adopt(connection, fd, path, timeout_ms, error);
 }
 
+/* Where the kernel has no random bytes yet, the time and the address have to do. */
+static void make_key(struct connection *connection)
+{
+    if (getrandom(&connection->key, sizeof(connection->key), GRND_NONBLOCK) !=
+        sizeof(connection->key))
+        connection->key = (uint64_t)now_ms() ^ (uint64_t)(uintptr_t)connection->bytes;
+}
+
 int connection_adopt(struct connection *connection, int fd, const char *path, unsigned timeout_ms,
                      struct client_error *error)
 {
@@ -126,6 +139,7 @@ int connection_adopt(struct connection *connection, int fd, const char *path, un
         .parser = json_tokener_new(),
         .bytes = malloc(CLIENT_READ_SIZE),
     };
+    make_key(connection);
     if (connection->parser && connection->bytes)
         return 0;
     connection_close(connection);
@@ -241,6 +255,66 @@ static int send_all(struct connection *connection, const char *data, size_t len,
     return 0;
 }
 
+/* ---- what is no answer ---------------------------------------------------------------------- */
+
+static bool is_reply(struct json_object *message)
+{
+    return json_object_object_get_ex(message, "return", NULL) !=
+           json_object_object_get_ex(message, "error", NULL);
+}
+
+static bool is_event(struct json_object *message)
+{
+    return json_object_object_get_ex(message, "event", NULL);
+}
+
+/*
+ * A reply without an id is to a command without one, which ours are not; an error may mean ours,
+ * which the peer could not read. So they say something only where no other reply comes.
+ */
+static void skip(struct connection *connection, struct json_object *message)
+{
+    const char *words = client_string(client_member(message, "error", json_type_object), "desc");
+
+    if (!is_reply(message) || json_object_object_get_ex(message, "id", NULL))
+        return;
+    connection->is_nameless = true;
+    if (words)
+        snprintf(connection->words, sizeof(connection->words), "%s", words);
+}
+
+/*
+ * The next message that @is_it, which returns 0 for it, -EAGAIN for one that is to be skipped, or an
+ * error. -EOVERFLOW: too many were skipped.
+ */
+static int read_until(struct connection *connection, int64_t deadline,
+                      int (*is_it)(const struct connection *connection,
+                                   struct json_object *message),
+                      struct json_object **ret_message)
+{
+    connection->is_nameless = false;
+    connection->words[0] = 0;
+    for (unsigned n_skipped = 0; n_skipped <= CLIENT_SKIPPED_MAX; n_skipped++) {
+        struct json_object *message;
+        int err = read_message(connection, deadline, &message);
+
+        if (err)
+            return err;
+        err = is_it(connection, message);
+        if (!err) {
+            *ret_message = message;
+            return 0;
+        }
+        skip(connection, message);
+        json_object_put(message);
+        if (err != -EAGAIN)
+            return err;
+        if (now_ms() >= deadline)
+            return -ETIMEDOUT;
+    }
+    return -EOVERFLOW;
+}
+
 /* ---- the greeting --------------------------------------------------------------------------- */
 
 static int explain_greeting(const struct connection *connection, int err,
@@ -248,6 +322,9 @@ static int explain_greeting(const struct connection *connection, int err,
 {
     const char *path = connection->path;
 
+    if (*connection->words && (err == ETIMEDOUT || err == ECONNRESET || err == EPIPE))
+        return client_fail(error, err, NULL, "%s: no greeting, but an error: %s", path,
+                           connection->words);
     switch (err) {
     case ETIMEDOUT:
         return client_fail(
@@ -262,6 +339,7 @@ static int explain_greeting(const struct connection *connection, int err,
     case EPROTO:
     case EMSGSIZE:
     case E2BIG:
+    case EOVERFLOW:
         return client_fail(
             error, err,
             "The server does not greet as QMP servers do. QEMU's monitor for people and its "
@@ -272,24 +350,44 @@ static int explain_greeting(const struct connection *connection, int err,
     }
 }
 
+static int is_greeting(const struct connection *connection, struct json_object *message)
+{
+    (void)connection;
+    if (json_object_object_get_ex(message, "QMP", NULL))
+        return 0;
+    return is_reply(message) || is_event(message) ? -EAGAIN : -EPROTO;
+}
+
 int connection_read_greeting(struct connection *connection, struct json_object **ret_greeting,
                              struct client_error *error)
 {
     int64_t deadline = now_ms() + connection->timeout_ms;
-    struct json_object *greeting, *member;
-    int err = read_message(connection, deadline, &greeting);
+    int err = read_until(connection, deadline, is_greeting, ret_greeting);
 
-    if (err)
-        return explain_greeting(connection, -err, error);
-    if (!json_object_object_get_ex(greeting, "QMP", &member)) {
-        json_object_put(greeting);
-        return explain_greeting(connection, EPROTO, error);
-    }
-    *ret_greeting = greeting;
-    return 0;
+    return err ? explain_greeting(connection, -err, error) : 0;
 }
 
 /* ---- request and reply ---------------------------------------------------------------------- */
+
+#define HINT_ID "Servers of QMP send the id of a command back with the reply to it."
+
+static int explain_no_reply(const struct connection *connection, const char *command,
+                            struct client_error *error)
+{
+    const char *path = connection->path;
+    double seconds = connection->timeout_ms / 1000.0;
+
+    if (*connection->words)
+        return client_fail(error, ETIMEDOUT, HINT_ID,
+                           "%s: no reply to %s within %.3g s, only one without its id: %s", path,
+                           command, seconds, connection->words);
+    if (connection->is_nameless)
+        return client_fail(error, ETIMEDOUT, HINT_ID,
+                           "%s: no reply to %s within %.3g s, only one without its id", path,
+                           command, seconds);
+    return client_fail(error, ETIMEDOUT, "The VMM may be stopped or busy; --timeout waits longer.",
+                       "%s: no reply to %s within %.3g s", path, command, seconds);
+}
 
 static int explain_ask(const struct connection *connection, const char *command, int err,
                        struct client_error *error)
@@ -298,9 +396,7 @@ static int explain_ask(const struct connection *connection, const char *command,
 
     switch (err) {
     case ETIMEDOUT:
-        return client_fail(error, err, "The VMM may be stopped or busy; --timeout waits longer.",
-                           "%s: no reply to %s within %.3g s", path, command,
-                           connection->timeout_ms / 1000.0);
+        return explain_no_reply(connection, command, error);
     case ECONNRESET:
     case EPIPE:
         return client_fail(error, err, "The VM may have ended.",
@@ -311,6 +407,10 @@ static int explain_ask(const struct connection *connection, const char *command,
     case EMSGSIZE:
         return client_fail(error, err, NULL, "%s: the reply to %s is longer than %d MiB", path,
                            command, CLIENT_REPLY_MAX / 1024 / 1024);
+    case EOVERFLOW:
+        return client_fail(error, err, "The server may be broken, or the VM be in trouble.",
+                           "%s: more than %d other messages, and no reply to %s", path,
+                           CLIENT_SKIPPED_MAX, command);
     case E2BIG:
         return client_fail(error, err, NULL, "%s: the reply to %s takes more than %d MiB of memory",
                            path, command, CLIENT_MEMORY_MAX / 1024 / 1024);
@@ -319,13 +419,22 @@ static int explain_ask(const struct connection *connection, const char *command,
     }
 }
 
+static void write_id(char id[CONNECTION_ID_MAX], const struct connection *connection)
+{
+    snprintf(id, CONNECTION_ID_MAX, "vitals-%016llx-%u", (unsigned long long)connection->key,
+             connection->n_commands);
+}
+
 static int send_command(struct connection *connection, const char *command, const char *arguments,
                         int64_t deadline)
 {
     struct buf request = {0};
+    char id[CONNECTION_ID_MAX];
     int err;
 
-    buf_printf(&request, "{\"execute\": \"%s\"", command);
+    connection->n_commands++;
+    write_id(id, connection);
+    buf_printf(&request, "{\"execute\": \"%s\", \"id\": \"%s\"", command, id);
     if (arguments) {
         buf_puts(&request, ", \"arguments\": ");
         buf_puts(&request, arguments);
@@ -336,28 +445,15 @@ static int send_command(struct connection *connection, const char *command, cons
     return err;
 }
 
-/* Events may come at any time after the negotiation. */
-static int read_reply(struct connection *connection, int64_t deadline,
-                      struct json_object **ret_reply)
+static int is_answer(const struct connection *connection, struct json_object *message)
 {
-    for (;;) {
-        struct json_object *message;
-        int err = read_message(connection, deadline, &message);
+    const char *id = client_string(message, "id");
+    char expected[CONNECTION_ID_MAX];
 
-        if (err)
-            return err;
-        if (json_object_object_get_ex(message, "return", NULL) !=
-            json_object_object_get_ex(message, "error", NULL)) {
-            *ret_reply = message;
-            return 0;
-        }
-        err = json_object_object_get_ex(message, "event", NULL) ? 0 : -EPROTO;
-        json_object_put(message);
-        if (err)
-            return err;
-        if (now_ms() >= deadline)
-            return -ETIMEDOUT;
-    }
+    if (!is_reply(message))
+        return is_event(message) ? -EAGAIN : -EPROTO;
+    write_id(expected, connection);
+    return id && !strcmp(id, expected) ? 0 : -EAGAIN;
 }
 
 int connection_ask(struct connection *connection, const char *command, const char *arguments,
@@ -367,6 +463,6 @@ int connection_ask(struct connection *connection, const char *command, const cha
     int err = send_command(connection, command, arguments, deadline);
 
     if (!err)
-        err = read_reply(connection, deadline, ret_reply);
+        err = read_until(connection, deadline, is_answer, ret_reply);
     return err ? explain_ask(connection, command, -err, error) : 0;
 }

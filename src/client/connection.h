@@ -6,7 +6,9 @@
 #ifndef CLIENT_CONNECTION_H
 #define CLIENT_CONNECTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "client/error.h"
 
@@ -14,7 +16,10 @@ enum {
     CLIENT_REPLY_MAX = 16 * 1024 * 1024,   /* bytes of one message */
     CLIENT_MEMORY_MAX = 512 * 1024 * 1024, /* bytes of one message once it is parsed */
     CLIENT_READ_SIZE = 64 * 1024,
+    CLIENT_SKIPPED_MAX = 4096, /* messages before the one that is waited for */
 };
+
+enum { CONNECTION_ID_MAX = 64, CONNECTION_WORDS_MAX = 200 };
 
 struct json_object;
 struct json_tokener;
@@ -26,6 +31,10 @@ struct connection {
     struct json_tokener *parser;
     char *bytes; /* read, and not yet parsed from @start on */
     size_t start, end;
+    uint64_t key; /* in the ids of its commands: no other client has it */
+    unsigned n_commands;
+    bool is_nameless; /* a reply without an id has come instead of the one that is waited for */
+    char words[CONNECTION_WORDS_MAX]; /* of the last error among them, or empty */
 };
 
 /*
@@ -40,13 +49,17 @@ int connection_adopt(struct connection *connection, int fd, const char *path, un
                      struct client_error *error);
 void connection_close(struct connection *connection);
 
-/* The first message of the peer. */
+/*
+ * The greeting of the peer. Replies to whoever had the socket before, and events, may come before
+ * it: they are skipped.
+ */
 int connection_read_greeting(struct connection *connection, struct json_object **ret_greeting,
                              struct client_error *error);
 
 /*
- * Sends a command and waits for its reply; events that come before it are skipped. @arguments is
- * JSON text, or NULL. Exactly one of "return" and "error" is in the reply.
+ * Sends a command with an id of its own and waits for the reply that has it; what comes before it is
+ * skipped: events, and replies to a client that has left, which QEMU hands to the next one.
+ * @arguments is JSON text, or NULL. Exactly one of "return" and "error" is in the reply.
  */
 int connection_ask(struct connection *connection, const char *command, const char *arguments,
                    struct json_object **ret_reply, struct client_error *error);

@@ -91,10 +91,11 @@ static size_t count_stats(const struct query *query)
     return n;
 }
 
-static int ask(struct query *query, struct json_object **ret_reply, struct json_object **ret_value,
-               struct client_error *error)
+static int ask_query(struct query *query, struct json_object **ret_reply,
+                     struct json_object **ret_value, struct client_error *error)
 {
     struct client *client = query->client;
+    struct ask ask = {"query-stats", NULL, json_type_array};
     struct buf arguments = {0};
     int err;
 
@@ -105,9 +106,11 @@ static int ask(struct query *query, struct json_object **ret_reply, struct json_
     if (query->n_asked < count_stats(query))
         put_filters(&arguments, query);
     buf_append(&arguments, "}", sizeof("}")); /* with its end */
-    err = arguments.failed
-              ? client_fail(error, ENOMEM, NULL, "%s: out of memory", client->path)
-              : client_ask(client, "query-stats", arguments.data, ret_reply, ret_value, error);
+    ask.arguments = arguments.data;
+    if (client->peer == CLIENT_GROUPED)
+        ask.type = json_type_object;
+    err = arguments.failed ? client_out_of_memory(client, error)
+                           : client_ask(client, &ask, ret_reply, ret_value, error);
     buf_free(&arguments);
     return err;
 }
@@ -130,14 +133,13 @@ static int run(struct query *query, struct client_error *error)
         return err;
     if (query->n_asked == 0)
         return 0;
-    if ((err = ask(query, &reply, &value, error)))
+    if ((err = ask_query(query, &reply, &value, error)))
         return err;
     query->snapshot->public.time_ns = clock_now_ns();
     err = reply_read(query, value);
     json_object_put(reply);
     if (err == -EPROTO)
-        return client_fail(error, EPROTO, NULL, "%s: query-stats: a reply that can't be understood",
-                           client->path);
+        return client_not_understood(client, "query-stats", error);
     if (err == -E2BIG)
         return client_fail(error, E2BIG, NULL, "%s: query-stats: more than %d vCPUs", client->path,
                            CLIENT_VCPUS_MAX);

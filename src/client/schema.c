@@ -9,6 +9,8 @@
 #include "client/internal.h"
 #include "qmp/stat_names.h"
 
+#define QEMU_FLAT 70100 /* as which greet those that have the flat dialect */
+
 /* The peer's dialect is not known yet. */
 static bool read_type(const char *name, uint8_t *ret_type)
 {
@@ -193,17 +195,25 @@ const struct client_stat *client_find_stat(const struct client *client, const ch
     return NULL;
 }
 
-/* The form of the schemas tells the dialect. */
+/* The greeting says which dialect it is, and so does the form of the schemas. */
+static bool is_expected(const struct client *client, bool is_vitals, json_type form)
+{
+    if (form == json_type_array)
+        return client->qemu_version >= QEMU_FLAT || !is_vitals;
+    return form == json_type_object && client->qemu_version < QEMU_FLAT;
+}
+
 static int take_schemas(struct client *client, bool is_vitals, struct json_object *value)
 {
+    json_type form = json_object_get_type(value);
     int err;
 
-    if (json_object_is_type(value, json_type_object))
-        client->peer = CLIENT_GROUPED;
-    else if (json_object_is_type(value, json_type_array))
-        client->peer = is_vitals ? CLIENT_FLAT : CLIENT_QEMU;
-    else
+    if (!is_expected(client, is_vitals, form))
         return -EPROTO;
+    if (form == json_type_object)
+        client->peer = CLIENT_GROUPED;
+    else
+        client->peer = is_vitals ? CLIENT_FLAT : CLIENT_QEMU;
     err = add_schemas(client, "vm", value);
     if (!err)
         err = add_schemas(client, "vcpu", value);
@@ -212,8 +222,9 @@ static int take_schemas(struct client *client, bool is_vitals, struct json_objec
 
 int client_read_schemas(struct client *client, bool is_vitals, struct client_error *error)
 {
+    static const struct ask ask = {"query-stats-schemas", NULL, CLIENT_ANY};
     struct json_object *reply, *value;
-    int err = client_ask(client, "query-stats-schemas", NULL, &reply, &value, error);
+    int err = client_ask(client, &ask, &reply, &value, error);
 
     if (err)
         return err;

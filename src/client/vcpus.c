@@ -64,10 +64,10 @@ int client_reserve_vcpus(struct client *client, size_t n)
     return client->vcpus && client->by_path ? 0 : -ENOMEM;
 }
 
-/* @list takes the place of the one before. */
+/* @list takes the place of the one before; NULL: there are none. */
 static int take_vcpus(struct client *client, struct json_object *list)
 {
-    size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+    size_t n = list ? json_object_array_length(list) : 0;
     int err = client_reserve_vcpus(client, n);
 
     if (err)
@@ -92,8 +92,9 @@ static int take_vcpus(struct client *client, struct json_object *list)
 
 int client_read_vcpus(struct client *client, struct client_error *error)
 {
+    static const struct ask ask = {"query-cpus-fast", NULL, json_type_array};
     struct json_object *reply, *value;
-    int err = client_ask_optional(client, "query-cpus-fast", &reply, &value, error);
+    int err = client_ask_optional(client, &ask, &reply, &value, error);
 
     if (err)
         return err;

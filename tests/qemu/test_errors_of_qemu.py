@@ -41,6 +41,18 @@ def test_busy_with_another_client(without_kvm):
     assert "one client at a time: is another one connected?" in hint
 
 
+def test_busy_with_another_client_again_and_again(without_kvm):
+    """Those that gave up are still in its queue, and fill it."""
+    other = Peer(without_kvm.path)
+    results = [run("list", "--socket", without_kvm.path, "--timeout", 0.3) for _ in range(5)]
+    other.stop()
+    assert {(result.returncode, result.stdout) for result in results} == {(1, "")}
+    first, last = results[0].stderr, results[-1].stderr
+    assert "no greeting within 0.3 s" in first and "is another one connected?" in first
+    assert f"vitals list: {without_kvm.path}: the server takes no more clients\n" in last
+    assert "clients that wait, or have given up" in last and "another one holds it" in last
+
+
 def test_doctor_says_so(without_kvm):
     options = ["--socket", without_kvm.path, "--root", "/nothing", "-o", "json"]
     checks = json.loads(run("doctor", *options).stdout)["checks"]

@@ -52,10 +52,19 @@ class Stranger(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.server_close()
 
 
-class FakeQemu(Stranger):
-    """Answers commands as QEMU of some version, without KVM; `replies` has what differs."""
+def reply_to(line, reply):
+    """The bytes of a reply to a request, with its id."""
+    request = json.loads(line)
+    reply = reply | {"id": request["id"]} if "id" in request else reply
+    return json.dumps(reply).encode() + b"\r\n"
 
-    def __init__(self, path, version=(7, 2, 22), **replies):
+
+class FakeQemu(Stranger):
+    """Answers commands as QEMU of some version, without KVM; `replies` has what differs. It says
+    `before` before all else, each time."""
+
+    def __init__(self, path, version=(7, 2, 22), before=b"", **replies):
+        self.before = before
         self.replies = {
             "qmp_capabilities": {"return": {}},
             "query-stats-schemas": {"return": []},
@@ -66,11 +75,11 @@ class FakeQemu(Stranger):
             },
         }
         self.replies |= {name.replace("_", "-"): reply for name, reply in replies.items()}
-        super().__init__(path, greeting(version))
+        super().__init__(path, before + greeting(version))
 
     def answer(self, line):
         reply = self.replies.get(json.loads(line)["execute"], NOT_FOUND)
-        return json.dumps(reply).encode() + b"\r\n" if isinstance(reply, dict) else reply
+        return self.before + reply_to(line, reply) if isinstance(reply, dict) else reply
 
 
 class Listener:

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "base/buf.h"
 
 static bool send_text(const struct script *script, const char *text, size_t len)
 {
@@ -36,6 +37,44 @@ static bool read_request(struct script *script)
         script->requests[len] = '\0';
     }
     return true;
+}
+
+/* What stands in the last request. */
+static const char *last_id(const struct script *script, int *ret_len)
+{
+    const char *begin = "\"id\": \"", *id = NULL;
+
+    for (const char *at = script->requests; (at = strstr(at, begin)); at++)
+        id = at + strlen(begin);
+    assert_non_null(id);
+    *ret_len = (int)strcspn(id, "\"");
+    return id;
+}
+
+static bool begins_with(const char *text, const char *begin)
+{
+    return !strncmp(text, begin, strlen(begin));
+}
+
+/* A line that begins as a reply without an id gets that of the request. */
+static bool send_reply(const struct script *script, const char *text)
+{
+    struct buf reply = {0};
+    int len;
+    const char *id = last_id(script, &len);
+    bool is_sent;
+
+    for (const char *at = text; *at; at++) {
+        bool is_reply = (at == text || at[-1] == '\n') &&
+                        (begins_with(at, "{\"return\"") || begins_with(at, "{\"error\""));
+
+        buf_append(&reply, at, 1);
+        if (is_reply)
+            buf_printf(&reply, SCRIPT_ID, len, id);
+    }
+    is_sent = send_text(script, reply.data, reply.len);
+    buf_free(&reply);
+    return is_sent;
 }
 
 static void send_filler(const struct script *script)
@@ -75,8 +114,10 @@ static void *run_script(void *opaque)
         goes_on = i == 0 || read_request(script);
         if (goes_on && script->is_endless && !script->replies[i + 1])
             repeat(script, script->replies[i]);
-        else
-            goes_on = goes_on && send_text(script, script->replies[i], strlen(script->replies[i]));
+        else if (goes_on && i == 0)
+            goes_on = send_text(script, script->replies[i], strlen(script->replies[i]));
+        else if (goes_on)
+            goes_on = send_reply(script, script->replies[i]);
     }
     send_filler(script);
     while (goes_on && !script->hangs_up && read_request(script) && !script->closes)

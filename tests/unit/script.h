@@ -12,7 +12,14 @@
 #define SCRIPT_REPLIES_MAX 16
 #define SCRIPT_TIMEOUT_MS  20000
 
-/* Sends the first text, then one for each request; then it is silent, or closes. */
+/* How the id of a request gets into a reply, in bytes for one of less than ten requests. */
+#define SCRIPT_ID       "\"id\": \"%.*s\", "
+#define SCRIPT_ID_BYTES strlen("\"id\": \"vitals-0123456789abcdef-0\", ")
+
+/*
+ * Sends the first text, then one for each request; then it is silent, or closes. A line of the
+ * others that begins with "return" or "error" gets the id of the request.
+ */
 struct script {
     const char *replies[SCRIPT_REPLIES_MAX];
     size_t chunk;      /* bytes sent at a time; 0: all */

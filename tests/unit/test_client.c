@@ -13,6 +13,7 @@
 #include "client/connection.h"
 #include "client/bucket_order.h"
 #include "stats/histogram.h"
+#include "base/buf.h"
 #include "peer.h"
 #include "script.h"
 
@@ -105,6 +106,149 @@ static void test_refusals(void **state)
                "is not QMP", "");
 }
 
+static const bool all[] = {true, true, true, true};
+
+static struct client_snapshot *query(struct client *client, const bool *wanted)
+{
+    const struct client_request request = {.target = "vcpu", .wanted = wanted};
+    struct client_snapshot *snapshot = NULL;
+    struct client_error error = {0};
+
+    check_ok(client_query(client, &request, &snapshot, &error));
+    return snapshot;
+}
+
+/* QEMU hands the reply to a client that has left to the next one, and events come at any time. */
+#define OF_OTHERS                                                                                  \
+    "{\"id\": \"other\", \"return\": {}}\r\n"                                                      \
+    "{\"id\": \"other\", \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"no\"}}\r\n"       \
+    "{\"id\": 1, \"return\": [{\"qom-path\": \"/x\", \"cpu-index\": 7}]}\r\n"                      \
+    "{\"id\": \"vitals-0123456789abcdef-1\", \"return\": []}\r\n"                                  \
+    " {\"return\": {}}\r\n"                                                                        \
+    " {\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error\"}}\r\n"              \
+    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"STOP\"}\r\n"
+
+static void test_replies_to_others(void **state)
+{
+    struct script script = {
+        .replies = {OF_OTHERS QEMU_GREETING, OF_OTHERS OK, OF_OTHERS QEMU_SCHEMA, OF_OTHERS NAME,
+                    OF_OTHERS CPUS, OF_OTHERS CPUS,
+                    OF_OTHERS RETURN(VCPU("/a", STAT("halt_wait_ns", "9"))) OF_OTHERS}};
+    struct client *client;
+    struct client_error error;
+    struct client_snapshot *snapshot;
+    size_t n;
+
+    (void)state;
+    check_ok(script_open(&script, &client, &error));
+    assert_string_equal(client_vm_name(client), "web1");
+    assert_int_equal(client_peer(client), CLIENT_QEMU);
+    client_stats(client, &n);
+    assert_int_equal(n, 4);
+    client_vcpus(client, &n);
+    assert_int_equal(n, 2);
+    snapshot = query(client, all);
+    assert_int_equal(snapshot->n_objects, 1);
+    assert_int_equal(snapshot->objects[0].values[0].values[0], 9);
+    client_snapshot_free(snapshot);
+    client_free(client);
+    script_end(&script);
+}
+
+/* Two clients of one socket are told apart, too. */
+static void test_ids_are_never_the_same(void **state)
+{
+    char *requests[2];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct script script = {.replies = {QEMU_GREETING, OK, QEMU_SCHEMA, NAME, CPUS}};
+        struct client *client;
+        struct client_error error;
+
+        check_ok(script_open(&script, &client, &error));
+        client_free(client);
+        pthread_join(script.thread, NULL);
+        requests[i] = script.requests;
+        assert_contains(requests[i], "\"id\": \"vitals-");
+        close(script.fd);
+    }
+    assert_string_not_equal(requests[0], requests[1]);
+    free(requests[0]);
+    free(requests[1]);
+}
+
+static void test_replies_without_the_id(void **state)
+{
+    (void)state;
+    check_open((struct script){.replies = {QEMU_GREETING, OF_OTHERS}}, ETIMEDOUT,
+               "no reply to qmp_capabilities within 1 s, only one without its id: JSON parse error",
+               "send the id of a command back");
+    check_open((struct script){.replies = {QEMU_GREETING, " {\"return\": {}}\r\n"}}, ETIMEDOUT,
+               "no reply to qmp_capabilities within 1 s, only one without its id", "send the id");
+}
+
+#define TOO_MANY                                                                                   \
+    "{\"error\": {\"class\": \"GenericError\", \"desc\": \"Too many clients, at most 2\"}}\r\n"
+
+static void test_error_in_place_of_the_greeting(void **state)
+{
+    const char *text = "no greeting, but an error: Too many clients, at most 2";
+
+    (void)state;
+    check_open((struct script){.replies = {TOO_MANY}, .hangs_up = true}, ECONNRESET, text, "");
+    check_open((struct script){.replies = {TOO_MANY}}, ETIMEDOUT, text, "");
+    check_open((struct script){.replies = {"{\"error\": 5}\r\n"}, .hangs_up = true}, ECONNRESET,
+               "closed by the server without a greeting", "");
+}
+
+static char *events(size_t n, const char *then)
+{
+    struct buf text = {0};
+
+    for (size_t i = 0; i < n; i++)
+        buf_puts(&text, EVENT);
+    buf_puts(&text, then);
+    buf_append(&text, "", 1);
+    return text.data;
+}
+
+static void test_most_events(void **state)
+{
+    char *good = events(CLIENT_SKIPPED_MAX, OK), *bad = events(CLIENT_SKIPPED_MAX + 1, OK);
+    struct script script = {.replies = {QEMU_GREETING, good, QEMU_SCHEMA, NAME, CPUS}};
+    struct client *client;
+    struct client_error error;
+
+    (void)state;
+    check_ok(script_open(&script, &client, &error));
+    client_free(client);
+    script_end(&script);
+    check_open((struct script){.replies = {QEMU_GREETING, bad}}, EOVERFLOW,
+               "more than 4096 other messages, and no reply to qmp_capabilities", "");
+    free(good);
+    free(bad);
+}
+
+/* A value that can't be what was asked for is none. */
+static void test_values_of_another_type(void **state)
+{
+    const char *const list = "{\"return\": []}\r\n", *const text = "{\"return\": \"a\"}\r\n";
+    const char *const odd = "a reply that can't be understood", *const form =
+                                                                    "not a list of schemas";
+
+    (void)state;
+    check_open((struct script){.replies = {QEMU_GREETING, list}}, EPROTO, odd, "");
+    check_open((struct script){.replies = {QEMU_GREETING, OK, OK}}, EPROTO, form, "");
+    check_open((struct script){.replies = {FLAT_GREETING, OK, OK}}, EPROTO, form, "");
+    check_open((struct script){.replies = {FLAT_GREETING, OK, GROUPED_SCHEMA}}, EPROTO, form, "");
+    check_open((struct script){.replies = {GROUPED_GREETING, OK, FLAT_SCHEMA}}, EPROTO, form, "");
+    check_open((struct script){.replies = {QEMU_GREETING, OK, QEMU_SCHEMA, list}}, EPROTO, odd, "");
+    check_open((struct script){.replies = {QEMU_GREETING, OK, QEMU_SCHEMA, text}}, EPROTO, odd, "");
+    check_open((struct script){.replies = {QEMU_GREETING, OK, QEMU_SCHEMA, NAME, OK}}, EPROTO, odd,
+               "");
+}
+
 static void test_reply_without_end(void **state)
 {
     struct client *client = NULL;
@@ -181,8 +325,6 @@ static void test_name_from_path(void **state)
         .replies = { FLAT_GREETING, OK, FLAT_SCHEMA, NAME, CPUS, CPUS, __VA_ARGS__ }               \
     }
 
-static const bool all[] = {true, true, true, true};
-
 static const struct client_value *value_of(const struct client_object *object, const char *name)
 {
     for (size_t i = 0; i < object->n_values; i++)
@@ -190,16 +332,6 @@ static const struct client_value *value_of(const struct client_object *object, c
             return &object->values[i];
     fail();
     return NULL;
-}
-
-static struct client_snapshot *query(struct client *client, const bool *wanted)
-{
-    const struct client_request request = {.target = "vcpu", .wanted = wanted};
-    struct client_snapshot *snapshot = NULL;
-    struct client_error error = {0};
-
-    check_ok(client_query(client, &request, &snapshot, &error));
-    return snapshot;
 }
 
 static void check_buckets(const struct client_object *object, const char *name, uint64_t first,
@@ -453,6 +585,12 @@ int main(void)
         cmocka_unit_test(test_error_text_with_control_characters),
         cmocka_unit_test(test_peer_that_closes_without_a_greeting),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_replies_to_others),
+        cmocka_unit_test(test_ids_are_never_the_same),
+        cmocka_unit_test(test_replies_without_the_id),
+        cmocka_unit_test(test_error_in_place_of_the_greeting),
+        cmocka_unit_test(test_most_events),
+        cmocka_unit_test(test_values_of_another_type),
         cmocka_unit_test(test_reply_without_end),
         cmocka_unit_test(test_forms_of_messages),
         cmocka_unit_test(test_name_from_path),

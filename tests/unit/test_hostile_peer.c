@@ -280,7 +280,8 @@ static char *reply_of_bytes(size_t bytes)
 
 static void test_most_bytes(void **state)
 {
-    char *good = reply_of_bytes(CLIENT_REPLY_MAX), *bad = reply_of_bytes(CLIENT_REPLY_MAX + 1);
+    size_t most = CLIENT_REPLY_MAX - SCRIPT_ID_BYTES;
+    char *good = reply_of_bytes(most), *bad = reply_of_bytes(most + 1);
     struct script script = {.replies = {FLAT_GREETING, OK, FLAT_SCHEMA, good, CPUS}};
     struct client *client = open_ok(&script);
 
@@ -345,7 +346,8 @@ static char *reply_of_memory(size_t memory)
 
 static void test_most_memory(void **state)
 {
-    char *good = reply_of_memory(CLIENT_MEMORY_MAX), *bad = reply_of_memory(CLIENT_MEMORY_MAX + 1);
+    size_t most = CLIENT_MEMORY_MAX - SCRIPT_ID_BYTES - json_memory(",", 1) + 1;
+    char *good = reply_of_memory(most), *bad = reply_of_memory(most + 1);
     struct script script = {.replies = {FLAT_GREETING, OK, FLAT_SCHEMA, good, CPUS}};
     struct client *client = open_ok(&script);
 

@@ -297,8 +297,9 @@ class FakeQemu:
             file.write(json.dumps({"QMP": {"version": version, "capabilities": []}}) + "\r\n")
             file.flush()
             for line in file:
-                reply = self.answer(json.loads(line)["execute"])
-                file.write(json.dumps({"return": reply}) + "\r\n")
+                request = json.loads(line)
+                reply = {"return": self.answer(request["execute"]), "id": request["id"]}
+                file.write(json.dumps(reply) + "\r\n")
                 file.flush()
 
     def stop(self):

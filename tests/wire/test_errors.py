@@ -158,6 +158,9 @@ NOT_QMP = "PATH: this is no QMP socket"
 GARBAGE = bytes(range(256)).replace(b" ", b"") * 4
 TOO_OLD = {"error": {"class": "CommandNotFound", "desc": "no query-stats-schemas"}}
 REFUSED = {"error": {"class": "GenericError", "desc": "not now"}}
+TOO_MANY = b'{"error": {"class": "GenericError", "desc": "Too many clients, at most 3"}}\r\n'
+NAMELESS = "PATH: no reply to COMMAND within SECONDS s, only one without its id"
+EVENT = b'{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "STOP"}\r\n'
 
 SOCKETS = [
     Case("missing", lambda programs: programs.path("missing.sock"), "PATH: no such file",
@@ -177,12 +180,14 @@ SOCKETS = [
          "and of the directories above", preexec=without_capabilities),
     Case("left behind", left_behind, "PATH: nobody listens on this socket", "has ended"),
     Case("datagrams", listener(kind=socket.SOCK_DGRAM), NOT_QMP, "datagrams"),
-    Case("full", listener(is_full=True), "PATH: the server takes no more clients", "is it stopped",
+    Case("full", listener(is_full=True), "PATH: the server takes no more clients", "another one holds it",
          SHORT),
     Case("busy", listener(), SILENT, "one client at a time: is another one connected", SHORT),
     Case("waits for a request", stranger(), SILENT, "not one of QMP", SHORT),
     Case("closes", stranger(closes=True), "PATH: closed by the server without a greeting",
          "too many clients"),
+    Case("refuses clients", stranger(TOO_MANY, closes=True),
+         "PATH: no greeting, but an error: REASON", ""),
     Case("HTTP", stranger(b"HTTP/1.1 400 Bad Request\r\n\r\n"), NOT_QMP, "does not greet"),
     Case("SSH", stranger(b"SSH-2.0-OpenSSH_9.2p1\r\n"), NOT_QMP, "does not greet"),
     Case("HMP", stranger(b"QEMU 7.2.22 monitor - type 'help' for more information\r\n(qemu) "),
@@ -195,6 +200,12 @@ SOCKETS = [
          "PATH: no reply to COMMAND within SECONDS s", "--timeout waits longer", LATER),
     Case("closes later", qemu(query_stats_schemas=CLOSE),
          "PATH: closed by the server while it was asked for COMMAND", "may have ended"),
+    Case("no ids", qemu(query_stats_schemas=b'{"return": []}\r\n'), NAMELESS, "send the id", LATER),
+    Case("no id in an error", qemu(query_stats_schemas=TOO_MANY),
+         "PATH: no reply to COMMAND within SECONDS s, only one without its id: REASON",
+         "send the id", LATER),
+    Case("many events", qemu(query_stats_schemas=EVENT * 4097),
+         "PATH: more than N other messages, and no reply to COMMAND", "in trouble"),
     Case("broken later", qemu(query_stats_schemas=b"(qemu) \r\n"),
          "PATH: the reply to COMMAND is not QMP", "broken"),
     Case("a long reply", qemu(query_stats_schemas=b'{"return": [' + b" " * (17 << 20)),
@@ -204,7 +215,7 @@ SOCKETS = [
     Case("many statistics", qemu(query_stats_schemas=schemas_of(8193)),
          "PATH: has more than N statistics", ""),
     Case("many vCPUs", qemu(query_cpus_fast=vcpus_of(8193)), "PATH: has more than N vCPUs", ""),
-    Case("not a list", qemu(query_stats_schemas={"return": 5}),
+    Case("not a list", qemu(query_stats_schemas={"return": {}}),
          "PATH: COMMAND: not a list of schemas", ""),
     Case("refuses", qemu(query_stats_schemas=REFUSED), "PATH: COMMAND: REASON", ""),
 ]  # fmt: skip

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from support.programs import run
+from support.strangers import reply_to
 
 GREETING = {"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 8}, "package": ""},
                     "capabilities": []}}
@@ -59,7 +60,7 @@ class HostileVm:
         lines.flush()
         for line in lines:
             reply = self.replies[json.loads(line)["execute"]]
-            lines.write(json.dumps(reply).encode() + b"\r\n")
+            lines.write(reply_to(line, reply))
             lines.flush()
 
     def serve(self):
