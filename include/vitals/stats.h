@@ -23,7 +23,8 @@
  *    before it. So a program and a library of different releases fit: members that the program's
  *    header did not have read as 0, and members that the library does not know must be 0; one that
  *    is not is -E2BIG, and the text of the error names its first byte. -EINVAL: a size that no
- *    release's struct has. All this holds for each struct vitals_stat too (stat_size).
+ *    release's struct has; beyond 4096 bytes, which no struct will have, -E2BIG. All this holds for
+ *    each struct vitals_stat too (stat_size).
  */
 #ifndef VITALS_STATS_H
 #define VITALS_STATS_H

@@ -16,6 +16,9 @@ JSON_TYPES = {
     "uint8": "int", "uint16": "int", "uint32": "int", "uint64": "int", "size": "int",
 }
 
+# What the checks of arguments (src/qmp/qapi_check.c) know of built-in types.
+ARGUMENT_BUILTINS = ("str", "bool", "int", "int8", "int16", "int32", "int64")
+
 
 @dataclass
 class Schema:
@@ -197,6 +200,22 @@ def _check_alternate(alternate: AlternateType) -> None:
         kinds[kind] = branch.name
 
 
+def _check_argument(command: Command, type_: Type, position: Position, seen: set[Type]) -> None:
+    """A value of this type can be checked, and so can all that is inside of it."""
+    if type_ in seen:
+        return
+    seen.add(type_)
+    if isinstance(type_, ArrayType):
+        _check_argument(command, type_.element, position, seen)
+    elif isinstance(type_, ObjectType):
+        for member in type_.all_members() + type_.branches:
+            _check_argument(command, member.type, member.position, seen)
+    elif not isinstance(type_, EnumType) and type_.name not in ARGUMENT_BUILTINS:
+        raise QapiError(position, f"an argument of {command.head} is of type '{type_.name}'",
+                        "a string, a boolean, an integer with a sign, an enum, a list or an object "
+                        "is expected")
+
+
 def _check_command(command: Command) -> None:
     head = command.head
     data = command.named_arguments
@@ -211,6 +230,8 @@ def _check_command(command: Command) -> None:
                         "own", "'data' with the name of a type is expected")
     if command.own_arguments:
         _check_object(command.own_arguments)
+    if command.arguments():
+        _check_argument(command, command.arguments(), head.position, set())
     if command.returns:
         returned = command.returns.type
         element = returned.element if isinstance(returned, ArrayType) else returned

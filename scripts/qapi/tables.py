@@ -7,19 +7,13 @@ src/qmp/qapi.h has the structs that are filled here.
 import json
 from collections.abc import Iterable
 
-from .definitions import (AlternateType, ArrayType, BuiltinType, Command, EnumType, Member,
-                          ObjectType, Type)
+from .definitions import (ArrayType, BuiltinType, Command, EnumType, Member, ObjectType,
+                          Type)
 from .introspection import Piece, introspect
 from .names import c_constant, c_name
 from .schema import Schema
 
-BUILTIN_KINDS = {
-    "str": "QAPI_STRING", "number": "QAPI_NUMBER", "bool": "QAPI_BOOLEAN", "null": "QAPI_NULL",
-    "any": "QAPI_ANY", "size": "QAPI_UNSIGNED", "int": "QAPI_SIGNED",
-    **{f"int{bits}": "QAPI_SIGNED" for bits in (8, 16, 32, 64)},
-    **{f"uint{bits}": "QAPI_UNSIGNED" for bits in (8, 16, 32, 64)},
-}
-SAME_RANGE = {"int": "int64", "size": "uint64"}
+BUILTIN_KINDS = {"string": "QAPI_STRING", "boolean": "QAPI_BOOLEAN", "int": "QAPI_INTEGER"}
 NO_ARGUMENTS = "no_arguments"
 
 
@@ -75,22 +69,17 @@ class _Types:
             fields = {"kind": "QAPI_LIST", "element": self.use(type_.element)}
         elif isinstance(type_, EnumType):
             fields, arrays = self._enum(type_, name)
-        elif isinstance(type_, AlternateType):
-            fields, arrays = self._alternate(type_, name)
         else:
             fields, arrays = self._object(type_, name)
         return [*arrays, f"static const struct qapi_type {name} = {_initializer(**fields)};"]
 
     @staticmethod
     def _builtin_fields(type_: BuiltinType) -> dict[str, str]:
-        fields = {"kind": BUILTIN_KINDS[type_.name]}
-        integer = SAME_RANGE.get(type_.name, type_.name)
-        if fields["kind"] == "QAPI_SIGNED":
+        fields = {"kind": BUILTIN_KINDS[type_.json_type]}
+        if fields["kind"] == "QAPI_INTEGER":
+            integer = "int64" if type_.name == "int" else type_.name
             fields["name"] = quoted(f"{integer}_t")
-            fields["signed_range"] = f"{{{integer.upper()}_MIN, {integer.upper()}_MAX}}"
-        elif fields["kind"] == "QAPI_UNSIGNED":
-            fields["name"] = quoted(f"{integer}_t")
-            fields["unsigned_max"] = f"{integer.upper()}_MAX"
+            fields["range"] = f"{{{integer.upper()}_MIN, {integer.upper()}_MAX}}"
         return fields
 
     @staticmethod
@@ -102,12 +91,6 @@ class _Types:
         fields["enumeration"] = f"{{{name}_values, {len(type_.values)}, false}}"
         values = [quoted(value.name) for value in type_.values]
         return fields, _array(f"static const char *const {name}_values", values)
-
-    def _alternate(self, type_: AlternateType, name: str) -> tuple[dict[str, str], list[str]]:
-        branches = [self.use(branch.type) for branch in type_.branches]
-        fields = {"kind": "QAPI_ALTERNATE", "name": quoted(type_.name),
-                  "alternate": f"{{{name}_branches, {len(branches)}}}"}
-        return fields, _array(f"static const struct qapi_type *const {name}_branches", branches)
 
     def _member(self, member: Member) -> str:
         return f"{{{quoted(member.name)}, {self.use(member.type)}, {str(member.optional).lower()}}}"

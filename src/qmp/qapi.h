@@ -16,17 +16,13 @@
 
 /* ---- types ---------------------------------------------------------------------------------- */
 
+/* Arguments have no other kinds: the generator refuses them. */
 enum qapi_kind {
     QAPI_STRING,
-    QAPI_SIGNED,
-    QAPI_UNSIGNED,
-    QAPI_NUMBER,
+    QAPI_INTEGER,
     QAPI_BOOLEAN,
-    QAPI_NULL,
-    QAPI_ANY,
     QAPI_ENUM,
     QAPI_OBJECT,
-    QAPI_ALTERNATE,
     QAPI_LIST,
 };
 
@@ -46,12 +42,11 @@ struct qapi_variant {
 
 struct qapi_type {
     enum qapi_kind kind;
-    const char *name; /* as errors print it: uint8_t, or the name of an enum or alternate */
+    const char *name; /* as errors print it: int8_t, or the name of an enum */
     union {
         struct {
             int64_t min, max;
-        } signed_range;
-        uint64_t unsigned_max;
+        } range; /* of an integer */
         struct {
             const char *const *values;
             size_t n_values;
@@ -64,10 +59,6 @@ struct qapi_type {
             const struct qapi_variant *variants; /* a value that is not here adds no members */
             size_t n_variants;
         } object;
-        struct {
-            const struct qapi_type *const *branches; /* no two take the same type of JSON value */
-            size_t n_branches;
-        } alternate;
         const struct qapi_type *element; /* of a list */
     };
 };

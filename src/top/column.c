@@ -5,8 +5,6 @@ void list_put_title(const struct region *region, const struct column *column)
 {
     enum screen_style style = column->is_sorted ? STYLE_SORTED : STYLE_TITLE;
 
-    if (region->titles == SIZE_MAX)
-        return;
     if (column->is_right)
         screen_put_right(region->screen, region->titles, column->begin, column->end, style,
                          column->title);

@@ -3,16 +3,27 @@
 #ifndef TOP_COLUMN_H
 #define TOP_COLUMN_H
 
+#include "show/histogram_text.h"
 #include "top/cells.h"
 #include "top/model.h"
+
+/* What the lines of a histogram have in common. */
+struct histogram {
+    uint64_t *space;
+    struct row row;
+    const uint64_t *values; /* NULL: nothing is known yet */
+    uint64_t count, most;
+    size_t percentiles[HISTOGRAM_PERCENTILES];
+};
 
 /* The lines that a list has: one with titles, if there is room, and below it the items. */
 struct region {
     struct screen *screen;
     struct model *model;
-    size_t titles; /* the line of them; SIZE_MAX: none */
-    size_t line;   /* of the first item */
-    size_t n;      /* lines for items */
+    size_t titles;              /* the line of them; SIZE_MAX: none */
+    size_t line;                /* of the first item */
+    size_t n;                   /* lines for items */
+    struct histogram histogram; /* at the level of buckets */
 };
 
 struct column {

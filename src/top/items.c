@@ -106,14 +106,6 @@ static void list_buckets(struct model *model)
 
 /* ---- order ---------------------------------------------------------------------------------- */
 
-size_t model_count_columns(enum model_level level)
-{
-    const size_t columns[] = {1 + n_figures, 1 + n_figures, 3, 0};
-    ASSERT_COUNT(columns, MODEL_LEVELS);
-
-    return columns[level];
-}
-
 /* Descending; what has no value comes last. */
 static double order_of_figure(const struct model *model, const struct model_item *item,
                               size_t column)
@@ -126,9 +118,10 @@ static double order_of_figure(const struct model *model, const struct model_item
     return -value;
 }
 
-static double order_of_stat(const struct model *model, const struct model_item *item, bool is_total)
+static double order_of_stat(const struct model *model, const struct model_item *item, size_t column)
 {
     const struct series *series = item->series;
+    bool is_total = column == 2;
     double scale = histogram_is(series->stat) ? 1 : pow(series->stat->base, series->stat->exponent);
     double sum = 0;
 
@@ -138,15 +131,6 @@ static double order_of_stat(const struct model *model, const struct model_item *
         sum += is_total ? (double)model_total(model, series, i)
                         : (double)series->deltas[i] / series->seconds;
     return -sum * scale;
-}
-
-static double order_of(const struct model *model, const struct model_item *item, size_t column)
-{
-    if (column == 0 || model->level == MODEL_BUCKETS)
-        return 0;
-    if (model->level == MODEL_STATS)
-        return order_of_stat(model, item, column == 2);
-    return order_of_figure(model, item, column);
 }
 
 static int compare_names(const struct model_item *a, const struct model_item *b)
@@ -192,19 +176,54 @@ static void follow(struct model *model)
         cursor->index = model->n_items ? model->n_items - 1 : 0;
 }
 
+/* ---- levels --------------------------------------------------------------------------------- */
+
+static size_t count_figures(void)
+{
+    return 1 + n_figures;
+}
+
+static size_t count_stat_columns(void)
+{
+    return 3;
+}
+
+static const struct level {
+    void (*list)(struct model *model);
+    /* To sort by, the first of which are the names. Both NULL: items have an order of their own. */
+    size_t (*count_columns)(void);
+    double (*order)(const struct model *model, const struct model_item *item, size_t column);
+} levels[] = {
+    [MODEL_VMS] = {list_vms, count_figures, order_of_figure},
+    [MODEL_OBJECTS] = {list_objects, count_figures, order_of_figure},
+    [MODEL_STATS] = {list_stats, count_stat_columns, order_of_stat},
+    [MODEL_BUCKETS] = {list_buckets, NULL, NULL},
+};
+ASSERT_COUNT(levels, MODEL_LEVELS);
+
+size_t model_count_columns(enum model_level level)
+{
+    return levels[level].order ? levels[level].count_columns() : 0;
+}
+
+static void sort(struct model *model, const struct level *level)
+{
+    size_t column = current(model)->column;
+
+    for (size_t i = 0; i < model->n_items; i++)
+        model->items[i].order = column ? level->order(model, &model->items[i], column) : 0;
+    if (model->n_items)
+        qsort_r(model->items, model->n_items, sizeof(*model->items), compare, model);
+}
+
 void model_arrange(struct model *model)
 {
-    static void (*const lists[])(struct model *) = {list_vms, list_objects, list_stats,
-                                                    list_buckets};
-    ASSERT_COUNT(lists, MODEL_LEVELS);
+    const struct level *level = &levels[model->level];
 
     model->n_items = 0;
-    lists[model->level](model);
-    if (model->level != MODEL_BUCKETS && model->n_items) {
-        for (size_t i = 0; i < model->n_items; i++)
-            model->items[i].order = order_of(model, &model->items[i], current(model)->column);
-        qsort_r(model->items, model->n_items, sizeof(*model->items), compare, model);
-    }
+    level->list(model);
+    if (level->order)
+        sort(model, level);
     follow(model);
 }
 

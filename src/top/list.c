@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "top/list.h"
 
+#include "base/count.h"
+
+static const struct view *const views[] = {
+    [MODEL_VMS] = &vms_view,
+    [MODEL_OBJECTS] = &vms_view,
+    [MODEL_STATS] = &stats_view,
+    [MODEL_BUCKETS] = &buckets_view,
+};
+ASSERT_COUNT(views, MODEL_LEVELS);
+
 /* The line of the cursor is in sight. */
 static void scroll(struct model *model, size_t page)
 {
@@ -15,51 +25,52 @@ static void scroll(struct model *model, size_t page)
         cursor->top = model->n_items > page ? model->n_items - page : 0;
 }
 
-static void put_items(const struct region *region, const struct histogram *histogram)
+static void put_titles(const struct region *region, const struct view *view)
+{
+    if (region->titles == SIZE_MAX)
+        return;
+    screen_paint(region->screen, region->titles, STYLE_TITLE);
+    view->put_titles(region);
+}
+
+static void put_items(const struct region *region, const struct view *view)
 {
     const struct model *model = region->model;
     size_t top = model->cursors[model->level].top;
 
-    for (size_t i = 0; i < region->n && top + i < model->n_items; i++) {
-        const struct model_item *item = &model->items[top + i];
-        size_t line = region->line + i;
-
-        if (model->level == MODEL_BUCKETS)
-            buckets_put_item(region, histogram, line, item->index);
-        else if (model->level == MODEL_STATS)
-            stats_put_item(region, line, item);
-        else
-            vms_put_item(region, line, item);
-    }
+    for (size_t i = 0; i < region->n && top + i < model->n_items; i++)
+        view->put_item(region, region->line + i, &model->items[top + i]);
 }
 
-static void put_titles(const struct region *region)
+static const char *explain_empty(const struct region *region)
 {
-    if (region->model->level == MODEL_BUCKETS)
-        buckets_put_titles(region);
-    else if (region->model->level == MODEL_STATS)
-        stats_put_titles(region);
-    else
-        vms_put_titles(region);
+    const struct model *model = region->model;
+
+    if (model->n_items)
+        return NULL;
+    return model->cursors[model->level].filter[0] ? "nothing matches the filter; c clears it"
+                                                  : "nothing yet";
+}
+
+static void put_explanation(const struct region *region, const struct view *view)
+{
+    const char *text = view->explain_empty ? view->explain_empty(region) : explain_empty(region);
+
+    if (text && region->model->n_items < region->n)
+        screen_put(region->screen, region->line + region->model->n_items, 1, SIZE_MAX, STYLE_DIM,
+                   text);
 }
 
 void list_draw(struct region *region)
 {
-    struct model *model = region->model;
-    struct histogram histogram = {0};
+    const struct view *view = views[region->model->level];
 
-    if (model->level == MODEL_BUCKETS && !buckets_read(region, &histogram))
+    if (view->begin && !view->begin(region))
         return;
-    scroll(model, region->n);
-    put_titles(region);
-    put_items(region, &histogram);
-    if (model->level == MODEL_BUCKETS && !histogram.count && model->n_items < region->n)
-        screen_put(region->screen, region->line + model->n_items, 1, SIZE_MAX, STYLE_DIM,
-                   buckets_explain_empty(model, &histogram));
-    else if (!model->n_items && region->n)
-        screen_put(region->screen, region->line, 1, SIZE_MAX, STYLE_DIM,
-                   model->cursors[model->level].filter[0]
-                       ? "nothing matches the filter; c clears it"
-                       : "nothing yet");
-    buckets_free(&histogram);
+    scroll(region->model, region->n);
+    put_titles(region, view);
+    put_items(region, view);
+    put_explanation(region, view);
+    if (view->end)
+        view->end(region);
 }

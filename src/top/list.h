@@ -1,41 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The list of the current level; each kind of list has a file of its own. */
+/* The list of the current level. What draws its lines is a view; each has a file of its own. */
 #ifndef TOP_LIST_H
 #define TOP_LIST_H
 
-#include "show/histogram_text.h"
 #include "top/column.h"
 
-void list_draw(struct region *region);
-
-/* ---- VMs and their objects ------------------------------------------------------------------ */
-
-void vms_put_titles(const struct region *region);
-void vms_put_item(const struct region *region, size_t line, const struct model_item *item);
-
-/* ---- statistics ----------------------------------------------------------------------------- */
-
-void stats_put_titles(const struct region *region);
-void stats_put_item(const struct region *region, size_t line, const struct model_item *item);
-
-/* ---- buckets -------------------------------------------------------------------------------- */
-
-struct histogram {
-    uint64_t *space;
-    struct row row;
-    const uint64_t *values; /* NULL: nothing is known yet */
-    uint64_t count, most;
-    size_t percentiles[HISTOGRAM_PERCENTILES];
+struct view {
+    /* What all lines need; NULL: nothing. False: no memory. */
+    bool (*begin)(struct region *region);
+    void (*end)(struct region *region);
+    void (*put_titles)(const struct region *region);
+    void (*put_item)(const struct region *region, size_t line, const struct model_item *item);
+    /* Below the lines, where they tell nothing; NULL: where there are none. */
+    const char *(*explain_empty)(const struct region *region);
 };
 
-/* False: no memory. */
-bool buckets_read(struct region *region, struct histogram *histogram);
-void buckets_free(struct histogram *histogram);
-void buckets_put_titles(const struct region *region);
-void buckets_put_item(const struct region *region, const struct histogram *histogram, size_t line,
-                      size_t i);
+extern const struct view vms_view; /* and the objects of a VM */
+extern const struct view stats_view;
+extern const struct view buckets_view;
 
-/* A line without numbers, when there is nothing to draw. */
-const char *buckets_explain_empty(const struct model *model, const struct histogram *histogram);
+void list_draw(struct region *region);
 
 #endif

@@ -8,10 +8,11 @@
 
 enum { BOUNDS_WIDTH = 23, COUNT_WIDTH = 12, SHARE_WIDTH = 8, MARK_WIDTH = 12 };
 
-bool buckets_read(struct region *region, struct histogram *histogram)
+static bool begin(struct region *region)
 {
     struct model *model = region->model;
     const struct series *series = model->series;
+    struct histogram *histogram = &region->histogram;
 
     *histogram = (struct histogram){.space = calloc(series->n + 1, sizeof(uint64_t))};
     if (!histogram->space) {
@@ -32,13 +33,18 @@ bool buckets_read(struct region *region, struct histogram *histogram)
     return true;
 }
 
-void buckets_free(struct histogram *histogram)
+static void end(struct region *region)
 {
-    free(histogram->space);
+    free(region->histogram.space);
 }
 
-const char *buckets_explain_empty(const struct model *model, const struct histogram *histogram)
+static const char *explain_empty(const struct region *region)
 {
+    const struct model *model = region->model;
+    const struct histogram *histogram = &region->histogram;
+
+    if (histogram->count)
+        return NULL;
     if (histogram->row.is_reset)
         return "the statistic was reset in this interval";
     if (!histogram->values)
@@ -46,7 +52,7 @@ const char *buckets_explain_empty(const struct model *model, const struct histog
     return model->is_totals ? "nothing counted yet" : "nothing counted in this interval";
 }
 
-void buckets_put_titles(const struct region *region)
+static void put_titles(const struct region *region)
 {
     const struct column columns[] = {
         {.title = "BUCKET", .end = BOUNDS_WIDTH, .is_right = true},
@@ -60,9 +66,6 @@ void buckets_put_titles(const struct region *region)
          .is_right = true},
     };
 
-    if (region->titles == SIZE_MAX)
-        return;
-    screen_paint(region->screen, region->titles, STYLE_TITLE);
     for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
         list_put_title(region, &columns[i]);
 }
@@ -82,9 +85,10 @@ static void put_bar(const struct region *region, size_t line, size_t column, dou
     buf_free(&bar);
 }
 
-void buckets_put_item(const struct region *region, const struct histogram *histogram, size_t line,
-                      size_t i)
+static void put_item(const struct region *region, size_t line, const struct model_item *item)
 {
+    const struct histogram *histogram = &region->histogram;
+    size_t i = item->index;
     size_t count = BOUNDS_WIDTH, share = count + COUNT_WIDTH, mark = share + SHARE_WIDTH;
     uint64_t value = histogram->values ? histogram->values[i] : 0;
     char text[SCREEN_TEXT_MAX];
@@ -108,3 +112,11 @@ void buckets_put_item(const struct region *region, const struct histogram *histo
     put_bar(region, line, share + SHARE_WIDTH + MARK_WIDTH + 2,
             (double)value / (double)(histogram->most ? histogram->most : 1));
 }
+
+const struct view buckets_view = {
+    .begin = begin,
+    .end = end,
+    .put_titles = put_titles,
+    .put_item = put_item,
+    .explain_empty = explain_empty,
+};

@@ -23,15 +23,12 @@ static struct layout choose_layout(const struct region *region)
     return layout;
 }
 
-void stats_put_titles(const struct region *region)
+static void put_titles(const struct region *region)
 {
     const struct layout layout = choose_layout(region);
     bool is_totals = region->model->is_totals;
     static const char *const titles[] = {"RATE", "TOTAL"};
 
-    if (region->titles == SIZE_MAX)
-        return;
-    screen_paint(region->screen, region->titles, STYLE_TITLE);
     list_put_title(region, &(struct column){.title = "STAT",
                                             .end = layout.name,
                                             .is_sorted = list_is_sorted_by(region, 0)});
@@ -85,7 +82,7 @@ static void number_text(char text[2 * QUANTITY_MAX], const struct row *row, bool
     }
 }
 
-void stats_put_item(const struct region *region, size_t line, const struct model_item *item)
+static void put_item(const struct region *region, size_t line, const struct model_item *item)
 {
     const struct layout layout = choose_layout(region);
     const struct model *model = region->model;
@@ -114,3 +111,8 @@ void stats_put_item(const struct region *region, size_t line, const struct model
     }
     free(space);
 }
+
+const struct view stats_view = {
+    .put_titles = put_titles,
+    .put_item = put_item,
+};

@@ -28,16 +28,13 @@ static size_t figure_column(const struct layout *layout, size_t i)
     return layout->name + (layout->has_vcpus ? VCPUS_WIDTH : 0) + i * FIGURE_WIDTH;
 }
 
-void vms_put_titles(const struct region *region)
+static void put_titles(const struct region *region)
 {
     const struct layout layout = choose_layout(region);
     bool is_vms = region->model->level == MODEL_VMS;
     const char *per = region->model->is_totals ? "" : "/s";
     size_t busiest = figure_column(&layout, layout.figures) + 2;
 
-    if (region->titles == SIZE_MAX)
-        return;
-    screen_paint(region->screen, region->titles, STYLE_TITLE);
     list_put_title(region, &(struct column){.title = is_vms ? "VM" : "OBJECT",
                                             .end = layout.name,
                                             .is_sorted = list_is_sorted_by(region, 0)});
@@ -116,7 +113,7 @@ static void put_figures(const struct region *region, const struct layout *layout
                STYLE_NORMAL, text);
 }
 
-void vms_put_item(const struct region *region, size_t line, const struct model_item *item)
+static void put_item(const struct region *region, size_t line, const struct model_item *item)
 {
     const struct layout layout = choose_layout(region);
     char name[QUANTITY_MAX], gone[SCREEN_TEXT_MAX];
@@ -136,3 +133,8 @@ void vms_put_item(const struct region *region, size_t line, const struct model_i
         put_figures(region, &layout, line, item);
     }
 }
+
+const struct view vms_view = {
+    .put_titles = put_titles,
+    .put_item = put_item,
+};

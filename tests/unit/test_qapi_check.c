@@ -23,7 +23,7 @@ void qmp_take_numbers(struct qmp_call *call)
     (void)call;
 }
 
-void qmp_take_bytes(struct qmp_call *call)
+void qmp_take_lists(struct qmp_call *call)
 {
     (void)call;
 }
@@ -280,27 +280,6 @@ static void integers_have_ranges(void **state)
          "Invalid parameter type for 'int64', expected: integer"},
         {"take-numbers", "{\"int\": 18446744073709551615}",
          "Invalid parameter type for 'int', expected: integer"},
-        {"take-numbers", "{\"uint8\": 255, \"uint16\": 65535, \"uint32\": 4294967295}", NULL},
-        {"take-numbers", "{\"uint64\": 18446744073709551615, \"size\": 18446744073709551615}",
-         NULL},
-        {"take-numbers", "{\"uint8\": 256}", "Parameter 'uint8' expects uint8_t"},
-        {"take-numbers", "{\"uint16\": 65536}", "Parameter 'uint16' expects uint16_t"},
-        {"take-numbers", "{\"uint32\": 4294967296}", "Parameter 'uint32' expects uint32_t"},
-        {"take-numbers", "{\"uint32\": 18446744073709551615}",
-         "Parameter 'uint32' expects uint32_t"},
-    };
-
-    (void)state;
-    check_samples(&everything_schema, samples);
-}
-
-/* QEMU takes them for large ones, for the sake of old clients. */
-static void negative_numbers_are_unsigned_too(void **state)
-{
-    static const struct sample samples[] = {
-        {"take-numbers", "{\"uint64\": -1, \"size\": -9223372036854775808}", NULL},
-        {"take-numbers", "{\"uint8\": -1}", "Parameter 'uint8' expects uint8_t"},
-        {"take-numbers", "{\"uint32\": -1}", "Parameter 'uint32' expects uint32_t"},
     };
 
     (void)state;
@@ -312,14 +291,7 @@ static void fractions_are_no_integers(void **state)
     static const struct sample samples[] = {
         {"take-numbers", "{\"int\": 1.0}", "Invalid parameter type for 'int', expected: integer"},
         {"take-numbers", "{\"int8\": 1e2}", "Invalid parameter type for 'int8', expected: integer"},
-        {"take-numbers", "{\"uint64\": 1.0}", "Parameter 'uint64' expects uint64"},
-        {"take-numbers", "{\"uint8\": 0.5}", "Parameter 'uint8' expects uint64"},
-        {"take-numbers", "{\"size\": \"1\"}", "Parameter 'size' expects uint64"},
-        {"take-numbers", "{\"number\": 1.5}", NULL},
-        {"take-numbers", "{\"number\": -1}", NULL},
-        {"take-numbers", "{\"number\": 18446744073709551615}", NULL},
-        {"take-numbers", "{\"number\": \"1\"}",
-         "Invalid parameter type for 'number', expected: number"},
+        {"take-numbers", "{\"int\": \"1\"}", "Invalid parameter type for 'int', expected: integer"},
     };
 
     (void)state;
@@ -332,9 +304,9 @@ static void integers_past_64_bits_are_refused(void **state)
     char *error;
 
     (void)state;
-    json_object_object_add(arguments, "uint64", json_object_new_double(18446744073709551616.0));
+    json_object_object_add(arguments, "int64", json_object_new_double(18446744073709551616.0));
     error = check_object(&everything_schema, "take-numbers", arguments);
-    assert_string_equal(error, "Parameter 'uint64' expects uint64");
+    assert_string_equal(error, "Invalid parameter type for 'int64', expected: integer");
     free(error);
     json_object_put(arguments);
 }
@@ -343,11 +315,11 @@ static void integers_past_64_bits_are_refused(void **state)
 static void errors_of_elements_name_them_or_not(void **state)
 {
     static const struct sample samples[] = {
-        {"take-bytes", "{\"bytes\": [1, 256]}", "Parameter 'null' expects uint8_t"},
-        {"take-bytes", "{\"steps\": [40000]}", "Parameter 'null' expects int16_t"},
-        {"take-bytes", "{\"bytes\": [1, \"2\"]}", "Parameter 'bytes[1]' expects uint64"},
-        {"take-bytes", "{\"sizes\": [1.5]}", "Parameter 'sizes[0]' expects uint64"},
-        {"take-bytes", "{\"steps\": [1, 2, null]}",
+        {"take-lists", "{\"bytes\": [1, 128]}", "Parameter 'null' expects int8_t"},
+        {"take-lists", "{\"steps\": [40000]}", "Parameter 'null' expects int16_t"},
+        {"take-lists", "{\"bytes\": [1, \"2\"]}",
+         "Invalid parameter type for 'bytes[1]', expected: integer"},
+        {"take-lists", "{\"steps\": [1, 2, null]}",
          "Invalid parameter type for 'steps[2]', expected: integer"},
         {"take_all", "{\"colors\": [\"red\", \"green\"]}",
          "Parameter 'null' does not accept value 'green'"},
@@ -362,17 +334,12 @@ static void errors_of_elements_name_them_or_not(void **state)
 static void simple_types_are_told_apart(void **state)
 {
     static const struct sample samples[] = {
-        {"take_all", "{\"flag\": true, \"nothing\": null, \"text\": \"\", \"color\": \"blue\"}",
-         NULL},
+        {"take_all", "{\"flag\": true, \"text\": \"\", \"color\": \"blue\"}", NULL},
         {"take_all", "{\"flag\": 0}", "Invalid parameter type for 'flag', expected: boolean"},
         {"take_all", "{\"flag\": null}", "Invalid parameter type for 'flag', expected: boolean"},
-        {"take_all", "{\"nothing\": false}",
-         "Invalid parameter type for 'nothing', expected: null"},
         {"take_all", "{\"text\": 1}", "Invalid parameter type for 'text', expected: string"},
         {"take_all", "{\"color\": \"Red\"}", "Parameter 'color' does not accept value 'Red'"},
         {"take_all", "{\"color\": false}", "Invalid parameter type for 'color', expected: string"},
-        {"take_all", "{\"anything\": null}", NULL},
-        {"take_all", "{\"anything\": [{\"a\": 1.5}]}", NULL},
         {"take_all", "{\"tree\": []}", "Invalid parameter type for 'tree', expected: object"},
     };
 
@@ -411,31 +378,6 @@ static void strings_pass_as_they_are(void **state)
 
 /* ---- values with parts ---------------------------------------------------------------------- */
 
-static void alternates_choose_by_kind(void **state)
-{
-    static const struct sample samples[] = {
-        {"take_all", "{\"names\": [\"a\", null, [\"b\"], {\"UPPER_Case\": \"c\"}, 5, true]}", NULL},
-        {"take_all", "{\"name\": 1.5}", "Parameter 'name' expects uint64"},
-        {"take_all", "{\"name\": 256}", "Parameter 'name' expects uint8_t"},
-        {"take_all", "{\"names\": [300]}", "Parameter 'null' expects uint8_t"},
-        {"take_all", "{\"names\": [{}, {\"a\": 1}]}", "Parameter 'names[1].a' is unexpected"},
-        {"take_all", "{\"names\": [{\"UPPER_Case\": 1}]}",
-         "Invalid parameter type for 'names[0].UPPER_Case', expected: string"},
-        {"take_all", "{\"name\": [\"a\", 1]}",
-         "Invalid parameter type for 'name[1]', expected: string"},
-        {"take_all", "{\"paint\": 1.5}", NULL},
-        {"take_all", "{\"paint\": 1}", NULL},
-        {"take_all", "{\"paint\": \"green\"}", "Parameter 'paint' does not accept value 'green'"},
-        {"take_all", "{\"paint\": null}",
-         "Invalid parameter type for 'paint', expected: ColorOrNumber"},
-        {"take_all", "{\"paint\": {}}",
-         "Invalid parameter type for 'paint', expected: ColorOrNumber"},
-    };
-
-    (void)state;
-    check_samples(&everything_schema, samples);
-}
-
 static void objects_nest(void **state)
 {
     static const struct sample samples[] = {
@@ -461,8 +403,7 @@ static void unions_have_the_members_of_one_branch(void **state)
         {"take-painting", "{\"hour\": 19, \"color\": \"red\"}", NULL},
         {"take-painting", "{\"hour\": 19}", "Parameter 'color' is missing"},
         {"take-painting", "{\"color\": \"red\"}", "Parameter 'hour' is missing"},
-        {"take-painting", "{\"color\": \"red\", \"hour\": 256}",
-         "Parameter 'hour' expects uint8_t"},
+        {"take-painting", "{\"color\": \"red\", \"hour\": 128}", "Parameter 'hour' expects int8_t"},
         {"take-painting", "{\"color\": \"blue\", \"hour\": 19}", "Parameter 'hour' is unexpected"},
         {"take-painting", "{\"color\": \"green\", \"hour\": 19}",
          "Parameter 'color' does not accept value 'green'"},
@@ -579,14 +520,12 @@ int main(void)
         cmocka_unit_test(what_qemu_takes_is_taken),
         cmocka_unit_test(the_grouped_form_is_checked_alike),
         cmocka_unit_test(integers_have_ranges),
-        cmocka_unit_test(negative_numbers_are_unsigned_too),
         cmocka_unit_test(fractions_are_no_integers),
         cmocka_unit_test(integers_past_64_bits_are_refused),
         cmocka_unit_test(errors_of_elements_name_them_or_not),
         cmocka_unit_test(simple_types_are_told_apart),
         cmocka_unit_test(open_enums_ask),
         cmocka_unit_test(strings_pass_as_they_are),
-        cmocka_unit_test(alternates_choose_by_kind),
         cmocka_unit_test(objects_nest),
         cmocka_unit_test(unions_have_the_members_of_one_branch),
         cmocka_unit_test(the_first_error_is_reported),

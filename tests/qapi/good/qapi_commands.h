@@ -10,7 +10,7 @@ extern const struct qapi_schema brief_schema;
 
 /* The handlers, which are written by hand. */
 void qmp_take_all(struct qmp_call *call);
-void qmp_take_bytes(struct qmp_call *call);
+void qmp_take_lists(struct qmp_call *call);
 void qmp_take_nothing(struct qmp_call *call);
 void qmp_take_numbers(struct qmp_call *call);
 void qmp_take_painting(struct qmp_call *call);
