@@ -22,9 +22,10 @@ enum cli_kind {
     CLI_CONSTANT, /* int or an enum: becomes @constant */
     CLI_CHOICE,   /* the same: the place of the argument in @choices */
     CLI_TEXT,     /* const char *: the argument */
-    CLI_TEXTS,    /* struct cli_texts: the argument of each time that it is given */
+    CLI_TEXTS,    /* struct cli_texts: the argument of each time that it is given, */
+    CLI_LIST,     /* the same, and each of what commas part */
     CLI_COUNT,    /* unsigned long: from 1 on */
-    CLI_SECONDS,  /* double: from @min to @max */
+    CLI_SECONDS,  /* double: from @min to @max; 500ms, 2s and 1m, too */
     CLI_PARSED,   /* what @parse makes of the argument */
 };
 
@@ -91,6 +92,20 @@ void cli_free(const struct verb *verb, void *values);
 /* Puts the value of an option where it goes. 0, or the exit status. */
 int cli_take_value(const char *command, const struct cli_option *option, char *text, void *values);
 
+/* --help and --version, which each verb has. */
+extern const struct cli_option cli_common_options[];
+
+/* The option that @word is, with its value if that stands in the same word; NULL: none. */
+const struct cli_option *cli_find_option(const struct verb *verb, const char *word,
+                                         const char **ret_value);
+
+/*
+ * Which argument is the verb: options of any verb may stand before it. @argc: there is none. The last
+ * option before it goes to @ret_last; NULL: none, or one that no verb has.
+ */
+int cli_find_verb(int argc, char *const *argv, const struct verb *const *verbs, size_t n_verbs,
+                  const struct cli_option **ret_last);
+
 int cli_add_text(const char *command, struct cli_texts *texts, const char *text);
 
 /* Says on stderr how to get help. Returns EXIT_USAGE. */
@@ -103,6 +118,7 @@ __attribute__((format(printf, 2, 3))) int cli_usage_error(const char *command, c
 /* ---- texts ---------------------------------------------------------------------------------- */
 
 int cli_print_help(const struct verb *verb);
+int cli_print_version(void);
 
 /* Prints @text and a line feed, wrapped to the terminal; its first line begins at column @indent. */
 void cli_wrap(const char *text, size_t indent);

@@ -72,7 +72,7 @@ static void print_bash_options(const struct verb *verb)
     printf("    '%s -'*) words='", verb->name);
     CLI_FOR_EACH_OPTION(verb, option)
         printf("--%s ", option->name);
-    puts("--help' ;;");
+    puts("--help --version' ;;");
 }
 
 static void print_bash_operands(const struct verb *verb)
@@ -151,7 +151,7 @@ static void print_zsh_verb(const struct verb *verb)
     printf("    %s)\n        _arguments \\\n", verb->name);
     CLI_FOR_EACH_OPTION(verb, option)
         print_zsh_option(option);
-    printf("            '--help[print help]'");
+    printf("            '--help[print help]' '--version[print the version]'");
     if (verb->operands) {
         printf(" '*:%s:", verb->operands);
         print_zsh_action(verb->operand_words, verb->operand_choices);

@@ -9,6 +9,7 @@
 #include "args/cli.h"
 #include "args/suggestion.h"
 #include "base/wrap.h"
+#include "vitals/vitals.h"
 
 enum {
     OPTIONS_MAX = 64,
@@ -18,8 +19,6 @@ enum {
     ROOM_MIN = 24,
     NARROW_INDENT = 10,
 };
-
-static const struct cli_option help_option = {.name = "help", .help = "print this"};
 
 int cli_try_help(const char *command)
 {
@@ -82,11 +81,18 @@ int cli_print_help(const struct verb *verb)
     putchar('\n');
     CLI_FOR_EACH_OPTION(verb, option)
         print_option(option);
-    print_option(&help_option);
+    for (const struct cli_option *option = cli_common_options; option->name; option++)
+        print_option(option);
     if (verb->notes) {
         putchar('\n');
         cli_wrap(verb->notes, 0);
     }
+    return ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int cli_print_version(void)
+{
+    printf("vitals %s\n", vitals_version());
     return ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -120,7 +126,8 @@ static void make_tables(const struct verb *verb, struct getopt_tables *ret_table
     *ret_tables = (struct getopt_tables){0};
     CLI_FOR_EACH_OPTION(verb, option)
         add_option(ret_tables, option);
-    add_option(ret_tables, &help_option);
+    for (const struct cli_option *option = cli_common_options; option->name; option++)
+        add_option(ret_tables, option);
 }
 
 /* getopt_long() returns the letter where a short option was given. NULL: it is none. */
@@ -199,8 +206,10 @@ static int parse(struct cli_args *args, void *values)
         option = option_of(&tables, key);
         if (!option)
             return refuse_option(args);
-        if (option == &help_option)
+        if (option == &cli_common_options[0])
             return cli_print_help(args->verb);
+        if (option == &cli_common_options[1])
+            return cli_print_version();
         status = cli_take_value(args->command, option, optarg, values);
     }
     for (int i = optind; status == 0 && i < args->argc; i++)

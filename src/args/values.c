@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "args/cli.h"
+#include "base/count.h"
 
 enum { OPTION_NAME_MAX = 32 };
 
@@ -33,6 +34,19 @@ int cli_add_text(const char *command, struct cli_texts *texts, const char *text)
     return 0;
 }
 
+/* Cuts @text at its commas. */
+static int add_list(const char *command, struct cli_texts *texts, char *text)
+{
+    int status = 0;
+
+    for (char *rest = text; status == 0 && rest;) {
+        char *word = strsep(&rest, ",");
+
+        status = cli_add_text(command, texts, word);
+    }
+    return status;
+}
+
 static void free_texts(struct cli_texts *texts)
 {
     free(texts->all);
@@ -44,7 +58,7 @@ void cli_free(const struct verb *verb, void *values)
     if (verb->operands)
         free_texts((void *)((char *)values + verb->operands_at));
     CLI_FOR_EACH_OPTION(verb, option) {
-        if (option->kind == CLI_TEXTS)
+        if (option->kind == CLI_TEXTS || option->kind == CLI_LIST)
             free_texts((void *)((char *)values + option->at));
     }
 }
@@ -92,6 +106,20 @@ static int take_count(const char *command, const struct cli_option *option, cons
     return 0;
 }
 
+/* How many seconds a unit has; 0: there is none of this name. */
+static double seconds_of_unit(const char *name)
+{
+    static const struct {
+        const char *name;
+        double seconds;
+    } units[] = {{"", 1}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}};
+
+    for (size_t i = 0; i < COUNT(units); i++)
+        if (!strcmp(units[i].name, name))
+            return units[i].seconds;
+    return 0;
+}
+
 static int take_seconds(const char *command, const struct cli_option *option, const char *text,
                         double *ret_seconds)
 {
@@ -100,7 +128,8 @@ static int take_seconds(const char *command, const struct cli_option *option, co
     char *end, name[OPTION_NAME_MAX];
     double seconds = strtod(text, &end);
 
-    if (end == text || *end != '\0' || !(seconds >= min) || seconds > max)
+    seconds *= end == text ? 0 : seconds_of_unit(end);
+    if (!(seconds >= min) || seconds > max)
         return cli_usage_error(command, "%s: '%s' is no number of seconds from %g to %g",
                                name_of(option, name), text, min, max);
     *ret_seconds = seconds;
@@ -131,6 +160,8 @@ int cli_take_value(const char *command, const struct cli_option *option, char *t
         return 0;
     case CLI_TEXTS:
         return cli_add_text(command, value, text);
+    case CLI_LIST:
+        return add_list(command, value, text);
     case CLI_COUNT:
         return take_count(command, option, text, value);
     case CLI_SECONDS:

@@ -12,7 +12,10 @@ struct stats {
 };
 
 static const struct cli_option own_options[] = {
-    {.name = "nonzero", .at = offsetof(struct stats, is_nonzero), .help = "leave out what is 0"},
+    {.name = "nonzero",
+     .letter = 'z',
+     .at = offsetof(struct stats, is_nonzero),
+     .help = "leave out what is 0"},
     {.name = "rates",
      .at = offsetof(struct stats, is_rates),
      .help = "per second, over the interval"},

@@ -63,15 +63,10 @@ static int print_help(void)
     for (size_t i = 0; i < COUNT(verbs); i++)
         cli_wrap_behind((size_t)printf("  %s", verbs[i]->name), verbs[i]->summary, SUMMARY_COLUMN);
     putchar('\n');
-    cli_wrap("vitals VERB --help (or: vitals help VERB) says what the verb takes.\n"
-             "vitals --version prints the version.",
-             0);
-    return EXIT_SUCCESS;
-}
-
-static int print_version(void)
-{
-    printf("vitals %s\n", vitals_version());
+    cli_wrap(
+        "vitals VERB --help (or: vitals help VERB) says what the verb takes; its options may also "
+        "stand before it. vitals --version prints the version; -h and -V are the same.",
+        0);
     return EXIT_SUCCESS;
 }
 
@@ -109,7 +104,7 @@ static int refuse_verb(const char *name)
     return cli_usage_error("vitals", "unknown verb '%s'", name);
 }
 
-/* getopt_long() and the verb's own messages begin with argv[0]. */
+/* getopt_long() and the verb's own messages begin with argv[0], in whose place there is something. */
 static int run_verb(const char *name, int argc, char **argv)
 {
     const struct verb *verb = find_verb(name);
@@ -131,17 +126,31 @@ static int run_help(const char *name)
     return run_verb(name, 2, argv);
 }
 
+/* @last is the last of the options. */
+static int run_without_verb(int argc, char **argv, const struct cli_option *last)
+{
+    if (last == &cli_common_options[0])
+        return print_help();
+    if (last == &cli_common_options[1])
+        return cli_print_version();
+    if (!last && argc > 1)
+        return cli_usage_error("vitals", "unknown option '%s'", argv[argc - 1]);
+    return cli_usage_error("vitals", "the verb is missing");
+}
+
+/* What stands before the verb is given to it first. */
 static int run(int argc, char **argv)
 {
-    if (argc < 2)
-        return cli_usage_error("vitals", "the verb is missing");
-    if (strcmp(argv[1], "--help") == 0 || (strcmp(argv[1], "help") == 0 && argc == 2))
-        return print_help();
-    if (strcmp(argv[1], "--version") == 0)
-        return print_version();
-    if (strcmp(argv[1], "help") == 0)
-        return run_help(argv[2]);
-    return run_verb(argv[1], argc - 1, argv + 1);
+    const struct cli_option *last;
+    int at = cli_find_verb(argc, argv, verbs, COUNT(verbs), &last);
+    char *name = argv[at];
+
+    if (at == argc)
+        return run_without_verb(argc, argv, last);
+    if (strcmp(name, "help") == 0)
+        return at + 1 < argc && argv[at + 1][0] != '-' ? run_help(argv[at + 1]) : print_help();
+    memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof(*argv));
+    return run_verb(name, argc - 1, argv + 1);
 }
 
 /*

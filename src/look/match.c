@@ -170,13 +170,25 @@ int look_match_stats(struct look *look)
 
 /* ---- vCPUs ---------------------------------------------------------------------------------- */
 
-bool look_is_vcpu(const char *text, const struct client_vcpu *vcpu)
+/* "7" or "0-3". */
+static bool read_range(const char *text, long long *ret_first, long long *ret_last)
 {
     char *end;
-    long long index = strtoll(text, &end, 10);
 
-    if (isdigit((unsigned char)text[0]) && *end == '\0')
-        return index == vcpu->index;
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    *ret_first = *ret_last = strtoll(text, &end, 10);
+    if (end[0] == '-' && isdigit((unsigned char)end[1]))
+        *ret_last = strtoll(end + 1, &end, 10);
+    return *end == '\0';
+}
+
+bool look_is_vcpu(const char *text, const struct client_vcpu *vcpu)
+{
+    long long first, last;
+
+    if (read_range(text, &first, &last))
+        return first <= vcpu->index && vcpu->index <= last;
     return !strcmp(text, vcpu->path);
 }
 
@@ -186,6 +198,15 @@ static const char *keep_path(struct look *look, const char *path)
     return look_add_path(look, strdup(path)) == 0 ? look->paths[look->n_paths - 1] : "";
 }
 
+/* Two words may mean one vCPU, which is asked once. */
+static bool has_path(const struct look_vm *vm, const char *path)
+{
+    for (size_t i = 0; i < vm->n_paths; i++)
+        if (!strcmp(vm->paths[i], path))
+            return true;
+    return false;
+}
+
 static bool match_vcpu(struct look *look, struct look_vm *vm, const char *text)
 {
     size_t n;
@@ -193,10 +214,11 @@ static bool match_vcpu(struct look *look, struct look_vm *vm, const char *text)
     bool any = false;
 
     for (size_t i = 0; i < n; i++) {
-        if (look_is_vcpu(text, &vcpus[i])) {
+        if (!look_is_vcpu(text, &vcpus[i]))
+            continue;
+        if (!has_path(vm, vcpus[i].path))
             vm->paths[vm->n_paths++] = keep_path(look, vcpus[i].path);
-            any = true;
-        }
+        any = true;
     }
     return any;
 }

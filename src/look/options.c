@@ -41,19 +41,19 @@ const struct cli_option look_stat_options[] = {
      .argument = "NAME",
      .help = "only statistics of this provider"},
     {.name = "stat",
-     .kind = CLI_TEXTS,
+     .kind = CLI_LIST,
      .at = AT(globs),
      .argument = "GLOB",
-     .help = "only statistics whose names match; can be given again"},
+     .help = "only statistics whose names match: GLOB,...; can be given again"},
     {0},
 };
 
 const struct cli_option look_vcpu_options[] = {
     {.name = "vcpu",
-     .kind = CLI_TEXTS,
+     .kind = CLI_LIST,
      .at = AT(vcpus),
      .argument = "N|PATH",
-     .help = "only this vCPU; can be given again"},
+     .help = "only this vCPU, or these: 0-3,7; can be given again"},
     {0},
 };
 
@@ -63,7 +63,7 @@ const struct cli_option look_turn_options[] = {
      .kind = CLI_SECONDS,
      .at = AT(interval),
      .argument = "S",
-     .help = "seconds from one output to the next (default: 1)"},
+     .help = "seconds from one output to the next, or 500ms, 1m (default: 1)"},
     {.name = "count",
      .letter = 'n',
      .kind = CLI_COUNT,

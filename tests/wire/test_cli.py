@@ -29,7 +29,7 @@ def test_help(arguments):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("form", [["{}", "--help"], ["help", "{}"]])
+@pytest.mark.parametrize("form", [["{}", "--help"], ["help", "{}"], ["{}", "-h"], ["--help", "{}"]])
 def test_help_of_a_verb(verb, form):
     result = run(*[word.format(verb) for word in form])
     assert result.returncode == 0 and result.stderr == ""
@@ -57,7 +57,7 @@ def test_text_is_as_wide_as_the_terminal(words):
 
 def test_help_of_demo_has_all_options():
     text = run("demo", "--help").stdout
-    options = "vcpus guest qmp name seconds pause-after record recording help"
+    options = "vcpus guest qmp name seconds pause-after record recording help version"
     for option in options.split():
         assert f" --{option} " in text
 
@@ -66,6 +66,16 @@ def test_version():
     version = re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text())[1]
     result = run("--version")
     assert (result.returncode, result.stdout, result.stderr) == (0, f"vitals {version}\n", "")
+
+
+@pytest.mark.parametrize("words", [["-V"], *([verb, word] for verb in VERBS for word in ("-V", "--version"))])
+def test_version_everywhere(words):
+    assert run(*words).stdout == run("--version").stdout != ""
+
+
+@pytest.mark.parametrize("words", [["-h"], ["--json", "--help"], ["help", "-h"]])
+def test_help_in_short(words):
+    assert run(*words).stdout == run("--help").stdout
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["--version"]])
@@ -122,7 +132,9 @@ def assert_usage_error(result, command, text):
         (["frobnicate"], "unknown verb 'frobnicate'"),
         (["dmeo"], "unknown verb 'dmeo'; did you mean 'demo'?"),
         (["help", "dem"], "unknown verb 'dem'; did you mean 'demo'?"),
-        (["--frobnicate"], "unknown verb '--frobnicate'"),
+        (["--frobnicate"], "unknown option '--frobnicate'"),
+        (["--json"], "the verb is missing"),
+        (["-n", "3"], "the verb is missing"),
         ([""], "unknown verb ''"),
         (["x" * 1000], "unknown verb 'xxx"),
     ],
@@ -158,7 +170,10 @@ def test_wrong_verbs(arguments, text):
         (["--seconds", "-1"], "--seconds: '-1' is no number"),
         (["--seconds", "nan"], "--seconds: 'nan' is no number"),
         (["--seconds", "inf"], "--seconds: 'inf' is no number"),
-        (["--seconds", "1s"], "--seconds: '1s' is no number"),
+        (["--seconds", "1x"], "--seconds: '1x' is no number"),
+        (["--seconds", "s"], "--seconds: 's' is no number"),
+        (["--seconds", "0.5ms"], "--seconds: '0.5ms' is no number"),
+        (["--seconds", "300000h"], "--seconds: '300000h' is no number"),
         (["--pause-after", "soon"], "--pause-after: 'soon' is no number"),
         (["--recording", "x", "--vcpus", "2"], "--recording runs no guest"),
         (["--recording", "x", "--guest", "work"], "--recording runs no guest"),

@@ -510,6 +510,7 @@ def test_wrong_usage(verb, options, entry, named, hint):
     (["stat"], "unknown verb 'WORD'; did you mean 'WORD'?", "'stats'"),
     (["shemas", "--socket", "x"], "unknown verb 'WORD'; did you mean 'WORD'?", "'schemas'"),
     (["frobnicate"], "unknown verb 'WORD'", "'frobnicate'"),
+    (["--xyzzy"], "unknown option 'WORD'", "'--xyzzy'"),
 ])  # fmt: skip
 def test_verbs(arguments, entry, named):
     result = run(*arguments)

@@ -277,8 +277,41 @@ def test_vcpus_by_number_and_by_path(small):
     assert [stat["vcpu"] for stat in stats] == [0, 2]
 
 
+@pytest.mark.parametrize("words, numbers", [
+    (["0,2"], [0, 2]), (["1-2"], [1, 2]), (["0-0,2-9"], [0, 2]), (["0-1,1", "--vcpu", "1"], [0, 1]),
+    ([f"1,{device(0)}"], [0, 1]),
+])  # fmt: skip
+def test_lists_of_vcpus(small, words, numbers):
+    stats = show_json("stats", small.flat, "--stat", "exits", "--vcpu", *words)
+    assert [stat["vcpu"] for stat in stats] == numbers
+
+
+def test_lists_of_statistics(small):
+    one = show_json("stats", small.flat, "--stat", "halt_wait_*,exits")
+    assert names(one) == {"halt_wait_ns", "halt_wait_hist", "exits"}
+    result = run("stats", "--socket", small.flat, "--stat", "exits,exit")
+    assert result.returncode == 3 and "no statistic matches 'exit'" in result.stderr
+
+
+@pytest.mark.parametrize("words", [
+    ["--json", "stats"], ["--stat", "exits", "--json", "stats"], ["-n1", "-z", "-o", "json", "stats"],
+    ["--output=json", "stats"], ["-zojson", "stats", "--stat", "exits"], ["-zo", "json", "stats"],
+])  # fmt: skip
+def test_options_before_the_verb(small, words):
+    stats = json.loads(run("--socket", small.flat, *words).stdout)["stats"]
+    assert "exits" in names(stats)
+    assert names(stats) == {"exits"} or "--stat" not in words
+
+
+@pytest.mark.parametrize("interval", ["20ms", "0.02s", "0.0003m", "0.000005h"])
+def test_intervals_with_units(small, interval):
+    outputs = show("stats", small.flat, "--json", "--rates", "--stat", "exits", "-i", interval, "-n", 2)
+    assert [json.loads(line)["stats"][0]["seconds"] < 1 for line in outputs.splitlines()] == 2 * [True]
+
+
 def test_nonzero(small):
     stats = show_json("stats", small.flat, "--nonzero", "--provider", "kvm")
+    assert names(stats) == names(show_json("stats", small.flat, "-z", "--provider", "kvm"))
     assert "remote_tlb_flush" not in names(stats)
     assert all(stat.get("value") or any(stat.get("values", [])) for stat in stats)
 
@@ -298,7 +331,7 @@ def test_what_matches_nothing(small, verb, options, text):
     assert result.stderr.startswith(f"vitals {verb}: ") and text in result.stderr
 
 
-@pytest.mark.parametrize("vcpu", ["7", "/no/such/path", "-1", "0x0"])
+@pytest.mark.parametrize("vcpu", ["7", "/no/such/path", "-1", "0x0", "3-9", "2-1", "0-", "0-2x"])
 def test_vcpus_that_are_not_there(small, vcpu):
     result = run("stats", "--socket", small.flat, "--vcpu", vcpu)
     assert (result.returncode, result.stdout) == (3, "")

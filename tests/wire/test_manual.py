@@ -77,7 +77,9 @@ def options_of(text):
 @pytest.mark.parametrize("name, verb", [("vitals.1", []), ("vitals-demo.1", ["demo"])])
 def test_options_are_those_of_the_program(name, verb):
     text = run(*verb, "--help").stdout
-    assert options_of((DOCS / f"{name}.scd").read_text("utf-8")) == options_of(text)
+    page = manual.section(name, "OPTIONS")
+    described = re.findall(r"^(?:\*-\w\*(?: _\S+_)?, )?\*(--[a-z-]+)\*", page, re.MULTILINE)
+    assert set(described) == options_of(text) != set()
 
 
 VERBS = re.findall(r"^  ([a-z]+) ", run("--help").stdout, re.MULTILINE)
