@@ -21,25 +21,31 @@ def read_public_symbols(version_script: pathlib.Path) -> list[str]:
     return re.findall(r"(\w+);", " ".join(sections))
 
 
+def find_tool(compiler: list[str], name: str) -> str:
+    """The compiler's own: those of the host know no other machine's objects."""
+    result = subprocess.run([*compiler, f"-print-prog-name={name}"], check=True,
+                            capture_output=True, text=True)  # fmt: skip
+    return result.stdout.strip()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("objects", type=pathlib.Path, help="an archive of all objects")
     parser.add_argument("version_script", type=pathlib.Path)
     parser.add_argument("output", type=pathlib.Path)
-    parser.add_argument("ar")
-    parser.add_argument("objcopy")
-    parser.add_argument("linker", nargs="+", help="the compiler and its options, which links")
+    parser.add_argument("compiler", nargs="+", help="and its options; it links")
     options = parser.parse_args()
 
+    objcopy, ar = (find_tool(options.compiler, name) for name in ("objcopy", "ar"))
     with tempfile.TemporaryDirectory() as name:
         whole = pathlib.Path(name) / "vitals.o"
         public = pathlib.Path(name) / "public"
         public.write_text("\n".join(read_public_symbols(options.version_script)), "utf-8")
-        subprocess.run([*options.linker, "-r", "-nostdlib", "-o", whole, "-Wl,--whole-archive",
+        subprocess.run([*options.compiler, "-r", "-nostdlib", "-o", whole, "-Wl,--whole-archive",
                         options.objects, "-Wl,--no-whole-archive"], check=True)  # fmt: skip
-        subprocess.run([options.objcopy, f"--keep-global-symbols={public}", whole], check=True)
+        subprocess.run([objcopy, f"--keep-global-symbols={public}", whole], check=True)
         options.output.unlink(missing_ok=True)
-        subprocess.run([options.ar, "rcsD", options.output, whole], check=True)
+        subprocess.run([ar, "rcsD", options.output, whole], check=True)
     return 0
 
 

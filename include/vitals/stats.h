@@ -187,7 +187,7 @@ int vitals_unregister(struct vitals_group *group);
  *
  * These may be called from inside collect(), too.
  */
-#define VITALS_NUMBER_ANY -1         /* the one it had, or the next above all that were given */
+#define VITALS_NUMBER_ANY (-1)       /* the one it had, or the next above all that were given */
 #define VITALS_NUMBER_MAX 2147483647 /* to be asked for */
 
 /*

@@ -87,6 +87,37 @@ def test_schemas_are_those_of_vitals(vm, demo):
     assert rows(vm) == rows(demo) != []
 
 
+def plug_last_vcpu(qemu):
+    def ask(command, **arguments):
+        message = json.dumps({"execute": command, "arguments": arguments}).encode()
+        return json.loads(peer.exchange(message)[-1])["return"]
+
+    peer = Peer(qemu.path)
+    last = max(ask("query-hotpluggable-cpus"), key=lambda cpu: cpu["props"]["socket-id"])
+    ask("device_add", driver=last["type"], id="last", **last["props"])
+    peer.stop()
+
+
+@pytest.fixture
+def sparse(directory):
+    """QEMU with vCPU 0 and the last of four, which was added while it runs."""
+    if missing_qemu():
+        pytest.skip(missing_qemu())
+    qemu = Qemu(directory, "-enable-kvm", "-machine", "pc", "-smp", "1,maxcpus=4", "-m", "32")
+    plug_last_vcpu(qemu)
+    yield qemu
+    qemu.stop()
+
+
+def test_numbers_of_vcpus_may_have_gaps(sparse):
+    stats = stats_of(sparse, "--target", "vcpu", "--stat", "exits")
+    assert [(stat["vcpu"], stat["path"]) for stat in stats] == [
+        (0, "/machine/unattached/device[0]"), (3, "/machine/peripheral/last")]  # fmt: skip
+    assert stats_of(sparse, "--vcpu", 3, "--stat", "exits")[0]["path"] == stats[1]["path"]
+    result = run("stats", "--socket", sparse.path, "--vcpu", 1)
+    assert "one of the numbers 0, 3, or a QOM path" in result.stderr
+
+
 def test_all_vcpus_are_there_in_their_order(vm):
     assert [stat["vcpu"] for stat in stats_of(vm, "--stat", "exits")] == list(range(VCPUS))
 

@@ -23,6 +23,8 @@
  *      thread TARGET PATH TID     the thread of an object
  *      kvm FILE                   the provider 'kvm' with a statistics file of a VM; "-": with none
  *      vcpu PATH FILE             adds a vCPU to it
+ *      machine                    the provider 'kvm' with a VM of this host's KVM
+ *      cpu PATH ID                adds its vCPU of this id, which is created at first and never runs
  *      unplug PATH                removes the vCPU
  *      running 0|1                whether the guest runs
  *      listen SOCKET DIALECT      serves the same on another socket, in dialect grouped or flat
@@ -31,10 +33,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/kvm.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <unistd.h>
 
@@ -43,6 +47,7 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define STATS_MAX    256
 #define WORDS_MAX    4096
+#define CPU_IDS      256
 
 struct row {
     TAILQ_ENTRY(row) link;
@@ -66,6 +71,7 @@ struct group {
 static struct vitals_ctx *ctx;
 static struct vitals_kvm *kvm;
 static struct vitals_server *server;
+static int vm_fd = -1, cpu_fds[CPU_IDS]; /* 0: not created */
 static TAILQ_HEAD(, group) groups = TAILQ_HEAD_INITIALIZER(groups);
 
 /* ---- groups --------------------------------------------------------------------------------- */
@@ -309,6 +315,29 @@ static long run_vcpu(struct line *line)
     return err;
 }
 
+static long run_machine(struct line *line)
+{
+    int kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+    (void)line;
+    if (kvm_fd < 0)
+        return -errno;
+    vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+    close(kvm_fd);
+    return vm_fd < 0 ? -errno : vitals_kvm_new(ctx, vm_fd, &kvm);
+}
+
+static long run_cpu(struct line *line)
+{
+    unsigned long id = strtoul(line->argv[1], NULL, 10);
+
+    if (id >= CPU_IDS)
+        return -EINVAL;
+    if (!cpu_fds[id])
+        cpu_fds[id] = ioctl(vm_fd, KVM_CREATE_VCPU, id);
+    return cpu_fds[id] < 0 ? -errno : vitals_kvm_add_vcpu(kvm, line->argv[0], cpu_fds[id]);
+}
+
 static long run_unplug(struct line *line)
 {
     return vitals_kvm_remove_vcpu(kvm, line->argv[0]);
@@ -345,14 +374,24 @@ static const struct {
     enum scope scope;
     long (*run)(struct line *line);
 } commands[] = {
-    {"register", 1, SCOPE_CTX, run_register},  {"unregister", 0, SCOPE_GROUP, run_unregister},
-    {"row", 1, SCOPE_LOCKED_GROUP, run_row},   {"drop", 1, SCOPE_LOCKED_GROUP, run_drop},
-    {"fail", 2, SCOPE_LOCKED_GROUP, run_fail}, {"break", 1, SCOPE_LOCKED_GROUP, run_break},
-    {"slow", 1, SCOPE_LOCKED_GROUP, run_slow}, {"rows", 0, SCOPE_LOCKED_GROUP, run_rows},
-    {"object", 2, SCOPE_GROUP, run_object},    {"gone", 1, SCOPE_GROUP, run_gone},
-    {"thread", 3, SCOPE_CTX, run_thread},      {"kvm", 1, SCOPE_CTX, run_kvm},
-    {"vcpu", 2, SCOPE_CTX, run_vcpu},          {"unplug", 1, SCOPE_CTX, run_unplug},
-    {"running", 1, SCOPE_CTX, run_running},    {"listen", 2, SCOPE_CTX, run_listen},
+    {"register", 1, SCOPE_CTX, run_register},
+    {"unregister", 0, SCOPE_GROUP, run_unregister},
+    {"row", 1, SCOPE_LOCKED_GROUP, run_row},
+    {"drop", 1, SCOPE_LOCKED_GROUP, run_drop},
+    {"fail", 2, SCOPE_LOCKED_GROUP, run_fail},
+    {"break", 1, SCOPE_LOCKED_GROUP, run_break},
+    {"slow", 1, SCOPE_LOCKED_GROUP, run_slow},
+    {"rows", 0, SCOPE_LOCKED_GROUP, run_rows},
+    {"object", 2, SCOPE_GROUP, run_object},
+    {"gone", 1, SCOPE_GROUP, run_gone},
+    {"thread", 3, SCOPE_CTX, run_thread},
+    {"kvm", 1, SCOPE_CTX, run_kvm},
+    {"vcpu", 2, SCOPE_CTX, run_vcpu},
+    {"machine", 0, SCOPE_CTX, run_machine},
+    {"cpu", 2, SCOPE_CTX, run_cpu},
+    {"unplug", 1, SCOPE_CTX, run_unplug},
+    {"running", 1, SCOPE_CTX, run_running},
+    {"listen", 2, SCOPE_CTX, run_listen},
 };
 
 static long run_command(size_t command, struct line *line)
