@@ -66,7 +66,11 @@ build: $(BUILD)/build.ninja
 $(BUILD)/build.ninja:
 	@meson setup $(BUILD) $(MESON_FLAGS)
 
-install: build
+# A directory that was set up without scdoc has no manual.
+install:
+	@$(PACKAGES) build
+	@if [ -e $(BUILD)/build.ninja ]; then meson setup --reconfigure $(BUILD) >/dev/null; fi
+	@$(MAKE) --no-print-directory build
 	@meson install -C $(BUILD)
 
 # The developer's configuration: build-dev.ini has the flags.

@@ -67,6 +67,29 @@ def test_pages_name_each_other(page):
         assert f"*{other[:-2]}*({other[-1]})" in text
 
 
+def test_the_first_page_names_all_others():
+    pages = {path.name.removesuffix(".scd") for path in DOCS.glob("*.scd")} - {"vitals.1"}
+    named = re.findall(r"\*(vitals-[a-z]+)\*\((\d)\)", manual.section("vitals.1", "SEE ALSO"))
+    assert {f"{name}.{number}" for name, number in named} == pages
+    for page in pages:
+        assert "*vitals*(1)" in manual.section(page, "SEE ALSO")
+
+
+def test_the_environment_is_that_of_the_program():
+    sources = (path.read_text("utf-8") for path in (ROOT / "src").rglob("*.c"))
+    read = {name for text in sources for name in re.findall(r'getenv\("([A-Z_]+)"\)', text)}
+    described = set(re.findall(r"^_([A-Z_]+)_", manual.section("vitals.1", "ENVIRONMENT"), re.MULTILINE))
+    assert read and read <= described
+
+
+def test_readme_begins_with_what_a_reader_needs():
+    """Without a scroll: what it is for, how to begin, and what it can be pointed at."""
+    begin = "\n".join((ROOT / "README.md").read_text("utf-8").splitlines()[:25])
+    for text in ("sudo vitals top", "docs/top.svg", "-qmp unix:", "virt-qemu-qmp-proxy", "Proxmox",
+                 "kvm_stat", "make demo", "make check"):  # fmt: skip
+        assert text in begin
+
+
 # ---- options ------------------------------------------------------------------------------------
 
 
