@@ -10,18 +10,10 @@
 
 #include "args/cli.h"
 #include "look/look.h"
-#include "show/row_output.h"
 #include "look/turns.h"
 #include "stats/histogram.h"
 #include "base/width.h"
-#include "show/histogram_text.h"
-
-/* A histogram to be drawn: of one object, or of all vCPUs of a VM. */
-struct chart {
-    struct row row;
-    uint64_t *values;
-    size_t n_objects;
-};
+#include "show/chart.h"
 
 struct hist {
     struct look look;
@@ -48,17 +40,6 @@ static const struct cli_option own_options[] = {
 static bool are_together(const struct row *a, const struct row *b)
 {
     return a->path && b->path && a->stat == b->stat && !strcmp(a->socket, b->socket);
-}
-
-static void add_values(struct chart *chart, const struct row *row)
-{
-    const uint64_t *values = row_values(row);
-
-    for (size_t i = 0; i < row->n; i++)
-        if (__builtin_add_overflow(chart->values[i], values[i], &chart->values[i]))
-            chart->values[i] = UINT64_MAX;
-    chart->row.is_reset |= row->is_reset;
-    chart->n_objects++;
 }
 
 static struct chart *add_chart(struct hist *hist, const struct row *row)
@@ -90,7 +71,7 @@ static void take_row(void *opaque, const struct row *row)
     if (!chart)
         chart = add_chart(hist, row);
     if (chart)
-        add_values(chart, row);
+        chart_add(chart, row);
 }
 
 static void free_charts(struct hist *hist)
@@ -102,39 +83,14 @@ static void free_charts(struct hist *hist)
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-static void draw_title(struct buf *out, const struct chart *chart)
-{
-    char object[QUANTITY_MAX];
-
-    buf_printf(out, "%s of %s, ", chart->row.stat->name, chart->row.vm);
-    if (chart->n_objects > 1)
-        buf_printf(out, "%zu vCPUs", chart->n_objects);
-    else
-        buf_puts(out, row_object(object, &chart->row));
-    if (chart->row.deltas)
-        buf_printf(out, ", over %.3g s", chart->row.seconds);
-    buf_puts(out, chart->row.is_reset ? ", was reset" : "");
-    buf_printf(out, ": %llu values\n",
-               (unsigned long long)histogram_count(chart->values, chart->row.n));
-}
-
 /* Histograms without a value are shown where they were asked for. */
 static void draw(struct hist *hist, const struct chart *chart)
 {
-    struct buf *out = &hist->text;
-
-    if (histogram_count(chart->values, chart->row.n) == 0 && !hist->look.options.globs.n)
+    if (!chart_count(chart) && !hist->look.options.globs.n)
         return;
     if (hist->n_drawn++)
-        buf_puts(out, "\n");
-    draw_title(out, chart);
-    histogram_text_put(out, chart->row.stat, chart->values, chart->row.n, hist->width,
-                       hist->is_utf8);
-    if (histogram_count(chart->values, chart->row.n) == 0)
-        return;
-    buf_puts(out, "  ");
-    histogram_text_put_percentiles(out, chart->row.stat, chart->values, chart->row.n);
-    buf_puts(out, "\n");
+        buf_puts(&hist->text, "\n");
+    chart_draw(&hist->text, chart, hist->width, hist->is_utf8);
 }
 
 /* Asked again for each output: the window may have another size now. */
@@ -197,95 +153,15 @@ static void draw_all(struct hist *hist)
 
 /* ---- JSON and CSV --------------------------------------------------------------------------- */
 
-/* All vCPUs together are none of them. */
-static struct row identity(const struct chart *chart)
-{
-    struct row row = chart->row;
-
-    if (chart->n_objects > 1) {
-        row.path = NULL;
-        row.vcpu = -1;
-    }
-    return row;
-}
-
-/* With --rates: also where all of them were reset. */
-static void put_seconds(struct record_writer *to, const struct chart *chart)
-{
-    if (chart->row.deltas || chart->row.is_reset)
-        record_number(to, "seconds", NULL, "%.6f", chart->row.seconds);
-    else
-        record_absent(to, "seconds", NULL);
-}
-
-static void put_bounds(struct record_writer *to, const struct chart *chart, size_t i)
-{
-    const struct vitals_stat *stat = chart->row.stat;
-
-    record_u64(to, "lower", NULL, histogram_lower_bound(stat, i));
-    if (i + 1 == chart->row.n)
-        record_null(to, "upper", NULL);
-    else
-        record_u64(to, "upper", NULL, histogram_lower_bound(stat, i + 1));
-    record_u64(to, "count", NULL, chart->values[i]);
-}
-
-static void put_json(struct record_writer *to, const struct chart *chart)
-{
-    put_seconds(to, chart);
-    record_bool(to, "reset", NULL, chart->row.is_reset);
-    record_list(to, "buckets");
-    for (size_t i = 0; i < chart->row.n; i++) {
-        record_begin(to);
-        put_bounds(to, chart, i);
-        record_end(to);
-    }
-    record_list_end(to);
-}
-
-static void put_csv(struct record_writer *to, const struct chart *chart, size_t i)
-{
-    put_bounds(to, chart, i);
-    put_seconds(to, chart);
-    record_bool(to, "reset", NULL, chart->row.is_reset);
-}
-
-static void put_record(struct hist *hist, const struct chart *chart, size_t i)
-{
-    struct record_writer *to = &hist->to;
-    const struct row row = identity(chart);
-
-    row_put_identity(to, hist->time, &row, false);
-    record_u64(to, "objects", NULL, chart->n_objects);
-    if (to->format == OUTPUT_JSON)
-        put_json(to, chart);
-    else
-        put_csv(to, chart, i);
-    record_end(to);
-}
-
-/* CSV has a line for each bucket. */
-static void put_chart(struct hist *hist, const struct chart *chart)
-{
-    size_t n = hist->to.format == OUTPUT_CSV ? chart->row.n : 1;
-
-    for (size_t i = 0; i < n; i++) {
-        record_begin(&hist->to);
-        put_record(hist, chart, i);
-    }
-}
-
 static void print_records(struct hist *hist)
 {
-    uint64_t nothing = 0;
-
     record_open(&hist->to);
     record_number(&hist->to, "time", NULL, "%.3f", hist->time);
     record_list(&hist->to, "histograms");
     for (size_t i = 0; i < hist->n_charts; i++)
-        put_chart(hist, &hist->charts[i]);
-    if (!hist->n_charts && record_begin_blank(&hist->to))
-        put_record(hist, &(struct chart){.row = row_blank, .values = &nothing}, 0);
+        chart_put(&hist->to, hist->time, &hist->charts[i]);
+    if (!hist->n_charts)
+        chart_put_titles(&hist->to);
     record_close(&hist->to);
 }
 
