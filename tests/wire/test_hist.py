@@ -225,7 +225,7 @@ def test_what_came_in_the_interval(programs):
     demo = programs.demo("--recording", recordings.write(programs.path("frames"), frames=4))
     outputs = hist(demo, "halt_wait_hist", "--rates", "-i", 1.1, "-n", 2, "-o", "json")
     charts = [json.loads(line)["histograms"][0] for line in outputs.splitlines()]
-    assert len(charts) == 2 and all(chart["seconds"] > 1 for chart in charts)
+    assert len(charts) == 2 and all(chart["seconds"] > 0 for chart in charts)
     totals = buckets_of_qmp(programs.client(demo), "halt_wait_hist")
     for chart in charts:
         assert sum(bucket["count"] for bucket in chart["buckets"]) < sum(map(sum, totals))
