@@ -100,7 +100,6 @@ static int examine(void *self)
 {
     const struct examination *examination = self;
     const struct look_options *options = &examination->look.options;
-    const char *named = getenv("VITALS_SOCKET");
     struct doctor doctor = {
         .command = options->command,
         .root = examination->root,
@@ -112,8 +111,8 @@ static int examine(void *self)
 
     if (strlen(doctor.root) > DOCTOR_ROOT_MAX)
         return cli_usage_error(doctor.command, "--root: longer than %d bytes", DOCTOR_ROOT_MAX);
-    if (!doctor.n_sockets && named && *named) {
-        doctor.sockets = &named;
+    if (options->default_socket) {
+        doctor.sockets = &options->default_socket;
         doctor.n_sockets = 1;
     }
     doctor_check_host(&doctor);

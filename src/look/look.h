@@ -21,7 +21,8 @@ struct look_options {
     bool is_host;        /* --host: all VMs of this host */
     bool opens_files;    /* the verb opens files that were named, after the VMs */
     struct cli_texts sockets, vcpus, globs;
-    const char *target; /* "vm", "vcpu", or NULL: both */
+    const char *default_socket; /* where no --socket is given, that of VITALS_SOCKET; or NULL */
+    const char *target;         /* "vm", "vcpu", or NULL: both */
     const char *provider;
     enum output_format format;
     bool no_legend;

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* From the options to VMs that are open, and what is wanted of them. */
-#include <stdlib.h>
-
 #include "host/privileges.h"
 #include "look/private.h"
 
 bool look_names_sockets(const struct look_options *options)
 {
-    const char *path = getenv("VITALS_SOCKET");
-
-    return options->sockets.n || (path && *path);
+    return options->sockets.n || options->default_socket;
 }
 
 int look_connect(struct look *look)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "look/look.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define AT(member) offsetof(struct look_options, member)
@@ -100,6 +101,9 @@ unsigned look_timeout_ms(const struct look_options *options)
 /* An empty path is that of a shell's variable which is not set. */
 int look_complete_options(struct look_options *options)
 {
+    const char *path = getenv("VITALS_SOCKET");
+
+    options->default_socket = path && *path && !options->sockets.n ? path : NULL;
     for (size_t i = 0; i < options->sockets.n; i++)
         if (!*options->sockets.all[i])
             return cli_usage_error(options->command, "--socket: the path is missing");
