@@ -134,8 +134,8 @@ int cli_print_completion(struct cli_args *args, const struct verb *const *verbs,
         for (const struct cli_option *option = (verb)->tables[t_]; option->name; option++)
 
 /*
- * The edit distance: letters to insert, drop or replace to get from one word to the other. Neither
- * has more than CLI_WORD_MAX bytes.
+ * The edit distance: letters to insert, drop, replace or swap with the next to get from one word to
+ * the other. Neither has more than CLI_WORD_MAX bytes.
  */
 #define CLI_WORD_MAX 63
 size_t cli_count_typos(const char *a, const char *b);

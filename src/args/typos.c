@@ -8,20 +8,31 @@ static size_t min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static bool is_swapped(const char *a, size_t i, const char *b, size_t j)
+{
+    return i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j];
+}
+
+/* Each row has the distances of the first letters of @a to the first letters of @b. */
 size_t cli_count_typos(const char *a, const char *b)
 {
-    size_t row[CLI_WORD_MAX + 1], len = strlen(b);
+    size_t rows[3][CLI_WORD_MAX + 1], *before = rows[0], *row = rows[1], *next = rows[2];
+    size_t len = strlen(b);
 
     for (size_t j = 0; j <= len; j++)
         row[j] = j;
     for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
+        size_t *free_row = before;
+
+        next[0] = i + 1;
         for (size_t j = 0; j < len; j++) {
-            size_t replaced = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            row[j + 1] = min(replaced, min(row[j], row[j + 1]) + 1);
+            next[j + 1] = min(row[j] + (a[i] != b[j]), min(row[j + 1], next[j]) + 1);
+            if (is_swapped(a, i, b, j))
+                next[j + 1] = min(next[j + 1], before[j - 1] + 1);
         }
+        before = row;
+        row = next;
+        next = free_row;
     }
     return row[len];
 }

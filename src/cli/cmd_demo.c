@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals demo`: the options of the program that is in demo/demo.c. */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "args/cli.h"
 #include "demo/demo.h"
 #include "base/count.h"
+#include "show/output.h"
 
 #define VCPUS_DEFAULT 5
 #define SECONDS_MAX   1e9
@@ -161,7 +163,12 @@ static int run(struct cli_args *args)
         return status;
     if (options.n_sockets == 0)
         add_default_socket(&options, path);
-    return demo_run(&options) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    status = demo_run(&options);
+    if (status == 0)
+        return EXIT_SUCCESS;
+    errno = -status; /* if that was the one line of output */
+    output_flush();
+    return EXIT_FAILURE;
 }
 
 const struct verb verb_demo = {

@@ -6,6 +6,7 @@
 
 #include "args/cli.h"
 #include "look/look.h"
+#include "look/progress.h"
 #include "show/row_output.h"
 #include "look/snapshot_file.h"
 #include "stats/histogram.h"
@@ -222,14 +223,25 @@ static int print_diff(struct diff *diff)
 
 /* ---- running -------------------------------------------------------------------------------- */
 
+/* A pipe may have nobody yet who writes. */
+static int read_one(const struct diff *diff, size_t i, struct snapshot_file *ret_snapshot,
+                    char error[SNAPSHOT_ERROR_MAX])
+{
+    const char *path = diff->paths.all[i];
+    struct progress *progress = progress_begin(diff->look.options.command, "waiting for %s", path);
+    int err = snapshot_read(path, ret_snapshot, error);
+
+    progress_end(progress);
+    return err;
+}
+
 static int read_both(struct diff *diff)
 {
     const char *const *paths = diff->paths.all;
     const char *command = diff->look.options.command;
     char error[SNAPSHOT_ERROR_MAX];
 
-    if (snapshot_read(paths[0], &diff->before, error) < 0 ||
-        snapshot_read(paths[1], &diff->after, error) < 0) {
+    if (read_one(diff, 0, &diff->before, error) < 0 || read_one(diff, 1, &diff->after, error) < 0) {
         fprintf(stderr, "%s: %s\n", command, error);
         return EXIT_FAILURE;
     }

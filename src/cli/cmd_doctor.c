@@ -116,7 +116,6 @@ static int examine(void *self)
         doctor.n_sockets = 1;
     }
     doctor_check_host(&doctor);
-    doctor_check_vms(&doctor);
     doctor_check_sockets(&doctor);
     if (options->format == OUTPUT_JSON)
         print_json(&doctor);
@@ -135,13 +134,11 @@ static int run(struct cli_args *args)
 const struct verb verb_doctor = {
     .name = "doctor",
     .summary = "check what works here, and say why not",
-    .about =
-        "Checks /dev/kvm, the kernel and its statistics, the user's rights, whether all VMs of "
-        "this host can be read from the kernel and which there are, and the sockets: "
-        "those of --socket or VITALS_SOCKET are asked; of those in the usual places of "
-        "vitals, Proxmox and libvirt only the permissions are checked, because QEMU serves "
-        "one client at a time. Each check is ok, a warning, a problem, or its object is not "
-        "there.",
+    .about = "Checks /dev/kvm, the kernel and its statistics, the user's rights, and the sockets: "
+             "those of --socket or VITALS_SOCKET are asked; of those in the usual places of "
+             "vitals, Proxmox and libvirt only the permissions are checked, because QEMU serves "
+             "one client at a time. Each check is ok, a warning, a problem, or its object is not "
+             "there.",
     .tables = {look_socket_options, own_options},
     .notes = "-o json prints one object: {\"schema_version\": 1, \"healthy\": BOOL, \"checks\": "
              "[...]}. Each check has check, status, found and hint, which is null where there is "

@@ -239,7 +239,7 @@ static int open_and_print(void *self)
 
 static int run(struct cli_args *args)
 {
-    struct hist hist = {0};
+    struct hist hist = {.look.is_of_histograms = true};
     int status = look_run(args, &hist, open_and_print);
 
     free_charts(&hist);

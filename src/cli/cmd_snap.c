@@ -6,6 +6,7 @@
 
 #include "args/cli.h"
 #include "look/look.h"
+#include "look/missing.h"
 #include "base/replacement.h"
 #include "show/row_output.h"
 #include "look/sampler.h"
@@ -75,7 +76,7 @@ static int sample(struct snap *snap)
 
     if (!sampler_init(&sampler, &snap->look))
         return EXIT_FAILURE;
-    if (sampler_sample(&sampler) > 0)
+    if (sampler_sample(&sampler) > 0 && missing_check(&sampler) > 0)
         status = print_snapshot(snap, &sampler);
     sampler_free(&sampler);
     return status;

@@ -11,13 +11,15 @@
 #include <unistd.h>
 
 #include "args/cli.h"
+#include "base/text.h"
+#include "show/output.h"
 #include "look/look.h"
 #include "look/progress.h"
 #include "top/screen.h"
 #include "top/terminal.h"
 #include "look/watch.h"
 
-enum { BATCH_WIDTH = 110 };
+enum { BATCH_WIDTH = 110, KIND_MAX = 64 };
 
 /* What has become of a VM. */
 struct tale {
@@ -236,10 +238,10 @@ static void handle_keys(struct top *top)
     watch_set(top->watch, top->model.interval, top->model.is_paused);
 }
 
-static int wait_for_events(struct pollfd fds[3])
+static int wait_for_events(struct pollfd fds[4])
 {
     for (;;) {
-        if (poll(fds, 3, -1) >= 0)
+        if (poll(fds, 4, -1) >= 0)
             return 0;
         if (errno != EINTR)
             return -errno;
@@ -252,6 +254,7 @@ static int run_terminal(struct top *top)
         {.fd = STDIN_FILENO, .events = POLLIN},
         {.fd = top->signals, .events = POLLIN},
         {.fd = watch_fd(top->watch), .events = POLLIN},
+        {.fd = STDOUT_FILENO}, /* says only that it is gone, which ncurses does not */
     };
 
     while (!top->is_done && !top->model.is_done) {
@@ -263,6 +266,8 @@ static int run_terminal(struct top *top)
             handle_signals(top);
         if (fds[2].revents && take_results(top) && !all_gone(top))
             top->is_done |= top->look.options.count && top->n_rounds >= top->look.options.count;
+        if (fds[3].revents && !top->is_done)
+            top->is_done = top->look.has_failed = true;
         if (fds[0].revents && !top->is_done)
             handle_keys(top);
     }
@@ -295,7 +300,9 @@ static int print_report(struct top *top)
         buf_reset(&line);
     }
     buf_free(&line);
-    return fflush(stdout) == 0 ? 0 : -errno;
+    if (!output_flush())
+        top->is_done = top->look.has_failed = true;
+    return 0;
 }
 
 static int run_batch(struct top *top)
@@ -333,17 +340,60 @@ static void complain_about_gone(const struct top *top)
                      top->model.vms[i].error ? NULL : "It came back.");
 }
 
+static void put_kind(char kind[KIND_MAX])
+{
+    snprintf(kind, KIND_MAX, "%s", getenv("TERM") ? getenv("TERM") : "");
+    text_make_plain(kind);
+}
+
+static void refuse_terminal(const struct top *top)
+{
+    char kind[KIND_MAX], text[KIND_MAX + 64];
+
+    put_kind(kind);
+    snprintf(text, sizeof(text), "a terminal of TERM=%s can't be moved around in", kind);
+    complain(top, text, "-b prints plain text instead.");
+}
+
+static void refuse_kind(const struct top *top)
+{
+    char kind[KIND_MAX], text[KIND_MAX + 64];
+
+    put_kind(kind);
+    snprintf(text, sizeof(text), "no terminal of TERM=%s is installed here", kind);
+    complain(top, text,
+             "Install its entry, of ncurses-term or of the terminal's own package, or try "
+             "TERM=" TERMINAL_FALLBACK "; -b prints plain text instead.");
+}
+
+/* What is to be said of a terminal that is open stays there until a key is pressed. */
+static bool open_terminal(struct top *top)
+{
+    switch (terminal_open()) {
+    case TERMINAL_OPEN:
+        return true;
+    case TERMINAL_SIMILAR:
+        snprintf(top->model.message, sizeof(top->model.message),
+                 "%.16s is not installed here: shown as " TERMINAL_FALLBACK, getenv("TERM"));
+        return true;
+    case TERMINAL_UNABLE:
+        refuse_terminal(top);
+        return false;
+    case TERMINAL_UNKNOWN:
+        refuse_kind(top);
+        return false;
+    }
+    return false;
+}
+
 static int show(struct top *top)
 {
     int err;
 
     if (top->is_batch)
         return run_batch(top);
-    if (!terminal_open()) {
-        complain(top, "this terminal can't show it: the variable TERM says what it is",
-                 "-b prints plain text instead.");
+    if (!open_terminal(top))
         return -ENOTSUP;
-    }
     err = run_terminal(top);
     terminal_close();
     complain_about_gone(top);

@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #include "args/cli.h"
+#include "args/suggestion.h"
 #include "vitals/vitals.h"
 #include "base/count.h"
+#include "show/output.h"
 
-#define TYPOS_MAX   2
 #define COMMAND_MAX 64
 
 enum { SUMMARY_COLUMN = 14 };
@@ -79,28 +80,15 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
-static const struct verb *find_similar_verb(const char *name)
-{
-    const struct verb *nearest = NULL;
-    size_t fewest = TYPOS_MAX + 1;
-
-    for (size_t i = 0; strlen(name) <= CLI_WORD_MAX && i < COUNT(verbs); i++) {
-        size_t typos = cli_count_typos(verbs[i]->name, name);
-        if (typos < fewest) {
-            fewest = typos;
-            nearest = verbs[i];
-        }
-    }
-    return nearest;
-}
-
 static int refuse_verb(const char *name)
 {
-    const struct verb *similar = find_similar_verb(name);
+    struct suggestion similar = {.meant = name};
 
-    if (similar)
+    for (size_t i = 0; i < COUNT(verbs); i++)
+        suggestion_consider(&similar, verbs[i]->name);
+    if (similar.name)
         return cli_usage_error("vitals", "unknown verb '%s'; did you mean '%s'?", name,
-                               similar->name);
+                               similar.name);
     return cli_usage_error("vitals", "unknown verb '%s'", name);
 }
 
@@ -173,8 +161,5 @@ int main(int argc, char **argv)
 
     occupy_closed_files();
     status = run(argc, argv);
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return status;
-    perror("vitals: standard output");
-    return EXIT_FAILURE;
+    return output_flush() ? status : EXIT_FAILURE;
 }

@@ -317,7 +317,8 @@ static void set_running(struct demo *demo, bool running)
     vitals_set_running(demo->ctx, running);
 }
 
-static void announce(const struct demo *demo)
+/* Who waits for this line would wait for ever. */
+static int announce(const struct demo *demo)
 {
     unsigned n = n_vcpus(demo);
 
@@ -329,7 +330,7 @@ static void announce(const struct demo *demo)
     for (size_t i = 0; i < demo->options->n_sockets; i++)
         printf("%s %s", i == 0 ? ", serving QMP on" : ",", demo->options->sockets[i].path);
     putchar('\n');
-    fflush(stdout);
+    return fflush(stdout) == 0 ? 0 : -errno;
 }
 
 static void on_signal(struct demo *demo)
@@ -439,9 +440,10 @@ int demo_run(const struct demo_options *options)
     if (err == 0) {
         demo.start = now();
         set_running(&demo, true);
-        announce(&demo);
-        err = main_loop(&demo);
+        err = announce(&demo);
     }
+    if (err == 0)
+        err = main_loop(&demo);
     finish(&demo);
     return err;
 }

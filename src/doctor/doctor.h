@@ -52,9 +52,6 @@ void doctor_path(const struct doctor *doctor, char text[DOCTOR_PATH_MAX], const 
 /* KVM, the kernel, the user. */
 void doctor_check_host(struct doctor *doctor);
 
-/* Reads all VMs of this host from the kernel, if that is possible. */
-void doctor_check_vms(struct doctor *doctor);
-
 /* Asks the sockets that were named; of those in the usual places only the permissions. */
 void doctor_check_sockets(struct doctor *doctor);
 

@@ -66,13 +66,13 @@ static void hint_permission(struct finding *finding, const char *path)
     } else if (opens_for_group(&st)) {
         group_name(group, st.st_gid);
         finding_hint(finding,
-                     "It belongs to the group %s. Join it with 'usermod -aG %s %s' as root, and "
-                     "log in again.",
+                     "To run VMs: it belongs to the group %s. Join it with 'usermod -aG %s %s' as "
+                     "root, and log in again.",
                      group, group, user);
     } else {
         finding_hint(finding,
-                     "Its mode is %04o, which lets no group in. As root: 'chgrp kvm %s', 'chmod "
-                     "0660 %s' and 'usermod -aG kvm %s'; then log in again.",
+                     "To run VMs: its mode is %04o, which lets no group in. As root: 'chgrp kvm "
+                     "%s', 'chmod 0660 %s' and 'usermod -aG kvm %s'; then log in again.",
                      (unsigned)st.st_mode & 07777, path, path, user);
     }
 }
@@ -105,10 +105,19 @@ static const char *hint_call(int err)
     }
 }
 
+/* Looking at VMs takes their sockets: whoever may not run VMs, or has named one, may want no more. */
+static bool is_for_looking(const struct doctor *doctor, int err)
+{
+    return err == EACCES || err == EPERM || doctor->n_sockets;
+}
+
 static void refuse_device(struct doctor *doctor, const char *path, int err)
 {
+    bool is_spared = is_for_looking(doctor, err);
     struct finding *finding =
-        doctor_find(doctor, "kvm device", FINDING_PROBLEM, "%s: %s", path, strerror(err));
+        doctor_find(doctor, "kvm device", is_spared ? FINDING_WARNING : FINDING_PROBLEM, "%s: %s%s",
+                    path, strerror(err),
+                    is_spared ? "; only who runs VMs needs it, to look at them nobody does" : "");
 
     if (err == EACCES)
         hint_permission(finding, path);

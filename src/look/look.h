@@ -48,8 +48,9 @@ struct look {
     size_t n_paths, n_sockets;
     struct look_vm *vms;
     size_t n_vms;
-    struct host *host; /* where its VMs are looked at, or NULL */
-    bool has_failed;   /* one of the VMs, at least */
+    struct host *host;     /* where its VMs are looked at, or NULL */
+    bool is_of_histograms; /* no other statistic is of use */
+    bool has_failed;       /* one of the VMs, at least */
 };
 
 extern const struct cli_option look_socket_options[]; /* which VMs: --socket, --timeout */

@@ -9,6 +9,7 @@
 #include "look/private.h"
 #include "args/suggestion.h"
 #include "base/buf.h"
+#include "stats/histogram.h"
 
 #define HINT_KVM     "QEMU has them only where the VM runs with KVM: -accel kvm."
 #define HINT_ANY_VMM "A VM is here as soon as its VMM has made it, whichever VMM it is."
@@ -83,12 +84,17 @@ static bool any_matches(const struct look *look, const struct look_stats *lists,
     return false;
 }
 
+static bool is_of_use(const struct look *look, const struct client_stat *stat)
+{
+    return !look->is_of_histograms || histogram_is(&stat->desc);
+}
+
 static void suggest(const struct look *look, const struct look_stats *lists, size_t n_lists,
                     struct suggestion *suggestion)
 {
     for (size_t i = 0; i < n_lists; i++)
         for (size_t j = 0; j < lists[i].n; j++)
-            if (is_candidate(look, &lists[i].stats[j]))
+            if (is_candidate(look, &lists[i].stats[j]) && is_of_use(look, &lists[i].stats[j]))
                 suggestion_consider(suggestion, lists[i].stats[j].desc.name);
 }
 

@@ -9,6 +9,7 @@
 struct sampler_outcome {
     int err;
     struct client_error error;
+    bool is_missing; /* it answered without any value: missing_check() has said so */
 };
 
 struct sampler {

@@ -103,6 +103,16 @@ static int check_parsed(struct reader *reader, const char *bytes, size_t len, co
     return 0;
 }
 
+/* What the parser says of anything else tells nobody what it is. */
+static bool begins_object(const char *bytes, size_t len)
+{
+    size_t i = 0;
+
+    while (i < len && bytes[i] && strchr(" \t\r\n", bytes[i]))
+        i++;
+    return i < len && bytes[i] == '{';
+}
+
 static int parse(struct reader *reader, const char *bytes, size_t len)
 {
     struct json_tokener *parser;
@@ -111,6 +121,9 @@ static int parse(struct reader *reader, const char *bytes, size_t len)
 
     if (len == 0)
         return fail(reader, "not a snapshot: empty");
+    if (!begins_object(bytes, len))
+        return fail(reader, "not a snapshot: no JSON object\n"
+                            "  'vitals snap' writes them; tables and CSV can't be read.");
     if (len > SNAPSHOT_FILE_MAX || json_memory(bytes, len) > SNAPSHOT_MEMORY_MAX)
         return fail(reader, "larger than a snapshot can be");
     parser = json_tokener_new();

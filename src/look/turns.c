@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "look/turns.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "look/missing.h"
 #include "look/private.h"
+#include "show/output.h"
 
 #define INTERVAL_DEFAULT 1.0
 
@@ -30,9 +31,10 @@ static int take_turns(struct sampler *sampler, bool is_rates,
             return EXIT_FAILURE;
     }
     for (;;) {
-        if (sampler_sample(sampler) == 0 || !show(opaque, sampler))
+        if (sampler_sample(sampler) == 0 || (missing_check(sampler) == 0 && n == 0) ||
+            !show(opaque, sampler) || !output_flush())
             return EXIT_FAILURE;
-        if (fflush(stdout) != 0 || ++n == n_turns)
+        if (++n == n_turns)
             break;
         sampler_wait(&turn_ns, interval);
         if (look_refresh(sampler->look))

@@ -10,8 +10,8 @@ unsigned long look_count_turns(const struct look_options *options);
 
 /*
  * Samples VMs that are open, and has @show print each sample. @is_rates: the first sample is only
- * what the second one is compared with. Ends after the last turn, when nobody reads standard output
- * any more, or when @show returns false, which is an error. Returns the exit status.
+ * what the second one is compared with. Ends after the last turn, when standard output takes no
+ * more, or when @show returns false; both are errors. Returns the exit status.
  */
 int look_turns(struct look *look, bool is_rates,
                bool (*show)(void *opaque, struct sampler *sampler), void *opaque);

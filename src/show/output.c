@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "show/output.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,20 @@ bool output_takes_escapes(void)
     const char *term = getenv("TERM");
 
     return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+/* An error of what was printed before need not be one of this flush. */
+bool output_flush(void)
+{
+    static bool has_complained;
+    int err = ferror(stdout) ? errno : 0;
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    if (!has_complained)
+        fprintf(stderr, "vitals: standard output: %s\n", strerror(err ? err : errno));
+    has_complained = true;
+    return false;
 }
 
 /* ---- tables --------------------------------------------------------------------------------- */

@@ -14,6 +14,9 @@ const char *output_unit_name(const struct vitals_stat *stat);
 /* Whether standard output is a terminal that has more than lines of text. */
 bool output_takes_escapes(void);
 
+/* False: what was printed did not get where it should, which has been said, once. */
+bool output_flush(void);
+
 /* Says so and ends the program: half an output is none. */
 __attribute__((noreturn)) void output_out_of_memory(void);
 

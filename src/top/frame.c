@@ -50,7 +50,7 @@ static void put_choices(struct screen *screen, const struct model *model, size_t
     }
     if (model->is_nonzero && model->level == MODEL_STATS)
         column = screen_put(screen, 1, column, SIZE_MAX, STYLE_DIM, "  without zeros");
-    if (model->is_rebased && localtime_r(&seconds, &tm) &&
+    if (model->is_rebased && model->base_time > 0 && localtime_r(&seconds, &tm) &&
         strftime(text, sizeof(text), "  totals since %T", &tm))
         screen_put(screen, 1, column, SIZE_MAX, STYLE_DIM, text);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "top/list.h"
 #include "top/screen.h"
 
@@ -19,7 +20,7 @@ static void report_list(struct screen *screen, struct model *model, size_t *line
 static void report_head(struct screen *screen, const struct model *model)
 {
     size_t gone = model_count_gone(model), column;
-    time_t seconds = (time_t)model->time;
+    time_t seconds = (time_t)(model->time > 0 ? model->time : clock_unix_time());
     char text[SCREEN_TEXT_MAX], time[64] = "";
     struct tm tm;
 

@@ -4,6 +4,7 @@
 #include "top/terminal.h"
 
 #include <curses.h>
+#include <term.h>
 #include <langinfo.h>
 #include <signal.h>
 #include <stdio.h>
@@ -121,18 +122,40 @@ static void bound_size(void)
         setenv("COLUMNS", side, true);
 }
 
-bool terminal_open(void)
+/* Terminals of today that bring an entry of their own, and understand what xterm does. */
+static bool is_like_xterm(const char *kind)
 {
-    bound_size();
-    tcgetattr(STDIN_FILENO, &rescue.settings);
-    opened = newterm(NULL, stdout, stdin);
-    if (!opened)
-        return false;
-    atexit(terminal_close);
-    if (!can_move_cursor()) {
-        terminal_close();
-        return false;
-    }
+    static const char *const beginnings[] = {
+        "alacritty", "contour", "foot", "ghostty", "gnome", "iterm",   "kitty", "konsole",
+        "mintty",    "rio",     "st-",  "tmux",    "vte",   "wezterm", "xterm-"};
+
+    for (size_t i = 0; i < COUNT(beginnings); i++)
+        if (strncmp(kind, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    return false;
+}
+
+/* newterm() does not tell why it fails, and tgetent() changes nothing. */
+static bool is_installed(const char *kind)
+{
+    return *kind && tgetent(NULL, kind) == 1;
+}
+
+static enum terminal_state choose_kind(const char **ret_kind)
+{
+    const char *kind = getenv("TERM");
+
+    *ret_kind = kind ? kind : "";
+    if (is_installed(*ret_kind))
+        return TERMINAL_OPEN;
+    if (!is_like_xterm(*ret_kind) || !is_installed(TERMINAL_FALLBACK))
+        return TERMINAL_UNKNOWN;
+    *ret_kind = TERMINAL_FALLBACK;
+    return TERMINAL_SIMILAR;
+}
+
+static void prepare(void)
+{
     prepare_rescue();
     set_escdelay(ESCAPE_DELAY_MS);
     cbreak();
@@ -142,7 +165,27 @@ bool terminal_open(void)
     nodelay(stdscr, TRUE);
     curs_set(0);
     choose_colours();
-    return true;
+}
+
+enum terminal_state terminal_open(void)
+{
+    const char *kind;
+    enum terminal_state state = choose_kind(&kind);
+
+    if (state == TERMINAL_UNKNOWN)
+        return state;
+    bound_size();
+    tcgetattr(STDIN_FILENO, &rescue.settings);
+    opened = newterm(kind, stdout, stdin);
+    if (!opened)
+        return TERMINAL_UNABLE;
+    atexit(terminal_close);
+    if (!can_move_cursor()) {
+        terminal_close();
+        return TERMINAL_UNABLE;
+    }
+    prepare();
+    return state;
 }
 
 void terminal_refresh(void)

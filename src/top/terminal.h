@@ -5,8 +5,17 @@
 
 #include "top/screen.h"
 
-/* False: the terminal is not of a kind that can do it, and nothing has changed. */
-bool terminal_open(void);
+enum terminal_state {
+    TERMINAL_OPEN,
+    TERMINAL_SIMILAR, /* open; its own kind is not installed here, and TERMINAL_FALLBACK took its place */
+    TERMINAL_UNABLE,  /* can't be cleared or moved around in */
+    TERMINAL_UNKNOWN, /* its kind, TERM, is not installed here, or is none */
+};
+
+#define TERMINAL_FALLBACK "xterm-256color"
+
+/* Otherwise nothing has changed. */
+enum terminal_state terminal_open(void);
 
 /* Gives the terminal back as it was; once more is harmless. exit() does it, too, and a crash. */
 void terminal_close(void);

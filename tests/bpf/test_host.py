@@ -132,29 +132,3 @@ def test_a_host_without_vms(verb):
 def test_a_list_without_vms():
     around = ["unshare", "--pid", "--fork"]
     assert vitals("list", "--json", around=around).stdout == '{"schema_version": 1, "vms": []}\n'
-
-
-def checks_of_vms(*words, **options):
-    result = vitals("doctor", "--json", *words, **options)
-    found = json.loads(result.stdout)["checks"]
-    return [c for c in found if c["check"] in ("host's vms", "vm")]
-
-
-def test_doctor_finds_the_vms(vmm):
-    vm = vmm("--vcpus", "0,1")
-    first, *vms = checks_of_vms()
-    assert first["status"] == "ok" and "all VMs of this host can be read" in first["found"]
-    name = f"bare-vmm-{vm.pid}"
-    assert any(f"{name}: bare-vmm, process {vm.pid} of root: 2 vCPUs" in v["found"] for v in vms)
-
-
-def test_doctor_says_what_is_missing(vitals_for_all):
-    (check,) = checks_of_vms(around=as_nobody(), program=vitals_for_all)
-    assert check["status"] == "not there"
-    assert "CAP_BPF and CAP_PERFMON" in check["found"] and "root" in check["hint"]
-
-
-def test_doctor_in_a_container():
-    first, second = checks_of_vms(around=["unshare", "--pid", "--fork"])
-    assert "VMs: 0, vCPUs: 0" in first["found"]
-    assert second["status"] == "warning" and "hostPID" in second["hint"]

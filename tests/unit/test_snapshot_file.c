@@ -51,6 +51,8 @@ static void test_what_is_no_snapshot(void **state)
     const char *const texts[][2] = {
         {"", "empty"},
         {"null ", "'vitals snap' writes them"},
+        {"time,vm\n1,web\n", "not a snapshot: no JSON object"},
+        {"[1]", "not a snapshot: no JSON object"},
         {"{\"schema_version\": 1, \"st", "its end is missing"},
         {SNAPSHOT("1.0", "") "\n" SNAPSHOT("2.0", ""), "has more than one output"},
         {SNAPSHOT("1.0", "") "{", "has more than one output"},

@@ -103,7 +103,8 @@ def test_closed_files_do_not_become_the_socket(programs, verb, options, status):
 
     hist = {"name": "wait", "type": "log2-histogram"}
     schemas = {"return": [{"provider": "kvm", "target": "vm", "stats": [hist]}]}
-    vm = programs.keep(Vm(programs.path("vm.sock"), query_stats_schemas=schemas))
+    values = {"return": [{"provider": "kvm", "stats": [{"name": "wait", "value": [1, 2]}]}]}
+    vm = programs.keep(Vm(programs.path("vm.sock"), query_stats_schemas=schemas, query_stats=values))
     words = [word.format(file=programs.path("file")) for word in options]
     command = shlex.join([VITALS, verb, "--socket", vm.path, *words])
     result = subprocess.run(["sh", "-c", f"exec {command} >&- 2>&- <&-"], timeout=TIMEOUT, check=False)

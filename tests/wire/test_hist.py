@@ -237,6 +237,7 @@ def test_what_came_in_the_interval(programs):
 @pytest.mark.parametrize("arguments, status, text", [
     (["number"], 3, "'number' is no histogram\n  'vitals stats' shows it."),
     (["lag"], 3, "no statistic matches 'lag'; did you mean 'log'?"),
+    (["numbers"], 3, "no statistic matches 'numbers'\n"),  # 'number' is near, and no histogram
     (["-i", "0"], 2, "-i: '0' is no number of seconds"),
     (["-n", "0"], 2, "-n: '0' is no number"),
     (["--target", "vm"], 3, "no statistics"),

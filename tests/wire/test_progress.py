@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import subprocess
+import threading
 
 import pytest
 
@@ -49,6 +50,17 @@ def test_silent_vms_are_waited_for_together(programs, silent):
     other = programs.keep(Stranger(programs.path("other.sock"))).path
     _, text = run_on_terminal("doctor", "--socket", silent, "--socket", other, "--timeout", 3)
     assert "waiting for 2 VMs, " in text and "waiting for 1 VM" not in text
+
+
+def test_a_pipe_that_nobody_writes_to(programs):
+    """Until somebody does."""
+    os.mkfifo(path := programs.path("pipe"))
+    timer = threading.Timer(3.5, lambda: open(path, "wb").close())
+    timer.start()
+    status, text = run_on_terminal("diff", path, path)
+    timer.join()
+    assert status == 1
+    assert f"vitals diff: waiting for {path}"[:60] in text and "not a snapshot: empty" in text
 
 
 @pytest.mark.parametrize("verb, options", [

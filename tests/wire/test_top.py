@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`vitals top`: on a terminal of its own, which tmux plays, and as plain text."""
 
+import datetime
 import fcntl
 import os
 import pty
@@ -11,6 +12,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 
 import pytest
 
@@ -25,6 +27,7 @@ from support.programs import (
     wait_until,
 )
 from support.recordings import VCPUS
+from support.strangers import FakeQemu
 
 
 class Terminal:
@@ -210,6 +213,16 @@ def test_sizes(terminal):
     terminal.wait_for("EXITS/s", "q quit")
     terminal.tmux("resize-window", "-x", 200, "-y", 50)
     terminal.wait_for("HALTS/s")
+
+
+def test_a_terminal_whose_kind_is_not_installed(programs, vm):
+    """It is drawn as one that is similar, and says so until a key is pressed."""
+    said = "xterm-of-nowhere is not installed here: shown as xterm-256color"
+    terminal = start(programs, "--socket", vm.path, variables="TERM=xterm-of-nowhere")
+    terminal.wait_for("EXITS/s", said)
+    terminal.press("t")
+    terminal.wait_for("totals", "q quit")
+    assert said not in terminal.text()
 
 
 # ---- the end ------------------------------------------------------------------------------------
@@ -410,7 +423,7 @@ def test_a_terminal_that_can_not_do_it(vm, kind):
             text=True, timeout=TIMEOUT, check=False, env={**os.environ, "TERM": kind},
         )  # fmt: skip
         assert result.returncode == 1
-        assert "this terminal can't show it" in result.stderr and "-b prints" in result.stderr
+        assert f"of TERM={kind} " in result.stderr and "-b prints" in result.stderr
     finally:
         os.close(main)
         os.close(side)
@@ -447,6 +460,20 @@ def test_batch_has_no_zeros_to_leave_out(vm):
     assert "that are 0; with -b it changes nothing" in text
     assert "There is no --vcpu: drill down to a vCPU instead." in text
     assert run("top", "--vcpu", 0).returncode == 2
+
+
+def test_batch_of_a_vm_that_fails_at_once(programs):
+    """Its report is dated nevertheless."""
+    schemas = [{"provider": "kvm", "target": "vm",
+                "stats": [{"name": "count", "type": "cumulative"}]}]  # fmt: skip
+    error = {"error": {"class": "GenericError", "desc": "not now"}}
+    vm = programs.keep(FakeQemu(programs.path("vm.sock"), query_stats=error,
+                                query_stats_schemas={"return": schemas}))  # fmt: skip
+    began = int(time.time())
+    result = run("top", "-b", "-n", 1, "-i", 0.1, "--socket", vm.path)
+    head = result.stdout.splitlines()[0]
+    date = re.fullmatch(r"vitals top: (\S+), 1 VM, 1 gone", head)[1]
+    assert began <= datetime.datetime.fromisoformat(date[:-2] + ":" + date[-2:]).timestamp()
 
 
 def test_batch_when_a_vm_ends(programs, vm):
