@@ -25,6 +25,7 @@ void host_table_free(struct host_table *table)
         schema_unref(table->schemas[i]);
     free(table->vms);
     free(table->by_key);
+    free(table->by_name);
 }
 
 /* ---- records of one VM ---------------------------------------------------------------------- */
@@ -78,25 +79,52 @@ static struct host_records records_of_next(const struct kvm_record **records, si
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-static bool is_taken(const struct host_table *table, const char *name)
+/* Where @name is in by_name, or would be. */
+static size_t find_name(const struct host_table *table, const char *name)
 {
-    for (size_t i = 0; i < table->n; i++)
-        if (!strcmp(table->vms[i]->name, name))
-            return true;
-    return false;
+    size_t low = 0, high = table->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (strcmp(table->by_name[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
-/* The older one keeps a name, so nobody can rename a neighbour. */
-static void choose_name(const struct host_table *table, const struct host_vm *vm,
+static bool is_taken(const struct host_table *table, const char *name)
+{
+    size_t i = find_name(table, name);
+
+    return i < table->n && !strcmp(table->by_name[i]->name, name);
+}
+
+/* One after the other, until one is free: NAME, NAME@PID, NAME@PID.2 and so on. */
+static void put_name(const struct host_vm *vm, unsigned n_tried, char name[HOST_NAME_MAX])
+{
+    const char *wanted = vm->identity.name;
+
+    if (n_tried == 0)
+        snprintf(name, HOST_NAME_MAX, "%s", wanted);
+    else if (n_tried == 1)
+        snprintf(name, HOST_NAME_MAX, "%s@%d", wanted, (int)vm->pid);
+    else
+        snprintf(name, HOST_NAME_MAX, "%s@%d.%u", wanted, (int)vm->pid, n_tried);
+}
+
+/*
+ * The older one keeps a name, so nobody can rename a neighbour. @n_tried: those that the VM before
+ * it, of the same process, has found taken.
+ */
+static void choose_name(const struct host_table *table, const struct host_vm *vm, unsigned *n_tried,
                         char name[HOST_NAME_MAX])
 {
-    snprintf(name, HOST_NAME_MAX, "%s", vm->identity.name);
-    for (unsigned i = 1; is_taken(table, name); i++) {
-        if (i == 1)
-            snprintf(name, HOST_NAME_MAX, "%s@%d", vm->identity.name, (int)vm->pid);
-        else
-            snprintf(name, HOST_NAME_MAX, "%s@%d.%u", vm->identity.name, (int)vm->pid, i);
-    }
+    do
+        put_name(vm, (*n_tried)++, name);
+    while (is_taken(table, name));
 }
 
 /* ---- what is new ---------------------------------------------------------------------------- */
@@ -132,16 +160,33 @@ static int reserve(struct host_table *table, size_t n)
 
     if (n <= table->cap)
         return 0;
-    if (grow(&table->vms, cap) || grow(&table->by_key, cap))
+    if (grow(&table->vms, cap) || grow(&table->by_key, cap) || grow(&table->by_name, cap))
         return -ENOMEM;
     table->cap = cap;
     return 0;
+}
+
+/* There is room for it. Its place in by_key is found for all that are new at once. */
+static void add(struct host_table *table, struct host_vm *vm)
+{
+    size_t i = find_name(table, vm->name);
+
+    memmove(&table->by_name[i + 1], &table->by_name[i], (table->n - i) * sizeof(table->by_name[0]));
+    table->by_name[i] = vm;
+    table->vms[table->n] = table->by_key[table->n] = vm;
+    table->n++;
+}
+
+static bool is_same_process(const struct host_vm *a, const struct host_vm *b)
+{
+    return a->pid == b->pid && a->start_time == b->start_time;
 }
 
 /* @vms are the table's from here on, the oldest first. */
 static int publish(struct host_table *table, struct host_vm **vms, size_t n)
 {
     const struct host_vm *before = NULL;
+    unsigned n_tried = 0;
     int err = reserve(table, table->n + n);
 
     qsort(vms, n, sizeof(*vms), compare_ages);
@@ -150,19 +195,21 @@ static int publish(struct host_table *table, struct host_vm **vms, size_t n)
         char name[HOST_NAME_MAX];
 
         /* One process can have very many. */
-        if (before && before->pid == vm->pid && before->start_time == vm->start_time)
+        if (before && is_same_process(before, vm)) {
             vm->identity = before->identity;
-        else
+        } else {
             table->identify(vm->pid, vm->start_time, &vm->identity);
-        choose_name(table, vm, name);
+            n_tried = 0;
+        }
+        choose_name(table, vm, &n_tried, name);
         if (!err)
             err = host_vm_publish(vm, name, table->n ? table->vms[0] : NULL);
         if (err) {
             host_vm_unref(vm);
             continue;
         }
-        before = table->vms[table->n] = table->by_key[table->n] = vm;
-        table->n++;
+        add(table, vm);
+        before = vm;
     }
     qsort(table->by_key, table->n, sizeof(*table->by_key), compare_keys);
     return err;
@@ -222,8 +269,11 @@ static void take(struct update *update, const struct host_records *records)
 
 static void drop_gone(struct host_table *table)
 {
-    size_t n = 0;
+    size_t n = 0, n_names = 0;
 
+    for (size_t i = 0; i < table->n; i++)
+        if (!table->by_name[i]->is_gone)
+            table->by_name[n_names++] = table->by_name[i];
     for (size_t i = 0; i < table->n; i++) {
         if (table->vms[i]->is_gone)
             host_vm_unref(table->vms[i]);

@@ -9,8 +9,8 @@
 #include "host/vm.h"
 
 struct host_table {
-    struct host_vm **vms;    /* the oldest process first */
-    struct host_vm **by_key; /* the same */
+    struct host_vm **vms;               /* the oldest process first */
+    struct host_vm **by_key, **by_name; /* the same */
     size_t n, cap;
     struct stats_schema *schemas[KVM_KINDS];
     /* Who it is. The table's own is process_identify(). */
