@@ -37,9 +37,10 @@ static const struct cli_option own_options[] = {
 
 /* ---- charts --------------------------------------------------------------------------------- */
 
+/* Of the vCPUs of one VM: each VM's client has its own descriptions. */
 static bool are_together(const struct row *a, const struct row *b)
 {
-    return a->path && b->path && a->stat == b->stat && !strcmp(a->socket, b->socket);
+    return a->path && b->path && a->stat == b->stat;
 }
 
 static struct chart *add_chart(struct hist *hist, const struct row *row)

@@ -5,29 +5,14 @@ import json
 import os
 import shutil
 import subprocess
+import time
 
 import pytest
 
 from support.kernel_reader import NOBODY, as_nobody, process_status
-from support.programs import VITALS
-
-WITHOUT_VM = {k: v for k, v in os.environ.items() if k != "VITALS_SOCKET"}
-
-
-def vitals(*words, around=(), program=VITALS):
-    return subprocess.run([*around, program, *words], env=WITHOUT_VM, capture_output=True,
-                          text=True, timeout=60, check=False)  # fmt: skip
-
-
-def listed():
-    result = vitals("list", "--json")
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)["vms"]
-
-
-def of_process(pid):
-    return [vm for vm in listed() if vm["pid"] == pid]
-
+from support.programs import VITALS, wait_until
+from support.stats_fds import StatsFds
+from support.this_host import WITHOUT_VM, by_object, name_of, of_process, values_of, vitals
 
 @pytest.fixture
 def vitals_for_all(tmp_path_factory):
@@ -56,20 +41,80 @@ def test_list_of_people(vmm):
     assert line[0] == f"bare-vmm-{vm.pid}" and line[3:] == ["bare-vmm", str(vm.pid), "0", "kernel"]
 
 
-def test_each_value_is_that_of_the_statistics_files(vmm):
-    vm = vmm("--vcpus", "0,5", "--guest", "once")
-    rows = {(kind, number): values for (kind, _), (number, _, values) in vm.rows().items()}
-    result = vitals("stats", "--json")
+def by_name(stats):
+    return {s.name: s.values if s.is_histogram else s.values[0] for s in stats if s.is_known}
+
+
+def values_of_files(programs, pid, vcpus):
+    files = programs.keep(StatsFds(pid))
+    of_vcpus = {number: by_name(files.read_vcpu(number)) for number in vcpus}
+    return {None: by_name(files.read_vm()), **of_vcpus}
+
+
+@pytest.mark.parametrize("guest", ["none", "once"])
+def test_each_value_is_that_of_the_statistics_files(programs, vmm, guest):
+    vm = vmm("--vcpus", "0,5", "--guest", guest)
+    assert values_of(name_of(vm.pid)) == values_of_files(programs, vm.pid, (0, 5))
+
+
+@pytest.mark.parametrize("guest", ["spinning", "halted"])
+def test_each_value_after_a_guest_was_stopped(programs, vmm, guest):
+    vm = vmm("--vcpus", "3,1", "--guest", guest)
+    vm.tell("stop")
+    expected = values_of_files(programs, vm.pid, (1, 3))
+    assert values_of(name_of(vm.pid)) == expected
+    assert any(value for value in expected[1].values())
+
+
+def test_each_verb_shows_the_same(programs, vmm, tmp_path):
+    """Those that show values, against the statistics files."""
+    vm = vmm("--vcpus", "0,1", "--guest", "once")
+    name, expected = name_of(vm.pid), values_of_files(programs, vm.pid, (0, 1))
+    files = [tmp_path / "before", tmp_path / "after"]
+    for file in files:
+        assert vitals("snap", "-f", file).returncode == 0
+        assert by_object(json.loads(file.read_text("utf-8"))["stats"], name) == expected
+    result = vitals("diff", *files, "--all", "-o", "json")
     assert result.returncode == 0, result.stderr
-    seen = {}
-    for stat in json.loads(result.stdout)["stats"]:
-        if stat["vm"] == f"bare-vmm-{vm.pid}" and stat["provider"] == "kvm":
-            key = (stat["target"], stat["vcpu"] or 0)
-            seen.setdefault(key, []).extend(stat.get("values") or [stat["value"]])
-    assert seen.keys() == rows.keys()
-    for key, values in seen.items():
-        # The kernel's own order of descriptors need not be that of its data.
-        assert sorted(values) == sorted(rows[key])
+    deltas = [s["delta"] for s in json.loads(result.stdout)["stats"]
+              if s["vm"] == name and s["type"] == "cumulative"]  # fmt: skip
+    assert deltas and not any(deltas)
+    histograms = {stat for stats in expected.values() for stat in stats
+                  if isinstance(stats[stat], list)}  # fmt: skip
+    charts = json.loads(vitals("hist", *histograms, "--each", "-o", "json").stdout)["histograms"]
+    shown = {(c["vcpu"], c["name"]): [b["count"] for b in c["buckets"]]
+             for c in charts if c["vm"] == name}  # fmt: skip
+    assert shown == {(vcpu, stat): values for vcpu, stats in expected.items()
+                     for stat, values in stats.items() if isinstance(values, list)}  # fmt: skip
+
+
+def test_histograms_of_all_vcpus_of_each_vm(programs, vmm):
+    vms = [vmm("--vcpus", "0,1,2", "--guest", "once") for _ in range(2)]
+    charts = json.loads(vitals("hist", "*", "-o", "json").stdout)["histograms"]
+    for vm in vms:
+        expected = values_of_files(programs, vm.pid, (0, 1, 2))
+        shown = {c["name"]: [b["count"] for b in c["buckets"]]
+                 for c in charts if c["vm"] == name_of(vm.pid) and c["target"] == "vcpu"}  # fmt: skip
+        assert shown == {stat: [sum(counts) for counts in zip(*(expected[n][stat] for n in range(3)))]
+                         for stat, value in expected[0].items() if isinstance(value, list)}  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", ["grouped", "flat"])
+def test_a_demo_has_the_values_of_its_socket(programs, dialect):
+    demo = programs.demo("--name", f"shown-{os.getpid()}", "--vcpus", 3, "--uuid",
+                         "4a1c1e6a-0000-4000-8000-000000000001", "--pause-after", 0.3,
+                         path=f"{programs.path('demo.sock')},dialect={dialect}")  # fmt: skip
+
+    vm = f"shown-{os.getpid()}"
+
+    def of_socket():
+        path = demo.path.partition(",")[0]
+        return json.loads(vitals("stats", "--json", "--socket", path).stdout)["stats"]
+
+    time.sleep(0.5)
+    wait_until(lambda: by_object(of_socket(), vm) == by_object(of_socket(), vm), "it is paused")
+    assert name_of(demo.pid) == vm
+    assert values_of(vm) == by_object(of_socket(), vm)
 
 
 def test_another_user_is_told_what_is_missing(vmm, vitals_for_all):
