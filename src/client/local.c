@@ -180,6 +180,13 @@ static int read_objects(const struct query *query)
     return err;
 }
 
+bool local_is_gone(const struct client *client)
+{
+    const struct client_local *options = &client->local->options;
+
+    return options->is_gone && *options->is_gone;
+}
+
 int local_query(struct query *query)
 {
     struct local *local = query->client->local;

@@ -3,14 +3,17 @@
 #ifndef CLIENT_LOCAL_H
 #define CLIENT_LOCAL_H
 
+#include <stdbool.h>
+
 #include "client/client.h"
 
 struct client_local {
     struct vitals_ctx *ctx;
     const char *path;        /* what stands for it in messages; copied */
     const uint64_t *time_ns; /* when its values were read, of CLOCK_MONOTONIC */
+    const bool *is_gone;     /* the VM has ended, and queries fail; NULL: it never does */
     struct client_origin origin;
-    /* The context, the time and the origin's texts are borrowed until this is called, once. */
+    /* The context, both pointers and the origin's texts are borrowed until this is called, once. */
     void (*release)(void *opaque);
     void *opaque;
 };

@@ -124,6 +124,8 @@ static int run(struct query *query, struct client_error *error)
     int err;
 
     if (client->local) {
+        if (local_is_gone(client))
+            return client_fail(error, ESRCH, NULL, "%s: the VM has ended", client->path);
         err = local_query(query);
         return err ? client_fail(error, -err, NULL, "%s: %s", client->path, strerror(-err)) : 0;
     }

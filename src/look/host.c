@@ -22,6 +22,7 @@ static int open_client(struct look *look, struct host_vm *vm, struct client **re
         .ctx = vm->ctx,
         .path = vm->name,
         .time_ns = host_time_ns(look->host),
+        .is_gone = &vm->is_gone,
         .origin = {.way = "kernel",
                    .pid = vm->pid,
                    .uid = vm->uid,
