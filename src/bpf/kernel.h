@@ -51,8 +51,11 @@ struct percpu_counter {
 
 enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, NR_MM_COUNTERS };
 
+struct task_struct;
+
 struct mm_struct {
     struct percpu_counter rss_stat[NR_MM_COUNTERS];
+    struct task_struct *owner; /* only with CONFIG_MEMCG */
 };
 
 typedef struct {

@@ -108,11 +108,26 @@ static void take_process(struct kvm_record *record, const struct task_struct *ta
     record->start_time = task->group_leader->start_boottime;
 }
 
+/*
+ * Between vfork() and execve() a child lives in its parent's memory, and has its files: the kernel
+ * knows whose memory it is.
+ */
+static bool is_borrowed(const struct task_struct *task)
+{
+    const struct mm_struct *mm = task->mm;
+    const struct task_struct *owner;
+
+    if (!mm || !bpf_core_field_exists(mm->owner))
+        return false;
+    owner = BPF_CORE_READ(mm, owner);
+    return owner && BPF_CORE_READ(owner, tgid) != task->tgid;
+}
+
 static void take_vm(struct kvm_record *record, const struct task_struct *task, const void *vm)
 {
     record->vm = (__u64)vm;
     record->creator = read_number(vm, layout.vm_creator);
-    record->is_owner = read_word(vm, layout.vm_mm) == (__u64)task->mm;
+    record->is_owner = read_word(vm, layout.vm_mm) == (__u64)task->mm && !is_borrowed(task);
 }
 
 static void take_vcpu(struct kvm_record *record, const void *vcpu)

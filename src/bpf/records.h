@@ -38,7 +38,7 @@ struct kvm_record {
     __u32 uid;        /* the effective user of that process */
     __u64 start_time; /* of that process: ns since the host started */
     __u64 vm;         /* the kernel's address of the VM: joins vCPUs to VMs. Not to be shown */
-    __u32 is_owner;   /* the VM lives in the memory of that process, which made it */
+    __u32 is_owner;   /* the VM lives in the memory of that process, and not of a vfork() of it */
     __s32 creator;    /* the thread that made the VM; it may be gone */
     __s32 row_error;  /* 0, or -errno: the row could not be read */
     /* of a vCPU, otherwise 0 */

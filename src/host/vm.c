@@ -27,6 +27,7 @@ struct host_vm *host_vm_new(const struct host_records *records,
     vm->key = first->vm;
     vm->pid = (pid_t)first->process;
     vm->uid = first->uid;
+    vm->creator = first->creator;
     vm->fd = first->fd;
     vm->start_time = first->start_time;
     for (size_t i = 0; i < KVM_KINDS; i++)
@@ -77,7 +78,8 @@ bool host_vm_goes_on(const struct host_vm *vm, const struct host_records *record
     const struct kvm_record *first = records->records[0];
     size_t next = 0;
 
-    if ((pid_t)first->process != vm->pid || first->start_time != vm->start_time)
+    if ((pid_t)first->process != vm->pid || first->start_time != vm->start_time ||
+        first->creator != vm->creator)
         return false;
     for (size_t i = 0; i < records->n; i++) {
         const struct kvm_record *record = records->records[i];

@@ -35,6 +35,7 @@ struct host_vm {
     uint64_t key; /* the kernel's address; not to be shown to anyone */
     pid_t pid;
     uid_t uid;
+    int32_t creator;     /* the thread that made it, which may be gone */
     uint32_t fd;         /* the first file of it that was seen */
     uint64_t start_time; /* of the process, ns since the host started */
 
@@ -63,8 +64,9 @@ struct host_vm *host_vm_ref(struct host_vm *vm);
 void host_vm_unref(struct host_vm *vm); /* NULL is allowed */
 
 /*
- * Whether these can be of the same life: of the same process, and no counter has fallen. (Where root
- * sets counters to 0 through debugfs, another life begins as well: rates begin anew.)
+ * Whether these can be of the same life, since the address of a VM that is gone can come back: of the
+ * same process and creator, and no counter has fallen. (Where root sets counters to 0 through debugfs,
+ * another life begins as well: rates begin anew.)
  */
 bool host_vm_goes_on(const struct host_vm *vm, const struct host_records *records);
 

@@ -21,6 +21,9 @@
  *      copy N      opens the first VM and its first vCPU N times more
  *      hold        starts another process that holds the same files, "held PID"
  *      forget      closes all files, but leaves them to that process
+ *      borrow N    starts a process of vfork() with a number above N, "held PID", and goes on when that
+ *                  has been ended
+ *      exec NAME   becomes this program, with the files still open, which says nothing
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -290,6 +293,49 @@ static void hold(void)
     _exit(0);
 }
 
+/* The kernel gives the next number that is free. */
+static void ask_for_number(const char *text)
+{
+    int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        die("ns_last_pid");
+    close(fd);
+}
+
+/* Says the last line, too: until the child ends, this thread waits. */
+static void borrow(const char *number)
+{
+    char text[LINE_SIZE];
+    pid_t child;
+
+    ask_for_number(number);
+    child = vfork();
+    if (child < 0)
+        die("vfork");
+    if (child > 0)
+        return;
+    snprintf(text, sizeof(text), "held %d\nok\n", getpid());
+    if (write(STDOUT_FILENO, text, strlen(text)) < 0)
+        _exit(1);
+    for (;;)
+        pause();
+}
+
+/* All files stay open. */
+static void become_program(const char *path)
+{
+    for (unsigned i = 0; i < n_vms; i++) {
+        fcntl(vms[i].fd, F_SETFD, 0);
+        for (unsigned j = 0; j < n_vcpus; j++)
+            fcntl(vms[i].vcpus[j].fd, F_SETFD, 0);
+    }
+    printf("ok\n");
+    fflush(stdout);
+    execl(path, path, NULL);
+    die("exec");
+}
+
 static void forget(void)
 {
     for (unsigned i = 0; i < n_vms; i++)
@@ -306,10 +352,14 @@ static void copy(unsigned n)
 
 static void *serve(void *opaque)
 {
-    char line[LINE_SIZE];
+    char line[LINE_SIZE], word[LINE_SIZE];
     unsigned i;
 
     while (fgets(line, sizeof(line), stdin)) {
+        if (sscanf(line, "borrow %255s", word) == 1) {
+            borrow(word);
+            continue;
+        }
         if (!strcmp(line, "rows\n"))
             print_rows();
         else if (!strcmp(line, "stop\n"))
@@ -322,6 +372,8 @@ static void *serve(void *opaque)
             hold();
         else if (!strcmp(line, "forget\n"))
             forget();
+        else if (sscanf(line, "exec %255s", word) == 1)
+            become_program(word);
         else if (sscanf(line, "close %u", &i) == 1 && i < n_vms)
             close_vm(&vms[i]);
         else

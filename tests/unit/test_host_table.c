@@ -188,6 +188,11 @@ static void change_start(struct kvm_record *record)
     record->start_time = 101;
 }
 
+static void change_creator(struct kvm_record *record)
+{
+    record->creator = 12;
+}
+
 static void change_counter_of_vm(struct kvm_record *record)
 {
     record->row[0] = record->kind == KVM_KIND_VM ? 2 : 3;
@@ -205,6 +210,7 @@ static void another_life_is_told(void **state)
     assert_true(is_same_life(change_level));
     assert_false(is_same_life(change_process));
     assert_false(is_same_life(change_start));
+    assert_false(is_same_life(change_creator));
     assert_false(is_same_life(change_counter_of_vm));
     assert_false(is_same_life(change_counter_of_vcpu));
 }
@@ -292,6 +298,28 @@ static void of_two_with_a_name_the_older_keeps_it(void **state)
     tear_down(&f);
 }
 
+static void a_name_that_is_free_is_given_again(void **state)
+{
+    const char *const names[] = {"web", "web@10", "web@10.2", "web@10.3"};
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    for (uint64_t vm = 1; vm <= 4; vm++)
+        record(&f, vm, KVM_KIND_VM, 0, 3);
+    update(&f);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(f.table.vms[i]->name, names[i]);
+    for (uint64_t vm = 1; vm <= 6; vm++)
+        if (vm != 2)
+            record(&f, vm, KVM_KIND_VM, 0, 3);
+    update(&f);
+    assert_int_equal(f.table.n, 5);
+    assert_string_equal(f.table.vms[3]->name, "web@10");
+    assert_string_equal(f.table.vms[4]->name, "web@10.4");
+    tear_down(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +330,7 @@ int main(void)
         cmocka_unit_test(vcpus_come_and_go),
         cmocka_unit_test(a_vm_may_have_vcpus_alone),
         cmocka_unit_test(of_two_with_a_name_the_older_keeps_it),
+        cmocka_unit_test(a_name_that_is_free_is_given_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
