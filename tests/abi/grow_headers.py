@@ -58,6 +58,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("directory", type=pathlib.Path, help="where the headers go")
     parser.add_argument("checks", type=pathlib.Path, help="where the checks of padding go")
+    parser.add_argument("all", type=pathlib.Path, help="where a header goes that includes them")
     parser.add_argument("headers", type=pathlib.Path, nargs="+")
     options = parser.parse_args()
 
@@ -65,9 +66,12 @@ def main() -> int:
     structs = {}
     for text in texts.values():
         structs |= read_structs(text)
+    options.directory.mkdir(exist_ok=True)
     for name, text in texts.items():
         (options.directory / name).write_text(grow(text, growing_structs(structs)), "utf-8")
     options.checks.write_text(padding_checks(structs), "utf-8")
+    includes = "".join(f'#include "vitals/{name}"\n' for name in texts)
+    options.all.write_text(f"/* Made by grow_headers.py. */\n{includes}", "utf-8")
     return 0
 
 
