@@ -5,6 +5,7 @@
 
 #include "vitals/stats.h"
 #include "vitals/kvm.h"
+#include "vitals/sched.h"
 #include "vitals/qmp.h"
 
 #ifdef __cplusplus

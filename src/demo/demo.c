@@ -4,8 +4,9 @@
  *
  *  1. a context for the VM;
  *  2. the kernel's statistics: the VM's fd, each vCPU's and its thread, before they run (add_kvm());
- *  3. its own statistics, if it has any (provider.c);
- *  4. a server with a socket or more, on a thread of its own (listen_on_sockets()): a query waits for
+ *  3. what the host gives to it, if that is wanted (add_sched());
+ *  4. its own statistics, if it has any (provider.c);
+ *  5. a server with a socket or more, on a thread of its own (listen_on_sockets()): a query waits for
  *     nothing that the main loop does. examples/embed_poll.c polls the server's fd instead.
  *
  * The rest is the life of the demo: signals, ticks, the pause, recordings.
@@ -36,6 +37,7 @@ struct demo {
     struct demo_recording *recording; /* shown, or written to; or NULL */
     struct vitals_ctx *ctx;
     struct vitals_kvm *kvm;
+    struct vitals_sched *sched; /* NULL: not asked for */
     struct demo_provider *provider;
     struct vitals_server *server;
     int signal_fd;
@@ -222,6 +224,13 @@ static int add_kvm(struct demo *demo)
     return err;
 }
 
+static int add_sched(struct demo *demo)
+{
+    int err = demo->options->sched ? vitals_sched_new(demo->ctx, &demo->sched) : 0;
+
+    return err < 0 ? complain_ctx(demo, err, "provider 'sched'") : 0;
+}
+
 static int add_provider(struct demo *demo)
 {
     int err = demo_provider_new(demo->ctx, demo->vmm, n_vcpus(demo), &demo->provider);
@@ -274,7 +283,7 @@ static int start(struct demo *demo)
 
     if ((err = create_events(demo)) < 0 ||
         (err = demo->options->recording ? open_recording(demo) : start_vm(demo)) < 0 ||
-        (err = create_ctx(demo)) < 0 || (err = add_kvm(demo)) < 0 ||
+        (err = create_ctx(demo)) < 0 || (err = add_kvm(demo)) < 0 || (err = add_sched(demo)) < 0 ||
         (err = add_provider(demo)) < 0 || (err = listen_on_sockets(demo)) < 0)
         return err;
     return 0;
@@ -285,6 +294,7 @@ static void finish(struct demo *demo)
 {
     vitals_server_free(demo->server);
     demo_provider_free(demo->provider);
+    vitals_sched_free(demo->sched);
     vitals_kvm_free(demo->kvm);
     vitals_ctx_free(demo->ctx);
     demo_recording_free(demo->recording);

@@ -3,6 +3,7 @@
 #ifndef DEMO_DEMO_H
 #define DEMO_DEMO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "demo/vmm.h"
@@ -16,6 +17,7 @@ struct demo_options {
     unsigned n_vcpus;
     enum demo_guest guest;
     const char *guest_name;
+    bool sched; /* its provider 'sched', too */
     struct vitals_listen_options sockets[DEMO_SOCKETS_MAX];
     size_t n_sockets;
     double seconds;        /* 0: until a signal */

@@ -292,6 +292,96 @@ const struct explanation explanations[] = {
      "Find out what runs in the guest. In QEMU, notify-vmexit and notify-window of -accel kvm say "
      "what happens then."},
 
+    /* ---- sched ------------------------------------------------------------------------------ */
+    {"sched", "vm", "resident_bytes",
+     "Memory of the host that the VMM's process holds, that of the guest included. Pages that are "
+     "shared with other processes count in full.",
+     "Bad if it comes near to what the host, or the control group of the VM, has.",
+     "Compare with the size of the guest's memory: a guest that has touched a page keeps it, "
+     "unless it has a balloon or reports free pages."},
+    {"sched", "vm", "threads",
+     "Threads of the VMM's process: one for each vCPU, and those for I/O and the VMM itself.",
+     "Not bad by itself. One that keeps on growing is a leak, or storage that does not answer: "
+     "QEMU starts a thread for each request that waits.",
+     "'ls /proc/PID/task' and the names in 'comm' there say what they are."},
+    {"sched", "vm", "minor_faults",
+     "Page faults of the VMM's process that needed nothing from storage. A guest that touches a "
+     "page for the first time causes one.",
+     "Normal while a guest starts. Later a high rate means that memory is taken and given back "
+     "again and again.",
+     "Look for ballooning, KSM, compaction and automatic NUMA balancing; huge pages make them "
+     "fewer."},
+    {"sched", "vm", "major_faults",
+     "Page faults of the VMM's process that waited for storage: memory of the guest that was "
+     "swapped out, or pages of files.",
+     "Any steady rate is bad: a vCPU stands still for milliseconds each time.",
+     "The host, or the control group of the VM, lacks memory: give it more (memory.max), lock the "
+     "guest's memory, or move VMs away."},
+    {"sched", "vm", "read_bytes",
+     "Bytes that the VMM's process had read from storage. What came from the page cache, or over "
+     "a network, is not counted.",
+     "Bad if storage is what the VM waits for.",
+     "'iostat -x' on the host says how busy the storage is; io.max of a control group bounds a "
+     "VM."},
+    {"sched", "vm", "written_bytes",
+     "Bytes that the VMM's process caused to be written to storage, counted when they are written "
+     "to the page cache, or past it.",
+     "As of read_bytes.", "As of read_bytes."},
+    {"sched", "vm", "other_threads_ns",
+     "CPU time of all threads of the VMM's process that are no vCPU: I/O threads, the main loop, "
+     "and threads that have ended. Threads of the kernel that work for the VM, as those of "
+     "vhost may be, are not the process's.",
+     "Bad if they need more CPUs than are left for them, or run on those of the vCPUs.",
+     "'top -H -p PID' says which thread it is. Give I/O threads CPUs of their own; in QEMU, "
+     "-object iothread takes work off the main loop."},
+    {"sched", "vm", "throttled_ns",
+     "Time that a CPU quota held the VM back. It is added up over CPUs, over all control groups "
+     "in which threads of the VM are, and over those above them: a quota that the VM shares with "
+     "others counts in full for each.",
+     "Any growth means that the VM wanted more CPU time than its owner allows. Its vCPUs wait "
+     "meanwhile, which steal_ns counts as well.",
+     "Raise or remove the quota: cpu.max of the control group, CPUQuota= in systemd, vcpu_quota "
+     "and global_quota of libvirt, limits.cpu of a pod. If steal_ns grows and this does not, it is "
+     "neighbours that take the CPU."},
+    {"sched", "vcpu", "run_ns",
+     "Time that the vCPU's thread had a CPU: in the guest, in KVM and in the VMM.",
+     "Near to one second per second the vCPU is busy.",
+     "The kernel's own statistics say what it does: 'vitals top'."},
+    {"sched", "vcpu", "steal_ns",
+     "Time that the vCPU's thread was ready to run and had to wait for a CPU. The guest sees it as "
+     "steal time, if it is told.",
+     "Bad: what runs in the guest stands still, and a vCPU that holds a lock makes the others "
+     "wait.",
+     "If throttled_ns of the VM grows too, it is a quota of its own. Else others take the CPU: run "
+     "fewer vCPUs on the host, pin them to CPUs, or give the VM more weight (cpu.weight)."},
+    {"sched", "vcpu", "timeslices", "Times that the vCPU's thread got a CPU.",
+     "Not bad by itself. run_ns divided by it is how long it keeps one.",
+     "Look at voluntary_switches and involuntary_switches for why it lost it."},
+    {"sched", "vcpu", "user_ns",
+     "Part of run_ns that went to the guest and to the VMM's own code. The kernel measures the "
+     "whole and estimates the parts.",
+     "Not bad by itself: the time of the guest is here.", "Compare with system_ns."},
+    {"sched", "vcpu", "system_ns",
+     "Part of run_ns that the host's kernel used for the vCPU, such as handling exits and polling "
+     "when it halts.",
+     "Much of it is bad: it is time that the guest did not get.",
+     "Look at exits and the halt_poll statistics of provider kvm for the cause."},
+    {"sched", "vcpu", "voluntary_switches",
+     "Times that the vCPU's thread gave its CPU up because it had to wait, such as for an "
+     "interrupt after the guest halted.",
+     "A high rate means short sleeps, each of which costs some time to wake up.",
+     "See halt_exits; halt polling and, in the guest, fewer timers make them fewer."},
+    {"sched", "vcpu", "involuntary_switches",
+     "Times that the CPU was taken away from the vCPU's thread, for another thread or because its "
+     "time was over.",
+     "Bad: the vCPU had more to do. steal_ns says how long it waited.",
+     "As of steal_ns: fewer vCPUs, pinning, or more weight."},
+    {"sched", "vcpu", "last_cpu",
+     "The CPU of the host on which the vCPU's thread runs, or ran last. CPUs are numbered from 0.",
+     "Not bad by itself. One that changes often costs caches, and memory that is far away on "
+     "another NUMA node.",
+     "Pin vCPUs to CPUs near to their memory (vcpupin of libvirt, taskset)."},
+
     /* ---- demo ------------------------------------------------------------------------------- */
     {"demo", "vm", "demo_memory", "Size of the memory of the guest of 'vitals demo'.",
      "Never: it does not change.", "Nothing."},

@@ -13,7 +13,7 @@ struct explanation {
     const char *next;    /* what to do then */
 };
 
-/* All of x86 KVM's, of the VM and then of vCPUs, and those of the provider "demo". */
+/* All of x86 KVM's, of the VM and then of vCPUs, and those of the providers "sched" and "demo". */
 extern const struct explanation explanations[];
 extern const size_t n_explanations;
 

@@ -21,12 +21,12 @@ def described(*arguments):
 
 def test_statistics_have_the_explanation_that_is_known(programs):
     known = described()
-    here = described("--socket", programs.demo("--guest", "none").path)
-    assert {provider for provider, _, _ in here} == {"kvm", "demo"}
+    here = described("--socket", programs.demo("--guest", "none", "--sched").path)
+    assert {provider for provider, _, _ in here} == {"kvm", "sched", "demo"}
     unknown = sorted(name for name in here if name not in known)
     print(f"{len(here)} statistics, of which {len(unknown)} are unknown: {unknown}")
     for name, stat in here.items():
         for member in ("meaning", "high", "next"):
             assert stat[member] == (known[name][member] if name in known else None), name
     assert ("kvm", "vcpu", "exits") in here and ("kvm", "vcpu", "exits") in known
-    assert {name for name in here if name[0] == "demo"} <= set(known)
+    assert {name for name in here if name[0] in ("sched", "demo")} <= set(known)

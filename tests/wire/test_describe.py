@@ -84,7 +84,7 @@ def test_targets_and_providers():
         of_target = [stat for stat in everything if stat["target"] == target]
         assert describe_json("--target", target) == of_target != []
     assert describe_json("--target", "all") == everything
-    for provider in "kvm", "demo":
+    for provider in "kvm", "sched", "demo":
         of_provider = [stat for stat in everything if stat["provider"] == provider]
         assert describe_json("--provider", provider) == of_provider != []
 
