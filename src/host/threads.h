@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows of provider 'sched', of all VMs of the host, from one pass over the threads of their processes
+ * (bpf/threads.h). However many VMs a process has, its threads are added up once.
+ *
+ *      host_threads_take() ──> host_threads_mark_vcpu()* ──> rows
+ *
+ * It remembers the pass before: what has ended in between is not lost, and what is cumulative does
+ * not fall. One thread at a time.
+ */
+#ifndef HOST_THREADS_H
+#define HOST_THREADS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bpf/records.h"
+#include "sched/cgroup.h"
+#include "sched/schema.h"
+
+/* What is remembered of a thread. */
+struct host_thread {
+    const struct thread_record *record; /* while a pass is taken */
+    pid_t thread, process;
+    uint64_t start_time;
+    bool is_vcpu; /* of any VM, now or before */
+    uint64_t row[SCHED_VCPU_STATS];
+};
+
+/* What is remembered of a process. */
+struct host_process {
+    pid_t process;
+    uint64_t start_time; /* of its first thread; 0: that was not seen */
+    uint64_t n_threads, resident_pages;
+    uint64_t run_ns, minor_faults, major_faults, read_bytes, written_bytes;
+    uint64_t vcpus_ns, ended_vcpus_ns;
+    uint64_t other_threads_ns; /* what was said last */
+};
+
+/* All zeros at first. */
+struct host_threads {
+    struct host_thread *threads, *threads_before; /* by the thread */
+    size_t n_threads, n_threads_before;
+    struct host_process *processes, *processes_before; /* by the process */
+    size_t n_processes, n_processes_before;
+    size_t cap, cap_before;
+    uint32_t left_out;
+};
+
+/* Takes the records of a pass, in the order of the threads' numbers. -ENOMEM: nothing has changed. */
+int host_threads_take(struct host_threads *threads, const struct thread_record *records, size_t n);
+void host_threads_free(struct host_threads *threads);
+
+/* This thread runs a vCPU: for each one of each VM, before rows of their processes are asked for. */
+void host_threads_mark_vcpu(struct host_threads *threads, pid_t thread);
+
+/* Fills a row of target "vcpu"; false: the last pass had no such thread. */
+bool host_threads_vcpu_row(const struct host_threads *threads, pid_t thread, uint64_t *row);
+
+/* Fills a row of target "vm", but for the time of quotas; false: no such process. */
+bool host_threads_vm_row(struct host_threads *threads, pid_t process, uint64_t *row);
+
+/* What this kernel does not count, as bits of target "vm". Known from the first record on. */
+uint32_t host_threads_left_out(const struct host_threads *threads);
+
+/*
+ * How long quotas held a VM back: that of its process and of @n_vcpus threads, at the time that was
+ * told to @cgroups. @proc is /proc, open. -ENOMEM.
+ */
+int host_threads_throttled_ns(struct vm_cgroups *vm, struct cgroups *cgroups, int proc,
+                              pid_t process, const pid_t *vcpus, size_t n_vcpus, uint64_t *ret_ns);
+
+#endif
