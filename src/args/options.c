@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The options and operands of a verb: found, and explained, from the verb's tables. */
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,24 +18,6 @@ enum {
     ROOM_MIN = 24,
     NARROW_INDENT = 10,
 };
-
-int cli_try_help(const char *command)
-{
-    fprintf(stderr, "Try '%s --help'.\n", command);
-    return EXIT_USAGE;
-}
-
-int cli_usage_error(const char *command, const char *format, ...)
-{
-    va_list args;
-
-    fprintf(stderr, "%s: ", command);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return cli_try_help(command);
-}
 
 /* ---- help ----------------------------------------------------------------------------------- */
 
