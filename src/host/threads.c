@@ -11,36 +11,39 @@
 
 /* ---- finding -------------------------------------------------------------------------------- */
 
-static int compare_threads(const void *a, const void *b)
-{
-    const struct host_thread *x = a, *y = b;
-
-    return (x->thread > y->thread) - (x->thread < y->thread);
-}
-
-static int compare_processes(const void *a, const void *b)
-{
-    const struct host_process *x = a, *y = b;
-
-    return (x->process > y->process) - (x->process < y->process);
-}
-
+/* By hand, since calls of a function that compares would cost most of all that is done here. */
 static struct host_thread *find_thread(const struct host_threads *threads, pid_t thread)
 {
-    const struct host_thread key = {.thread = thread};
+    size_t low = 0, high = threads->n_threads;
 
-    return threads->n_threads
-               ? bsearch(&key, threads->threads, threads->n_threads, sizeof(key), compare_threads)
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (threads->threads[middle].thread < thread)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < threads->n_threads && threads->threads[low].thread == thread
+               ? &threads->threads[low]
                : NULL;
 }
 
 static struct host_process *find_process(const struct host_threads *threads, pid_t process)
 {
-    const struct host_process key = {.process = process};
+    size_t low = 0, high = threads->n_processes;
 
-    return threads->n_processes ? bsearch(&key, threads->processes, threads->n_processes,
-                                          sizeof(key), compare_processes)
-                                : NULL;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (threads->processes[middle].process < process)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < threads->n_processes && threads->processes[low].process == process
+               ? &threads->processes[low]
+               : NULL;
 }
 
 /* ---- user and system time ------------------------------------------------------------------- */
@@ -118,20 +121,6 @@ static uint64_t known(uint64_t value)
     return value == BPF_UNKNOWN ? 0 : value;
 }
 
-/* The threads that have ended are told by each record: as the first one has it, none is twice. */
-static struct host_process first_of(const struct thread_record *record)
-{
-    return (struct host_process){
-        .process = (pid_t)record->process,
-        .resident_pages = known(record->resident_pages),
-        .run_ns = record->exited.run_time,
-        .minor_faults = record->exited.minor_faults,
-        .major_faults = record->exited.major_faults,
-        .read_bytes = known(record->exited.read_bytes),
-        .written_bytes = known(record->exited.written_bytes),
-    };
-}
-
 static void add_record(struct host_process *process, const struct thread_record *record)
 {
     process->n_threads++;
@@ -144,26 +133,72 @@ static void add_record(struct host_process *process, const struct thread_record 
         process->start_time = record->start_time;
 }
 
-static int compare_by_process(const void *a, const void *b)
+/* The threads that have ended are told by each record: as the first one has it, none is twice. */
+static void add_ended(struct host_process *process)
 {
-    const struct host_thread *x = a, *y = b;
+    const struct thread_record *first = process->first;
 
-    return x->process != y->process ? (x->process > y->process) - (x->process < y->process)
-                                    : compare_threads(a, b);
+    process->resident_pages = known(first->resident_pages);
+    process->run_ns += first->exited.run_time;
+    process->minor_faults += first->exited.minor_faults;
+    process->major_faults += first->exited.major_faults;
+    process->read_bytes += known(first->exited.read_bytes);
+    process->written_bytes += known(first->exited.written_bytes);
 }
 
-static void add_up_processes(struct host_threads *threads)
+static void add_process(struct host_process *process, const struct host_process *more)
 {
-    qsort(threads->threads, threads->n_threads, sizeof(*threads->threads), compare_by_process);
-    for (size_t i = 0; i < threads->n_threads; i++) {
-        const struct thread_record *record = threads->threads[i].record;
-        size_t n = threads->n_processes;
+    process->n_threads += more->n_threads;
+    process->run_ns += more->run_ns;
+    process->minor_faults += more->minor_faults;
+    process->major_faults += more->major_faults;
+    process->read_bytes += more->read_bytes;
+    process->written_bytes += more->written_bytes;
+    process->start_time += more->start_time;
+}
 
-        if (!n || threads->processes[n - 1].process != threads->threads[i].process)
-            threads->processes[threads->n_processes++] = first_of(record);
-        add_record(&threads->processes[threads->n_processes - 1], record);
+static int compare_processes(const void *a, const void *b)
+{
+    const struct host_process *x = a, *y = b;
+
+    if (x->process != y->process)
+        return x->process > y->process ? 1 : -1;
+    return (x->first->thread > y->first->thread) - (x->first->thread < y->first->thread);
+}
+
+/* Those of one process mostly follow one another: what does is added up before it is sorted. */
+static void add_up_runs(struct host_threads *threads, const struct thread_record *records, size_t n)
+{
+    struct host_process *last = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!last || last->process != (pid_t)records[i].process) {
+            last = &threads->processes[threads->n_processes++];
+            *last =
+                (struct host_process){.process = (pid_t)records[i].process, .first = &records[i]};
+        }
+        add_record(last, &records[i]);
     }
-    qsort(threads->threads, threads->n_threads, sizeof(*threads->threads), compare_threads);
+}
+
+static void add_up_processes(struct host_threads *threads, const struct thread_record *records,
+                             size_t n_records)
+{
+    struct host_process *all = threads->processes;
+    size_t n = 0;
+
+    add_up_runs(threads, records, n_records);
+    if (threads->n_processes)
+        qsort(all, threads->n_processes, sizeof(*all), compare_processes);
+    for (size_t i = 0; i < threads->n_processes; i++) {
+        if (n && all[n - 1].process == all[i].process)
+            add_process(&all[n - 1], &all[i]);
+        else
+            all[n++] = all[i];
+    }
+    threads->n_processes = n;
+    for (size_t i = 0; i < n; i++)
+        add_ended(&all[i]);
 }
 
 static void add_thread(struct host_threads *threads, const struct thread_record *record)
@@ -251,7 +286,7 @@ int host_threads_take(struct host_threads *threads, const struct thread_record *
     }
     for (size_t i = 0; i < n; i++)
         add_thread(threads, &records[i]);
-    add_up_processes(threads);
+    add_up_processes(threads, records, n);
     continue_processes(threads);
     continue_threads(threads);
     for (size_t i = 0; i < n; i++)

@@ -31,6 +31,7 @@ struct host_thread {
 
 /* What is remembered of a process. */
 struct host_process {
+    const struct thread_record *first; /* while a pass is taken */
     pid_t process;
     uint64_t start_time; /* of its first thread; 0: that was not seen */
     uint64_t n_threads, resident_pages;

@@ -348,8 +348,8 @@ const struct explanation explanations[] = {
      "Near to one second per second the vCPU is busy.",
      "The kernel's own statistics say what it does: 'vitals top'."},
     {"sched", "vcpu", "steal_ns",
-     "Time that the vCPU's thread was ready to run and had to wait for a CPU. The guest sees it as "
-     "steal time, if it is told.",
+     "Time that the vCPU's thread was ready to run and had to wait for a CPU. A wait is counted when "
+     "it ends. The guest sees it as steal time, if it is told.",
      "Bad: what runs in the guest stands still, and a vCPU that holds a lock makes the others "
      "wait.",
      "If throttled_ns of the VM grows too, it is a quota of its own. Else others take the CPU: run "

@@ -145,6 +145,29 @@ static void what_the_kernel_does_not_count_is_left_out(void **state)
     host_threads_free(&threads);
 }
 
+/* Numbers are given in turn to the threads of all processes that start some. */
+static void threads_of_processes_may_alternate(void **state)
+{
+    struct host_threads threads = {0};
+    struct thread_record records[] = {
+        record_of(PROCESS, PROCESS, 1), record_of(OTHER_PROCESS, 201, 10),
+        record_of(PROCESS, 202, 100),   record_of(OTHER_PROCESS, 203, 1000),
+        record_of(PROCESS, 204, 10000),
+    };
+
+    (void)state;
+    records[0].exited.run_time = 100000;
+    records[1].exited.run_time = 1000000;
+    for (size_t i = 2; i < N_ELEMENTS(records); i++)
+        records[i].exited.run_time = 10000000; /* later, when more had ended */
+    take(&threads, records, N_ELEMENTS(records));
+    assert_int_equal(vm_value(&threads, PROCESS, SCHED_THREADS), 3);
+    assert_int_equal(vm_value(&threads, PROCESS, SCHED_OTHER_THREADS), 110101);
+    assert_int_equal(vm_value(&threads, OTHER_PROCESS, SCHED_THREADS), 2);
+    assert_int_equal(vm_value(&threads, OTHER_PROCESS, SCHED_OTHER_THREADS), 1001010);
+    host_threads_free(&threads);
+}
+
 /* 1000 VMs of 2 vCPUs in one process, which has a thread of its own for each VM. */
 static void many_vms_in_one_process(void **state)
 {
@@ -354,6 +377,7 @@ int main(void)
         cmocka_unit_test(a_row_of_a_vm_is_of_its_whole_process),
         cmocka_unit_test(a_pass_may_be_empty),
         cmocka_unit_test(what_the_kernel_does_not_count_is_left_out),
+        cmocka_unit_test(threads_of_processes_may_alternate),
         cmocka_unit_test(many_vms_in_one_process),
         cmocka_unit_test(run_time_is_divided_as_the_ticks_say),
         cmocka_unit_test(neither_part_falls),
