@@ -119,10 +119,10 @@ def save(terminal, name, columns, lines):
 
 def take(terminal, columns, lines):
     """All screens in one size: down the levels, then the help."""
-    terminal.wait_for(r"^web1 .*/s")
+    terminal.wait_for(r"^web1 .*%")
     save(terminal, "vms", columns, lines)
     terminal.press("Enter")
-    terminal.wait_for(r"^vcpu 1 .*/s")
+    terminal.wait_for(r"^vcpu 1 .*%")
     save(terminal, "vcpus", columns, lines)
     terminal.press("j", "Enter")
     terminal.wait_for(r"^exits .*/s")

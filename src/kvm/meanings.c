@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/count.h"
+
 #define EXPLAIN_EXITS "'perf kvm stat live' on the host counts exits by reason."
 #define EXPLAIN_POLL                                                                               \
     "The module parameters kvm.halt_poll_ns, halt_poll_ns_grow and halt_poll_ns_shrink bound the " \
@@ -431,20 +433,67 @@ const char *kvm_sum_of_histogram(const char *name)
     return NULL;
 }
 
-bool kvm_is_sum_of_others(const char *name)
+/* The suffixes are those of x86, and of 64-bit Arm and RISC-V. */
+bool kvm_is_cause_of_exits(const char *name)
 {
-    return !strcmp(name, "exits");
+    static const char *const names[] = {"hypercalls", "mmio_exit_kernel", "mmio_exit_user",
+                                        "pf_taken"};
+    static const char *const suffixes[] = {"_exits", "_exit_stat"};
+
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (!strcmp(name, names[i]))
+            return true;
+    for (size_t i = 0; i < COUNT(suffixes); i++) {
+        size_t len = strlen(name), n = strlen(suffixes[i]);
+
+        if (len > n && !strcmp(name + len - n, suffixes[i]))
+            return strcmp(name, "sum_exits") != 0;
+    }
+    return false;
 }
 
 /* ---- figures -------------------------------------------------------------------------------- */
 
+#define OF_VCPUS .provider = "kvm", .target = "vcpu"
+#define OF_TASKS .provider = "sched", .target = "vcpu", .kind = FIGURE_SHARE
+#define OF_VM    .provider = "sched", .target = "vm"
+
+/* clang-format off */
 /* The kernel adds a halt to its time when it ends. */
 const struct figure figures[] = {
-    {.title = "EXITS", .names = {"exits"}},
-    {.title = "IDLE", .names = {"halt_wait_ns"}, .is_share = true, .goes_on = "blocking"},
-    {.title = "IO+MMIO", .names = {"io_exits", "mmio_exits", "mmio_exit_user"}},
-    {.title = "IRQS", .names = {"irq_injections"}},
-    {.title = "HALTS", .names = {"halt_exits"}},
+    {"CPU", OF_TASKS, .names = {"run_ns"}, .rank = 1},
+    {"STEAL", OF_TASKS, .names = {"steal_ns"}, .rank = 2},
+    {"THROTTLED", OF_VM, .kind = FIGURE_SHARE, .names = {"throttled_ns"}, .rank = 7},
+    {"POLL", OF_VCPUS, .kind = FIGURE_SHARE, .names = {"halt_poll_success_ns", "halt_poll_fail_ns"},
+     .rank = 8},
+    {"IDLE", OF_VCPUS, .kind = FIGURE_SHARE, .names = {"halt_wait_ns"}, .rank = 3,
+     .goes_on = "blocking"},
+    {"EXITS", OF_VCPUS, .names = {"exits"}, .rank = 0},
+    {"IO+MMIO", OF_VCPUS, .names = {"io_exits", "mmio_exits", "mmio_exit_user"}, .rank = 4},
+    {"IRQS", OF_VCPUS, .names = {"irq_injections"}, .rank = 5},
+    {"HALTS", OF_VCPUS, .names = {"halt_exits"}, .rank = 6},
+    {"FAULTS", OF_VCPUS, .names = {"pf_taken"}, .rank = 9},
+    {"EMULATED", OF_VCPUS, .names = {"insn_emulation"}, .rank = 10},
+    {"SIGNALS", OF_VCPUS, .names = {"signal_exits"}, .rank = 11},
+    {"MEMORY", OF_VM, .kind = FIGURE_BYTES, .names = {"resident_bytes"}, .rank = 12},
 };
+/* clang-format on */
 
-const size_t n_figures = sizeof(figures) / sizeof(figures[0]);
+const size_t n_figures = COUNT(figures);
+
+static bool has_name(const struct figure *figure, const char *name)
+{
+    for (size_t i = 0; i < FIGURE_NAMES_MAX && figure->names[i]; i++)
+        if (!strcmp(figure->names[i], name))
+            return true;
+    return false;
+}
+
+int figure_of_stat(const char *provider, const char *target, const char *name)
+{
+    for (size_t i = 0; i < n_figures; i++)
+        if (!strcmp(figures[i].provider, provider) && !strcmp(figures[i].target, target) &&
+            has_name(&figures[i], name))
+            return (int)i;
+    return -1;
+}

@@ -26,23 +26,34 @@ const struct explanation *explanation_find(const char *provider, const char *tar
 /* The name of the counter that sums up what the histogram @name counts, or NULL. */
 const char *kvm_sum_of_histogram(const char *name);
 
-/* Whether the counter @name only sums up what others count for themselves. */
-bool kvm_is_sum_of_others(const char *name);
+/* Whether the counter of vCPUs @name counts exits of one cause. */
+bool kvm_is_cause_of_exits(const char *name);
 
 /* ---- figures -------------------------------------------------------------------------------- */
 
 enum { FIGURE_NAMES_MAX = 3 };
 
-/* A sum of statistics of vCPUs. */
+enum figure_kind {
+    FIGURE_COUNT, /* events */
+    FIGURE_SHARE, /* seconds of a second */
+    FIGURE_BYTES, /* of this moment, or at most so far */
+};
+
+/* A sum of statistics of the vCPUs, or of the VM. */
 struct figure {
     const char *title;
-    const char *names[FIGURE_NAMES_MAX]; /* counters that are added up */
-    bool is_share;                       /* seconds of a second */
+    const char *provider, *target;
+    const char *names[FIGURE_NAMES_MAX];
+    enum figure_kind kind;
+    unsigned rank;       /* a narrow screen leaves out the highest */
     const char *goes_on; /* of a share: is 1 while something goes on that it counts at its end */
 };
 
-/* What says most about a VM, the most telling first: a narrow screen leaves out the last. */
+/* What says most about a VM: how busy it is, then its exits and their causes. */
 extern const struct figure figures[];
 extern const size_t n_figures;
+
+/* The place in figures[] of the one that the statistic is a part of; -1: there is none. */
+int figure_of_stat(const char *provider, const char *target, const char *name);
 
 #endif

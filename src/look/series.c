@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kvm/meanings.h"
 #include "stats/histogram.h"
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -137,6 +138,10 @@ static struct series *make_series(const struct client_value *value)
         return NULL;
     }
     series->n = value->n_values;
+    series->figure =
+        figure_of_stat(value->stat->provider, value->stat->target, value->stat->desc.name);
+    series->is_cause =
+        !strcmp(value->stat->provider, "kvm") && kvm_is_cause_of_exits(value->stat->desc.name);
     series->deltas = series->totals + series->n;
     series->baseline = series->deltas + series->n;
     return series;

@@ -14,6 +14,8 @@
 struct series {
     const struct vitals_stat *stat;
     const char *provider, *target;
+    int figure;         /* that it is a part of, in figures[]; -1: of none */
+    bool is_cause;      /* counts exits of one cause */
     size_t n;           /* 1, or the number of buckets */
     uint64_t *totals;   /* the memory of all three */
     uint64_t *deltas;   /* since the sample before, where has_deltas */

@@ -98,17 +98,32 @@ static void put_schema(struct buf *out, const struct vitals_stat *stat, size_t w
     put_field(out, "Buckets", text, width);
 }
 
-void description_put(struct buf *out, const struct description *description, size_t width)
+static void put_meaning(struct buf *out, const struct explanation *explanation, size_t width)
 {
-    const struct explanation *explanation = description->explanation;
-
     buf_puts(out, "  ");
     wrap_put(out, explanation ? explanation->meaning : DESCRIPTION_UNKNOWN, 2, width);
-    put_field(out, "Of", !strcmp(description->target, "vm") ? "the VM" : "each vCPU", width);
-    put_field(out, "Provider", description->provider, width);
-    put_schema(out, description->stat, width);
+}
+
+static void put_advice(struct buf *out, const struct explanation *explanation, size_t width)
+{
     if (!explanation)
         return;
     put_field(out, "High", explanation->high, width);
     put_field(out, "Do", explanation->next, width);
+}
+
+void description_put(struct buf *out, const struct description *description, size_t width)
+{
+    put_meaning(out, description->explanation, width);
+    put_field(out, "Of", !strcmp(description->target, "vm") ? "the VM" : "each vCPU", width);
+    put_field(out, "Provider", description->provider, width);
+    put_schema(out, description->stat, width);
+    put_advice(out, description->explanation, width);
+}
+
+void description_put_advice(struct buf *out, const struct description *description, size_t width)
+{
+    put_meaning(out, description->explanation, width);
+    put_advice(out, description->explanation, width);
+    put_schema(out, description->stat, width);
 }

@@ -20,4 +20,7 @@ struct description {
 /* Appends its lines, but for the name: the meaning, "Of: each vCPU", "Type: ...", "High: ...". */
 void description_put(struct buf *out, const struct description *description, size_t width);
 
+/* The same, but what to do comes before type and unit, and what a path says already is left out. */
+void description_put_advice(struct buf *out, const struct description *description, size_t width);
+
 #endif

@@ -50,6 +50,35 @@ void histogram_text_put_percentiles(struct buf *out, const struct vitals_stat *s
     }
 }
 
+void histogram_text_short_percentile(char text[HISTOGRAM_PERCENTILE_MAX],
+                                     const struct vitals_stat *stat, const uint64_t *values,
+                                     size_t n, size_t which)
+{
+    unsigned percent = histogram_text_percents[which];
+    size_t i = histogram_percentile(values, n, percent);
+    bool is_last = i + 1 == n, is_zero = i == 0 && stat->type == VITALS_LOG_HIST;
+    char bound[QUANTITY_MAX];
+
+    quantity_short(bound, stat,
+                   (double)histogram_lower_bound(stat, is_last || is_zero ? i : i + 1));
+    snprintf(text, HISTOGRAM_PERCENTILE_MAX, "p%u %s%s", percent,
+             is_zero   ? ""
+             : is_last ? ">="
+                       : "<",
+             bound);
+}
+
+void histogram_text_put_short_percentiles(struct buf *out, const struct vitals_stat *stat,
+                                          const uint64_t *values, size_t n)
+{
+    char text[HISTOGRAM_PERCENTILE_MAX];
+
+    for (size_t i = 0; histogram_count(values, n) && i < HISTOGRAM_PERCENTILES; i++) {
+        histogram_text_short_percentile(text, stat, values, n, i);
+        buf_printf(out, "%s%s", i ? " " : "", text);
+    }
+}
+
 /* ---- bars ----------------------------------------------------------------------------------- */
 
 void histogram_text_put_bar(struct buf *out, double share, size_t width, bool is_utf8)

@@ -25,6 +25,15 @@ void histogram_text_bounds(char text[HISTOGRAM_BOUNDS_MAX], const struct vitals_
 void histogram_text_percentile(char text[HISTOGRAM_PERCENTILE_MAX], const struct vitals_stat *stat,
                                const uint64_t *values, size_t n, size_t which);
 
+/* The same in short: "p50 <2us", the bound that the value is below; "p50 >=1.1s" in the last bucket. */
+void histogram_text_short_percentile(char text[HISTOGRAM_PERCENTILE_MAX],
+                                     const struct vitals_stat *stat, const uint64_t *values,
+                                     size_t n, size_t which);
+
+/* Appends "p50 <2us p90 <8.4ms ...". Nothing for an empty histogram. */
+void histogram_text_put_short_percentiles(struct buf *out, const struct vitals_stat *stat,
+                                          const uint64_t *values, size_t n);
+
 /* Appends a bar of @share of @width; something is to be seen unless that is 0. */
 void histogram_text_put_bar(struct buf *out, double share, size_t width, bool is_utf8);
 

@@ -55,7 +55,7 @@ static void put_text(struct row_output *output, const struct row *row)
         row_number(number, row);
     record_quantity(&output->to, output->value_title ? output->value_title : "VALUE", number);
     if (histogram_is(row->stat) && !row->is_reset)
-        histogram_text_put_percentiles(&distribution, row->stat, row_values(row), row->n);
+        histogram_text_put_short_percentiles(&distribution, row->stat, row_values(row), row->n);
     buf_append(&distribution, "", 1);
     record_text(&output->to, NULL, "DISTRIBUTION", distribution.failed ? "" : distribution.data);
     buf_free(&distribution);

@@ -91,9 +91,35 @@ size_t screen_text_width(const char *text)
 void screen_put_right(struct screen *screen, size_t line, size_t column, size_t end,
                       enum screen_style style, const char *text)
 {
-    size_t width = screen_text_width(text), room = end - column;
+    size_t width = screen_text_width(text);
 
-    screen_put(screen, line, width < room ? end - width : column, end, style, text);
+    if (column < end && width <= end - column)
+        screen_put(screen, line, end - width, end, style, text);
+}
+
+/* What is left of @text behind the first characters that take @n columns or more. */
+static const char *skip_columns(const char *text, size_t n)
+{
+    wchar_t character;
+
+    for (size_t skipped = 0; *text && skipped < n;)
+        skipped += (size_t)next_character(&text, &character);
+    return text;
+}
+
+size_t screen_put_name(struct screen *screen, size_t line, size_t column, size_t end,
+                       enum screen_style style, const char *text)
+{
+    size_t width = screen_text_width(text), room, tail;
+
+    end = end < screen->width ? end : screen->width;
+    room = column < end ? end - column : 0;
+    if (width <= room || room < 3)
+        return screen_put(screen, line, column, end, style, text);
+    tail = room / 2;
+    column = screen_put(screen, line, column, end - tail - 1, style, text);
+    column = screen_put(screen, line, column, end, style, screen->is_unicode ? "\u2026" : "~");
+    return screen_put(screen, line, column, end, style, skip_columns(text, width - tail));
 }
 
 void screen_paint(struct screen *screen, size_t line, enum screen_style style)

@@ -47,9 +47,13 @@ struct screen_cell *screen_cell(struct screen *screen, size_t line, size_t colum
 size_t screen_put(struct screen *screen, size_t line, size_t column, size_t end,
                   enum screen_style style, const char *text);
 
-/* The same, with its end before @end; what is too long loses its begin. */
+/* The same, with its end before @end. A part of a number is another number: too long a text is left out. */
 void screen_put_right(struct screen *screen, size_t line, size_t column, size_t end,
                       enum screen_style style, const char *text);
+
+/* As screen_put(), but what is too long loses its middle, since names differ at their ends. */
+size_t screen_put_name(struct screen *screen, size_t line, size_t column, size_t end,
+                       enum screen_style style, const char *text);
 
 /* How many columns @text has. */
 size_t screen_text_width(const char *text);

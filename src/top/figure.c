@@ -5,14 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_part(const struct figure *figure, const struct series *series)
+static double scale_of(const struct vitals_stat *stat)
 {
-    if (series->stat->type != VITALS_CUMULATIVE)
-        return false;
-    for (size_t i = 0; i < FIGURE_NAMES_MAX && figure->names[i]; i++)
-        if (!strcmp(figure->names[i], series->stat->name))
-            return true;
-    return false;
+    return stat->exponent ? pow(stat->base, stat->exponent) : 1;
 }
 
 static bool goes_on(const struct series_object *object, const struct figure *figure)
@@ -32,47 +27,54 @@ static double share_of(const struct series_object *object, const struct figure *
     return share < 1 ? share : 1;
 }
 
-static double rate_of(const struct series_object *object, const struct series *series,
-                      const struct figure *figure)
+static double rate_of(const struct series *series)
 {
-    double rate = (double)series->deltas[0] / series->seconds *
-                  pow(series->stat->base, series->stat->exponent);
-
-    return figure->is_share ? share_of(object, figure, rate) : rate;
+    return (double)series->deltas[0] / series->seconds * scale_of(series->stat);
 }
 
-static bool add_object(const struct series_object *object, const struct figure *figure,
-                       enum series_since since, double *sum)
+static bool fits(const struct series *series, const struct figure *figure)
 {
-    bool any = false;
+    return (series->stat->type == VITALS_CUMULATIVE) == (figure->kind != FIGURE_BYTES) &&
+           series->n == 1;
+}
+
+static void add_object(struct figure_value *value, size_t index, const struct series_object *object,
+                       enum series_since since)
+{
+    const struct figure *figure = &figures[index];
+    bool is_rate = since == SERIES_SAMPLE && figure->kind != FIGURE_BYTES, any = false;
+    double sum = 0;
 
     for (size_t i = 0; i < object->n_series; i++) {
         const struct series *series = object->series[i];
 
-        if (!is_part(figure, series) || (since == SERIES_SAMPLE && !series->has_deltas))
+        if (series->figure != (int)index || !fits(series, figure) ||
+            (is_rate && !series->has_deltas))
             continue;
-        *sum += since == SERIES_SAMPLE ? rate_of(object, series, figure)
-                                       : (double)series_total(series, 0, since) *
-                                             pow(series->stat->base, series->stat->exponent);
+        sum += is_rate ? rate_of(series)
+                       : (double)series_total(series, 0, since) * scale_of(series->stat);
         any = true;
     }
-    return any;
+    if (!any)
+        return;
+    value->sum += is_rate && figure->kind == FIGURE_SHARE ? share_of(object, figure, sum) : sum;
+    value->n++;
 }
 
-bool figure_value(const struct series_vm *vm, const struct series_object *object,
-                  const struct figure *figure, enum series_since since, double *ret_value)
+void figure_add(struct figure_value *value, size_t figure, const struct series_vm *vm,
+                const struct series_object *object, enum series_since since)
 {
-    double sum = 0;
-    bool any = false;
-
     if (object)
-        any = add_object(object, figure, since, &sum);
+        add_object(value, figure, object, since);
     for (size_t i = 0; !object && i < vm->n_objects; i++)
-        if (vm->objects[i]->path && add_object(vm->objects[i], figure, since, &sum))
-            any = true;
-    if (any)
-        *ret_value = sum;
-    return any;
+        add_object(value, figure, vm->objects[i], since);
+}
+
+double figure_number(size_t figure, enum series_since since, const struct figure_value *value)
+{
+    bool is_mean = figures[figure].kind == FIGURE_SHARE && since == SERIES_SAMPLE;
+
+    return is_mean && value->n ? value->sum / (double)value->n : value->sum;
 }
 
 void figure_count(char text[QUANTITY_MAX], double value)
@@ -82,17 +84,40 @@ void figure_count(char text[QUANTITY_MAX], double value)
     quantity_text(text, &count, value >= 100 ? round(value) : value);
 }
 
-void figure_text(char text[QUANTITY_MAX], const struct figure *figure, enum series_since since,
-                 double value, size_t n_vcpus)
+void figure_text(char text[QUANTITY_MAX], size_t figure, enum series_since since,
+                 const struct figure_value *value)
 {
     const struct vitals_stat seconds = {.base = 10, .unit = VITALS_SECONDS};
+    const struct vitals_stat bytes = {.base = 10, .unit = VITALS_BYTES};
+    double number = figure_number(figure, since, value);
 
-    if (!figure->is_share)
-        figure_count(text, value);
+    if (!value->n)
+        snprintf(text, QUANTITY_MAX, "-");
+    else if (figures[figure].kind == FIGURE_COUNT)
+        figure_count(text, number);
+    else if (figures[figure].kind == FIGURE_BYTES)
+        quantity_text(text, &bytes, number);
     else if (since != SERIES_SAMPLE)
-        quantity_text(text, &seconds, value);
+        quantity_text(text, &seconds, number);
     else
-        snprintf(text, QUANTITY_MAX, "%.0f%%", 100 * value / (double)(n_vcpus ? n_vcpus : 1));
+        snprintf(text, QUANTITY_MAX, "%.0f%%", 100 * number);
+}
+
+static bool has_figure(const struct series_object *object, size_t figure)
+{
+    for (size_t i = 0; i < object->n_series; i++)
+        if (object->series[i]->figure == (int)figure && fits(object->series[i], &figures[figure]))
+            return true;
+    return false;
+}
+
+/* The VM itself comes first, where it has statistics. */
+bool figure_is_known(size_t figure, const struct series_vm *vm)
+{
+    for (size_t i = 0; i < vm->n_objects && i < 2; i++)
+        if (has_figure(vm->objects[i], figure))
+            return true;
+    return false;
 }
 
 const struct series *figure_busiest(const struct series_object *object, double *ret_rate)
@@ -104,8 +129,7 @@ const struct series *figure_busiest(const struct series_object *object, double *
         const struct series *series = object->series[i];
         double rate = series->has_deltas ? (double)series->deltas[0] / series->seconds : 0;
 
-        if (series->stat->type == VITALS_CUMULATIVE && series->stat->unit == VITALS_NONE &&
-            rate > most && !kvm_is_sum_of_others(series->stat->name)) {
+        if (series->is_cause && series->stat->type == VITALS_CUMULATIVE && rate > most) {
             busiest = series;
             most = rate;
         }

@@ -6,15 +6,27 @@
 #include "kvm/meanings.h"
 #include "look/series.h"
 
-/* Of one object, or without one of all vCPUs of the VM. False: there is no such statistic. */
-bool figure_value(const struct series_vm *vm, const struct series_object *object,
-                  const struct figure *figure, enum series_since since, double *ret_value);
+/* A sum, and over how many objects. */
+struct figure_value {
+    double sum;
+    size_t n; /* 0: there is no such statistic */
+};
 
-/* The value as a person wants it. */
-void figure_text(char text[QUANTITY_MAX], const struct figure *figure, enum series_since since,
-                 double value, size_t n_vcpus);
+/* Adds that of one object, or without one of the VM and all of its vCPUs. */
+void figure_add(struct figure_value *value, size_t figure, const struct series_vm *vm,
+                const struct series_object *object, enum series_since since);
 
-/* The counter that counts most per second, but for those that only sum up others. NULL: none counts. */
+/* The value as a person wants it; of shares, the mean of the objects. */
+void figure_text(char text[QUANTITY_MAX], size_t figure, enum series_since since,
+                 const struct figure_value *value);
+
+/* What figure_text() has as a number, to sort by. */
+double figure_number(size_t figure, enum series_since since, const struct figure_value *value);
+
+/* Whether the VM, or its first vCPU, has statistics of the figure. */
+bool figure_is_known(size_t figure, const struct series_vm *vm);
+
+/* The cause that most exits per second have. NULL: there are no exits, or no cause is known. */
 const struct series *figure_busiest(const struct series_object *object, double *ret_rate);
 
 /* A number of events: whole if it is large. */

@@ -7,15 +7,16 @@
 
 #include "top/keys.h"
 
-void frame_put_header(struct screen *screen, const struct model *model)
+void frame_put_header(struct screen *screen, const struct model *model, const char *hidden_order)
 {
     size_t gone = model_count_gone(model), column;
     char text[SCREEN_TEXT_MAX], time[32] = "";
     time_t seconds = (time_t)model->time;
     struct tm tm;
 
-    snprintf(text, sizeof(text), "vitals top: %zu %s, every %g s, %s", model->n_vms,
-             model->n_vms == 1 ? "VM" : "VMs", model->interval,
+    snprintf(text, sizeof(text), "vitals top: %zu %s%s%s, every %g s, %s", model->n_vms,
+             model->n_vms == 1 ? "VM" : "VMs", hidden_order ? ", by " : "",
+             hidden_order ? hidden_order : "", model->interval,
              model->is_totals ? "totals" : "rates");
     column = screen_put(screen, 0, 0, SIZE_MAX, STYLE_STRONG, text);
     if (model->is_paused)
@@ -33,8 +34,10 @@ void frame_put_header(struct screen *screen, const struct model *model)
 
 static size_t put_step(struct screen *screen, size_t column, const char *text)
 {
+    size_t most = screen->width / 2; /* what comes behind a long name is to be seen, too */
+
     column = screen_put(screen, 1, column, SIZE_MAX, STYLE_DIM, " > ");
-    return screen_put(screen, 1, column, SIZE_MAX, STYLE_GOOD, text);
+    return screen_put_name(screen, 1, column, column + most, STYLE_GOOD, text);
 }
 
 static void put_choices(struct screen *screen, const struct model *model, size_t column)
@@ -60,8 +63,10 @@ void frame_put_path(struct screen *screen, const struct model *model)
     char name[QUANTITY_MAX];
     size_t column = screen_put(screen, 1, 0, SIZE_MAX, STYLE_GOOD, "VMs");
 
+    if (model->level == MODEL_VCPUS)
+        column = put_step(screen, column, "all vCPUs");
     if (model->level >= MODEL_OBJECTS)
-        column = put_step(screen, column, model->vm->name);
+        column = put_step(screen, column, model->vm->label);
     if (model->level >= MODEL_STATS) {
         const struct row row = {.path = model->object->path, .vcpu = model->object->vcpu};
         column = put_step(screen, column, row_object(name, &row));
@@ -74,7 +79,7 @@ void frame_put_path(struct screen *screen, const struct model *model)
 static const char *error_here(const struct model *model)
 {
     const struct model_item *item = model_selected(model);
-    const struct model_vm *vm = model->level > MODEL_VMS ? model->vm : item ? item->vm : NULL;
+    const struct model_vm *vm = model->level >= MODEL_OBJECTS ? model->vm : item ? item->vm : NULL;
 
     return vm ? vm->error : NULL;
 }

@@ -6,7 +6,8 @@
 #include "top/cells.h"
 #include "top/model.h"
 
-void frame_put_header(struct screen *screen, const struct model *model);
+/* @hidden_order: what the list is sorted by, if that can't be seen; or NULL. */
+void frame_put_header(struct screen *screen, const struct model *model, const char *hidden_order);
 
 /* Where the list is: "VMs > web1 > vcpu 3 > halt_wait_hist". */
 void frame_put_path(struct screen *screen, const struct model *model);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Which lines the list of a level has, and in which order. */
 #define _GNU_SOURCE
-#include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/count.h"
+#include "base/pattern.h"
 #include "stats/histogram.h"
 #include "top/figure.h"
 #include "top/model.h"
@@ -35,33 +35,60 @@ static void add_item(struct model *model, struct model_item item)
     model->items[model->n_items++] = item;
 }
 
-/* Without any of *?[ the filter may stand anywhere in the name. */
-static bool passes(struct model *model, const char *name)
+static bool passes(const struct model *model, const char *name)
 {
-    const char *filter = current(model)->filter;
+    const char *filter = model->cursors[model->level].filter;
 
-    if (!*filter)
-        return true;
-    return strpbrk(filter, "*?[") ? fnmatch(filter, name, 0) == 0 : strstr(name, filter) != NULL;
+    return !*filter || pattern_matches(filter, model->is_part, name);
+}
+
+static bool vm_passes(const struct model *model, const struct model_vm *vm)
+{
+    return passes(model, vm->name) || passes(model, vm->label);
 }
 
 static void list_vms(struct model *model)
 {
     for (size_t i = 0; i < model->n_vms; i++)
-        if (passes(model, model->vms[i].name))
+        if (vm_passes(model, &model->vms[i]))
             add_item(model, (struct model_item){.vm = &model->vms[i]});
+}
+
+static bool object_passes(const struct model *model, const struct series_object *object)
+{
+    const struct row row = {.path = object->path, .vcpu = object->vcpu};
+    char name[QUANTITY_MAX];
+
+    return passes(model, row_object(name, &row));
 }
 
 static void list_objects(struct model *model)
 {
     for (size_t i = 0; i < model->vm->values.n_objects; i++) {
         struct series_object *object = model->vm->values.objects[i];
-        const struct row row = {.path = object->path, .vcpu = object->vcpu};
-        char name[QUANTITY_MAX];
 
-        if (passes(model, row_object(name, &row)))
+        if (object_passes(model, object))
             add_item(model, (struct model_item){.vm = model->vm, .object = object});
     }
+}
+
+static void list_vcpus_of(struct model *model, struct model_vm *vm)
+{
+    bool is_wanted = vm_passes(model, vm);
+
+    for (size_t i = 0; i < vm->values.n_objects; i++) {
+        struct series_object *object = vm->values.objects[i];
+
+        if (object->path && (is_wanted || object_passes(model, object)))
+            add_item(model, (struct model_item){.vm = vm, .object = object});
+    }
+}
+
+static void list_vcpus(struct model *model)
+{
+    for (size_t i = 0; i < model->n_vms; i++)
+        if (!model->vms[i].error)
+            list_vcpus_of(model, &model->vms[i]);
 }
 
 /* Nothing since the baseline, and no reset to tell of. */
@@ -104,18 +131,52 @@ static void list_buckets(struct model *model)
     }
 }
 
+static void list_history(struct model *model)
+{
+    for (size_t i = 0; i < model->history.n; i++)
+        add_item(model, (struct model_item){
+                            .vm = model->vm, .object = model->object, .series = model->series});
+}
+
 /* ---- order ---------------------------------------------------------------------------------- */
 
 /* Descending; what has no value comes last. */
 static double order_of_figure(const struct model *model, const struct model_item *item,
-                              size_t column)
+                              size_t figure)
 {
-    double value;
+    struct figure_value value = {0};
 
-    if (!figure_value(&item->vm->values, item->object, &figures[column - 1], model_since(model),
-                      &value))
-        return INFINITY;
-    return -value;
+    figure_add(&value, figure, &item->vm->values, item->object, model_since(model));
+    return value.n ? -figure_number(figure, model_since(model), &value) : INFINITY;
+}
+
+static double order_of_busiest(const struct model_item *item)
+{
+    double most = 0;
+
+    for (size_t i = 0; i < item->vm->values.n_objects; i++) {
+        const struct series_object *object = item->vm->values.objects[i];
+        double rate = 0;
+
+        if ((!item->object || item->object == object) && figure_busiest(object, &rate) &&
+            rate > most)
+            most = rate;
+    }
+    return -most;
+}
+
+static double order_of_vm(const struct model *model, const struct model_item *item, size_t column)
+{
+    uint64_t cpu;
+
+    if (column == model_column_vcpus())
+        return item->object ? (double)item->object->vcpu
+                            : -(double)series_count_vcpus(&item->vm->values);
+    if (column == model_column_busiest())
+        return order_of_busiest(item);
+    if (column == model_column_last_cpu())
+        return item->object && model_last_cpu(item->object, &cpu) ? (double)cpu : INFINITY;
+    return order_of_figure(model, item, column - MODEL_COLUMN_FIGURES);
 }
 
 static double order_of_stat(const struct model *model, const struct model_item *item, size_t column)
@@ -137,7 +198,7 @@ static int compare_names(const struct model_item *a, const struct model_item *b)
 {
     if (a->series)
         return strcmp(a->series->stat->name, b->series->stat->name);
-    return a->object ? 0 : strcmp(a->vm->name, b->vm->name);
+    return strcmp(a->vm->label, b->vm->label);
 }
 
 static int compare(const void *left, const void *right, void *opaque)
@@ -178,9 +239,9 @@ static void follow(struct model *model)
 
 /* ---- levels --------------------------------------------------------------------------------- */
 
-static size_t count_figures(void)
+static size_t count_vm_columns(void)
 {
-    return 1 + n_figures;
+    return model_column_last_cpu() + 1;
 }
 
 static size_t count_stat_columns(void)
@@ -194,10 +255,12 @@ static const struct level {
     size_t (*count_columns)(void);
     double (*order)(const struct model *model, const struct model_item *item, size_t column);
 } levels[] = {
-    [MODEL_VMS] = {list_vms, count_figures, order_of_figure},
-    [MODEL_OBJECTS] = {list_objects, count_figures, order_of_figure},
+    [MODEL_VMS] = {list_vms, count_vm_columns, order_of_vm},
+    [MODEL_VCPUS] = {list_vcpus, count_vm_columns, order_of_vm},
+    [MODEL_OBJECTS] = {list_objects, count_vm_columns, order_of_vm},
     [MODEL_STATS] = {list_stats, count_stat_columns, order_of_stat},
     [MODEL_BUCKETS] = {list_buckets, NULL, NULL},
+    [MODEL_HISTORY] = {list_history, NULL, NULL},
 };
 ASSERT_COUNT(levels, MODEL_LEVELS);
 
@@ -220,8 +283,15 @@ void model_arrange(struct model *model)
 {
     const struct level *level = &levels[model->level];
 
+    if (!model->has_labels)
+        model_make_labels(model);
     model->n_items = 0;
+    model->is_part = false;
     level->list(model);
+    if (!model->n_items && *current(model)->filter) {
+        model->is_part = true;
+        level->list(model);
+    }
     if (level->order)
         sort(model, level);
     follow(model);

@@ -24,7 +24,7 @@ static void move_to(struct model *model, size_t index)
     if (!model->n_items)
         return;
     cursor->index = index < model->n_items ? index : model->n_items - 1;
-    cursor->key = cursor->index && model->level != MODEL_BUCKETS
+    cursor->key = cursor->index && model->level < MODEL_BUCKETS
                       ? model_key_of(&model->items[cursor->index])
                       : NULL;
 }
@@ -98,57 +98,97 @@ static void enter(struct model *model, enum model_level level)
     cursor->index = cursor->top = 0;
 }
 
+static enum model_level level_below(const struct model *model, const struct model_item *item)
+{
+    if (model->level == MODEL_VMS)
+        return MODEL_OBJECTS;
+    if (model->level < MODEL_STATS)
+        return MODEL_STATS;
+    return histogram_is(item->series->stat) ? MODEL_BUCKETS : MODEL_HISTORY;
+}
+
 static void drill_down(struct model *model, int key)
 {
     const struct model_item *item = model_selected(model);
 
     (void)key;
-    if (!item || model->level == MODEL_BUCKETS)
+    if (!item || model->level > MODEL_STATS)
         return;
-    if (item->series && !histogram_is(item->series->stat)) {
-        say(model, "only a histogram has more to show");
-        return;
-    }
     current(model)->key = model_key_of(item); /* coming back finds it */
+    if (model->level < MODEL_STATS)
+        model->is_flat = model->level == MODEL_VCPUS;
     model->vm = item->vm;
     model->object = item->object;
     model->series = item->series;
-    enter(model, model->level + 1);
+    enter(model, level_below(model, item));
+    if (model->level == MODEL_HISTORY)
+        model_begin_history(model);
 }
 
 static void go_back(struct model *model, int key)
 {
     (void)key;
     if (model->level > MODEL_VMS)
-        model->level--;
+        model->level = model_level_above(model);
     else
         current(model)->filter[0] = '\0';
 }
 
+static void toggle_vcpus(struct model *model, int key)
+{
+    (void)key;
+    if (model->level == MODEL_VCPUS)
+        model->level = MODEL_VMS;
+    else
+        enter(model, MODEL_VCPUS);
+}
+
 /* ---- choices -------------------------------------------------------------------------------- */
 
-static void sort_by(struct model *model, size_t column)
+static bool has_order(struct model *model)
 {
-    if (model->level == MODEL_BUCKETS) {
-        say(model, "buckets have their own order");
-        return;
+    if (model->level < MODEL_BUCKETS)
+        return true;
+    say(model, model->level == MODEL_BUCKETS ? "buckets have their own order"
+                                             : "samples have their own order");
+    return false;
+}
+
+/* The next column that there is, behind the last one perhaps the first; SIZE_MAX: there is none. */
+static size_t next_column(const struct model *model, size_t column, size_t step, bool is_round)
+{
+    size_t n = model_count_columns(model->level);
+
+    for (size_t i = 0; i < n; i++) {
+        size_t next = column + step;
+
+        if (next >= n && !is_round)
+            return SIZE_MAX;
+        column = next % n;
+        if (model_has_column(model, model->level, column))
+            return column;
     }
-    current(model)->column = column;
-    current(model)->is_reversed = false;
+    return SIZE_MAX;
+}
+
+static void sort_by_next(struct model *model, int key)
+{
+    struct model_cursor *cursor = current(model);
+    size_t column = next_column(model, cursor->column, key == '<' ? SIZE_MAX : 1, key == 'o');
+
+    if (column != SIZE_MAX)
+        cursor->column = column;
+    cursor->is_reversed = false;
 }
 
 static void press_sort(struct model *model, int key)
 {
-    size_t n = model_count_columns(model->level), column = current(model)->column;
-
-    if (key == 'o')
-        sort_by(model, n ? (column + 1) % n : 0);
-    else if (key == '>')
-        sort_by(model, column + 1 < n ? column + 1 : column);
-    else if (key == '<')
-        sort_by(model, column ? column - 1 : 0);
-    else
+    if (!has_order(model))
+        return;
+    if (key == 'R')
         current(model)->is_reversed = !current(model)->is_reversed;
+    else
+        sort_by_next(model, key);
 }
 
 /* The statistics of the column that is big are the ones to sort by. */
@@ -166,8 +206,9 @@ static void toggle_totals(struct model *model, int key)
 
 static void ask(struct model *model, enum model_prompt prompt)
 {
-    if (prompt == MODEL_PROMPT_FILTER && model->level == MODEL_BUCKETS) {
-        say(model, "buckets can't be filtered");
+    if (prompt == MODEL_PROMPT_FILTER && model->level >= MODEL_BUCKETS) {
+        say(model, model->level == MODEL_BUCKETS ? "buckets can't be filtered"
+                                                 : "samples can't be filtered");
         return;
     }
     model->prompt = prompt;
@@ -281,20 +322,25 @@ static void quit(struct model *model, int key)
 
 #define AT_ALL(hint)                                                                               \
     {                                                                                              \
+        hint, hint, hint, hint, hint, hint                                                         \
+    }
+#define AT_LISTS(hint)                                                                             \
+    {                                                                                              \
         hint, hint, hint, hint                                                                     \
     }
 
 const struct key keys[] = {
     {{MODEL_KEY_ENTER, 'x', MODEL_KEY_RIGHT},
      "Enter, x, Right",
-     "drill down: VM, vCPU, statistics, histogram",
-     {"vCPUs", "statistics", "histogram"},
+     "drill down: VM, vCPU, statistic",
+     {"vCPUs", "statistics", "statistics", "statistic"},
      drill_down},
     {{MODEL_KEY_ESCAPE, MODEL_KEY_BACKSPACE, MODEL_KEY_LEFT},
      "Esc, Backspace, Left",
      "back",
-     {NULL, "back", "back", "back"},
+     {NULL, "back", "back", "back", "back", "back"},
      go_back},
+    {{'v'}, "v", "all vCPUs of all VMs in one list; again: back", {"all vCPUs"}, toggle_vcpus},
     {{MODEL_KEY_UP, MODEL_KEY_DOWN, 'k', 'j'},
      "Up, Down, k, j",
      "the line before, the next line",
@@ -308,25 +354,33 @@ const struct key keys[] = {
     {{'o', '<', '>'},
      "o, <, >",
      "sort by the next column; by the one left, right",
-     {"sort", "sort", "sort"},
+     AT_LISTS("sort"),
      press_sort},
     {{'R'}, "R", "the other way round", {NULL}, press_sort},
     {{'f', '/'},
      "f, /",
-     "filter by a glob, or by a part of the name",
-     {"filter", "filter", "filter"},
+     "filter by a name, a part of it, or a glob",
+     AT_LISTS("filter"),
      ask_filter},
     {{'g'}, "g", "filter the VMs", {NULL}, ask_filter},
     {{'c'}, "c", "clear the filter", {NULL}, clear_filter},
     {{'t'}, "t", "totals instead of rates", AT_ALL("totals"), toggle_totals},
-    {{'z'}, "z", "leave out statistics that are 0", {NULL, NULL, "zeros"}, toggle_zeros},
+    {{'z'}, "z", "leave out statistics that are 0", {[MODEL_STATS] = "zeros"}, toggle_zeros},
     {{'r'},
      "r",
      "reset the baseline: totals count from now on",
-     {"reset", NULL, NULL, "reset"},
+     {[MODEL_BUCKETS] = "reset", [MODEL_HISTORY] = "reset"},
      rebase},
-    {{'s'}, "s", "set the interval in seconds", {"interval", NULL, NULL, "interval"}, ask_interval},
-    {{'p', ' '}, "p, Space", "pause, go on", {NULL, NULL, NULL, "pause"}, toggle_pause},
+    {{'s'},
+     "s",
+     "set the interval in seconds",
+     {[MODEL_BUCKETS] = "interval", [MODEL_HISTORY] = "interval"},
+     ask_interval},
+    {{'p', ' '},
+     "p, Space",
+     "pause, go on",
+     {[MODEL_BUCKETS] = "pause", [MODEL_HISTORY] = "pause"},
+     toggle_pause},
     {{'h', '?'}, "h, ?", "this help", AT_ALL("help"), open_help},
     {{'q'}, "q", "quit", AT_ALL("quit"), quit},
 };

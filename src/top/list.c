@@ -2,14 +2,21 @@
 #include "top/list.h"
 
 #include "base/count.h"
+#include "show/description.h"
+
+enum { DESCRIPTION_WIDTH_MAX = 100 };
 
 static const struct view *const views[] = {
-    [MODEL_VMS] = &vms_view,
-    [MODEL_OBJECTS] = &vms_view,
-    [MODEL_STATS] = &stats_view,
-    [MODEL_BUCKETS] = &buckets_view,
+    [MODEL_VMS] = &vms_view,     [MODEL_VCPUS] = &vcpus_view,     [MODEL_OBJECTS] = &vms_view,
+    [MODEL_STATS] = &stats_view, [MODEL_BUCKETS] = &buckets_view, [MODEL_HISTORY] = &history_view,
 };
 ASSERT_COUNT(views, MODEL_LEVELS);
+
+bool list_has_line_for_all(const struct model *model)
+{
+    return views[model->level]->has_line_for_all && model->level != MODEL_OBJECTS &&
+           model->n_items > 1;
+}
 
 /* The line of the cursor is in sight. */
 static void scroll(struct model *model, size_t page)
@@ -25,21 +32,53 @@ static void scroll(struct model *model, size_t page)
         cursor->top = model->n_items > page ? model->n_items - page : 0;
 }
 
-static void put_titles(const struct region *region, const struct view *view)
+/* ---- what stands below ---------------------------------------------------------------------- */
+
+static size_t put_lines(const struct region *region, size_t line, size_t n, char *text)
 {
-    if (region->titles == SIZE_MAX)
-        return;
-    screen_paint(region->screen, region->titles, STYLE_TITLE);
-    view->put_titles(region);
+    size_t i = 0;
+
+    for (char *end; i < n && (end = strchr(text, '\n')); text = end + 1, i++) {
+        *end = '\0';
+        screen_put(region->screen, line + i, 0, SIZE_MAX, STYLE_NORMAL, text);
+    }
+    return i;
 }
 
-static void put_items(const struct region *region, const struct view *view)
+static size_t count_lines(const char *text)
 {
-    const struct model *model = region->model;
-    size_t top = model->cursors[model->level].top;
+    size_t n = 0;
 
-    for (size_t i = 0; i < region->n && top + i < model->n_items; i++)
-        view->put_item(region, region->line + i, &model->items[top + i]);
+    for (; (text = strchr(text, '\n')); text++)
+        n++;
+    return n;
+}
+
+/* As much as there is room for below an empty line; the first lines are the ones that count. */
+static void put_description(struct region *region, const struct view *view)
+{
+    const struct series *series = region->model->series;
+    const struct description description = {
+        series->provider, series->target, series->stat->name, series->stat,
+        explanation_find(series->provider, series->target, series->stat->name)};
+    size_t width = region->screen->width, n, least = view->least_lines;
+    struct buf out = {0};
+
+    if (region->model->level == MODEL_BUCKETS && region->model->n_items > least)
+        least = region->model->n_items;
+    if (region->n < least + 2)
+        return;
+    description_put_advice(&out, &description,
+                           width < DESCRIPTION_WIDTH_MAX ? width : DESCRIPTION_WIDTH_MAX);
+    buf_append(&out, "", 1);
+    if (out.failed) {
+        region->model->has_failed = true;
+    } else {
+        n = list_least(count_lines(out.data), region->n - least - 1);
+        put_lines(region, region->line + region->n - n, n, out.data);
+        region->n -= n + 1;
+    }
+    buf_free(&out);
 }
 
 static const char *explain_empty(const struct region *region)
@@ -61,15 +100,117 @@ static void put_explanation(const struct region *region, const struct view *view
                    text);
 }
 
+void list_put_bar(const struct region *region, size_t line, size_t column, double share)
+{
+    size_t width = region->screen->width;
+    struct buf bar = {0};
+
+    histogram_text_put_bar(&bar, share, width > column ? width - column : 0,
+                           region->screen->is_unicode);
+    buf_append(&bar, "", 1);
+    if (bar.failed)
+        region->model->has_failed = true;
+    else
+        screen_put(region->screen, line, column, SIZE_MAX, STYLE_BAR, bar.data);
+    buf_free(&bar);
+}
+
+/* ---- columns -------------------------------------------------------------------------------- */
+
+static size_t count_shown(const struct region *region)
+{
+    const struct model *model = region->model;
+
+    return list_least(region->n, model->n_items - model->cursors[model->level].top);
+}
+
+static const struct model_item *item_at(const struct region *region, size_t i)
+{
+    return &region->model->items[region->model->cursors[region->model->level].top + i];
+}
+
+static void measure(struct region *region, const struct view *view, const struct model_item *item)
+{
+    struct cell cell;
+
+    for (size_t i = 0; i < region->columns.n; i++) {
+        if (i && item && view->replace && view->replace(region, item, &cell))
+            return;
+        cell = (struct cell){.style = STYLE_NORMAL};
+        view->fill(region, item, &region->columns.all[i], &cell);
+        columns_measure(&region->columns.all[i], cell.text);
+    }
+}
+
+static void lay_out(struct region *region, const struct view *view, bool has_line_for_all)
+{
+    const struct model *model = region->model;
+
+    region->columns.n = 0;
+    view->add_columns(region);
+    for (size_t i = 0; model_count_columns(model->level) && i < region->columns.n; i++)
+        region->columns.all[i].is_sorted =
+            region->columns.all[i].id == model->cursors[model->level].column;
+    for (size_t i = 0; i < count_shown(region); i++)
+        measure(region, view, item_at(region, i));
+    if (has_line_for_all)
+        measure(region, view, NULL);
+    columns_place(&region->columns, region->screen->width);
+}
+
+const char *list_hidden_order(const struct region *region)
+{
+    for (size_t i = 0; i < region->columns.n; i++)
+        if (region->columns.all[i].is_sorted && !column_is_shown(&region->columns.all[i]))
+            return region->columns.all[i].title;
+    return NULL;
+}
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+static void put_line(const struct region *region, const struct view *view, size_t line,
+                     const struct model_item *item)
+{
+    struct cell cell;
+
+    for (size_t i = 0; i < region->columns.n; i++) {
+        const struct column *column = &region->columns.all[i];
+
+        cell = (struct cell){.style = STYLE_NORMAL};
+        if (i == 1 && item && view->replace && view->replace(region, item, &cell)) {
+            screen_put(region->screen, line, region->columns.all[0].end + 1, SIZE_MAX, cell.style,
+                       cell.text);
+            return;
+        }
+        view->fill(region, item, column, &cell);
+        column_put(region, column, line, item ? cell.style : STYLE_STRONG, cell.text);
+    }
+    if (view->put_rest && item)
+        view->put_rest(region, line, columns_end(&region->columns), item);
+}
+
 void list_draw(struct region *region)
 {
     const struct view *view = views[region->model->level];
+    bool has_line_for_all = list_has_line_for_all(region->model) &&
+                            (region->n > region->model->n_items || region->n > 3);
 
     if (view->begin && !view->begin(region))
         return;
+    if (has_line_for_all)
+        region->n--;
+    if (view->least_lines)
+        put_description(region, view);
     scroll(region->model, region->n);
-    put_titles(region, view);
-    put_items(region, view);
+    lay_out(region, view, has_line_for_all);
+    if (region->titles != SIZE_MAX) {
+        screen_paint(region->screen, region->titles, STYLE_TITLE);
+        columns_put_titles(region);
+    }
+    if (has_line_for_all)
+        put_line(region, view, region->line++, NULL);
+    for (size_t i = 0; i < count_shown(region); i++)
+        put_line(region, view, region->line + i, item_at(region, i));
     put_explanation(region, view);
     if (view->end)
         view->end(region);

@@ -6,7 +6,9 @@
 #include "stats/histogram.h"
 #include "top/list.h"
 
-enum { BOUNDS_WIDTH = 23, COUNT_WIDTH = 12, SHARE_WIDTH = 8, MARK_WIDTH = 12 };
+enum { BOUNDS_WIDTH = 23, COUNT_WIDTH = 10, SHARE_WIDTH = 6, MARK_WIDTH = 11 };
+
+enum { BUCKET, COUNT, SHARE, MARK };
 
 static bool begin(struct region *region)
 {
@@ -52,71 +54,72 @@ static const char *explain_empty(const struct region *region)
     return model->is_totals ? "nothing counted yet" : "nothing counted in this interval";
 }
 
-static void put_titles(const struct region *region)
+static void add_columns(struct region *region)
 {
-    const struct column columns[] = {
-        {.title = "BUCKET", .end = BOUNDS_WIDTH, .is_right = true},
-        {.title = "COUNT",
-         .begin = BOUNDS_WIDTH,
-         .end = BOUNDS_WIDTH + COUNT_WIDTH,
-         .is_right = true},
-        {.title = "SHARE",
-         .begin = BOUNDS_WIDTH + COUNT_WIDTH,
-         .end = BOUNDS_WIDTH + COUNT_WIDTH + SHARE_WIDTH,
-         .is_right = true},
+    static const struct {
+        const char *title;
+        enum column_form form;
+        size_t width;
+    } all[] = {
+        [BUCKET] = {"BUCKET", COLUMN_NUMBER, BOUNDS_WIDTH},
+        [COUNT] = {"COUNT", COLUMN_NUMBER, COUNT_WIDTH},
+        [SHARE] = {"SHARE", COLUMN_NUMBER, SHARE_WIDTH},
+        [MARK] = {"", COLUMN_TEXT, MARK_WIDTH},
     };
 
-    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
-        list_put_title(region, &columns[i]);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        columns_measure_width(
+            columns_add(&region->columns, i, all[i].form, (unsigned)i, all[i].title), all[i].width);
 }
 
-static void put_bar(const struct region *region, size_t line, size_t column, double share)
+static void fill_mark(const struct histogram *histogram, size_t i, struct cell *ret_cell)
 {
-    size_t width = region->screen->width;
-    struct buf bar = {0};
+    size_t len = 0;
 
-    histogram_text_put_bar(&bar, share, width > column ? width - column : 0,
-                           region->screen->is_unicode);
-    buf_append(&bar, "", 1);
-    if (bar.failed)
-        region->model->has_failed = true;
-    else
-        screen_put(region->screen, line, column, SIZE_MAX, STYLE_BAR, bar.data);
-    buf_free(&bar);
+    ret_cell->style = STYLE_GOOD;
+    for (size_t j = 0; j < HISTOGRAM_PERCENTILES; j++)
+        if (histogram->count && histogram->percentiles[j] == i)
+            len += (size_t)snprintf(ret_cell->text + len, sizeof(ret_cell->text) - len, "%sp%u",
+                                    len ? " " : "", histogram_text_percents[j]);
 }
 
-static void put_item(const struct region *region, size_t line, const struct model_item *item)
+static void fill(const struct region *region, const struct model_item *item,
+                 const struct column *column, struct cell *ret_cell)
 {
     const struct histogram *histogram = &region->histogram;
-    size_t i = item->index;
-    size_t count = BOUNDS_WIDTH, share = count + COUNT_WIDTH, mark = share + SHARE_WIDTH;
-    uint64_t value = histogram->values ? histogram->values[i] : 0;
-    char text[SCREEN_TEXT_MAX];
+    uint64_t value = histogram->values ? histogram->values[item->index] : 0;
+    size_t size = sizeof(ret_cell->text);
 
-    histogram_text_bounds(text, histogram->row.stat, i, histogram->row.n);
-    screen_put_right(region->screen, line, 0, count, STYLE_NORMAL, text);
-    if (!histogram->values)
-        return;
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-    screen_put_right(region->screen, line, count, share, value ? STYLE_STRONG : STYLE_DIM, text);
-    if (!histogram->count)
-        return;
-    snprintf(text, sizeof(text), "%.1f%%", 100.0 * (double)value / (double)histogram->count);
-    screen_put_right(region->screen, line, share, mark, value ? STYLE_NORMAL : STYLE_DIM, text);
-    mark++;
-    for (size_t j = 0; j < HISTOGRAM_PERCENTILES; j++) {
-        snprintf(text, sizeof(text), " p%u", histogram_text_percents[j]);
-        if (histogram->percentiles[j] == i)
-            mark = screen_put(region->screen, line, mark, SIZE_MAX, STYLE_GOOD, text);
+    if (!value)
+        ret_cell->style = STYLE_DIM;
+    if (column->id == BUCKET) {
+        ret_cell->style = STYLE_NORMAL;
+        histogram_text_bounds(ret_cell->text, histogram->row.stat, item->index, histogram->row.n);
+    } else if (column->id == COUNT && histogram->values) {
+        snprintf(ret_cell->text, size, "%llu", (unsigned long long)value);
+    } else if (column->id == SHARE && histogram->count) {
+        snprintf(ret_cell->text, size, "%.1f%%", 100.0 * (double)value / (double)histogram->count);
+    } else if (column->id == MARK) {
+        fill_mark(histogram, item->index, ret_cell);
     }
-    put_bar(region, line, share + SHARE_WIDTH + MARK_WIDTH + 2,
-            (double)value / (double)(histogram->most ? histogram->most : 1));
+}
+
+static void put_rest(const struct region *region, size_t line, size_t begin,
+                     const struct model_item *item)
+{
+    const struct histogram *histogram = &region->histogram;
+
+    if (histogram->count)
+        list_put_bar(region, line, begin + 2,
+                     (double)histogram->values[item->index] / (double)histogram->most);
 }
 
 const struct view buckets_view = {
     .begin = begin,
     .end = end,
-    .put_titles = put_titles,
-    .put_item = put_item,
+    .add_columns = add_columns,
+    .fill = fill,
+    .put_rest = put_rest,
     .explain_empty = explain_empty,
+    .least_lines = 1,
 };

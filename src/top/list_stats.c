@@ -7,63 +7,30 @@
 #include "top/figure.h"
 #include "top/list.h"
 
-enum { NUMBER_WIDTH = 15, PROVIDER_WIDTH = 12, PROVIDER_FROM = 100 };
+enum { PROVIDER_FROM = 100, NUMBER_WIDTH = 12 };
 
-struct layout {
-    size_t name, provider, rest; /* columns where each begins or ends */
-};
+/* RATE and TOTAL are numbers of columns to sort by. */
+enum { STAT, RATE, TOTAL, PROVIDER, MEDIAN, TAIL };
 
-static struct layout choose_layout(const struct region *region)
+static void add_number(struct region *region, size_t id, unsigned rank)
 {
-    size_t width = region->screen->width;
-    struct layout layout = {.name = width < 30 ? width / 2 : list_clamp(width / 3, 10, 36)};
-
-    layout.provider = layout.name + (width >= PROVIDER_FROM ? PROVIDER_WIDTH : 0);
-    layout.rest = layout.provider + 2 * NUMBER_WIDTH + 2;
-    return layout;
+    columns_measure_width(
+        columns_add(&region->columns, id, COLUMN_NUMBER, rank, id == TOTAL ? "TOTAL" : "RATE"),
+        NUMBER_WIDTH);
 }
 
-static void put_titles(const struct region *region)
+static void add_columns(struct region *region)
 {
-    const struct layout layout = choose_layout(region);
+    struct columns *columns = &region->columns;
     bool is_totals = region->model->is_totals;
-    static const char *const titles[] = {"RATE", "TOTAL"};
 
-    list_put_title(region, &(struct column){.title = "STAT",
-                                            .end = layout.name,
-                                            .is_sorted = list_is_sorted_by(region, 0)});
-    if (layout.provider > layout.name)
-        list_put_title(
-            region,
-            &(struct column){.title = "PROVIDER", .begin = layout.name, .end = layout.provider});
-    for (size_t i = 0; i < 2; i++) {
-        size_t which = is_totals ? 1 - i : i;
-
-        list_put_title(region, &(struct column){.title = titles[which],
-                                                .begin = layout.provider + i * NUMBER_WIDTH,
-                                                .end = layout.provider + (i + 1) * NUMBER_WIDTH,
-                                                .is_right = true,
-                                                .is_sorted = list_is_sorted_by(region, which + 1)});
-    }
-    list_put_title(
-        region, &(struct column){.title = "DISTRIBUTION", .begin = layout.rest, .end = SIZE_MAX});
-}
-
-/* Only whole ranges: half of one would be another. */
-static void put_distribution(const struct region *region, size_t line, size_t column,
-                             const struct row *row)
-{
-    for (size_t i = 0; i < HISTOGRAM_PERCENTILES; i++) {
-        char text[HISTOGRAM_PERCENTILE_MAX];
-        size_t begin = i ? column + 2 : column;
-
-        histogram_text_percentile(text, row->stat, row_values(row), row->n, i);
-        if (begin + screen_text_width(text) > region->screen->width)
-            return;
-        if (i)
-            screen_put(region->screen, line, column, SIZE_MAX, STYLE_NORMAL, ", ");
-        column = screen_put(region->screen, line, begin, SIZE_MAX, STYLE_NORMAL, text);
-    }
+    columns_add(columns, STAT, COLUMN_NAME, 0, "STAT");
+    if (region->screen->width >= PROVIDER_FROM)
+        columns_add(columns, PROVIDER, COLUMN_NAME, COLUMN_EXTRA + 1, "PROVIDER");
+    add_number(region, is_totals ? TOTAL : RATE, 1);
+    add_number(region, is_totals ? RATE : TOTAL, 2);
+    columns_add(columns, MEDIAN, COLUMN_TEXT, 3, "DISTRIBUTION");
+    columns_add(columns, TAIL, COLUMN_TEXT, COLUMN_EXTRA, "");
 }
 
 /* Rates of events are noisy behind the point; what does not count has no rate. */
@@ -82,37 +49,55 @@ static void number_text(char text[2 * QUANTITY_MAX], const struct row *row, bool
     }
 }
 
-static void put_item(const struct region *region, size_t line, const struct model_item *item)
+/* "p50 <8.4ms p90 <17ms", of what the list shows first. */
+static void distribution_text(char text[SCREEN_TEXT_MAX], const struct row *row, bool is_tail)
 {
-    const struct layout layout = choose_layout(region);
+    char first[HISTOGRAM_PERCENTILE_MAX], second[HISTOGRAM_PERCENTILE_MAX];
+    const uint64_t *values = row_values(row);
+
+    if (!histogram_is(row->stat) || !histogram_count(values, row->n))
+        return;
+    histogram_text_short_percentile(first, row->stat, values, row->n, is_tail ? 2 : 0);
+    histogram_text_short_percentile(second, row->stat, values, row->n, 1);
+    snprintf(text, SCREEN_TEXT_MAX, "%s%s%s", first, is_tail ? "" : " ", is_tail ? "" : second);
+}
+
+static void fill_values(const struct region *region, const struct model_item *item, size_t id,
+                        struct cell *ret_cell)
+{
     const struct model *model = region->model;
+    bool is_total = id == TOTAL || (id != RATE && model->is_totals);
     uint64_t *space = calloc(item->series->n + 1, sizeof(*space));
+    struct row row;
 
     if (!space) {
         region->model->has_failed = true;
         return;
     }
-    screen_put(region->screen, line, 0, layout.name - 1, STYLE_STRONG, item->series->stat->name);
-    if (layout.provider > layout.name)
-        screen_put(region->screen, line, layout.name, layout.provider - 1, STYLE_DIM,
-                   item->series->provider);
-    for (size_t i = 0; i < 2; i++) {
-        bool is_total = model->is_totals == (i == 0);
-        const struct row row = model_row(model, item->object, item->series, is_total, space);
-        size_t begin = layout.provider + i * NUMBER_WIDTH;
-        char text[2 * QUANTITY_MAX];
-
-        number_text(text, &row, !is_total);
-        screen_put_right(region->screen, line, begin + 1, begin + NUMBER_WIDTH,
-                         row.is_reset ? STYLE_BAD : STYLE_NORMAL, text);
-        if (i == 0 && histogram_is(row.stat) && (is_total || row.deltas) &&
-            histogram_count(row_values(&row), row.n))
-            put_distribution(region, line, layout.rest, &row);
-    }
+    row = model_row(model, item->object, item->series, is_total, space);
+    if (id == RATE || id == TOTAL)
+        number_text(ret_cell->text, &row, !is_total);
+    else if (is_total || row.deltas)
+        distribution_text(ret_cell->text, &row, id == TAIL);
+    ret_cell->style = row.is_reset ? STYLE_BAD : STYLE_NORMAL;
     free(space);
 }
 
+static void fill(const struct region *region, const struct model_item *item,
+                 const struct column *column, struct cell *ret_cell)
+{
+    if (column->id == STAT) {
+        ret_cell->style = STYLE_STRONG;
+        snprintf(ret_cell->text, sizeof(ret_cell->text), "%s", item->series->stat->name);
+    } else if (column->id == PROVIDER) {
+        ret_cell->style = STYLE_DIM;
+        snprintf(ret_cell->text, sizeof(ret_cell->text), "%s", item->series->provider);
+    } else {
+        fill_values(region, item, column->id, ret_cell);
+    }
+}
+
 const struct view stats_view = {
-    .put_titles = put_titles,
-    .put_item = put_item,
+    .add_columns = add_columns,
+    .fill = fill,
 };

@@ -1,62 +1,75 @@
 /* SPDX-License-Identifier: MIT */
-/* The lists of VMs, and of the objects of a VM. */
+/* The lists of VMs, of the objects of a VM, and of all vCPUs. */
 #include <stdio.h>
 
 #include "top/figure.h"
 #include "top/list.h"
 
-enum { FIGURE_WIDTH = 10, VCPUS_WIDTH = 7, BUSIEST_WIDTH = 36 };
-
-struct layout {
-    size_t name, figures; /* columns of the first; how many of the latter */
-    bool has_vcpus;
+enum {
+    RANK_VCPUS = 3,
+    RANK_BUSIEST = COLUMN_EXTRA + 6, /* behind all figures */
+    RANK_LAST_CPU = RANK_BUSIEST + 1,
+    EVENTS_WIDTH = 7, /* columns of a number of events: a million, or most of them per second */
 };
 
-static struct layout choose_layout(const struct region *region)
-{
-    size_t width = region->screen->width;
-    struct layout layout = {.name = list_clamp(width / 5, 8, 32),
-                            .has_vcpus = region->model->level == MODEL_VMS && width >= 40};
-    size_t used = layout.name + (layout.has_vcpus ? VCPUS_WIDTH : 0) + BUSIEST_WIDTH;
+/* ---- columns -------------------------------------------------------------------------------- */
 
-    layout.figures = width > used ? list_clamp((width - used) / FIGURE_WIDTH, 1, n_figures) : 1;
-    return layout;
+static bool is_known(const struct model *model, size_t figure)
+{
+    return model_has_column(model, model->level, MODEL_COLUMN_FIGURES + figure);
 }
 
-static size_t figure_column(const struct layout *layout, size_t i)
+static void add_figure(struct region *region, size_t i)
 {
-    return layout->name + (layout->has_vcpus ? VCPUS_WIDTH : 0) + i * FIGURE_WIDTH;
+    bool is_rate = figures[i].kind == FIGURE_COUNT && !region->model->is_totals;
+    struct column *column;
+    char title[TITLE_MAX];
+
+    snprintf(title, sizeof(title), "%s%s", figures[i].title, is_rate ? "/s" : "");
+    column = columns_add(&region->columns, MODEL_COLUMN_FIGURES + i, COLUMN_NUMBER, figures[i].rank,
+                         title);
+    if (figures[i].kind == FIGURE_COUNT)
+        columns_measure_width(column, EVENTS_WIDTH);
 }
 
-static void put_titles(const struct region *region)
+static void add_all_figures(struct region *region)
 {
-    const struct layout layout = choose_layout(region);
+    for (size_t i = 0; i < n_figures; i++)
+        if (is_known(region->model, i))
+            add_figure(region, i);
+    columns_add(&region->columns, model_column_busiest(), COLUMN_NAME, RANK_BUSIEST, "BUSIEST");
+}
+
+static void add_last_cpu(struct region *region)
+{
+    if (model_has_column(region->model, region->model->level, model_column_last_cpu()))
+        columns_add(&region->columns, model_column_last_cpu(), COLUMN_NUMBER, RANK_LAST_CPU,
+                    "LAST CPU");
+}
+
+static void add_columns(struct region *region)
+{
     bool is_vms = region->model->level == MODEL_VMS;
-    const char *per = region->model->is_totals ? "" : "/s";
-    size_t busiest = figure_column(&layout, layout.figures) + 2;
 
-    list_put_title(region, &(struct column){.title = is_vms ? "VM" : "OBJECT",
-                                            .end = layout.name,
-                                            .is_sorted = list_is_sorted_by(region, 0)});
-    if (layout.has_vcpus)
-        list_put_title(region, &(struct column){.title = "VCPUS",
-                                                .begin = layout.name,
-                                                .end = layout.name + VCPUS_WIDTH,
-                                                .is_right = true});
-    for (size_t i = 0; i < layout.figures; i++) {
-        char title[SCREEN_TEXT_MAX];
-
-        snprintf(title, sizeof(title), "%s%s", figures[i].title, figures[i].is_share ? "" : per);
-        list_put_title(region, &(struct column){.title = title,
-                                                .begin = figure_column(&layout, i) + 1,
-                                                .end = figure_column(&layout, i + 1),
-                                                .is_right = true,
-                                                .is_sorted = list_is_sorted_by(region, i + 1)});
-    }
-    list_put_title(region, &(struct column){.title = "BUSIEST", .begin = busiest, .end = SIZE_MAX});
+    columns_add(&region->columns, MODEL_COLUMN_NAME, COLUMN_NAME, 0, is_vms ? "VM" : "OBJECT");
+    if (is_vms)
+        columns_add(&region->columns, model_column_vcpus(), COLUMN_NUMBER, RANK_VCPUS, "VCPUS");
+    add_all_figures(region);
+    if (!is_vms)
+        add_last_cpu(region);
 }
 
-/* The busiest counter of the item: of a VM's objects that of the one where it counts most. */
+static void add_columns_of_vcpus(struct region *region)
+{
+    columns_add(&region->columns, MODEL_COLUMN_NAME, COLUMN_NAME, 0, "VM");
+    columns_add(&region->columns, model_column_vcpus(), COLUMN_NAME, 0, "OBJECT");
+    add_all_figures(region);
+    add_last_cpu(region);
+}
+
+/* ---- cells ---------------------------------------------------------------------------------- */
+
+/* The busiest cause of the item: of a VM's objects that of the one where it counts most. */
 static void busiest_text(char text[SCREEN_TEXT_MAX], const struct model_item *item)
 {
     const struct series *busiest = NULL;
@@ -76,7 +89,6 @@ static void busiest_text(char text[SCREEN_TEXT_MAX], const struct model_item *it
             most = rate;
         }
     }
-    text[0] = '\0';
     if (!busiest)
         return;
     figure_count(count, most);
@@ -87,54 +99,109 @@ static void busiest_text(char text[SCREEN_TEXT_MAX], const struct model_item *it
         snprintf(text, SCREEN_TEXT_MAX, "%s %s/s", busiest->stat->name, count);
 }
 
-static void put_figures(const struct region *region, const struct layout *layout, size_t line,
-                        const struct model_item *item)
+static void figure_cell(char text[SCREEN_TEXT_MAX], const struct model *model,
+                        const struct model_item *item, size_t figure)
 {
-    enum series_since since = model_since(region->model);
-    size_t n_vcpus = item->object ? 1 : series_count_vcpus(&item->vm->values);
-    char text[SCREEN_TEXT_MAX];
+    enum series_since since = model_since(model);
+    struct figure_value value = {0};
 
-    if (layout->has_vcpus) {
-        snprintf(text, sizeof(text), "%zu", n_vcpus);
-        screen_put_right(region->screen, line, layout->name, layout->name + VCPUS_WIDTH,
-                         STYLE_NORMAL, text);
-    }
-    for (size_t i = 0; i < layout->figures; i++) {
-        char quantity[QUANTITY_MAX] = "-";
-        double value;
-
-        if (figure_value(&item->vm->values, item->object, &figures[i], since, &value))
-            figure_text(quantity, &figures[i], since, value, n_vcpus);
-        screen_put_right(region->screen, line, figure_column(layout, i) + 1,
-                         figure_column(layout, i + 1), STYLE_NORMAL, quantity);
-    }
-    busiest_text(text, item);
-    screen_put(region->screen, line, figure_column(layout, layout->figures) + 2, SIZE_MAX,
-               STYLE_NORMAL, text);
+    if (item)
+        figure_add(&value, figure, &item->vm->values, item->object, since);
+    for (size_t i = 0; !item && i < model->n_items; i++)
+        if (!model->items[i].vm->error)
+            figure_add(&value, figure, &model->items[i].vm->values, model->items[i].object, since);
+    figure_text(text, figure, since, &value);
 }
 
-static void put_item(const struct region *region, size_t line, const struct model_item *item)
+static void last_cpu_text(char text[SCREEN_TEXT_MAX], const struct model_item *item)
 {
-    const struct layout layout = choose_layout(region);
-    char name[QUANTITY_MAX], gone[SCREEN_TEXT_MAX];
-    const char *text = item->vm->name;
-    struct row row = {0};
+    uint64_t cpu;
 
-    if (item->object) {
-        row = (struct row){.path = item->object->path, .vcpu = item->object->vcpu};
-        text = row_object(name, &row);
+    if (item && model_last_cpu(item->object, &cpu))
+        snprintf(text, SCREEN_TEXT_MAX, "%llu", (unsigned long long)cpu);
+    else
+        snprintf(text, SCREEN_TEXT_MAX, "%s", item ? "-" : "");
+}
+
+static void object_text(char text[SCREEN_TEXT_MAX], const struct model *model,
+                        const struct model_item *item)
+{
+    char name[QUANTITY_MAX];
+
+    if (item)
+        snprintf(text, SCREEN_TEXT_MAX, "%s",
+                 row_object(name,
+                            &(struct row){.path = item->object->path, .vcpu = item->object->vcpu}));
+    else
+        snprintf(text, SCREEN_TEXT_MAX, "%zu vCPUs", model->n_items);
+}
+
+static size_t count_vcpus(const struct model *model, const struct model_item *item)
+{
+    size_t n = 0;
+
+    if (item)
+        return series_count_vcpus(&item->vm->values);
+    for (size_t i = 0; i < model->n_items; i++)
+        n += model->items[i].vm->error ? 0 : series_count_vcpus(&model->items[i].vm->values);
+    return n;
+}
+
+static void name_text(char text[SCREEN_TEXT_MAX], const struct model *model,
+                      const struct model_item *item)
+{
+    if (item && item->object && model->level == MODEL_OBJECTS)
+        object_text(text, model, item);
+    else if (item)
+        snprintf(text, SCREEN_TEXT_MAX, "%s", item->vm->label);
+    else if (model->level == MODEL_VMS)
+        snprintf(text, SCREEN_TEXT_MAX, "all %zu VMs", model->n_items);
+    else
+        snprintf(text, SCREEN_TEXT_MAX, "all");
+}
+
+static void fill(const struct region *region, const struct model_item *item,
+                 const struct column *column, struct cell *ret_cell)
+{
+    const struct model *model = region->model;
+    char *text = ret_cell->text;
+
+    if (column->id == MODEL_COLUMN_NAME) {
+        ret_cell->style = item && item->object ? STYLE_NORMAL : STYLE_STRONG;
+        name_text(text, model, item);
+    } else if (column->id == model_column_vcpus() && model->level == MODEL_VMS) {
+        snprintf(text, SCREEN_TEXT_MAX, "%zu", count_vcpus(model, item));
+    } else if (column->id == model_column_vcpus()) {
+        object_text(text, model, item);
+    } else if (column->id == model_column_last_cpu()) {
+        last_cpu_text(text, item);
+    } else if (column->id != model_column_busiest()) {
+        figure_cell(text, model, item, column->id - MODEL_COLUMN_FIGURES);
+    } else if (item) {
+        busiest_text(text, item);
     }
-    screen_put(region->screen, line, 0, layout.name - 1, item->object ? STYLE_NORMAL : STYLE_STRONG,
-               text);
-    if (item->vm->error && !item->object) {
-        snprintf(gone, sizeof(gone), "gone: %s", item->vm->error);
-        screen_put(region->screen, line, layout.name, SIZE_MAX, STYLE_BAD, gone);
-    } else {
-        put_figures(region, &layout, line, item);
-    }
+}
+
+static bool replace(const struct region *region, const struct model_item *item,
+                    struct cell *ret_cell)
+{
+    (void)region;
+    if (!item->vm->error || item->object)
+        return false;
+    ret_cell->style = STYLE_BAD;
+    snprintf(ret_cell->text, sizeof(ret_cell->text), "gone: %s", item->vm->error);
+    return true;
 }
 
 const struct view vms_view = {
-    .put_titles = put_titles,
-    .put_item = put_item,
+    .add_columns = add_columns,
+    .fill = fill,
+    .replace = replace,
+    .has_line_for_all = true,
+};
+
+const struct view vcpus_view = {
+    .add_columns = add_columns_of_vcpus,
+    .fill = fill,
+    .has_line_for_all = true,
 };

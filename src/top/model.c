@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "top/model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "top/figure.h"
 
 /* ---- VMs ------------------------------------------------------------------------------------ */
 
@@ -11,8 +15,8 @@ static void forget(void *opaque, const void *gone)
 {
     struct model *model = opaque;
 
-    if (gone == model->object && model->level > MODEL_OBJECTS) {
-        model->level = MODEL_OBJECTS;
+    if (gone == model->object && model->level >= MODEL_STATS) {
+        model->level = model->is_flat ? MODEL_VCPUS : MODEL_OBJECTS;
         model->object = NULL;
     }
     if (gone == model->series && model->level > MODEL_STATS) {
@@ -24,10 +28,19 @@ static void forget(void *opaque, const void *gone)
             model->cursors[i].key = NULL;
 }
 
+static size_t column_of_exits(void)
+{
+    size_t i = 0;
+
+    while (i + 1 < n_figures && strcmp(figures[i].title, "EXITS"))
+        i++;
+    return MODEL_COLUMN_FIGURES + i;
+}
+
 bool model_init(struct model *model, size_t n_vms, double interval)
 {
     *model = (struct model){.n_vms = n_vms, .interval = interval, .page = 1};
-    model->cursors[MODEL_VMS].column = 1;
+    model->cursors[MODEL_VMS].column = model->cursors[MODEL_VCPUS].column = column_of_exits();
     model->cursors[MODEL_STATS].column = 1;
     model->vms = calloc(n_vms + 1, sizeof(*model->vms));
     for (size_t i = 0; model->vms && i < n_vms; i++)
@@ -47,6 +60,7 @@ void model_free(struct model *model)
     for (size_t i = 0; model->vms && i < model->n_vms; i++) {
         series_free(&model->vms[i].values);
         free(model->vms[i].name);
+        free(model->vms[i].label);
         free(model->vms[i].socket);
         free(model->vms[i].error);
     }
@@ -54,7 +68,97 @@ void model_free(struct model *model)
     free(model->items);
 }
 
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static int by_name(const void *left, const void *right)
+{
+    const struct model_vm *const *a = left, *const *b = right;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+static char *make_label(const struct model_vm *vm, bool is_alone)
+{
+    char *label;
+
+    if (is_alone || !vm->socket)
+        return strdup(vm->name);
+    return asprintf(&label, "%s %s", vm->name, vm->socket) < 0 ? NULL : label;
+}
+
+static bool has_name_of(struct model_vm *const *sorted, size_t n, size_t i, size_t other)
+{
+    return other < n && !strcmp(sorted[i]->name, sorted[other]->name);
+}
+
+void model_make_labels(struct model *model)
+{
+    struct model_vm **sorted = calloc(model->n_vms + 1, sizeof(struct model_vm *));
+
+    for (size_t i = 0; sorted && i < model->n_vms; i++)
+        sorted[i] = &model->vms[i];
+    if (sorted)
+        qsort(sorted, model->n_vms, sizeof(*sorted), by_name);
+    for (size_t i = 0; sorted && i < model->n_vms; i++) {
+        bool is_alone = !has_name_of(sorted, model->n_vms, i, i + 1) &&
+                        !(i && has_name_of(sorted, model->n_vms, i, i - 1));
+
+        free(sorted[i]->label);
+        sorted[i]->label = make_label(sorted[i], is_alone);
+        model->has_failed |= !sorted[i]->label;
+    }
+    model->has_failed |= !sorted;
+    model->has_labels = sorted != NULL;
+    free(sorted);
+}
+
 /* ---- samples -------------------------------------------------------------------------------- */
+
+/* The VM itself comes first, where it has statistics; the first vCPU stands for all. */
+static void find_figures(struct model_vm *vm)
+{
+    uint64_t cpu;
+
+    vm->figures = 0;
+    for (size_t i = 0; i < n_figures; i++)
+        if (figure_is_known(i, &vm->values))
+            vm->figures |= UINT64_C(1) << i;
+    for (size_t i = 0; i < vm->values.n_objects && i < 2; i++)
+        if (model_last_cpu(vm->values.objects[i], &cpu))
+            vm->figures |= UINT64_C(1) << n_figures;
+}
+
+static void add_moment(struct model *model)
+{
+    const struct series *series = model->series;
+    struct model_history *history = &model->history;
+    bool is_counting = row_is_counting(series->stat);
+
+    history->moments[history->next] = (struct model_moment){
+        .time = model->time,
+        .value = is_counting && series->has_deltas ? (double)series->deltas[0] / series->seconds
+                                                   : (double)series->totals[0],
+        .total = series->totals[0],
+        .has_value = !is_counting || series->has_deltas,
+        .is_reset = series->is_reset,
+    };
+    history->next = (history->next + 1) % MODEL_MOMENTS;
+    if (history->n < MODEL_MOMENTS)
+        history->n++;
+}
+
+void model_begin_history(struct model *model)
+{
+    model->history.n = model->history.next = 0;
+    add_moment(model);
+}
+
+const struct model_moment *model_moment(const struct model *model, size_t i)
+{
+    const struct model_history *history = &model->history;
+
+    return &history->moments[(history->next + MODEL_MOMENTS - 1 - i) % MODEL_MOMENTS];
+}
 
 void model_take(struct model *model, size_t index, const struct client_snapshot *of_vm,
                 const struct client_snapshot *of_vcpus, double time)
@@ -64,6 +168,9 @@ void model_take(struct model *model, size_t index, const struct client_snapshot 
     series_take(values, of_vm, of_vcpus);
     model->has_failed |= values->has_failed;
     model->time = time;
+    find_figures(&model->vms[index]);
+    if (model->level == MODEL_HISTORY && model->vm == &model->vms[index])
+        add_moment(model);
     if (!model->base_time)
         model->base_time = time;
     model_arrange(model);
@@ -89,6 +196,7 @@ void model_return(struct model *model, size_t index, const char *name)
     if (copy) {
         free(vm->name);
         vm->name = copy;
+        model->has_labels = false;
     } else {
         model->has_failed = true;
     }
@@ -105,7 +213,69 @@ void model_rebase(struct model *model)
     model->base_time = model->time;
 }
 
+/* ---- columns -------------------------------------------------------------------------------- */
+
+size_t model_column_vcpus(void)
+{
+    return MODEL_COLUMN_FIGURES + n_figures;
+}
+
+size_t model_column_busiest(void)
+{
+    return model_column_vcpus() + 1;
+}
+
+size_t model_column_last_cpu(void)
+{
+    return model_column_vcpus() + 2;
+}
+
+static uint64_t figures_of_all(const struct model *model)
+{
+    uint64_t all = 0;
+
+    for (size_t i = 0; i < model->n_vms; i++)
+        all |= model->vms[i].figures;
+    return all;
+}
+
+bool model_has_column(const struct model *model, enum model_level level, size_t column)
+{
+    uint64_t known = level == MODEL_OBJECTS ? model->vm->figures : figures_of_all(model);
+    size_t figure = column - MODEL_COLUMN_FIGURES;
+
+    if (level >= MODEL_STATS || column == MODEL_COLUMN_NAME || column == model_column_busiest())
+        return column < model_count_columns(level);
+    if (column == model_column_vcpus())
+        return level != MODEL_OBJECTS;
+    if (column == model_column_last_cpu())
+        return level != MODEL_VMS && known >> n_figures & 1;
+    return known >> figure & 1 && (level != MODEL_VCPUS || !strcmp(figures[figure].target, "vcpu"));
+}
+
 /* ---- questions ------------------------------------------------------------------------------ */
+
+bool model_last_cpu(const struct series_object *object, uint64_t *ret_cpu)
+{
+    for (size_t i = 0; i < object->n_series; i++) {
+        const struct series *series = object->series[i];
+
+        if (strcmp(series->stat->name, "last_cpu") || strcmp(series->provider, "sched"))
+            continue;
+        *ret_cpu = series->totals[0];
+        return true;
+    }
+    return false;
+}
+
+enum model_level model_level_above(const struct model *model)
+{
+    if (model->level > MODEL_STATS)
+        return MODEL_STATS;
+    if (model->level == MODEL_STATS)
+        return model->is_flat ? MODEL_VCPUS : MODEL_OBJECTS;
+    return MODEL_VMS;
+}
 
 size_t model_count_gone(const struct model *model)
 {

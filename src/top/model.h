@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What `vitals top` shows, without a terminal: the values of each VM, and what the keys have chosen.
- * Four levels: VMs, the objects of a VM (itself and its vCPUs), the statistics of an object, the
- * buckets of a histogram.
+ * Below the VMs are the objects of a VM (itself and its vCPUs), or all vCPUs of all VMs; below those
+ * the statistics of an object; below these the buckets of a histogram, or what another statistic
+ * was at each sample.
  */
 #ifndef TOP_MODEL_H
 #define TOP_MODEL_H
@@ -13,9 +14,17 @@
 
 #include "look/series.h"
 
-enum model_level { MODEL_VMS, MODEL_OBJECTS, MODEL_STATS, MODEL_BUCKETS, MODEL_LEVELS };
+enum model_level {
+    MODEL_VMS,
+    MODEL_VCPUS,
+    MODEL_OBJECTS,
+    MODEL_STATS,
+    MODEL_BUCKETS,
+    MODEL_HISTORY,
+    MODEL_LEVELS,
+};
 
-enum { MODEL_TEXT_MAX = 64 };
+enum { MODEL_TEXT_MAX = 64, MODEL_MOMENTS = 256 };
 
 #define MODEL_INTERVAL_MIN 0.05
 #define MODEL_INTERVAL_MAX 3600.0
@@ -24,6 +33,8 @@ enum { MODEL_TEXT_MAX = 64 };
 
 struct model_vm {
     char *name, *socket;
+    char *label;      /* the name, and what tells it from others of that name */
+    uint64_t figures; /* which of them, and of the other columns, it has values for */
     struct series_vm values;
     char *error; /* it has ended, or no longer answers; or NULL */
 };
@@ -47,6 +58,19 @@ struct model_cursor {
 
 enum model_prompt { MODEL_NO_PROMPT, MODEL_PROMPT_FILTER, MODEL_PROMPT_INTERVAL };
 
+/* What a statistic was at a sample. */
+struct model_moment {
+    double time;  /* seconds since 1970 */
+    double value; /* per second where it counts; in the statistic's own scale */
+    uint64_t total;
+    bool has_value, is_reset;
+};
+
+struct model_history {
+    struct model_moment moments[MODEL_MOMENTS]; /* the last ones, in a ring */
+    size_t n, next;
+};
+
 struct model {
     struct model_vm *vms;
     size_t n_vms;
@@ -63,7 +87,12 @@ struct model {
     /* Lines of the help: the first shown; the last that can be so, and how many fit, the screen says. */
     size_t help_top, help_last, help_page;
 
+    struct model_history history; /* of the statistic, at MODEL_HISTORY */
+
     bool is_paused, is_totals, is_nonzero, has_help, is_done;
+    bool is_flat;     /* one came to the object by the list of all vCPUs */
+    bool has_labels;  /* those of the VMs are made */
+    bool is_part;     /* of the names that pass the filter: there is none that is just that */
     bool is_rebased;  /* totals count since the baseline */
     bool has_failed;  /* no memory */
     double interval;  /* seconds */
@@ -119,6 +148,9 @@ void model_press(struct model *model, int key);
 
 /* ---- for the screen ------------------------------------------------------------------------- */
 
+/* Those of the VMs, if a name has changed. */
+void model_make_labels(struct model *model);
+
 /* Makes the list of the current level anew. Sets has_failed without memory. */
 void model_arrange(struct model *model);
 
@@ -128,8 +160,30 @@ const struct model_item *model_selected(const struct model *model);
 /* What a cursor keeps of a line, to find it again wherever it moves. */
 const void *model_key_of(const struct model_item *item);
 
-/* The columns that the list of a level can be sorted by. */
+/*
+ * The columns that the list of a level can be sorted by. Those of VMs, objects and vCPUs have the
+ * same numbers: names, figures, and then the others.
+ */
+enum { MODEL_COLUMN_NAME, MODEL_COLUMN_FIGURES };
 size_t model_count_columns(enum model_level level);
+size_t model_column_vcpus(void); /* how many; in the list of all vCPUs, which one */
+size_t model_column_busiest(void);
+size_t model_column_last_cpu(void);
+
+/* Whether the list has the column at all: there is nothing in it if no VM has such statistics. */
+bool model_has_column(const struct model *model, enum model_level level, size_t column);
+
+/* The CPU that the vCPU last ran on. False: not known. */
+bool model_last_cpu(const struct series_object *object, uint64_t *ret_cpu);
+
+/* The level to go back to. */
+enum model_level model_level_above(const struct model *model);
+
+/* The history begins anew, with the last sample. */
+void model_begin_history(struct model *model);
+
+/* The latest is 0. */
+const struct model_moment *model_moment(const struct model *model, size_t i);
 
 /* The statistic as verbs show it: with @is_total since the baseline, or else over the interval. */
 struct row model_row(const struct model *model, const struct series_object *object,

@@ -12,9 +12,9 @@ static void report_list(struct screen *screen, struct model *model, size_t *line
     struct region region = {.screen = screen, .model = model, .titles = *line, .line = *line + 1};
 
     model_arrange(model);
-    region.n = model->n_items;
+    region.n = model->n_items + list_has_line_for_all(model);
     list_draw(&region);
-    *line += 1 + region.n;
+    *line = region.line + region.n;
 }
 
 static void report_head(struct screen *screen, const struct model *model)
@@ -37,7 +37,7 @@ static void report_head(struct screen *screen, const struct model *model)
 /* How many lines it can have. */
 static size_t count_report(const struct model *model)
 {
-    size_t n = 3 + model->n_vms;
+    size_t n = 4 + model->n_vms;
 
     for (size_t i = 0; i < model->n_vms; i++)
         n += 3 + model->vms[i].values.n_objects;
@@ -57,7 +57,7 @@ bool screen_report(struct screen *screen, struct model *model, size_t width)
     for (size_t i = 0; i < model->n_vms; i++) {
         if (model->vms[i].error)
             continue;
-        screen_put(screen, ++line, 0, SIZE_MAX, STYLE_STRONG, model->vms[i].name);
+        screen_put(screen, ++line, 0, SIZE_MAX, STYLE_STRONG, model->vms[i].label);
         line++;
         model->level = MODEL_OBJECTS;
         model->vm = &model->vms[i];

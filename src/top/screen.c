@@ -25,7 +25,7 @@ static void select_line(struct screen *screen, const struct region *region)
 {
     const struct model_cursor *cursor = &region->model->cursors[region->model->level];
 
-    if (region->model->n_items && region->model->level != MODEL_BUCKETS && region->n)
+    if (region->model->n_items && region->model->level < MODEL_BUCKETS && region->n)
         screen_paint(screen, region->line + cursor->index - cursor->top, STYLE_SELECTED);
 }
 
@@ -44,7 +44,7 @@ void screen_draw(struct screen *screen, struct model *model)
     list_draw(&region);
     select_line(screen, &region);
     if (screen->height >= 3)
-        frame_put_header(screen, model);
+        frame_put_header(screen, model, list_hidden_order(&region));
     if (screen->height >= 6)
         frame_put_path(screen, model);
     if (screen->height >= 4 || model->prompt)

@@ -86,6 +86,36 @@ static void percentiles_name_the_bucket(void **state)
     buf_free(&out);
 }
 
+static void check_short(const struct vitals_stat *stat, const uint64_t *values, size_t n,
+                        const char *expected)
+{
+    struct buf out = {0};
+
+    histogram_text_put_short_percentiles(&out, stat, values, n);
+    buf_append(&out, "", 1);
+    assert_string_equal(out.data, expected);
+    buf_free(&out);
+}
+
+/* By the bound that they are below, so that three fit into a line. */
+static void percentiles_in_short(void **state)
+{
+    uint64_t values[32] = {0};
+
+    (void)state;
+    check_short(&linear, values, 4, "");
+    check_short(&linear, (const uint64_t[]){50, 40, 9, 1}, 4, "p50 <10 p90 <20 p99 <30");
+    check_short(&linear, (const uint64_t[]){0, 0, 0, 1}, 4, "p50 >=30 p90 >=30 p99 >=30");
+    values[0] = values[24] = values[25] = 40;
+    check_short(&log2_ns, values, 32, "p50 <17ms p90 <34ms p99 <34ms");
+    values[0] = 1000;
+    check_short(&log2_ns, values, 32, "p50 0 p90 0 p99 <34ms");
+    values[11] = 10000;
+    check_short(&log2_ns, values, 32, "p50 <2.0us p90 <2.0us p99 <2.0us");
+    values[31] = 1000000;
+    check_short(&log2_ns, values, 32, "p50 >=1.1s p90 >=1.1s p99 >=1.1s");
+}
+
 static void check_quantity(const struct vitals_stat *stat, double raw, const char *expected)
 {
     char text[QUANTITY_MAX];
@@ -120,6 +150,7 @@ int main(void)
         cmocka_unit_test(bounds_are_in_units_of_people),
         cmocka_unit_test(the_largest_counts_fit),
         cmocka_unit_test(percentiles_name_the_bucket),
+        cmocka_unit_test(percentiles_in_short),
         cmocka_unit_test(quantities_out_of_this_world),
     };
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "check.h"
+#include "kvm/meanings.h"
 #include "top/screen.h"
 
 static const struct client_stat vm_stats[] = {
@@ -179,19 +180,24 @@ static void test_vms_with_the_most_exits_first(void **state)
     assert_contains(text, "mmio_exits 15/s, vcpu 0");
 }
 
+/* VM, IDLE, EXITS, IO+MMIO, VCPUS and BUSIEST. */
+enum { SORTED_COLUMNS = 6 };
+
 static void test_sorting(void **state)
 {
     struct fixture *fixture = *state;
 
     press(fixture, "R");
     check_order(draw(fixture, 80, 24), "\nidle", "\nbusy");
-    press(fixture, "R<"); /* by name */
+    press(fixture, "R<<"); /* by name */
     check_order(draw(fixture, 80, 24), "\nbusy", "\nidle");
-    press(fixture, ">>"); /* by idle */
+    press(fixture, ">"); /* by idle: of what stands before it the VMs have nothing */
     check_order(draw(fixture, 80, 24), "\nidle", "\nbusy");
-    for (size_t i = 0; i < model_count_columns(MODEL_VMS); i++)
+    for (size_t i = 0; i < SORTED_COLUMNS; i++) {
         press(fixture, "o");
-    assert_int_equal(fixture->model.cursors[MODEL_VMS].column, 2);
+        assert_contains(draw(fixture, 200, 24), "all 2 VMs");
+    }
+    check_order(draw(fixture, 80, 24), "\nidle", "\nbusy");
 }
 
 static void test_drilling_down_and_back(void **state)
@@ -210,13 +216,51 @@ static void test_drilling_down_and_back(void **state)
     assert_int_equal(fixture->model.level, MODEL_VMS);
 }
 
-static void test_a_scalar_has_no_level_below(void **state)
+/* What it means, what to do, and what it was since it is looked at. */
+static void test_a_counter(void **state)
 {
     struct fixture *fixture = *state;
 
     press(fixture, "\nj\n\n");
+    assert_int_equal(fixture->model.level, MODEL_HISTORY);
+    assert_contains(draw(fixture, 80, 24), "VMs > busy > vcpu 0 > exits\n");
+    assert_contains(text, "Times that the vCPU left the guest's code for KVM.");
+    assert_contains(text, "\n  High:     Bad at a high rate");
+    assert_contains(text, "\n  Do:       'perf kvm stat live'");
+    assert_contains(text, "         100/s           400  ####");
+    fixture->exits[1][0] += 100; /* beside the 200 of each sample */
+    sample(fixture);
+    check_order(draw(fixture, 80, 24), "         150/s           700  ####",
+                "         100/s           400  ####");
+    press(fixture, "o");
+    assert_contains(draw(fixture, 80, 24), "samples have their own order");
+    press(fixture, "\033");
     assert_int_equal(fixture->model.level, MODEL_STATS);
-    assert_contains(draw(fixture, 80, 24), "only a histogram");
+    press(fixture, "\n"); /* begins anew */
+    check_absent(draw(fixture, 80, 24), "100/s");
+}
+
+static void test_a_value_that_does_not_count(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n/guest_mode\n\n");
+    assert_contains(draw(fixture, 80, 24), "TIME             VALUE\n");
+    assert_contains(text, "  Type:     instant");
+}
+
+/* More samples than are kept, on a screen of any size. */
+static void test_a_long_history(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n\n");
+    for (size_t i = 0; i < MODEL_MOMENTS + 10; i++)
+        sample(fixture);
+    assert_int_equal(fixture->model.n_items, MODEL_MOMENTS);
+    assert_contains(draw(fixture, 80, 8), "100/s");
+    model_press(&fixture->model, MODEL_KEY_END);
+    assert_contains(draw(fixture, 80, 24), "          2600  ####"); /* 13 samples */
 }
 
 static void test_a_histogram(void **state)
@@ -225,7 +269,7 @@ static void test_a_histogram(void **state)
 
     press(fixture, "\nj\n/hist\n\n");
     assert_contains(draw(fixture, 80, 24), "> halt_wait_hist");
-    assert_contains(text, "1.049 ms - 2.097 ms          90   90.0%  p50 p90     ####");
+    assert_contains(text, "1.049 ms - 2.097 ms          90   90.0%  p50 p90      ####");
     assert_contains(text, "16.78 ms - 33.55 ms          10   10.0%  p99       ");
     press(fixture, "t");
     assert_contains(draw(fixture, 80, 24), " 180 ");
@@ -425,12 +469,12 @@ static void test_a_vm_that_is_back(void **state)
     return_busy(fixture, "busier", 50);
     assert_int_equal(model_count_gone(&fixture->model), 0);
     check_absent(draw(fixture, 80, 24), "gone");
-    assert_contains(text, "busier                1         -");
+    assert_contains(text, "busier         1     -        -");
     assert_int_equal(fixture->model.vms[1].values.n_objects, 1);
     assert_int_equal(fixture->model.vms[1].values.objects[0]->n_series, 2);
     assert_ptr_equal(series_of_busy(fixture, "exits")->stat, &other_stats[EXITS].desc);
     press(fixture, "t"); /* there are totals at once */
-    assert_contains(draw(fixture, 80, 24), "busier                1        50");
+    assert_contains(draw(fixture, 80, 24), "busier         1     -       50");
 }
 
 /* What a peer's histograms look like is learnt: what came the other way round is no sample before. */
@@ -477,7 +521,7 @@ static void test_rates_after_a_gap(void **state)
     model_lose(&fixture->model, 1, "closed");
     return_busy(fixture, "busy", 50);
     take_busy(fixture, 250);
-    assert_contains(draw(fixture, 80, 24), "busy                  1       100");
+    assert_contains(draw(fixture, 80, 24), "busy           1     -      100");
 }
 
 static void test_the_baseline_begins_anew(void **state)
@@ -489,7 +533,7 @@ static void test_the_baseline_begins_anew(void **state)
         model_lose(&fixture->model, 1, "closed");
         return_busy(fixture, "busy", exits);
         assert_int_equal(model_total(&fixture->model, series_of_busy(fixture, "exits"), 0), 0);
-        assert_contains(draw(fixture, 80, 24), "busy                  1         0");
+        assert_contains(draw(fixture, 80, 24), "busy           1     -        0");
     }
 }
 
@@ -553,8 +597,8 @@ static void test_names_do_nothing_to_a_terminal(void **state)
 {
     struct fixture *fixture = *state;
 
-    free(fixture->model.vms[0].name);
-    fixture->model.vms[0].name = strdup("a\033[2J\377\u4e2db");
+    model_return(&fixture->model, 0, "a\033[2J\377\u4e2db");
+    model_arrange(&fixture->model);
     assert_contains(draw(fixture, 80, 24), "a?[2J?\u4e2db");
     check_absent(text, "\033");
 }
@@ -588,10 +632,11 @@ static void test_a_wide_screen_shows_more(void **state)
 {
     struct fixture *fixture = *state;
 
-    assert_contains(draw(fixture, 200, 50), "HALTS/s");
-    check_absent(draw(fixture, 80, 24), "HALTS/s");
+    assert_contains(draw(fixture, 200, 50), "BUSIEST");
+    check_absent(draw(fixture, 40, 24), "BUSIEST");
     press(fixture, "\nj\n");
-    assert_contains(draw(fixture, 200, 50), "p99 16.78 ms - 33.55 ms");
+    assert_contains(draw(fixture, 200, 50), "p50 <2.1ms p90 <2.1ms  p99 <34ms\n");
+    assert_contains(draw(fixture, 80, 24), "p50 <2.1ms p90 <2.1ms");
 }
 
 static void test_a_low_screen_scrolls(void **state)
@@ -603,6 +648,205 @@ static void test_a_low_screen_scrolls(void **state)
     model_press(&fixture->model, MODEL_KEY_END);
     assert_contains(draw(fixture, 40, 5), "guest_mode");
     check_absent(text, "exits");
+}
+
+/* ---- columns -------------------------------------------------------------------------------- */
+
+static void name_vm(struct fixture *fixture, size_t vm, const char *name)
+{
+    model_return(&fixture->model, vm, name);
+    sample_vm(fixture, vm);
+    sample(fixture);
+}
+
+/* A name loses its middle, and only where there is no room. */
+static void test_names_differ_at_their_ends(void **state)
+{
+    struct fixture *fixture = *state;
+
+    name_vm(fixture, 0, "instance-000003e8");
+    name_vm(fixture, 1, "instance-000003e9");
+    assert_contains(draw(fixture, 80, 24), "\ninstance-000003e8 ");
+    assert_contains(text, "\ninstance-000003e9 ");
+    assert_contains(draw(fixture, 40, 24), "\ninsta~003e8 ");
+    assert_contains(text, "\ninsta~003e9 ");
+    fixture->screen.is_unicode = true;
+    assert_contains(draw(fixture, 40, 24), "\ninsta\u2026003e8 ");
+}
+
+/* Their column goes; what is shown is the whole number. */
+static void test_numbers_are_never_cut(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->exits[1][0] = 373110700;
+    press(fixture, "t");
+    sample(fixture);
+    for (size_t width = 1; width < 120; width++) {
+        const char *shown = draw(fixture, width, 24), *found = strstr(shown, "37311");
+
+        if (!found && width < 30)
+            continue;
+        assert_non_null(found);
+        assert_int_equal(strspn(found, "0123456789"), 9);
+    }
+    press(fixture, "\nj\n");
+    for (size_t width = 1; width < 120; width++) {
+        const char *found = strstr(draw(fixture, width, 24), "37311");
+
+        if (found)
+            assert_int_equal(strspn(found, "0123456789"), 9);
+        else
+            assert_true(width < 20);
+    }
+}
+
+static void test_vms_of_one_name(void **state)
+{
+    struct fixture *fixture = *state;
+
+    name_vm(fixture, 0, "busy");
+    assert_contains(draw(fixture, 80, 24), "\nbusy /idle.sock  ");
+    assert_contains(text, "\nbusy /busy.sock  ");
+    press(fixture, "\n");
+    assert_contains(draw(fixture, 80, 24), "VMs > busy /busy.sock\n");
+    press(fixture, "\033/busy\n");
+    assert_int_equal(fixture->model.n_items, 2);
+    name_vm(fixture, 0, "idle"); /* alone again */
+    assert_contains(draw(fixture, 80, 24), "\nbusy  ");
+}
+
+static void test_all_vcpus(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "v");
+    assert_contains(draw(fixture, 80, 24), "VMs > all vCPUs\n");
+    check_order(text, "\nbusy  vcpu 2 ", "\nbusy  vcpu 1 ");
+    check_order(text, "\nbusy  vcpu 0 ", "\nidle  vcpu 0 ");
+    assert_contains(text, "\nall   6 vCPUs   25%      630 ");
+    press(fixture, "j\n");
+    assert_contains(draw(fixture, 80, 24), "VMs > busy > vcpu 1\n");
+    press(fixture, "\033");
+    assert_int_equal(fixture->model.level, MODEL_VCPUS);
+    assert_string_equal(model_selected(&fixture->model)->object->path, "/vcpu1");
+    press(fixture, "/idle\n");
+    assert_int_equal(fixture->model.n_items, VCPUS);
+    press(fixture, "/\025vcpu 1\n");
+    assert_int_equal(fixture->model.n_items, VMS);
+    press(fixture, "v");
+    assert_int_equal(fixture->model.level, MODEL_VMS);
+}
+
+/* One that is looked at by the list of all goes back to it when it is gone. */
+static void test_a_vcpu_of_all_that_goes(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "v\n");
+    assert_contains(draw(fixture, 80, 24), "VMs > busy > vcpu 2\n");
+    fixture->n_vcpus = VCPUS - 1;
+    sample(fixture);
+    assert_contains(draw(fixture, 80, 24), "VMs > all vCPUs\n");
+}
+
+static void test_the_line_for_all(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_contains(draw(fixture, 80, 24), "\nall 2 VMs      6   25%      630         45\n");
+    press(fixture, "/busy\n");
+    check_absent(draw(fixture, 80, 24), "\nall "); /* it is the only one */
+    press(fixture, "c");
+    model_lose(&fixture->model, 1, "closed");
+    assert_contains(draw(fixture, 80, 24), "\nall 2 VMs      3   50%       30 ");
+}
+
+static void test_sorting_by_what_is_hidden(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, ">"); /* IO+MMIO */
+    check_absent(draw(fixture, 80, 24), ", by ");
+    fixture->exits[1][0] = 1000000000000000000; /* so that there is no room */
+    sample_vm(fixture, 1);
+    press(fixture, "t");
+    assert_contains(draw(fixture, 40, 24), "vitals top: 2 VMs, by IO+MMIO, ");
+}
+
+static const struct client_stat sched_stats[] = {
+    {.desc = {.name = "run_ns", .unit = VITALS_SECONDS, .base = 10, .exponent = -9},
+     .provider = "sched",
+     .target = "vcpu"},
+    {.desc = {.name = "steal_ns", .unit = VITALS_SECONDS, .base = 10, .exponent = -9},
+     .provider = "sched",
+     .target = "vcpu"},
+    {.desc = {.name = "last_cpu", .type = VITALS_INSTANT, .base = 10},
+     .provider = "sched",
+     .target = "vcpu"},
+    {.desc = {.name = "halt_poll_success_ns", .unit = VITALS_SECONDS, .base = 10, .exponent = -9},
+     .provider = "kvm",
+     .target = "vcpu"},
+    {.desc = {.name = "halt_poll_fail_ns", .unit = VITALS_SECONDS, .base = 10, .exponent = -9},
+     .provider = "kvm",
+     .target = "vcpu"},
+    {.desc = {.name = "throttled_ns", .unit = VITALS_SECONDS, .base = 10, .exponent = -9},
+     .provider = "sched",
+     .target = "vm"},
+};
+
+/* vCPU 0 runs half of the time and waits a quarter, vCPU 1 does neither; a tenth is throttled. */
+static void take_sched(struct fixture *fixture, uint64_t seconds)
+{
+    enum { VM_STAT = N_ELEMENTS(sched_stats) - 1 };
+    uint64_t ns = seconds * 1000000000, zero = 0, cpu = 5;
+    uint64_t run = ns / 2, steal = ns / 4, poll = ns / 100, fail = ns / 50, throttled = ns / 10;
+    uint64_t *all[] = {&run, &steal, &cpu, &poll, &fail};
+    struct client_value values[2][VM_STAT], of_vm = {&sched_stats[VM_STAT], &throttled, 1};
+    struct client_object vm = {.cpu_index = -1, .values = &of_vm, .n_values = 1};
+    struct client_object vcpus[] = {{"/vcpu0", 0, values[0], VM_STAT},
+                                    {"/vcpu1", 1, values[1], VM_STAT}};
+
+    for (size_t i = 0; i < VM_STAT; i++) {
+        values[0][i] = (struct client_value){&sched_stats[i], all[i], 1};
+        values[1][i] = (struct client_value){&sched_stats[i], i == 2 ? &cpu : &zero, 1};
+    }
+    model_take(&fixture->model, 0, &(struct client_snapshot){&vm, 1, ns, false},
+               &(struct client_snapshot){vcpus, 2, ns, false}, 1e9);
+}
+
+static void test_columns_of_the_host(void **state)
+{
+    struct fixture *fixture = *state;
+
+    check_absent(draw(fixture, 200, 24), "STEAL");
+    take_sched(fixture, 1);
+    take_sched(fixture, 2);
+    check_order(draw(fixture, 120, 24), "CPU  STEAL  THROTTLED  POLL  IDLE  EXITS/s",
+                "\nidle           2   25%    12%        10%    2%     -        - ");
+    press(fixture, "/idle\n\n");
+    assert_contains(draw(fixture, 120, 24), "\nvm         -      -        10%     - ");
+    assert_contains(text, "\nvcpu 0   50%    25%          -    3% ");
+    assert_contains(text, "LAST CPU\n");
+    assert_contains(text, "  5\n");
+    press(fixture, "v>>>"); /* there is nothing of the VM among vCPUs */
+    check_absent(draw(fixture, 120, 24), "THROTTLED");
+}
+
+/* What makes a vCPU leave the guest, and not what it counts most of. */
+static void test_the_busiest_is_a_cause(void **state)
+{
+    static const char *const causes[] = {
+        "io_exits",   "mmio_exits", "halt_exits",     "irq_exits",     "signal_exits",
+        "hypercalls", "pf_taken",   "mmio_exit_user", "wfi_exit_stat", "hvc_exit_stat"};
+    static const char *const others[] = {
+        "exits", "sum_exits", "insn_emulation", "req_event", "halt_wakeup", "_exits", ""};
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(causes); i++)
+        assert_true(kvm_is_cause_of_exits(causes[i]));
+    for (size_t i = 0; i < N_ELEMENTS(others); i++)
+        assert_false(kvm_is_cause_of_exits(others[i]));
 }
 
 enum { MANY = 5000 };
@@ -630,12 +874,11 @@ static void test_thousands_of_vcpus(void **state)
 {
     struct fixture *fixture = *state;
 
-    press(fixture, "\n>"); /* by exits */
+    press(fixture, "\n>>"); /* by exits */
     take_many(fixture, MANY);
     take_many(fixture, MANY);
     assert_int_equal(fixture->model.n_items, MANY);
-    check_order(draw(fixture, 80, 24), "vcpu 4999            49990 ",
-                "vcpu 4998            49980 ");
+    check_order(draw(fixture, 80, 24), "vcpu 4999    49990\n", "vcpu 4998    49980\n");
     model_press(&fixture->model, MODEL_KEY_END);
     check_order(draw(fixture, 80, 24), "vcpu 1  ", "vcpu 0  ");
     take_many(fixture, 1);
@@ -716,6 +959,8 @@ static void test_help(void **state)
     assert_true(fixture->model.is_done);
 }
 
+enum { KEYS = 17 };
+
 static const char *const help[] = {"Enter, x, Right  ", "R  ", "c  ", "t  ", "q  "};
 
 static void check_all_help(const char *shown)
@@ -729,7 +974,7 @@ static void check_all_help(const char *shown)
 /* Or wide, and then there are two columns. */
 static void test_help_on_a_high_screen(void **state)
 {
-    static const size_t sizes[][2] = {{80, 24}, {80, 18}, {200, 50}, {200, 10}, {150, 10}};
+    static const size_t sizes[][2] = {{80, 24}, {80, 19}, {200, 50}, {200, 11}, {150, 11}};
 
     press(*state, "h");
     for (size_t i = 0; i < N_ELEMENTS(sizes); i++)
@@ -750,7 +995,7 @@ static void test_help_on_a_low_screen(void **state)
     check_absent(text, "quit");
     for (; !strstr(draw(fixture, 80, 10), "quit"); n++)
         press(fixture, "j");
-    assert_int_equal(n, 16 - 8);
+    assert_int_equal(n, KEYS - 8);
     press(fixture, "jj"); /* not further */
     assert_contains(draw(fixture, 80, 10), "\n  q  ");
     press(fixture, "k");
@@ -759,7 +1004,8 @@ static void test_help_on_a_low_screen(void **state)
     assert_contains(draw(fixture, 80, 10), "Enter, x, Right  ");
     model_press(&fixture->model, MODEL_KEY_PAGE_DOWN);
     check_absent(draw(fixture, 80, 10), "Enter, x, Right  ");
-    assert_contains(text, "quit");
+    model_press(&fixture->model, MODEL_KEY_PAGE_DOWN);
+    assert_contains(draw(fixture, 80, 10), "quit");
     model_press(&fixture->model, MODEL_KEY_PAGE_UP);
     model_press(&fixture->model, MODEL_KEY_END);
     assert_contains(draw(fixture, 80, 10), "quit");
@@ -778,7 +1024,7 @@ static void test_help_on_a_single_line(void **state)
         draw(*state, 80, height);
         model_press(&((struct fixture *)*state)->model, MODEL_KEY_HOME);
         assert_contains(draw(*state, 80, height), "Enter, x, Right  ");
-        for (size_t i = 1; i < 16; i++)
+        for (size_t i = 1; i < KEYS; i++)
             press(*state, "j");
         assert_contains(draw(*state, 80, height), "  q  ");
     }
@@ -793,7 +1039,7 @@ static void test_the_report(void **state)
     for (size_t i = 0; i < fixture->screen.height; i++)
         screen_line(&fixture->screen, i, &out);
     buf_append(&out, "", 1);
-    assert_int_equal(fixture->screen.height, 1 + 3 + 2 * (1 + 1 + 1 + 1 + VCPUS));
+    assert_int_equal(fixture->screen.height, 1 + 4 + 2 * (1 + 1 + 1 + 1 + VCPUS));
     assert_contains(out.data, "vcpu 2");
     buf_free(&out);
 }
@@ -806,7 +1052,18 @@ int main(void)
         TEST(test_vms_with_the_most_exits_first),
         TEST(test_sorting),
         TEST(test_drilling_down_and_back),
-        TEST(test_a_scalar_has_no_level_below),
+        TEST(test_a_counter),
+        TEST(test_a_value_that_does_not_count),
+        TEST(test_a_long_history),
+        TEST(test_names_differ_at_their_ends),
+        TEST(test_numbers_are_never_cut),
+        TEST(test_vms_of_one_name),
+        TEST(test_all_vcpus),
+        TEST(test_a_vcpu_of_all_that_goes),
+        TEST(test_the_line_for_all),
+        TEST(test_the_busiest_is_a_cause),
+        TEST(test_sorting_by_what_is_hidden),
+        TEST(test_columns_of_the_host),
         TEST(test_a_histogram),
         TEST(test_a_histogram_without_values),
         TEST(test_filters),
