@@ -3,14 +3,16 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "bpf/kvm_files.h"
+#include "host/sched.h"
 #include "host/table.h"
 #include "kvm/schema.h"
 
 struct host {
     struct bpf_kvm *kvm;
+    struct host_sched *sched; /* NULL: can't be had */
     struct host_table table;
     const struct kvm_record **records; /* of the pass under way */
     size_t records_cap;
@@ -51,11 +53,13 @@ int host_open(const char *root, struct bpf_why *why, struct host **ret_host)
     err = bpf_kvm_open(root, why, &host->kvm);
     if (!err)
         err = init_table(host, why);
-    if (err)
+    if (err) {
         host_close(host);
-    else
-        *ret_host = host;
-    return err;
+        return err;
+    }
+    host->sched = host_sched_open(root);
+    *ret_host = host;
+    return 0;
 }
 
 void host_close(struct host *host)
@@ -63,6 +67,7 @@ void host_close(struct host *host)
     if (!host)
         return;
     host_table_free(&host->table);
+    host_sched_close(host->sched);
     if (host->kvm)
         bpf_kvm_close(host->kvm);
     free(host->records);
@@ -86,27 +91,24 @@ static int add_record(struct host *host, size_t n, const struct kvm_record *reco
     return 0;
 }
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 int host_read(struct host *host)
 {
     const struct kvm_record *record = NULL;
     size_t n = 0;
     int err;
 
-    host->time_ns = monotonic_ns();
+    host->time_ns = clock_now_ns();
     err = bpf_kvm_read(host->kvm, 0);
     if (err)
         return err;
     while ((record = bpf_kvm_next(host->kvm, record)) && !err)
         err = add_record(host, n++, record);
-    return err ? err : host_table_update(&host->table, host->records, n);
+    if (!err)
+        err = host_table_update(&host->table, host->records, n);
+    /* Without threads the VMs are still right. */
+    if (!err && host->sched)
+        host_sched_read(host->sched, host->table.vms, host->table.n, host->time_ns);
+    return err;
 }
 
 const uint64_t *host_time_ns(const struct host *host)

@@ -51,6 +51,8 @@ void host_vm_unref(struct host_vm *vm)
     if (!vm || atomic_fetch_sub(&vm->users, 1) > 1)
         return;
     vitals_ctx_free(vm->ctx);
+    if (vm->cgroups_of)
+        vm_cgroups_free(&vm->cgroups, vm->cgroups_of);
     for (size_t i = 0; i < KVM_KINDS; i++)
         schema_unref(vm->schemas[i]);
     for (size_t i = 0; i < vm->n_vcpus; i++)
@@ -250,6 +252,52 @@ static int add_groups(struct host_vm *vm)
     }
     for (size_t i = 0; i < vm->n_vcpus && !err; i++)
         err = add_object(vm, &vm->vcpus[i]);
+    return err;
+}
+
+/* ---- provider 'sched' ----------------------------------------------------------------------- */
+
+static void give_sched_row(struct vitals_sink *sink, const char *path, const uint64_t *values,
+                           size_t n)
+{
+    uint64_t *row = vitals_row(sink, path);
+
+    if (row)
+        memcpy(row, values, n * sizeof(*row));
+}
+
+static int collect_sched_of_vm(void *opaque, struct vitals_sink *sink)
+{
+    const struct host_vm *vm = opaque;
+
+    if (vm->has_sched_row)
+        give_sched_row(sink, NULL, vm->sched_row, SCHED_VM_STATS);
+    return 0;
+}
+
+static int collect_sched_of_vcpus(void *opaque, struct vitals_sink *sink)
+{
+    const struct host_vm *vm = opaque;
+
+    for (size_t i = 0; i < vm->n_vcpus; i++)
+        if (vm->vcpus[i].has_sched_row)
+            give_sched_row(sink, vm->vcpus[i].path, vm->vcpus[i].sched_row, SCHED_VCPU_STATS);
+    return 0;
+}
+
+int host_vm_provide_sched(struct host_vm *vm, struct stats_schema *const schemas[SCHED_TARGETS])
+{
+    static int (*const collects[SCHED_TARGETS])(void *, struct vitals_sink *) = {
+        [SCHED_VM] = collect_sched_of_vm, [SCHED_VCPU] = collect_sched_of_vcpus};
+    int err = 0;
+
+    for (size_t i = 0; i < SCHED_TARGETS && !err; i++) {
+        const struct vitals_group_ops ops = {VITALS_GROUP_OPS_INIT, .collect = collects[i],
+                                             .opaque = vm};
+
+        err = registry_add(vm->ctx, &ops, schemas[i], NULL);
+    }
+    vm->has_sched = !err;
     return err;
 }
 

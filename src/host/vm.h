@@ -13,6 +13,8 @@
 
 #include "bpf/records.h"
 #include "host/identity.h"
+#include "sched/cgroup.h"
+#include "sched/schema.h"
 #include "stats/registry.h"
 
 enum { HOST_PATH_MAX = 32, HOST_NAME_MAX = IDENTITY_NAME_MAX + 32 };
@@ -26,6 +28,8 @@ struct host_vcpu {
     bool is_running; /* a thread is in it */
     bool has_row;    /* the last pass could read it */
     uint64_t *row;
+    bool has_sched_row;
+    uint64_t sched_row[SCHED_VCPU_STATS];
 };
 
 struct host_vm {
@@ -44,6 +48,12 @@ struct host_vm {
     struct vitals_ctx *ctx; /* NULL until it is published */
     struct vitals_group *groups[KVM_KINDS];
     struct stats_schema *schemas[KVM_KINDS];
+
+    bool has_sched; /* the provider has been added */
+    bool has_sched_row;
+    uint64_t sched_row[SCHED_VM_STATS];
+    struct vm_cgroups cgroups;  /* that throttle it; */
+    struct cgroups *cgroups_of; /* NULL: were never looked at */
 
     bool has_row;
     uint64_t *row;
@@ -72,6 +82,9 @@ bool host_vm_goes_on(const struct host_vm *vm, const struct host_records *record
 
 /* Takes values and vCPUs. -ENOMEM: some vCPUs are left out until the next pass. */
 int host_vm_take(struct host_vm *vm, const struct host_records *records);
+
+/* Adds the provider 'sched', whose rows are those of the VM and its vCPUs. */
+int host_vm_provide_sched(struct host_vm *vm, struct stats_schema *const schemas[SCHED_TARGETS]);
 
 /* Gives the VM its name and its context. @share_schemas_with: any other VM, or NULL. */
 int host_vm_publish(struct host_vm *vm, const char *name, const struct host_vm *share_schemas_with);

@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -177,3 +178,44 @@ def test_a_host_without_vms(verb):
 def test_a_list_without_vms():
     around = ["unshare", "--pid", "--fork"]
     assert vitals("list", "--json", around=around).stdout == '{"schema_version": 1, "vms": []}\n'
+
+
+def sched_of(pid):
+    """{(vCPU or None, statistic): value} of the VMs of a process."""
+    stats = json.loads(vitals("stats", "--provider", "sched", "--json").stdout)["stats"]
+    names = {vm["vm"] for vm in of_process(pid)}
+    return {(s["vcpu"], s["name"]): s["value"] for s in stats if s["vm"] in names}
+
+
+def is_stopped(threads, pid):
+    def state(thread):
+        with open(f"/proc/{pid}/task/{thread}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0]
+
+    return all(state(thread) == "T" for thread in threads)
+
+
+def test_sched_says_what_proc_says(vmm, reader):
+    """Of a VMM that is stopped, so that nothing moves."""
+    vm = vmm("--vcpus", "0,5", "--guest", "spinning")
+    wait_until(lambda: sched_of(vm.pid).get((5, "run_ns"), 0) > 0, "both vCPUs run")
+    threads = {r["vcpu_id"]: r["thread"] for r in reader.kvm(vm.pid) if r["kind"] == "vcpu"}
+    os.kill(vm.pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: is_stopped(threads.values(), vm.pid), "all threads are stopped")
+        seen = sched_of(vm.pid)
+        for number, thread in threads.items():
+            with open(f"/proc/{vm.pid}/task/{thread}/schedstat", encoding="ascii") as file:
+                run, delay, slices = map(int, file.read().split())
+            assert seen[number, "run_ns"] == run
+            assert seen[number, "steal_ns"] == delay
+            assert seen[number, "timeslices"] == slices
+        assert seen[None, "threads"] == len(os.listdir(f"/proc/{vm.pid}/task"))
+        with open(f"/proc/{vm.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        assert (seen[None, "minor_faults"], seen[None, "major_faults"]) == (
+            int(fields[7]),
+            int(fields[9]),
+        )
+    finally:
+        os.kill(vm.pid, signal.SIGCONT)

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "host/sched.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/threads.h"
+#include "host/threads.h"
+
+struct host_sched {
+    struct bpf_threads *kernel;
+    struct host_threads threads;
+    struct cgroups *cgroups;                     /* NULL: quotas are not counted here */
+    int proc;                                    /* a directory, or -1 */
+    struct stats_schema *schemas[SCHED_TARGETS]; /* from the first pass on that saw a thread */
+    pid_t *wanted;                               /* the processes of the last pass */
+    size_t n_wanted, wanted_cap;
+    pid_t *vcpus; /* the threads of one VM */
+    size_t vcpus_cap;
+};
+
+/* Only the initial pid namespace has the numbers that the kernel's records have. */
+static void open_quotas(struct host_sched *sched, const char *root)
+{
+    if (!bpf_in_initial_pid_namespace(root) || cgroups_new(root, &sched->cgroups))
+        return;
+    sched->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+struct host_sched *host_sched_open(const char *root)
+{
+    struct host_sched *sched = calloc(1, sizeof(*sched));
+    struct bpf_why why;
+
+    if (!sched)
+        return NULL;
+    sched->proc = -1;
+    if (bpf_threads_open(root, &why, &sched->kernel)) {
+        free(sched);
+        return NULL;
+    }
+    open_quotas(sched, root);
+    return sched;
+}
+
+void host_sched_close(struct host_sched *sched)
+{
+    if (!sched)
+        return;
+    bpf_threads_close(sched->kernel);
+    host_threads_free(&sched->threads);
+    cgroups_free(sched->cgroups);
+    if (sched->proc >= 0)
+        close(sched->proc);
+    for (size_t i = 0; i < SCHED_TARGETS; i++)
+        schema_unref(sched->schemas[i]);
+    free(sched->wanted);
+    free(sched->vcpus);
+    free(sched);
+}
+
+/* ---- a pass --------------------------------------------------------------------------------- */
+
+static int reserve(pid_t **numbers, size_t *cap, size_t n)
+{
+    pid_t *grown;
+
+    if (n <= *cap)
+        return 0;
+    grown = reallocarray(*numbers, 2 * n, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    *numbers = grown;
+    *cap = 2 * n;
+    return 0;
+}
+
+/* The processes of these VMs, and no others any more. */
+static int want(struct host_sched *sched, struct host_vm *const *vms, size_t n)
+{
+    for (size_t i = 0; i < sched->n_wanted; i++)
+        bpf_threads_want(sched->kernel, sched->wanted[i], false);
+    sched->n_wanted = 0;
+    if (reserve(&sched->wanted, &sched->wanted_cap, n))
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        sched->wanted[sched->n_wanted++] = vms[i]->pid;
+        bpf_threads_want(sched->kernel, vms[i]->pid, true);
+    }
+    return 0;
+}
+
+static void mark_vcpus(struct host_sched *sched, const struct host_vm *vm)
+{
+    for (size_t i = 0; i < vm->n_vcpus; i++)
+        if (vm->vcpus[i].thread)
+            host_threads_mark_vcpu(&sched->threads, (pid_t)vm->vcpus[i].thread);
+}
+
+static int take_pass(struct host_sched *sched, struct host_vm *const *vms, size_t n)
+{
+    const struct thread_record *records;
+    size_t n_records;
+    int err = want(sched, vms, n);
+
+    if (!err)
+        err = bpf_threads_read(sched->kernel);
+    if (err)
+        return err;
+    records = bpf_threads_records(sched->kernel, &n_records);
+    err = host_threads_take(&sched->threads, records, n_records);
+    for (size_t i = 0; i < n && !err; i++)
+        mark_vcpus(sched, vms[i]);
+    return err;
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static uint64_t throttled_ns(struct host_sched *sched, struct host_vm *vm)
+{
+    uint64_t ns = 0;
+    size_t n = 0;
+
+    if (sched->proc < 0 || reserve(&sched->vcpus, &sched->vcpus_cap, vm->n_vcpus))
+        return 0;
+    for (size_t i = 0; i < vm->n_vcpus; i++)
+        if (vm->vcpus[i].thread)
+            sched->vcpus[n++] = (pid_t)vm->vcpus[i].thread;
+    vm->cgroups_of = sched->cgroups;
+    if (host_threads_throttled_ns(&vm->cgroups, sched->cgroups, sched->proc, vm->pid, sched->vcpus,
+                                  n, &ns))
+        return 0;
+    return ns;
+}
+
+static void fill_rows(struct host_sched *sched, struct host_vm *vm)
+{
+    vm->has_sched_row = host_threads_vm_row(&sched->threads, vm->pid, vm->sched_row);
+    if (vm->has_sched_row)
+        vm->sched_row[SCHED_THROTTLED] = throttled_ns(sched, vm);
+    for (size_t i = 0; i < vm->n_vcpus; i++) {
+        struct host_vcpu *vcpu = &vm->vcpus[i];
+
+        vcpu->has_sched_row =
+            vcpu->thread &&
+            host_threads_vcpu_row(&sched->threads, (pid_t)vcpu->thread, vcpu->sched_row);
+    }
+}
+
+static void drop_rows(struct host_vm *vm)
+{
+    vm->has_sched_row = false;
+    for (size_t i = 0; i < vm->n_vcpus; i++)
+        vm->vcpus[i].has_sched_row = false;
+}
+
+/* What this kernel does not count is known from the first thread on. */
+static int make_schemas(struct host_sched *sched)
+{
+    uint32_t left_out[SCHED_TARGETS] = {[SCHED_VM] = host_threads_left_out(&sched->threads)};
+    struct error_text error;
+    int err = 0;
+
+    if (sched->proc < 0)
+        left_out[SCHED_VM] |= SCHED_BIT(SCHED_THROTTLED);
+    for (size_t i = 0; i < SCHED_TARGETS && !err; i++)
+        err = sched_schema_new(i, left_out[i], &error, &sched->schemas[i]);
+    return err;
+}
+
+static int provide(struct host_sched *sched, struct host_vm *vm)
+{
+    int err = 0;
+
+    if (vm->has_sched || !vm->has_sched_row)
+        return 0;
+    if (!sched->schemas[0])
+        err = make_schemas(sched);
+    return err ? err : host_vm_provide_sched(vm, sched->schemas);
+}
+
+int host_sched_read(struct host_sched *sched, struct host_vm *const *vms, size_t n, uint64_t now_ns)
+{
+    int err = take_pass(sched, vms, n);
+
+    if (sched->cgroups)
+        cgroups_set_time(sched->cgroups, now_ns);
+    for (size_t i = 0; i < n; i++) {
+        drop_rows(vms[i]);
+        if (!err)
+            fill_rows(sched, vms[i]);
+        if (!err)
+            err = provide(sched, vms[i]);
+    }
+    return err;
+}
