@@ -203,14 +203,25 @@ static void give_memory(struct vm *vm)
     call(vm->fd, KVM_SET_USER_MEMORY_REGION, &region, "KVM_SET_USER_MEMORY_REGION");
 }
 
-static void make_vm(void)
+/* The first that is closed, or one more. */
+static struct vm *free_vm(void)
 {
-    struct vm *vm = &vms[n_vms];
+    unsigned i = 0;
 
-    if (n_vms == VMS_MAX) {
+    while (i < n_vms && vms[i].fd >= 0)
+        i++;
+    if (i == VMS_MAX) {
         errno = ENOSPC;
         die("one more VM");
     }
+    n_vms += i == n_vms;
+    return &vms[i];
+}
+
+static void make_vm(void)
+{
+    struct vm *vm = free_vm();
+
     vm->fd = ioctl(kvm, KVM_CREATE_VM, 0);
     if (vm->fd < 0)
         die("KVM_CREATE_VM");
@@ -222,7 +233,6 @@ static void make_vm(void)
         make_vcpu(vm, i);
     for (unsigned i = 0; i < n_vcpus; i++)
         start_vcpu(&vm->vcpus[i]);
-    n_vms++;
 }
 
 static void *make_vms(void *count)
