@@ -50,11 +50,16 @@ bool look_wants_target(const struct look *look, const char *target)
     return !look->options.target || !strcmp(look->options.target, target);
 }
 
-void look_complain(struct look *look, const struct client_error *error)
+void look_say(const struct look *look, const struct client_error *error)
 {
     fprintf(stderr, "%s: %s\n", look->options.command, error->text);
     if (error->hint[0])
         fprintf(stderr, "  %s\n", error->hint);
+}
+
+void look_complain(struct look *look, const struct client_error *error)
+{
+    look_say(look, error);
     look->has_failed = true;
 }
 

@@ -84,6 +84,9 @@ int look_connect(struct look *look);
 /* The same, and finds what is wanted in their schemas. 0, or the exit status. */
 int look_open(struct look *look);
 
+/* Says what has happened to a VM, which may be nothing that is wrong. */
+void look_say(const struct look *look, const struct client_error *error);
+
 /* Says what went wrong with a VM. */
 void look_complain(struct look *look, const struct client_error *error);
 

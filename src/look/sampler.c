@@ -60,7 +60,11 @@ static void drop(struct sampler *sampler, size_t i)
 {
     struct look_vm *vm = &sampler->look->vms[i];
 
-    look_complain(sampler->look, &sampler->outcomes[i].error);
+    /* VMs of a host come and go; one that was named is missed. */
+    if (sampler->look->host && sampler->outcomes[i].err == -ESRCH)
+        look_say(sampler->look, &sampler->outcomes[i].error);
+    else
+        look_complain(sampler->look, &sampler->outcomes[i].error);
     series_free(&sampler->vms[i]);
     client_free(vm->client);
     vm->client = NULL;

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """VMMs that come, go and change between two looks: each is right in the next one."""
 
+import json
 import os
 import pathlib
 import signal
+import subprocess
 import time
 
 from support.kernel_reader import NOBODY, children, process_status
-from support.programs import VITALS, Program, assert_no_reports, memory_bound, wait_until
+from support.programs import TIMEOUT, VITALS, Program, assert_no_reports, memory_bound, wait_until
 from support.stats_fds import StatsFds
 from support.this_host import listed, of_process, values_of
 
@@ -161,6 +163,22 @@ def test_a_vmm_that_is_killed_in_the_middle_of_a_pass(programs, vmm):
         one_vm(stays.pid)
         watch.stop()
         assert all(line.endswith(": the VM has ended") for line in watch.log().splitlines())
+
+
+def test_a_vm_that_ends_is_no_failure(vmm):
+    """Of those that were not named."""
+    vmm()
+    vm = vmm()
+    words = [VITALS, "stats", "--host", "-i", "0.5", "-n", "3", "-o", "json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        first = json.loads(watch.stdout.readline())
+        name = f"bare-vmm-{vm.pid}"
+        vm.stop()
+        rest, errors = watch.communicate(timeout=TIMEOUT)
+    shown = [{stat["vm"] for stat in turn["stats"]} for turn in (first, *map(json.loads, rest.splitlines()))]
+    assert [name in names for names in shown] == [True, False, False]
+    assert f"vitals stats: {name}: the VM has ended\n" in errors
+    assert watch.returncode == 0
 
 
 # ---- many that come and go ----------------------------------------------------------------------

@@ -9,6 +9,12 @@
 
 /* ---- what the sampler asks of others -------------------------------------------------------- */
 
+void look_say(const struct look *look, const struct client_error *error)
+{
+    (void)look;
+    fail_msg("%s", error->text);
+}
+
 void look_complain(struct look *look, const struct client_error *error)
 {
     (void)look;
