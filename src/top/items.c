@@ -269,6 +269,29 @@ size_t model_count_columns(enum model_level level)
     return levels[level].order ? levels[level].count_columns() : 0;
 }
 
+static uint64_t figures_of_all(const struct model *model)
+{
+    uint64_t all = 0;
+
+    for (size_t i = 0; i < model->n_vms; i++)
+        all |= model->vms[i].figures;
+    return all;
+}
+
+bool model_has_column(const struct model *model, enum model_level level, size_t column)
+{
+    uint64_t known = level == MODEL_OBJECTS ? model->vm->figures : figures_of_all(model);
+    size_t figure = column - MODEL_COLUMN_FIGURES;
+
+    if (level >= MODEL_STATS || column == MODEL_COLUMN_NAME || column == model_column_busiest())
+        return column < model_count_columns(level);
+    if (column == model_column_vcpus())
+        return level != MODEL_OBJECTS;
+    if (column == model_column_last_cpu())
+        return level != MODEL_VMS && known >> n_figures & 1;
+    return known >> figure & 1 && (level != MODEL_VCPUS || !strcmp(figures[figure].target, "vcpu"));
+}
+
 static void sort(struct model *model, const struct level *level)
 {
     size_t column = current(model)->column;

@@ -213,60 +213,7 @@ void model_rebase(struct model *model)
     model->base_time = model->time;
 }
 
-/* ---- columns -------------------------------------------------------------------------------- */
-
-size_t model_column_vcpus(void)
-{
-    return MODEL_COLUMN_FIGURES + n_figures;
-}
-
-size_t model_column_busiest(void)
-{
-    return model_column_vcpus() + 1;
-}
-
-size_t model_column_last_cpu(void)
-{
-    return model_column_vcpus() + 2;
-}
-
-static uint64_t figures_of_all(const struct model *model)
-{
-    uint64_t all = 0;
-
-    for (size_t i = 0; i < model->n_vms; i++)
-        all |= model->vms[i].figures;
-    return all;
-}
-
-bool model_has_column(const struct model *model, enum model_level level, size_t column)
-{
-    uint64_t known = level == MODEL_OBJECTS ? model->vm->figures : figures_of_all(model);
-    size_t figure = column - MODEL_COLUMN_FIGURES;
-
-    if (level >= MODEL_STATS || column == MODEL_COLUMN_NAME || column == model_column_busiest())
-        return column < model_count_columns(level);
-    if (column == model_column_vcpus())
-        return level != MODEL_OBJECTS;
-    if (column == model_column_last_cpu())
-        return level != MODEL_VMS && known >> n_figures & 1;
-    return known >> figure & 1 && (level != MODEL_VCPUS || !strcmp(figures[figure].target, "vcpu"));
-}
-
 /* ---- questions ------------------------------------------------------------------------------ */
-
-bool model_last_cpu(const struct series_object *object, uint64_t *ret_cpu)
-{
-    for (size_t i = 0; i < object->n_series; i++) {
-        const struct series *series = object->series[i];
-
-        if (strcmp(series->stat->name, "last_cpu") || strcmp(series->provider, "sched"))
-            continue;
-        *ret_cpu = series->totals[0];
-        return true;
-    }
-    return false;
-}
 
 enum model_level model_level_above(const struct model *model)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Since when what is shown counts. */
+/* Which values are shown, and since when they count. */
+#include <string.h>
+
+#include "top/figure.h"
 #include "top/model.h"
 
 enum series_since model_since(const struct model *model)
@@ -27,4 +30,34 @@ struct row model_row(const struct model *model, const struct series_object *obje
         row.is_reset = false;
     }
     return row;
+}
+
+bool model_last_cpu(const struct series_object *object, uint64_t *ret_cpu)
+{
+    for (size_t i = 0; i < object->n_series; i++) {
+        const struct series *series = object->series[i];
+
+        if (strcmp(series->stat->name, "last_cpu") || strcmp(series->provider, "sched"))
+            continue;
+        *ret_cpu = series->totals[0];
+        return true;
+    }
+    return false;
+}
+
+/* ---- columns -------------------------------------------------------------------------------- */
+
+size_t model_column_vcpus(void)
+{
+    return MODEL_COLUMN_FIGURES + n_figures;
+}
+
+size_t model_column_busiest(void)
+{
+    return model_column_vcpus() + 1;
+}
+
+size_t model_column_last_cpu(void)
+{
+    return model_column_vcpus() + 2;
 }
