@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "show/row_output.h"
-#include "look/snapshot_file.h"
+#include "look/snapshot_life.h"
 #include "stats/histogram.h"
 #include "base/text.h"
 #include "fuzz.h"
@@ -85,12 +85,14 @@ static size_t show(const struct snapshot_file *before, const struct snapshot_fil
 {
     struct row_output output = {.to.format = format, .has_vm = true, .is_rates = true};
     uint64_t *deltas = calloc(after->n_values_max + 1, sizeof(*deltas));
+    bool *resets = snapshot_find_resets(before, after);
     struct row row;
     size_t n = 0;
 
+    CHECK(resets);
     row_output_begin(&output, after->time);
     for (size_t i = 0; i < after->n_rows; i++) {
-        if (!snapshot_subtract(before, after, i, deltas, &row))
+        if (!snapshot_subtract(before, after, i, resets[i], deltas, &row))
             continue;
         check_deltas(&row);
         show_as_text(&row);
@@ -100,6 +102,7 @@ static size_t show(const struct snapshot_file *before, const struct snapshot_fil
     row_output_end(&output);
     row_output_free(&output);
     free(deltas);
+    free(resets);
     return n;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "base/clock.h"
 
 #include <errno.h>
@@ -20,6 +21,14 @@ double clock_unix_time(void)
 
     clock_gettime(CLOCK_REALTIME, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / NS;
+}
+
+double clock_boot_time(void)
+{
+    struct timespec since;
+
+    clock_gettime(CLOCK_BOOTTIME, &since);
+    return clock_unix_time() - ((double)since.tv_sec + (double)since.tv_nsec / NS);
 }
 
 /* For calls that want it so. */

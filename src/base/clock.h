@@ -13,6 +13,9 @@ uint64_t clock_now_ns(void);
 /* The time of day: seconds since 1970. */
 double clock_unix_time(void);
 
+/* When the host started, by the time of day: another answer means that somebody has set the clock. */
+double clock_boot_time(void);
+
 /* Until clock_now_ns() is @ns. */
 void clock_sleep_until(uint64_t ns);
 

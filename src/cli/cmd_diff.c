@@ -8,7 +8,7 @@
 #include "look/look.h"
 #include "look/progress.h"
 #include "show/row_output.h"
-#include "look/snapshot_file.h"
+#include "look/snapshot_life.h"
 #include "stats/histogram.h"
 #include "show/histogram_text.h"
 
@@ -118,8 +118,8 @@ static void change_text(char text[ROW_TEXT_MAX], const struct row *row)
     char now[QUANTITY_MAX], before[QUANTITY_MAX];
 
     if (row->deltas || row->is_reset) {
-        quantity(now, row, row->deltas ? histogram_count(row->deltas, row->n) : 0);
-        snprintf(text, ROW_TEXT_MAX, "%s", row->is_reset ? "reset" : now);
+        quantity(now, row, histogram_count(row->deltas ? row->deltas : row->totals, row->n));
+        snprintf(text, ROW_TEXT_MAX, "%s%s", row->is_reset ? "reset, " : "", now);
     } else {
         quantity(before, row, row->before[0]);
         quantity(now, row, row->totals[0]);
@@ -137,7 +137,9 @@ static void rate_text(char text[ROW_TEXT_MAX], const struct row *row)
 
 static bool has_changed(const struct row *row)
 {
-    return row->is_reset || memcmp(row->totals, row->before, row->n * sizeof(uint64_t)) != 0;
+    if (row->is_reset)
+        return histogram_count(row->totals, row->n) > 0;
+    return memcmp(row->totals, row->before, row->n * sizeof(uint64_t)) != 0;
 }
 
 static void add_row(struct diff *diff, const struct row *row)
@@ -152,14 +154,18 @@ static void add_row(struct diff *diff, const struct row *row)
 static bool add_rows(struct diff *diff)
 {
     uint64_t *deltas = calloc(diff->after.n_values_max + 1, sizeof(*deltas));
+    bool *resets = snapshot_find_resets(&diff->before, &diff->after);
     struct row row;
 
-    if (!deltas)
+    if (!deltas || !resets) {
+        free(deltas);
+        free(resets);
         return false;
+    }
     for (size_t i = 0; i < diff->after.n_rows; i++) {
         if (!is_wanted(diff, &diff->after, i))
             continue;
-        if (snapshot_subtract(&diff->before, &diff->after, i, deltas, &row)) {
+        if (snapshot_subtract(&diff->before, &diff->after, i, resets[i], deltas, &row)) {
             diff->n_matched++;
             add_row(diff, &row);
         } else {
@@ -171,7 +177,26 @@ static bool add_rows(struct diff *diff)
             !snapshot_find(&diff->after, &diff->before.rows[i], diff->before.is_alone[i], i))
             diff->n_only_before++;
     free(deltas);
+    free(resets);
     return true;
+}
+
+static void say_what_is_of_the_host(const struct diff *diff)
+{
+    const char *const *paths = diff->paths.all;
+
+    switch (snapshot_compare_hosts(&diff->before, &diff->after)) {
+    case SNAPSHOT_ONE_BOOT:
+        break;
+    case SNAPSHOT_TWO_BOOTS:
+        fprintf(stderr, "%s: the host started again between %s and %s\n",
+                diff->look.options.command, paths[0], paths[1]);
+        break;
+    case SNAPSHOT_TWO_HOSTS:
+        fprintf(stderr, "%s: %s is of another host than %s\n", diff->look.options.command, paths[1],
+                paths[0]);
+        break;
+    }
 }
 
 static void say_what_is_left_out(const struct diff *diff)
@@ -186,8 +211,10 @@ static void say_what_is_left_out(const struct diff *diff)
         fprintf(stderr, "%s: %zu statistics are only in %s\n", command, diff->n_only_after,
                 paths[1]);
     if (diff->n_resets)
-        fprintf(stderr, "%s: %zu statistics went down: they were reset, or the VM started again\n",
+        fprintf(stderr,
+                "%s: %zu statistics began anew: they were reset, or the VM or vCPU started again\n",
                 command, diff->n_resets);
+    say_what_is_of_the_host(diff);
 }
 
 static int print_diff(struct diff *diff)
@@ -288,13 +315,14 @@ const struct verb verb_diff = {
     .about = "Shows what happened between two snapshots of 'vitals snap': what is cumulative, and "
              "histograms, as what came; other values as they were and are. - is standard input.",
     .tables = {look_stat_options, look_vcpu_options, own_options, look_output_options},
-    .notes = "What went down was reset, or its VM started again; it is shown as reset, never as a "
-             "negative number.\n"
-             "\n"
-             "-o json and -o csv have the form of 'vitals stats --rates', and also before, the "
-             "value in BEFORE. time is that of AFTER.\n"
-             "\n"
-             "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if the snapshots have nothing "
-             "in common, or nothing that matches.",
+    .notes =
+        "Where the VM, a vCPU or the host started again, or one count of the VM went down, its "
+        "counts are shown as reset, with what they have counted since.\n"
+        "\n"
+        "-o json and -o csv have the form of 'vitals stats --rates', and also before, the "
+        "value in BEFORE. time is that of AFTER.\n"
+        "\n"
+        "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if the snapshots have nothing "
+        "in common, or nothing that matches.",
     .run = run,
 };

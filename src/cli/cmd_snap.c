@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "args/cli.h"
+#include "look/life.h"
 #include "look/look.h"
 #include "look/missing.h"
 #include "base/replacement.h"
@@ -34,9 +35,16 @@ static void show(void *opaque, const struct row *row)
     row_output_add(opaque, row);
 }
 
+static void put_lives(void *look, struct record_writer *to)
+{
+    life_put(to, look);
+}
+
 static void print_rows(struct snap *snap, struct sampler *sampler)
 {
     snap->output.to.format = OUTPUT_JSON;
+    snap->output.put_head = put_lives;
+    snap->output.opaque = &snap->look;
     row_output_begin(&snap->output, sampler->time);
     sampler_each(sampler, false, show, &snap->output);
     row_output_end(&snap->output);

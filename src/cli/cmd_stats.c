@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals stats`: values of statistics, once or again and again, as they are or per second. */
 #include "args/cli.h"
+#include "look/life.h"
 #include "look/look.h"
 #include "look/turns.h"
 #include "show/row_output.h"
@@ -30,6 +31,11 @@ static void add_row(void *opaque, const struct row *row)
         row_output_add(&stats->output, row);
 }
 
+static void put_lives(void *look, struct record_writer *to)
+{
+    life_put(to, look);
+}
+
 static bool print_sample(void *opaque, struct sampler *sampler)
 {
     struct stats *stats = opaque;
@@ -50,6 +56,8 @@ static int open_and_print(void *self)
     stats->output.to = look_record_writer(&stats->look);
     stats->output.has_vm = stats->look.n_sockets > 1;
     stats->output.is_rates = stats->is_rates;
+    stats->output.put_head = put_lives;
+    stats->output.opaque = &stats->look;
     return look_turns(&stats->look, stats->is_rates, print_sample, stats);
 }
 

@@ -47,6 +47,7 @@ struct client_stat {
 struct client_vcpu {
     const char *path;
     int64_t index;
+    int64_t thread; /* that runs it, as the peer calls it; -1: not known */
 };
 
 struct client_value {

@@ -81,8 +81,8 @@ int local_read_vcpus(struct client *client)
         return err;
     err = client_reserve_vcpus(client, list->n);
     for (size_t i = 0; i < list->n && !err; i++)
-        client->vcpus[client->n_vcpus++] =
-            (struct client_vcpu){list->objects[i].path, list->objects[i].number};
+        client->vcpus[client->n_vcpus++] = (struct client_vcpu){
+            list->objects[i].path, list->objects[i].number, list->objects[i].thread};
     client_sort_vcpus(client);
     return err;
 }

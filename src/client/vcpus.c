@@ -75,7 +75,8 @@ static int take_vcpus(struct client *client, struct json_object *list)
     for (size_t i = 0; i < n; i++) {
         struct json_object *entry = json_object_array_get_idx(list, i);
         struct client_vcpu vcpu = {.path = client_name(entry, "qom-path"),
-                                   .index = client_integer(entry, "cpu-index", -1)};
+                                   .index = client_integer(entry, "cpu-index", -1),
+                                   .thread = client_integer(entry, "thread-id", -1)};
 
         if (!vcpu.path || vcpu.index < 0)
             continue;

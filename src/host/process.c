@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { FILE_MAX = 64 };
 
 /* What was read, with a NUL behind it. */
 struct text {
@@ -34,8 +38,8 @@ static void read_text(pid_t pid, const char *file, struct text *ret_text)
     ret_text->bytes[ret_text->size] = '\0';
 }
 
-/* Field 22 of /proc/PID/stat; those before it are behind the name, which may hold anything. */
-static bool read_start_ticks(pid_t pid, uint64_t *ret_ticks)
+/* Field 22 of a file "stat"; those before it are behind the name, which may hold anything. */
+static bool read_start_ticks(pid_t pid, const char *file, uint64_t *ret_ticks)
 {
     enum { FIELDS_BETWEEN = 19 };
     struct text *text = malloc(sizeof(*text));
@@ -44,7 +48,7 @@ static bool read_start_ticks(pid_t pid, uint64_t *ret_ticks)
 
     if (!text)
         return false;
-    read_text(pid, "stat", text);
+    read_text(pid, file, text);
     at = strrchr(text->bytes, ')');
     for (int i = 0; at && i <= FIELDS_BETWEEN; i++)
         at = strchr(at + 1, ' ');
@@ -61,7 +65,7 @@ static bool is_same_process(pid_t pid, uint64_t start_time)
 {
     uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK), ticks;
 
-    return read_start_ticks(pid, &ticks) && ticks == start_time / (1000000000 / per_second);
+    return read_start_ticks(pid, "stat", &ticks) && ticks == start_time / (1000000000 / per_second);
 }
 
 void process_identify(pid_t pid, uint64_t start_time, struct identity *ret_identity)
@@ -84,4 +88,66 @@ void process_identify(pid_t pid, uint64_t start_time, struct identity *ret_ident
     }
     identity_read(&process, ret_identity);
     free(texts);
+}
+
+/* ---- threads -------------------------------------------------------------------------------- */
+
+/* The last number of a line "NAME:\tNUMBER..." of a file "status"; 0: there is none. */
+static int64_t read_status(pid_t pid, const char *file, const char *name)
+{
+    struct text *text = malloc(sizeof(*text));
+    const char *at = NULL;
+    int64_t number = 0;
+
+    if (!text)
+        return 0;
+    read_text(pid, file, text);
+    at = strstr(text->bytes, name);
+    if (at) {
+        text->bytes[at - text->bytes + 1 + (ptrdiff_t)strcspn(at + 1, "\n")] = '\0';
+        number = strtoll(strrchr(at, '\t') + 1, NULL, 10);
+    }
+    free(text);
+    return number;
+}
+
+pid_t process_of_thread(pid_t tid)
+{
+    return (pid_t)read_status(tid, "status", "\nTgid:\t");
+}
+
+static bool is_called(pid_t pid, const char *tid, int64_t number)
+{
+    char file[FILE_MAX];
+
+    snprintf(file, sizeof(file), "task/%.20s/status", tid);
+    return read_status(pid, file, "\nNSpid:\t") == number;
+}
+
+pid_t process_find_thread(pid_t pid, int64_t number)
+{
+    char path[FILE_MAX], tid[FILE_MAX];
+    struct dirent *entry;
+    pid_t found = 0;
+    DIR *tasks;
+
+    snprintf(tid, sizeof(tid), "%lld", (long long)number);
+    if (is_called(pid, tid, number))
+        return (pid_t)number;
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    tasks = opendir(path);
+    while (tasks && !found && (entry = readdir(tasks)))
+        if (is_called(pid, entry->d_name, number))
+            found = (pid_t)strtol(entry->d_name, NULL, 10);
+    if (tasks)
+        closedir(tasks);
+    return found;
+}
+
+bool process_thread_start(pid_t pid, pid_t tid, uint64_t *ret_ticks)
+{
+    char file[FILE_MAX];
+
+    snprintf(file, sizeof(file), "task/%d/stat", (int)tid);
+    return read_start_ticks(pid, file, ret_ticks);
 }

@@ -3,6 +3,7 @@
 #ifndef HOST_PROCESS_H
 #define HOST_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,5 +17,17 @@ enum { PROCESS_TEXT_MAX = 16384 };
  * has its number by now, or one that can't be read, has no more than a number.
  */
 void process_identify(pid_t pid, uint64_t start_time, struct identity *ret_identity);
+
+/* The process that has the thread @tid; 0: it is gone. */
+pid_t process_of_thread(pid_t tid);
+
+/*
+ * The number, here, of the thread that is @number to the process @pid itself, which may have a pid
+ * namespace of its own. 0: it has no such thread.
+ */
+pid_t process_find_thread(pid_t pid, int64_t number);
+
+/* When a thread of the process began, in ticks since the host did. False: there is none. */
+bool process_thread_start(pid_t pid, pid_t tid, uint64_t *ret_ticks);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/count.h"
 #include "base/json_comma.h"
+#include "look/snapshot_vms.h"
 #include "qmp/stat_names.h"
 
 struct reader {
@@ -157,8 +158,7 @@ static bool read_u64(struct json_object *value, uint64_t *ret_number)
     return true;
 }
 
-/* Seconds since 1970. False also for what is no number. */
-static bool read_time(struct json_object *json, double *ret_time)
+bool snapshot_read_time(struct json_object *json, double *ret_time)
 {
     *ret_time = json_object_get_double(json);
     return (json_object_is_type(json, json_type_double) ||
@@ -214,7 +214,7 @@ static bool read_values(struct reader *reader, struct json_object *object, struc
 }
 
 /* A VM that was read from the kernel has none, which is null. */
-static const char *read_socket(struct json_object *object)
+const char *snapshot_read_socket(struct json_object *object)
 {
     struct json_object *socket;
     bool is_there = json_object_object_get_ex(object, "socket", &socket);
@@ -229,12 +229,13 @@ static bool read_row(struct reader *reader, struct json_object *object, struct r
     int64_t vcpu;
 
     row->vm = client_name(object, "vm");
-    row->socket = read_socket(object);
+    row->socket = snapshot_read_socket(object);
     row->path = client_name(object, "path");
     row->vcpu = read_integer(object, "vcpu", 0, INT64_MAX, &vcpu) ? vcpu : -1;
     if (!row->path && json_object_object_get(object, "path"))
         return false;
-    if (json_object_object_get_ex(object, "reply_time", &time) && !read_time(time, &row->time))
+    if (json_object_object_get_ex(object, "reply_time", &time) &&
+        !snapshot_read_time(time, &row->time))
         return false;
     if (!row->vm || !row->socket || !read_stat(object, stat))
         return false;
@@ -388,18 +389,30 @@ const struct row *snapshot_find(const struct snapshot_file *snapshot, const stru
 /* What snapshots tell apart, but for rounding: rates over less would be no numbers. */
 #define SECONDS_MIN 0.0005
 
+/* How long @after came behind @before; a clock that was set between the two does not count. */
+static double seconds_from(const struct snapshot_file *before, double time_before,
+                           const struct snapshot_file *after, double time)
+{
+    bool is_one_boot = before->boot_id && after->boot_id && before->has_boot_time &&
+                       after->has_boot_time && !strcmp(before->boot_id, after->boot_id);
+
+    return is_one_boot ? (time - after->boot_time) - (time_before - before->boot_time)
+                       : time - time_before;
+}
+
 /* A reply may come late. Where it is not known when, it was soon after the question. */
 static double seconds_between(const struct snapshot_file *before, const struct row *row_before,
                               const struct snapshot_file *after, const struct row *row)
 {
     bool has_times = row_before->time > 0 && row->time > 0;
 
-    return has_times ? row->time - row_before->time : after->time - before->time;
+    return has_times ? seconds_from(before, row_before->time, after, row->time)
+                     : seconds_from(before, before->time, after, after->time);
 }
 
 bool snapshot_is_later(const struct snapshot_file *snapshot, const struct snapshot_file *than)
 {
-    bool is_later = snapshot->time - than->time >= SECONDS_MIN;
+    bool is_later = seconds_from(than, than->time, snapshot, snapshot->time) >= SECONDS_MIN;
 
     for (size_t i = 0; i < snapshot->n_rows && is_later; i++) {
         const struct row *row = &snapshot->rows[i];
@@ -411,7 +424,7 @@ bool snapshot_is_later(const struct snapshot_file *snapshot, const struct snapsh
 }
 
 bool snapshot_subtract(const struct snapshot_file *before, const struct snapshot_file *after,
-                       size_t i, uint64_t *deltas, struct row *ret_row)
+                       size_t i, bool is_reset, uint64_t *deltas, struct row *ret_row)
 {
     struct row row = after->rows[i];
     const struct row *row_before = snapshot_find(before, &row, after->is_alone[i], i);
@@ -422,7 +435,7 @@ bool snapshot_subtract(const struct snapshot_file *before, const struct snapshot
     row.seconds = seconds_between(before, row_before, after, &row);
     if (row_is_counting(row.stat)) {
         memcpy(deltas, row.before, row.n * sizeof(*deltas));
-        row.is_reset = !row_subtract(deltas, row.totals, row.n);
+        row.is_reset = is_reset || !row_subtract(deltas, row.totals, row.n);
         row.deltas = row.is_reset ? NULL : deltas;
     }
     *ret_row = row;
@@ -459,13 +472,20 @@ static int read_json(struct reader *reader)
     struct json_object *json = reader->snapshot->json;
     struct json_object *stats = client_array(json, "stats");
     int64_t version;
+    size_t wrong;
+    int err;
 
     if (!read_integer(json, "schema_version", INT64_MIN, INT64_MAX, &version) || !stats ||
-        !read_time(json_object_object_get(json, "time"), &reader->snapshot->time))
+        !snapshot_read_time(json_object_object_get(json, "time"), &reader->snapshot->time))
         return fail(reader, "not a snapshot: 'vitals snap' writes them");
     if (version != 1)
         return fail(reader, "a snapshot of version %lld; this vitals reads version 1",
                     (long long)version);
+    err = snapshot_read_vms(reader->snapshot, &wrong);
+    if (err == -ENOMEM)
+        return fail(reader, "out of memory");
+    if (err)
+        return fail(reader, "not a snapshot: VM %zu lacks a member, or has a wrong one", wrong);
     return read_rows(reader, stats);
 }
 
@@ -506,5 +526,7 @@ void snapshot_free(struct snapshot_file *snapshot)
     free(snapshot->is_alone);
     free(snapshot->stats);
     free(snapshot->values);
+    free(snapshot->vms);
+    free(snapshot->threads);
     *snapshot = (struct snapshot_file){0};
 }

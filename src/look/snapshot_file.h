@@ -16,6 +16,21 @@ enum {
 
 struct json_object;
 
+/* The thread of a vCPU, and when it began: no other thread of one boot has both. */
+struct snapshot_thread {
+    const char *path; /* of the vCPU */
+    int64_t thread;
+    uint64_t start;
+};
+
+struct snapshot_vm {
+    const char *name, *socket;
+    int64_t process; /* 0: not known */
+    uint64_t process_start;
+    struct snapshot_thread *threads; /* those that are known, by their paths */
+    size_t n_threads;
+};
+
 struct snapshot_file {
     double time;              /* when the VMs were asked */
     struct row *rows;         /* with `totals`, and `time` if the file has it */
@@ -25,6 +40,12 @@ struct snapshot_file {
     size_t n_values_max;       /* of any row */
     struct client_stat *stats; /* one for each row */
     uint64_t *values;
+    const char *host, *boot_id; /* where it was taken; NULL: not known */
+    bool has_boot_time;
+    double boot_time;        /* when the host started, by its clock of then */
+    struct snapshot_vm *vms; /* sorted by snapshot_compare_vms(); older files have none */
+    size_t n_vms;
+    struct snapshot_thread *threads;
     struct json_object *json; /* holds the names */
 };
 
@@ -53,10 +74,21 @@ const struct row *snapshot_find(const struct snapshot_file *snapshot, const stru
 
 /*
  * What came to row @i of @after since @before, with its deltas in @deltas, which has room for as
- * many values as any row of @after has. False: the row is not in @before.
+ * many values as any row of @after has. @is_reset: it counts from 0 since then, as
+ * snapshot_find_resets() says. False: the row is not in @before.
  */
 bool snapshot_subtract(const struct snapshot_file *before, const struct snapshot_file *after,
-                       size_t i, uint64_t *deltas, struct row *ret_row);
+                       size_t i, bool is_reset, uint64_t *deltas, struct row *ret_row);
+
+/* The order of VMs. */
+int snapshot_compare_vms(const char *name, const char *socket, const char *other_name,
+                         const char *other_socket);
+
+/* Seconds since 1970. False also for what is no number. */
+bool snapshot_read_time(struct json_object *json, double *ret_time);
+
+/* Of a row or a VM; empty: it has none. NULL: it is wrong. */
+const char *snapshot_read_socket(struct json_object *object);
 
 void snapshot_free(struct snapshot_file *snapshot);
 

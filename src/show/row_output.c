@@ -141,6 +141,8 @@ void row_output_begin(struct row_output *output, double time)
     output->any_output = true;
     record_open(&output->to);
     record_number(&output->to, "time", NULL, "%.3f", time);
+    if (output->put_head && output->to.format == OUTPUT_JSON)
+        output->put_head(output->opaque, &output->to);
     record_list(&output->to, "stats");
 }
 

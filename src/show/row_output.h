@@ -16,6 +16,9 @@ struct row_output {
     /* Of the table, its title and its text; NULL: VALUE, row_number(). */
     const char *value_title;
     void (*value_text)(char text[ROW_TEXT_MAX], const struct row *row);
+    /* Of JSON, between the time and the rows; or NULL. */
+    void (*put_head)(void *opaque, struct record_writer *to);
+    void *opaque;
     /* below: its own */
     bool any_output;
     double time;

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Demos come and go without a trace."""
 
+import json
 import os
 import time
 
 import pytest
 
-from support.programs import wait_until
+from support.programs import run, wait_until
 
 
 def processes_of_session(session):
@@ -72,3 +73,28 @@ def test_two_demos_at_a_time(programs):
         client = programs.client(demo)
         assert client.execute("query-name") == {"name": f"vm{n}"}
         assert len(client.execute("query-stats", target="vcpu")["vcpus"]) == n
+
+
+def test_a_vm_that_started_again(programs):
+    """Whatever it has counted by then: it is another life, and of one life nothing is reset."""
+    paths = [programs.path(f"{i}.json") for i in range(3)]
+    first = programs.demo("--vcpus", 2, path=programs.path("vm.sock"))
+    for path in paths[:2]:
+        assert run("snap", "--socket", first.path, "-f", path).returncode == 0
+        time.sleep(0.1)
+    first.stop()
+    second = programs.demo("--vcpus", 2, path=first.path)
+
+    def exits():
+        values = run("stats", "--socket", second.path, "--stat", "exits", "-o", "json").stdout
+        return [each["value"] for each in json.loads(values)["stats"]]
+
+    with open(paths[1], encoding="utf-8") as file:
+        before = [each["value"] for each in json.load(file)["stats"] if each["name"] == "exits"]
+    wait_until(lambda: all(now > then for now, then in zip(exits(), before, strict=True)), "more")
+    assert run("snap", "--socket", second.path, "-f", paths[2]).returncode == 0
+    counting = ("cumulative", "log2-histogram", "linear-histogram")
+    for after, is_reset in (paths[1], False), (paths[2], True):
+        stats = json.loads(run("diff", paths[0], after, "--all", "-o", "json").stdout)["stats"]
+        resets = {each["reset"] for each in stats if each["type"] in counting}
+        assert resets == {is_reset}

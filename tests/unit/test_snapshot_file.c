@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "check.h"
-#include "look/snapshot_file.h"
+#include "look/snapshot_life.h"
 #include "client/json_memory.h"
 #include "base/buf.h"
 
@@ -184,12 +184,12 @@ static void test_subtraction(void **state)
     read_ok(SNAPSHOT("2.0", COUNTER("a", "18446744073709551615") ", " COUNTER(
                                 "b", "6") ", " COUNTER("c", "1")),
             &after);
-    assert_true(snapshot_subtract(&before, &after, 0, deltas, &row));
+    assert_true(snapshot_subtract(&before, &after, 0, false, deltas, &row));
     assert_true(row.deltas == deltas && deltas[0] == 1 && row.before[0] == UINT64_MAX - 1);
     assert_true(row.seconds == 0.5);
-    assert_true(snapshot_subtract(&before, &after, 1, deltas, &row));
+    assert_true(snapshot_subtract(&before, &after, 1, false, deltas, &row));
     assert_true(row.is_reset && !row.deltas);
-    assert_false(snapshot_subtract(&before, &after, 2, deltas, &row));
+    assert_false(snapshot_subtract(&before, &after, 2, false, deltas, &row));
     snapshot_free(&before);
     snapshot_free(&after);
 }
@@ -206,7 +206,7 @@ static void check_seconds(const char *text_before, const char *text_after, doubl
     read_ok(text_before, &before);
     read_ok(text_after, &after);
     assert_int_equal(snapshot_is_later(&after, &before), expected > 0);
-    assert_true(snapshot_subtract(&before, &after, 0, &delta, &row));
+    assert_true(snapshot_subtract(&before, &after, 0, false, &delta, &row));
     assert_true(row.seconds == expected);
     snapshot_free(&before);
     snapshot_free(&after);
@@ -275,9 +275,9 @@ static void check_differences(const char *text_before, const char *text_after,
     read_ok(text_before, &before);
     read_ok(text_after, &after);
     for (size_t i = 0; i < after.n_rows; i++)
-        assert_int_equal(snapshot_subtract(&before, &after, i, &delta, &row) ? (long long)delta
-                                                                             : -1,
-                         expected[i]);
+        assert_int_equal(
+            snapshot_subtract(&before, &after, i, false, &delta, &row) ? (long long)delta : -1,
+            expected[i]);
     snapshot_free(&before);
     snapshot_free(&after);
 }
@@ -316,6 +316,97 @@ static void test_later(void **state)
     assert_false(snapshot_is_later(&a, &a));
     assert_false(snapshot_is_later(&hardly, &zero)); /* a rate would be infinite */
 }
+
+/* ---- lives ---------------------------------------------------------------------------------- */
+
+#define BOOT(id, host, rest)                                                                       \
+    "{\"schema_version\": 1, \"time\": 1.0, \"host\": \"" host "\", \"boot_id\": \"" id            \
+    "\", " rest "}"
+#define LIFE(process, first, second)                                                               \
+    "\"vms\": [{\"vm\": \"vm\", \"socket\": \"a.sock\", " process ", \"vcpus\": ["                 \
+    "{\"path\": \"/b\", " second "}, {\"path\": \"/a\", " first "}]}], "
+#define PROCESS(number, start) "\"process\": " number ", \"process_start\": " start
+#define THREAD(number, start)  "\"thread\": " number ", \"thread_start\": " start
+#define NO_THREAD              THREAD("null", "null")
+#define OF(path, name, value)                                                                      \
+    "{" OBJECT("vm", path) STAT("kvm", name, "cumulative", "0") "\"value\": " value "}"
+#define VALUES(a, b) "\"stats\": [" OF("\"/a\"", "x", a) ", " OF("\"/b\"", "x", b) "]"
+
+/* Whether the rows of the vCPUs /a and /b began anew. */
+static void check_resets(const char *text_before, const char *text_after, bool of_a, bool of_b)
+{
+    struct snapshot_file before, after;
+    bool *resets;
+
+    read_ok(text_before, &before);
+    read_ok(text_after, &after);
+    resets = snapshot_find_resets(&before, &after);
+    assert_int_equal(resets[0], of_a);
+    assert_int_equal(resets[1], of_b);
+    free(resets);
+    snapshot_free(&before);
+    snapshot_free(&after);
+}
+
+#define ONE_LIFE                  LIFE(PROCESS("7", "70"), THREAD("8", "80"), THREAD("9", "80"))
+#define NO_PROCESS(first, second) LIFE(PROCESS("null", "null"), first, second)
+
+static void test_lives(void **state)
+{
+    const char *before = BOOT("b", "h", ONE_LIFE VALUES("10", "10"));
+    const char *behind_proxy =
+        BOOT("b", "h", NO_PROCESS(THREAD("8", "80"), THREAD("9", "80")) VALUES("10", "10"));
+
+    (void)state;
+    check_resets(before, BOOT("b", "h", ONE_LIFE VALUES("11", "10")), false, false);
+    check_resets(before, BOOT("c", "h", ONE_LIFE VALUES("11", "10")), true, true);
+    /* The number of the process is another's, or only its begin. */
+    check_resets(before,
+                 BOOT("b", "h", LIFE(PROCESS("6", "70"), NO_THREAD, NO_THREAD) VALUES("11", "11")),
+                 true, true);
+    check_resets(before,
+                 BOOT("b", "h", LIFE(PROCESS("7", "71"), NO_THREAD, NO_THREAD) VALUES("11", "11")),
+                 true, true);
+    /* A vCPU was unplugged, and another one took its place: also what it has less of is its own. */
+    check_resets(before,
+                 BOOT("b", "h",
+                      LIFE(PROCESS("7", "70"), THREAD("8", "80"), THREAD("9", "99"))
+                          VALUES("11", "2")),
+                 false, true);
+    check_resets(
+        behind_proxy,
+        BOOT("b", "h", NO_PROCESS(THREAD("8", "80"), THREAD("9", "99")) VALUES("11", "11")), false,
+        true);
+    check_resets(
+        behind_proxy,
+        BOOT("b", "h", NO_PROCESS(THREAD("8", "81"), THREAD("9", "81")) VALUES("11", "11")), true,
+        true);
+    check_resets(behind_proxy, BOOT("b", "h", NO_PROCESS(NO_THREAD, NO_THREAD) VALUES("11", "11")),
+                 false, false);
+    /* One that went down is enough. */
+    check_resets(before, BOOT("b", "h", ONE_LIFE VALUES("9", "11")), true, true);
+    check_resets(SNAPSHOT("1.0", OF("\"/a\"", "x", "5") ", " OF("\"/b\"", "x", "5")),
+                 SNAPSHOT("2.0", OF("\"/a\"", "x", "6") ", " OF("\"/b\"", "x", "4")), true, true);
+}
+
+static void test_lives_that_are_wrong(void **state)
+{
+    static const char *const texts[] = {
+        BOOT("b", "h", "\"vms\": 5, " VALUES("1", "1")),
+        BOOT("b", "h", "\"vms\": [5], " VALUES("1", "1")),
+        BOOT("b", "h", LIFE(PROCESS("-7", "70"), NO_THREAD, NO_THREAD) VALUES("1", "1")),
+        BOOT("b", "h", LIFE(PROCESS("7", "null"), NO_THREAD, NO_THREAD) VALUES("1", "1")),
+        BOOT("b", "h", LIFE(PROCESS("7", "1.5"), NO_THREAD, NO_THREAD) VALUES("1", "1")),
+        BOOT("b", "h", LIFE(PROCESS("7", "70"), THREAD("8", "-1"), NO_THREAD) VALUES("1", "1")),
+        BOOT("b", "h", LIFE(PROCESS("7", "70"), "\"thread\": \"8\"", NO_THREAD) VALUES("1", "1")),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+        check_refused(texts[i], strlen(texts[i]), "lacks a member, or has a wrong one");
+}
+
+/* ---- many ----------------------------------------------------------------------------------- */
 
 static void read_many(size_t n, const char *prefix, struct snapshot_file *snapshot)
 {
@@ -362,6 +453,8 @@ int main(void)
         cmocka_unit_test(test_namesakes),
         cmocka_unit_test(test_a_vm_that_moved),
         cmocka_unit_test(test_later),
+        cmocka_unit_test(test_lives),
+        cmocka_unit_test(test_lives_that_are_wrong),
         cmocka_unit_test(test_many_rows_that_do_not_match),
     };
 

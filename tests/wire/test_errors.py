@@ -471,10 +471,28 @@ def test_snapshots_that_do_not_match(programs):
     assert result.returncode == 0 and "reset" in result.stdout
     for line, entry, named in zip(result.stderr.splitlines(), [
         "N statistics are only in PATH", "N statistics are only in PATH",
-        "N statistics went down: they were reset, or the VM started again",
+        "N statistics began anew: they were reset, or the VM or vCPU started again",
     ], [before, after, ""], strict=True):  # fmt: skip
         assert_message("diff", line, entry)
         assert line.startswith("vitals diff: 1 ") and named in line
+
+
+@pytest.mark.parametrize("name, entry", [
+    ("boot_id", "the host started again between PATH and PATH"),
+    ("host", "PATH is of another host than PATH"),
+])  # fmt: skip
+def test_snapshots_of_two_boots(programs, vm, name, entry):
+    before = programs.path("before")
+    assert vitals("snap", "--socket", vm, "-f", before).returncode == 0
+    with open(before, encoding="utf-8") as file:
+        snapshot = json.load(file)
+    snapshot |= {"boot_id": "another", name: "another", "time": snapshot["time"] + 1}
+    for each in snapshot["stats"]:
+        each["reply_time"] += 1
+    after = programs.write("after", json.dumps(snapshot).encode())
+    result = vitals("diff", before, after)
+    assert result.returncode == 0
+    assert_message("diff", result.stderr.splitlines()[-1], entry)
 
 
 # ---- usage --------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ def server(programs):
     server = programs.server(name="web1")
     server.tell("register", "p/vcpu", *STATS)
     server.tell("register", "p/vm", stat("of_vm"))
+    server.tell("object", "p/vcpu", "cpu/0", 0)
+    server.tell("thread", "vcpu", "cpu/0", server.process.pid)
     server.flat = programs.path("flat.sock")
     server.tell("listen", server.flat, "flat")
     change(server, 0)
@@ -101,6 +103,10 @@ def test_members_of_stats(server):
     for path in server.path, server.flat:
         replies = json_of("stats", "--socket", path) + json_of("stats", "--socket", path, *RATES)
         assert_form("vitals-stats.1", "stats", replies)
+        _, _, of_vm, of_vcpu = manual.json_members("vitals-stats.1")
+        vms = [vm for reply in replies for vm in reply["vms"]]
+        assert_members(vms, of_vm)
+        assert_members([vcpu for vm in vms for vcpu in vm["vcpus"]], of_vcpu)
 
 
 def test_members_of_snap(server):
@@ -139,7 +145,8 @@ def test_members_of_hist(server):
 
 def test_members_of_diff(pair):
     (reply,) = json_of("diff", *pair)
-    whole, element = manual.json_members("vitals-stats.1")
+    whole, element, *_ = manual.json_members("vitals-stats.1")
+    whole = [name for name in whole if name not in ("host", "boot_id", "boot_time", "vms")]
     (more,) = manual.json_members("vitals-diff.1")
     assert_members([reply], whole)
     assert_members(reply["stats"], element + more, is_ordered=False)

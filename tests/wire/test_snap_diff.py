@@ -17,7 +17,7 @@ import time
 import pytest
 
 from support.programs import SANITIZED, TIMEOUT, VITALS, run, stat
-from support.strangers import SILENCE, FakeQemu
+from support.strangers import SILENCE, FakeQemu, reply_to
 
 MAX = 2**64 - 1
 
@@ -237,7 +237,76 @@ def test_a_reset_is_no_negative_number(programs, pair, vm):
     assert (stats["now"]["before"], stats["now"]["value"]) == (7, 1)
     result = diff(pair[1], after)
     assert result.stdout.count(" reset") == 6 and "-" not in result.stdout.replace("->", "")
-    assert "6 statistics went down: they were reset, or the VM started again" in result.stderr
+    assert "6 statistics began anew: they were reset, or the VM or vCPU started again" in result.stderr
+
+
+def test_one_count_of_a_vm_that_went_down(programs, vm):
+    """All of that VM began anew then: what is larger than before is no difference."""
+    before = snap(programs, vm, "first.json")
+    vm.change(9, 5, 100, 100, 200, 300, MAX - 5)
+    after = snap(programs, vm, "second.json")
+    stats = diff_json(before, after, "--vcpu", "cpu/0")
+    resets = {each["name"]: each["reset"] for each in stats if "reset" in each}
+    assert resets == {"count": True, "wait": True, "big": True}
+    assert "reset, 9\n" in diff(before, after, "--stat", "count").stdout
+
+
+def edited(programs, path, change):
+    """The same snapshot, otherwise."""
+    with open(path, encoding="utf-8") as file:
+        snapshot = json.load(file)
+    change(snapshot)
+    return programs.write("edited.json", json.dumps(snapshot).encode())
+
+
+def set_clock(seconds):
+    def change(snapshot):
+        for each, names in (snapshot, ("time", "boot_time")), *(
+            (each, ("reply_time",)) for each in snapshot["stats"]
+        ):
+            for name in names:
+                each[name] += seconds
+
+    return change
+
+
+def forget_lives(snapshot):
+    """As files were before."""
+    for name in "host", "boot_id", "boot_time", "vms":
+        del snapshot[name]
+
+
+@pytest.mark.parametrize("seconds", [-3600, -0.5, 3600])
+def test_a_clock_that_was_set(programs, pair, seconds):
+    (plain, *_), (counted, *_) = (
+        diff_json(pair[0], after)
+        for after in (pair[1], edited(programs, pair[1], set_clock(seconds)))
+    )
+    assert counted["seconds"] == pytest.approx(plain["seconds"], abs=1e-4)
+    assert counted["delta"] == plain["delta"]
+
+
+def test_files_of_before(programs, pair):
+    old = edited(programs, pair[1], forget_lives)
+    stats = diff_json(pair[0], old)
+    assert stats and [each for each in stats if each.get("reset")] == []
+    assert [each.get("delta") for each in stats] == [
+        each.get("delta") for each in diff_json(*pair)
+    ]
+
+
+@pytest.mark.parametrize("name, value, entry", [
+    ("boot_id", "another", "the host started again between "),
+    ("host", "another", "is of another host than "),
+])  # fmt: skip
+def test_another_boot(programs, pair, name, value, entry):
+    """What is larger than before has counted since the boot."""
+    change = {"boot_id": "another", name: value}
+    after = edited(programs, pair[1], lambda snapshot: snapshot.update(change))
+    assert all(each["reset"] for each in diff_json(pair[0], after) if each["type"] != "instant"
+               and each["type"] != "peak")  # fmt: skip
+    result = diff(pair[0], after)
+    assert entry in result.stderr and "reset, 110" in result.stdout
 
 
 def test_one_is_standard_input(pair):
@@ -287,7 +356,7 @@ class SlowQemu(FakeQemu):
         self.delay = 0
         self.answered.append(time.time())
         stats = [{"name": "a", "value": int(self.answered[-1] * 1000)}]
-        return json.dumps({"return": [{"provider": "kvm", "stats": stats}]}).encode() + b"\r\n"
+        return reply_to(line, {"return": [{"provider": "kvm", "stats": stats}]})
 
 
 def test_a_slow_reply_makes_no_wrong_rate(programs):
@@ -376,7 +445,7 @@ def test_wrong_usage(arguments):
 @pytest.mark.parametrize("text, error", [
     ("", "not a snapshot: empty"),
     ("{", "not a snapshot: "),
-    ("[]", "not a snapshot: 'vitals snap' writes them"),
+    ("[]", "not a snapshot: no JSON object"),
     ('{"schema_version": 1, "time": 1.5, "stats": {}}', "'vitals snap' writes them"),
     ('{"schema_version": 1, "time": 1.5, "stats": []} x', "not a snapshot: "),
     ('{"schema_version": 2, "time": 1.5, "stats": []}', "of version 2; this vitals reads version"),
