@@ -13,5 +13,5 @@ bool pattern_matches(const char *text, bool is_part, const char *name)
 {
     if (pattern_is_glob(text))
         return fnmatch(text, name, 0) == 0;
-    return is_part ? strstr(name, text) != NULL : strcmp(name, text) == 0;
+    return is_part ? *text && strstr(name, text) : strcmp(name, text) == 0;
 }

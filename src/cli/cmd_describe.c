@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* `vitals describe`: what a statistic means, and what to do about it. */
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "args/cli.h"
+#include "base/pattern.h"
 #include "base/wrap.h"
 #include "look/look.h"
 #include "args/suggestion.h"
@@ -179,20 +179,29 @@ static int check_provider(const struct look *look)
     return suggestion.meant ? refuse(look, "provider", &suggestion) : 0;
 }
 
-static int match(const struct look *look, const char *glob, bool *wanted)
+static bool is_name(const char *text)
 {
-    struct suggestion suggestion = {.meant = glob};
-    bool any = false;
+    for (size_t i = 0; i < n_explanations; i++)
+        if (!strcmp(explanations[i].name, text))
+            return true;
+    return false;
+}
 
-    for (size_t i = 0; i < n_explanations; i++) {
-        if (!is_candidate(look, &explanations[i]))
-            continue;
-        if (fnmatch(glob, explanations[i].name, 0) == 0)
+static int match(const struct look *look, const char *text, bool *wanted)
+{
+    struct suggestion suggestion = {.meant = text};
+    bool is_part = !is_name(text), any = false;
+
+    for (size_t i = 0; i < n_explanations; i++)
+        if (is_candidate(look, &explanations[i]) &&
+            pattern_matches(text, is_part, explanations[i].name))
             any = wanted[i] = true;
-        else
+    if (any)
+        return 0;
+    for (size_t i = 0; i < n_explanations; i++)
+        if (is_candidate(look, &explanations[i]))
             suggestion_consider(&suggestion, explanations[i].name);
-    }
-    return any ? 0 : refuse(look, "statistic", &suggestion);
+    return refuse(look, "statistic", &suggestion);
 }
 
 static int describe_table(const struct look *look, struct descriptions *descriptions)

@@ -20,6 +20,7 @@ void look_free(struct look *look)
         free(look->paths[i]);
     host_close(look->host);
     free(look->vms);
+    free(look->are_parts);
     free(look->paths);
 }
 

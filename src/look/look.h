@@ -50,6 +50,7 @@ struct look {
     size_t n_vms;
     struct host *host;     /* where its VMs are looked at, or NULL */
     bool is_of_histograms; /* no other statistic is of use */
+    bool *are_parts;       /* for each of the globs: see pattern_matches(); NULL: none is */
     bool has_failed;       /* one of the VMs, at least */
 };
 

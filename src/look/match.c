@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is wanted of the VMs: their statistics and vCPUs, or what may have been meant. */
 #include <ctype.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "look/private.h"
 #include "args/suggestion.h"
 #include "base/buf.h"
+#include "base/pattern.h"
 #include "stats/histogram.h"
 
 #define HINT_KVM     "QEMU has them only where the VM runs with KVM: -accel kvm."
@@ -51,13 +51,26 @@ static bool is_candidate(const struct look *look, const struct client_stat *stat
            (!look->options.provider || !strcmp(look->options.provider, stat->provider));
 }
 
+static bool is_of_use(const struct look *look, const struct client_stat *stat)
+{
+    return !look->is_of_histograms || histogram_is(&stat->desc);
+}
+
+static bool is_meant(const struct look *look, const struct client_stat *stat, const char *text,
+                     bool is_part)
+{
+    return is_candidate(look, stat) && (!is_part || is_of_use(look, stat)) &&
+           pattern_matches(text, is_part, stat->desc.name);
+}
+
 bool look_wants_stat(const struct look *look, const struct client_stat *stat)
 {
-    bool matches = !look->options.globs.n;
+    const struct cli_texts *globs = &look->options.globs;
 
-    for (size_t i = 0; i < look->options.globs.n && !matches; i++)
-        matches = fnmatch(look->options.globs.all[i], stat->desc.name, 0) == 0;
-    return matches && is_candidate(look, stat);
+    for (size_t i = 0; i < globs->n; i++)
+        if (is_meant(look, stat, globs->all[i], look->are_parts && look->are_parts[i]))
+            return true;
+    return !globs->n && is_candidate(look, stat);
 }
 
 bool *look_want(const struct look *look, const struct client *client)
@@ -73,20 +86,24 @@ bool *look_want(const struct look *look, const struct client *client)
 
 /* ---- what there is -------------------------------------------------------------------------- */
 
-static bool any_matches(const struct look *look, const struct look_stats *lists, size_t n_lists,
-                        const char *glob)
+/* Also where the target or the provider leaves it out: parts of other names are not meant then. */
+static bool is_name(const struct look_stats *lists, size_t n_lists, const char *text)
 {
     for (size_t i = 0; i < n_lists; i++)
         for (size_t j = 0; j < lists[i].n; j++)
-            if (is_candidate(look, &lists[i].stats[j]) &&
-                fnmatch(glob, lists[i].stats[j].desc.name, 0) == 0)
+            if (!strcmp(lists[i].stats[j].desc.name, text))
                 return true;
     return false;
 }
 
-static bool is_of_use(const struct look *look, const struct client_stat *stat)
+static bool any_matches(const struct look *look, const struct look_stats *lists, size_t n_lists,
+                        const char *glob, bool is_part)
 {
-    return !look->is_of_histograms || histogram_is(&stat->desc);
+    for (size_t i = 0; i < n_lists; i++)
+        for (size_t j = 0; j < lists[i].n; j++)
+            if (is_meant(look, &lists[i].stats[j], glob, is_part))
+                return true;
+    return false;
 }
 
 static void suggest(const struct look *look, const struct look_stats *lists, size_t n_lists,
@@ -112,11 +129,12 @@ static int refuse_target(struct look *look)
 }
 
 static int check_glob(struct look *look, const struct look_stats *lists, size_t n_lists,
-                      const char *glob)
+                      const char *glob, bool *ret_is_part)
 {
     struct suggestion suggestion = {.meant = glob};
 
-    if (any_matches(look, lists, n_lists, glob))
+    *ret_is_part = !is_name(lists, n_lists, glob);
+    if (any_matches(look, lists, n_lists, glob, *ret_is_part))
         return 0;
     if (strcmp(glob, "*") == 0 && look->options.target)
         return refuse_target(look);
@@ -144,34 +162,38 @@ static int check_provider(struct look *look, const struct look_stats *lists, siz
 
 int look_check_stats(struct look *look, const struct look_stats *lists, size_t n_lists)
 {
+    const struct cli_texts *globs = &look->options.globs;
     int status = check_provider(look, lists, n_lists);
+    bool is_part;
 
-    for (size_t i = 0; status == 0 && i < look->options.globs.n; i++)
-        status = check_glob(look, lists, n_lists, look->options.globs.all[i]);
-    if (status == 0 && !look->options.globs.n && look->options.target)
-        status = check_glob(look, lists, n_lists, "*");
+    free(look->are_parts);
+    look->are_parts = calloc(globs->n + 1, sizeof(*look->are_parts));
+    if (!look->are_parts)
+        return look_fail(look, NULL, "out of memory");
+    for (size_t i = 0; status == 0 && i < globs->n; i++)
+        status = check_glob(look, lists, n_lists, globs->all[i], &look->are_parts[i]);
+    if (status == 0 && !globs->n && look->options.target)
+        status = check_glob(look, lists, n_lists, "*", &is_part);
     return status;
 }
 
-static bool want(const struct look *look, struct look_vm *vm, struct look_stats *ret_list)
-{
-    ret_list->stats = client_stats(vm->client, &ret_list->n);
-    vm->wanted = look_want(look, vm->client);
-    return vm->wanted != NULL;
-}
-
+/* What a word means depends on all VMs, so they are looked at before any choice. */
 int look_match_stats(struct look *look)
 {
     struct look_stats *lists = calloc(look->n_vms + 1, sizeof(*lists));
     bool has_memory = lists != NULL;
-    int status;
+    int status = 0;
 
-    for (size_t i = 0; has_memory && i < look->n_vms; i++)
-        has_memory = want(look, &look->vms[i], &lists[i]);
-    status = has_memory ? look_check_stats(look, lists, look->n_vms)
-                        : look_fail(look, NULL, "out of memory");
+    for (size_t i = 0; lists && i < look->n_vms; i++)
+        lists[i].stats = client_stats(look->vms[i].client, &lists[i].n);
+    if (has_memory)
+        status = look_check_stats(look, lists, look->n_vms);
+    for (size_t i = 0; status == 0 && has_memory && i < look->n_vms; i++) {
+        look->vms[i].wanted = look_want(look, look->vms[i].client);
+        has_memory = look->vms[i].wanted != NULL;
+    }
     free(lists);
-    return status;
+    return has_memory ? status : look_fail(look, NULL, "out of memory");
 }
 
 /* ---- vCPUs ---------------------------------------------------------------------------------- */

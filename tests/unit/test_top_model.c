@@ -303,8 +303,25 @@ static void test_filters(void **state)
     press(fixture, "\n"); /* there is nothing to drill into */
     press(fixture, "c");
     check_order(draw(fixture, 80, 24), "busy", "idle");
+    press(fixture, "/\025a?d\n");
+    assert_contains(draw(fixture, 80, 24),
+                    "nothing matches the filter"); /* a glob is for all of it */
+    press(fixture, "c");
     press(fixture, "/abc\033"); /* thought better of it */
     assert_string_equal(fixture->model.cursors[MODEL_VMS].filter, "");
+}
+
+/* A word is a name; where there is no such name, a part of names. */
+static void test_a_filter_by_a_name(void **state)
+{
+    struct fixture *fixture = *state;
+
+    press(fixture, "\nj\n/exits\n");
+    assert_int_equal(fixture->model.n_items, 1);
+    check_absent(draw(fixture, 80, 24), "mmio_exits");
+    press(fixture, "/\025exit\n");
+    assert_int_equal(fixture->model.n_items, 2);
+    assert_contains(draw(fixture, 80, 24), "mmio_exits");
 }
 
 static void test_totals_and_the_baseline(void **state)
@@ -1067,6 +1084,7 @@ int main(void)
         TEST(test_a_histogram),
         TEST(test_a_histogram_without_values),
         TEST(test_filters),
+        TEST(test_a_filter_by_a_name),
         TEST(test_totals_and_the_baseline),
         TEST(test_a_vcpu_that_was_missing_has_a_baseline),
         TEST(test_zeros),

@@ -108,7 +108,7 @@ def test_what_is_of_another_target_or_provider(options, text):
 
 
 @pytest.mark.parametrize("name, text", [
-    ("exit", "no statistic matches 'exit'; did you mean 'exits'?"),
+    ("exist", "no statistic matches 'exist'; did you mean 'exits'?"),
     ("halt_wiat_ns", "no statistic matches 'halt_wiat_ns'; did you mean 'halt_wait_ns'?"),
     ("zzzzzzzz*", "no statistic matches 'zzzzzzzz*'\n  'vitals describe' lists"),
 ])  # fmt: skip
@@ -199,8 +199,21 @@ def test_two_vms_have_the_same_statistics(programs, vm):
     assert both == describe_json("--socket", vm)
 
 
+@pytest.mark.parametrize("socket", [False, True])
+def test_a_part_of_names(vm, socket):
+    """As --stat: the name, or what it is a part of where there is no such name."""
+    words = ["--socket", vm] if socket else []
+
+    def names(*more):
+        return {stat["name"] for stat in describe_json(*words, *more)}
+
+    assert names("exits") == {"exits"}
+    assert names("halt_wait") == {"halt_wait_hist", "halt_wait_ns"}
+    assert run("describe", *words, "exits", "--target", "vm").returncode == 3
+
+
 def test_misspelt_with_a_vm(vm):
-    result = run("describe", "--socket", vm, "exit")
+    result = run("describe", "--socket", vm, "exist")
     assert (result.returncode, result.stdout) == (3, "")
     assert "did you mean 'exits'?" in result.stderr
 

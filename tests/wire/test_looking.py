@@ -286,11 +286,33 @@ def test_lists_of_vcpus(small, words, numbers):
     assert [stat["vcpu"] for stat in stats] == numbers
 
 
+@pytest.mark.parametrize("word, expected", [
+    ("exits", {"exits"}),
+    ("halt_wait", {"halt_wait_ns", "halt_wait_hist"}),
+    ("ait_h", {"halt_wait_hist"}),
+    ("halt_wait*", {"halt_wait_ns", "halt_wait_hist"}),
+    ("*ait_h", None),
+    ("[h]alt_wait", None),
+])  # fmt: skip
+def test_a_word_is_a_name_or_a_part_of_names(small, word, expected):
+    """As the filter of vitals top: see test_filters in tests/unit/test_top_model.c."""
+    if expected:
+        assert names(show_json("stats", small.flat, "--stat", word)) == expected
+    else:
+        assert run("stats", "--socket", small.flat, "--stat", word).returncode == 3
+
+
+def test_a_part_of_names_of_histograms(small):
+    """A part that also other statistics have means the histograms."""
+    text = show("hist", small.flat, "halt_wait")
+    assert "halt_wait_hist of " in text and "halt_wait_ns" not in text
+
+
 def test_lists_of_statistics(small):
     one = show_json("stats", small.flat, "--stat", "halt_wait_*,exits")
     assert names(one) == {"halt_wait_ns", "halt_wait_hist", "exits"}
-    result = run("stats", "--socket", small.flat, "--stat", "exits,exit")
-    assert result.returncode == 3 and "no statistic matches 'exit'" in result.stderr
+    result = run("stats", "--socket", small.flat, "--stat", "exits,exist")
+    assert result.returncode == 3 and "no statistic matches 'exist'" in result.stderr
 
 
 @pytest.mark.parametrize("words", [
@@ -318,9 +340,10 @@ def test_nonzero(small):
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("options, text", [
-    (["--stat", "exit"], "no statistic matches 'exit'; did you mean 'exits'?"),
+    (["--stat", "exist"], "no statistic matches 'exist'; did you mean 'exits'?"),
     (["--stat", "exits", "--stat", "gest_mode"], "'gest_mode'; did you mean 'guest_mode'?"),
-    (["--stat", "wait"], "no statistic matches 'wait'; did you mean 'halt_wait_"),
+    (["--stat", "wiat"], "no statistic matches 'wiat'"),
+    (["--stat", ""], "no statistic matches ''"),
     (["--stat", "zzzzzzzz*"], "no statistic matches 'zzzzzzzz*'\n  'vitals schemas' lists"),
     (["--stat", "exits", "--target", "vm"], "no statistic matches 'exits'"),
     (["--provider", "kvn"], "no provider matches 'kvn'; did you mean 'kvm'?"),
