@@ -177,6 +177,12 @@ static void name_by_command_line(const struct process_text *process, const struc
 
 /* ---- control groups ------------------------------------------------------------------------- */
 
+static bool is_escape(const char *text)
+{
+    return text[0] == '\\' && text[1] == 'x' && isxdigit((unsigned char)text[2]) &&
+           isxdigit((unsigned char)text[3]);
+}
+
 /* systemd writes a byte that has a meaning of its own as \xHH. Returns the length. */
 static size_t unescape_unit(const char *unit, size_t len, char *text, size_t size)
 {
@@ -185,8 +191,7 @@ static size_t unescape_unit(const char *unit, size_t len, char *text, size_t siz
     for (size_t i = 0; i < len && n < size - 1; i++) {
         unsigned byte = (unsigned char)unit[i];
 
-        if (len - i >= 4 && unit[i] == '\\' && unit[i + 1] == 'x' &&
-            sscanf(unit + i + 2, "%2x", &byte) == 1)
+        if (len - i >= 4 && is_escape(unit + i) && sscanf(unit + i + 2, "%2x", &byte) == 1)
             i += 3;
         text[n++] = (char)byte;
     }

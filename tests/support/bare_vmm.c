@@ -23,6 +23,7 @@
  *      forget      closes all files, but leaves them to that process
  *      borrow N    starts a process of vfork() with a number above N, "held PID", and goes on when that
  *                  has been ended
+ *      line TEXT   has these words as its command line, as far as there is room
  *      exec NAME   becomes this program, with the files still open, which says nothing
  */
 #define _GNU_SOURCE
@@ -86,6 +87,8 @@ static unsigned n_vms, n_vcpus = 1, vcpu_ids[VCPUS_MAX];
 static enum guest guest = GUEST_NONE;
 static bool creator_ends, main_ends, no_rows, is_stopping;
 static const char *new_root;
+static char *command_line; /* as the kernel gave it */
+static size_t command_line_size;
 static unsigned new_user;
 
 __attribute__((noreturn)) static void die(const char *what)
@@ -346,6 +349,14 @@ static void become_program(const char *path)
     die("exec");
 }
 
+/* The words stand where those that the kernel gave have been; what is left are empty ones. */
+static void change_line(const char *text)
+{
+    memset(command_line, 0, command_line_size);
+    for (size_t i = 0; text[i] != '\n' && i < command_line_size; i++)
+        command_line[i] = text[i] == ' ' ? '\0' : text[i];
+}
+
 static void forget(void)
 {
     for (unsigned i = 0; i < n_vms; i++)
@@ -382,6 +393,8 @@ static void *serve(void *opaque)
             hold();
         else if (!strcmp(line, "forget\n"))
             forget();
+        else if (!strncmp(line, "line ", 5))
+            change_line(line + 5);
         else if (sscanf(line, "exec %255s", word) == 1)
             become_program(word);
         else if (sscanf(line, "close %u", &i) == 1 && i < n_vms)
@@ -486,6 +499,8 @@ int main(int argc, char **argv)
     unsigned count = take_options(argc, argv);
     pthread_t server;
 
+    command_line = argv[0];
+    command_line_size = (size_t)(argv[argc - 1] - argv[0]) + strlen(argv[argc - 1]);
     sigaction(SIGUSR1, &action, NULL);
     kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (kvm < 0)

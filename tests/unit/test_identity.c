@@ -82,6 +82,14 @@ static void a_machine_of_systemd_has_a_name(void **state)
         "own-vmm", "a");
 }
 
+static void what_is_no_escape_of_systemd_stays(void **state)
+{
+    const char cgroup[] = "0::/machine.slice/machine-a\\x-1b\\x2\\xg0\\x41.scope\n";
+
+    (void)state;
+    check((struct process_text){LINE("own-vmm"), .cgroup = cgroup}, "own-vmm", "a\\x-1b\\x2\\xg0A");
+}
+
 static void a_pod_has_a_uid(void **state)
 {
     (void)state;
@@ -174,6 +182,7 @@ int main(void)
         cmocka_unit_test(proxmox_has_a_name_or_a_number),
         cmocka_unit_test(other_vmms_have_options_of_their_own),
         cmocka_unit_test(a_machine_of_systemd_has_a_name),
+        cmocka_unit_test(what_is_no_escape_of_systemd_stays),
         cmocka_unit_test(a_pod_has_a_uid),
         cmocka_unit_test(anything_else_is_program_and_pid),
         cmocka_unit_test(what_a_stranger_wrote_is_made_plain),
