@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "bpf/kvm_files.h"
 #include "host/sched.h"
+#include "host/state.h"
 #include "host/table.h"
 #include "kvm/schema.h"
 
@@ -108,6 +109,8 @@ int host_read(struct host *host)
     /* Without threads the VMs are still right. */
     if (!err && host->sched)
         host_sched_read(host->sched, host->table.vms, host->table.n, host->time_ns);
+    for (size_t i = 0; i < host->table.n && !err; i++)
+        host_state_update(host->table.vms[i], host->time_ns);
     return err;
 }
 

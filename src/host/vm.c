@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kvm/meanings.h"
+
 const char *const host_targets[KVM_KINDS] = {[KVM_KIND_VM] = "vm", [KVM_KIND_VCPU] = "vcpu"};
 
 static size_t row_size(const struct host_vm *vm, enum kvm_kind kind)
@@ -32,6 +34,7 @@ struct host_vm *host_vm_new(const struct host_records *records,
     vm->start_time = first->start_time;
     for (size_t i = 0; i < KVM_KINDS; i++)
         vm->schemas[i] = schema_ref(schemas[i]);
+    vm->halted_stat = schema_find(schemas[KVM_KIND_VCPU], KVM_BLOCKING);
     vm->row = malloc(row_size(vm, KVM_KIND_VM));
     if (!vm->row) {
         host_vm_unref(vm);

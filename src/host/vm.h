@@ -30,6 +30,9 @@ struct host_vcpu {
     uint64_t *row;
     bool has_sched_row;
     uint64_t sched_row[SCHED_VCPU_STATS];
+    uint64_t outside_since_ns; /* and without CPU time; 0: it is not: host/state.h */
+    uint64_t outside_run_ns;   /* its run time in the pass before */
+    bool is_paused;
 };
 
 struct host_vm {
@@ -48,6 +51,7 @@ struct host_vm {
     struct vitals_ctx *ctx; /* NULL until it is published */
     struct vitals_group *groups[KVM_KINDS];
     struct stats_schema *schemas[KVM_KINDS];
+    int64_t halted_stat; /* of a vCPU: it is halted; -1: this kernel does not say */
 
     bool has_sched; /* the provider has been added */
     bool has_sched_row;

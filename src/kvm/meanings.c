@@ -134,7 +134,7 @@ const struct explanation explanations[] = {
     {"kvm", "vcpu", "halt_wait_hist",
      "How long the thread of the halted vCPU slept each time, polling not included.",
      "Not bad. Many sleeps below some 100 us are wakeups that polling could spare.", EXPLAIN_POLL},
-    {"kvm", "vcpu", "blocking", "1 while the thread of the halted vCPU sleeps, else 0.",
+    {"kvm", "vcpu", KVM_BLOCKING, "1 while the thread of the halted vCPU sleeps, else 0.",
      "Not bad: the vCPU is idle.", "Nothing."},
     {"kvm", "vcpu", "pf_taken",
      "Page faults that KVM's MMU handled for the vCPU: accesses to guest memory that KVM's page "
@@ -467,7 +467,7 @@ const struct figure figures[] = {
     {"POLL", OF_VCPUS, .kind = FIGURE_SHARE, .names = {"halt_poll_success_ns", "halt_poll_fail_ns"},
      .rank = 8},
     {"IDLE", OF_VCPUS, .kind = FIGURE_SHARE, .names = {"halt_wait_ns"}, .rank = 3,
-     .goes_on = "blocking"},
+     .goes_on = KVM_BLOCKING},
     {"EXITS", OF_VCPUS, .names = {"exits"}, .rank = 0},
     {"IO+MMIO", OF_VCPUS, .names = {"io_exits", "mmio_exits", "mmio_exit_user"}, .rank = 4},
     {"IRQS", OF_VCPUS, .names = {"irq_injections"}, .rank = 5},

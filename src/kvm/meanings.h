@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define KVM_BLOCKING "blocking" /* a statistic: not 0 while the vCPU is halted */
+
 struct explanation {
     const char *provider, *target, *name;
     const char *meaning; /* begins with a sentence that can stand alone */
