@@ -1,22 +1,25 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Measures one pass over the VMs of a host, read from the kernel: the fastest of many.
+"""Measures one pass over the VMs of a host, read from the kernel, and what `vitals` makes of it.
 
-All VMs have two vCPUs, and are in one process or in fifty. Needs /dev/kvm and root:
+All VMs have two vCPUs, and are in one process or in fifty; or one VM has 1024. "list" is all that
+`vitals list` takes, "turn" each further turn of `vitals stats`: the CPU time, also in passes, since
+a pass is the least that it can take. Needs /dev/kvm and root:
 
     bench/kernel.py BUILD
 """
 
 import argparse
 import json
+import os
 import pathlib
 import resource
 import subprocess
 
 PASSES = 100
-VCPUS = "0,1"
+TURNS = 20
 FILES = 16384  # a VMM with 1000 VMs has 3 for each
-HOSTS = [(1, 1000), (50, 20), (1, 1)]  # processes, VMs in each
+HOSTS = [(1, 1000, 2), (50, 20, 2), (1, 1, 2), (1, 1, 1024)]  # processes, VMs in each, vCPUs in each
 
 
 class Told:
@@ -37,31 +40,55 @@ class Told:
         self.process.wait()
 
 
-def measure(tests, processes, vms):
-    """(the whole host, one process): ns of the fastest pass and its records, for each."""
-    command = [tests / "bare-vmm", "--vms", str(vms), "--vcpus", VCPUS, "--no-rows"]
+def run(*words):
+    """(seconds of CPU, KiB of memory) of a command, which must succeed."""
+    process = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, words
+    return used.ru_utime + used.ru_stime, used.ru_maxrss
+
+
+def measure_vitals(vitals):
+    """(ms of a list, ms of a turn, MiB)"""
+    stats = [vitals, "stats", "--host", "--stat", "exits", "-i", "0.001", "-o", "json", "-n"]
+    listing, _ = run(vitals, "list")
+    once, _ = run(*stats, 1)
+    often, memory = run(*stats, 1 + TURNS)
+    return listing * 1e3, (often - once) * 1e3 / TURNS, memory / 1024
+
+
+def measure(build, processes, vms, vcpus):
+    """What measure_vitals() returns, and (its name, ns of the fastest, records) of passes."""
+    numbers = ",".join(map(str, range(vcpus)))
+    command = [build / "tests/bare-vmm", "--vms", str(vms), "--vcpus", numbers, "--no-rows"]
     running = [Told(command, "ok") for _ in range(processes)]
-    reader = Told([tests / "bpf-reader"], "{}")
+    reader = Told([build / "tests/bpf-reader"], "{}")
     passes = []
-    for pid in (0, running[0].process.pid):
+    for name, pid in (("the host", 0), ("one process", running[0].process.pid)):
         (answer,) = reader.tell(f"time {PASSES} {pid}")
-        passes.append(json.loads(answer))
+        taken = json.loads(answer)
+        passes.append((name, taken["ns"] / 1e6, taken["records"]))
+    whole = measure_vitals(build / "vitals")
     for program in [reader, *running]:
         program.stop()
-    return passes
+    return whole, passes
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build", type=pathlib.Path, help="a directory that meson has set up")
-    tests = parser.parse_args().build.resolve() / "tests"
+    build = parser.parse_args().build.resolve()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most), most))
-    print(f"{'processes':>9} {'VMs each':>8} {'pass over':>12} {'records':>8} {'ms':>8}")
-    for processes, vms in HOSTS:
-        for name, taken in zip(("the host", "one process"), measure(tests, processes, vms)):
-            milliseconds = taken["ns"] / 1e6
-            print(f"{processes:9} {vms:8} {name:>12} {taken['records']:8} {milliseconds:8.3f}")
+    print(f"{'processes':>9} {'VMs each':>8} {'vCPUs':>5} {'pass over':>12} {'records':>8} {'ms':>8}"
+          f" {'list ms':>8} {'turn ms':>8} {'passes':>6} {'MiB':>5}")  # fmt: skip
+    for host in HOSTS:
+        (listing, turn, memory), passes = measure(build, *host)
+        (_, of_host, _), *_ = passes
+        ends = [f" {listing:8.1f} {turn:8.3f} {turn / of_host:6.1f} {memory:5.1f}", ""]
+        for (name, milliseconds, records), end in zip(passes, ends):
+            print("{:9} {:8} {:5}".format(*host) + f" {name:>12} {records:8} {milliseconds:8.3f}{end}")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@
 
 enum {
     VMS_MAX = 1024,
-    VCPUS_MAX = 64,
+    VCPUS_MAX = 1024,
     MEMORY_SIZE = 4096,
     LINE_SIZE = 256,
     FILE_SIZE = 1 << 16,
