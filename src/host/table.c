@@ -187,8 +187,11 @@ static int publish(struct host_table *table, struct host_vm **vms, size_t n)
 {
     const struct host_vm *before = NULL;
     unsigned n_tried = 0;
-    int err = reserve(table, table->n + n);
+    int err;
 
+    if (!n)
+        return 0;
+    err = reserve(table, table->n + n);
     qsort(vms, n, sizeof(*vms), compare_ages);
     for (size_t i = 0; i < n; i++) {
         struct host_vm *vm = vms[i];
@@ -290,7 +293,8 @@ int host_table_update(struct host_table *table, const struct kvm_record **record
 
     if (!update.born)
         return -ENOMEM;
-    qsort(records, n, sizeof(*records), compare_records);
+    if (n)
+        qsort(records, n, sizeof(*records), compare_records);
     n = choose_records(records, n);
     while (n) {
         struct host_records of_vm = records_of_next(records, n);

@@ -123,6 +123,17 @@ static void a_vm_has_its_vcpus_in_the_order_of_ids(void **state)
     tear_down(&f);
 }
 
+static void a_host_may_have_no_vm(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    check_ok(host_table_update(&f.table, NULL, 0));
+    assert_int_equal(f.table.n, 0);
+    tear_down(&f);
+}
+
 static void it_goes_on_while_it_is_there(void **state)
 {
     struct fixture f;
@@ -324,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vm_has_its_vcpus_in_the_order_of_ids),
+        cmocka_unit_test(a_host_may_have_no_vm),
         cmocka_unit_test(it_goes_on_while_it_is_there),
         cmocka_unit_test(another_life_is_told),
         cmocka_unit_test(what_others_hold_is_no_vm),
