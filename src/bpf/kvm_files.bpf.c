@@ -119,8 +119,8 @@ static bool is_borrowed(const struct task_struct *task)
 
     if (!mm || !bpf_core_field_exists(mm->owner))
         return false;
-    owner = BPF_CORE_READ(mm, owner);
-    return owner && BPF_CORE_READ(owner, tgid) != task->tgid;
+    owner = mm->owner;
+    return owner && owner->tgid != task->tgid;
 }
 
 static void take_vm(struct kvm_record *record, const struct task_struct *task, const void *vm)

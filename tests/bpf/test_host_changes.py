@@ -8,6 +8,8 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from support.kernel_reader import NOBODY, children, process_status
 from support.programs import TIMEOUT, VITALS, Program, assert_no_reports, memory_bound, wait_until
 from support.stats_fds import StatsFds
@@ -112,12 +114,14 @@ def test_files_that_are_open_often(vmm):
 # ---- while it is looked at ----------------------------------------------------------------------
 
 
+STATS = ("stats", "--stat", "exits")
+
+
 class Watch(Program):
-    """`vitals stats` of all VMs that there are, again and again."""
+    """A verb that looks at all VMs that there are, again and again."""
 
     def __init__(self, directory, *words):
-        super().__init__(["sh", "-c", 'exec "$@" >/dev/null', "sh", VITALS, "stats", "--host", "--stat",
-                          "exits", *words], directory)  # fmt: skip
+        super().__init__(["sh", "-c", 'exec "$@" >/dev/null', "sh", VITALS, *words, "--host"], directory)
         wait_until(self.has_shown, "the first values")
 
     def has_shown(self):
@@ -142,7 +146,7 @@ def exits_by_files(programs, pid):
 def test_a_vm_in_the_place_of_another(programs, vmm):
     """The kernel may give it the same address."""
     vm = vmm("--vcpus", "0,1", "--guest", "once")
-    watch = programs.keep(Watch(programs.directory, "-i", "0.01"))
+    watch = programs.keep(Watch(programs.directory, *STATS, "-i", "0.01"))
     for _ in range(10):
         vm.tell("close", 0)
         vm.tell("make")
@@ -156,7 +160,7 @@ def test_a_vmm_that_is_killed_in_the_middle_of_a_pass(programs, vmm):
     stays = vmm()
     for _ in range(5):
         vm = vmm("--vms", 100, "--vcpus", "0,1")
-        watch = programs.keep(Watch(programs.directory, "-i", "0.001"))
+        watch = programs.keep(Watch(programs.directory, *STATS, "-i", "0.001"))
         vm.kill()
         wait_until(lambda: f"bare-vmm-{vm.pid}: the VM has ended" in watch.log(), "it has ended")
         assert of_process(vm.pid) == []
@@ -197,12 +201,13 @@ def churn(vmm, vmms, seconds, per_second=100):
         time.sleep(max(0, begin + turn * step - time.monotonic()))
 
 
-def test_vms_that_come_and_go(programs, vmm):
+@pytest.mark.parametrize("verb", [STATS], ids=lambda verb: verb[0])
+def test_vms_that_come_and_go(programs, vmm, verb):
     """VITALS_CHURN_SECONDS makes it longer."""
     seconds = float(os.environ.get("VITALS_CHURN_SECONDS", "4"))
     stays = vmm("--vcpus", "0,1")
     vmms = [vmm("--vcpus", "0,1") for _ in range(3)]
-    watch = programs.keep(Watch(programs.directory, "-i", "0.1"))
+    watch = programs.keep(Watch(programs.directory, *verb, "-i", "0.1"))
     churn(vmm, vmms, 2)
     memory, files = watch.resources()
     churn(vmm, vmms, seconds)
