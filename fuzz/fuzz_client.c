@@ -89,6 +89,11 @@ static void check_name(const char *name)
     CHECK(name && *name && strlen(name) <= CLIENT_NAME_MAX && text_is_plain(name));
 }
 
+static int order_of(const char *target)
+{
+    return !strcmp(target, "vm") ? 0 : !strcmp(target, "vcpu") ? 1 : 2;
+}
+
 static void check_stats(const struct client *client)
 {
     size_t n;
@@ -98,8 +103,8 @@ static void check_stats(const struct client *client)
     for (size_t i = 0; i < n; i++) {
         check_name(stats[i].desc.name);
         check_name(stats[i].provider);
-        CHECK(!strcmp(stats[i].target, "vm") || !strcmp(stats[i].target, "vcpu"));
-        CHECK(i == 0 || strcmp(stats[i - 1].target, stats[i].target) >= 0); /* "vm", then "vcpu" */
+        check_name(stats[i].target);
+        CHECK(i == 0 || order_of(stats[i - 1].target) <= order_of(stats[i].target));
         CHECK(stats[i].desc.base == 2 || stats[i].desc.base == 10);
         CHECK(stats[i].desc.type < STAT_TYPES && stats[i].desc.unit < STAT_UNITS);
         CHECK(stats[i].desc.unit != VITALS_BOOLEAN);
@@ -165,6 +170,8 @@ static void check_object(const struct client *client, const struct client_object
 
         CHECK(value->stat >= stats && value->stat < stats + n_stats);
         CHECK(wanted[value->stat - stats]);
+        CHECK(value->stat->target == object->target ||
+              !strcmp(value->stat->target, object->target));
         CHECK(i == 0 || value->stat > object->values[i - 1].stat);
         CHECK(client_find_value(object, value->stat) == value);
         CHECK(value->n_values >= 1 && (value->n_values == 1 || histogram_is(&value->stat->desc)));
@@ -176,14 +183,17 @@ static void check_object(const struct client *client, const struct client_object
 static void check_snapshot(const struct client *client, const struct client_snapshot *snapshot,
                            const struct client_request *request)
 {
-    bool is_vm = !strcmp(request->target, "vm");
+    bool is_vm = !strcmp(request->target, "vm"), is_vcpu = !strcmp(request->target, "vcpu");
 
-    CHECK(snapshot->n_objects <= (is_vm ? 1 : CLIENT_VCPUS_MAX));
+    CHECK(snapshot->n_objects <= (is_vm     ? 1
+                                  : is_vcpu ? CLIENT_VCPUS_MAX
+                                            : CLIENT_OBJECTS_MAX * CLIENT_TARGETS_MAX));
     CHECK(!snapshot->is_reversed || client_peer(client) == CLIENT_QEMU);
     for (size_t i = 0; i < snapshot->n_objects; i++) {
         const struct client_object *object = &snapshot->objects[i];
 
-        CHECK(object->cpu_index >= -1 && (!is_vm || object->cpu_index == -1));
+        CHECK(object->cpu_index >= -1 && (is_vcpu || object->cpu_index == -1));
+        CHECK(order_of(object->target) == order_of(request->target));
         CHECK(i == 0 || (uint64_t)object[-1].cpu_index <= (uint64_t)object->cpu_index);
         CHECK(is_vm == !object->path);
         if (object->path)
@@ -206,7 +216,7 @@ static void query(struct client *client, const struct client_request *request)
     client_snapshot_free(snapshot);
 }
 
-/* All of both targets, and then every second statistic of vCPUs only. */
+/* All of all targets, and then every second statistic of vCPUs only. */
 static void query_all(struct client *client)
 {
     size_t n;
@@ -216,6 +226,7 @@ static void query_all(struct client *client)
         wanted[i] = true;
     query(client, &(struct client_request){.target = "vm", .wanted = wanted});
     query(client, &(struct client_request){.target = "vcpu", .wanted = wanted});
+    query(client, &(struct client_request){.target = CLIENT_OTHER_TARGETS, .wanted = wanted});
     for (size_t i = 0; i < n; i += 2)
         wanted[i] = false;
     query(client, &(struct client_request){.target = "vcpu", .wanted = wanted});

@@ -42,6 +42,7 @@ struct cli_option {
     const char *help;     /* wrapped to the width of the help; \n begins a line of its own */
     enum cli_words words;
     const char *choices; /* "table json csv": all the values it can have, or NULL */
+    bool is_open;        /* it can have others, too */
     enum cli_kind kind;
     size_t at; /* offset in the verb's struct of where the value goes */
     int constant;

@@ -141,7 +141,7 @@ static int take_seconds(const char *command, const struct cli_option *option, co
 int cli_take_value(const char *command, const struct cli_option *option, char *text, void *values)
 {
     void *value = (char *)values + option->at;
-    int choice = option->choices ? find_choice(option->choices, text) : 0;
+    int choice = option->choices && !option->is_open ? find_choice(option->choices, text) : 0;
 
     if (choice < 0)
         return refuse_choice(command, option, text);

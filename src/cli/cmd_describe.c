@@ -167,6 +167,18 @@ static int refuse(const struct look *look, const char *what, const struct sugges
     return EXIT_NO_MATCH;
 }
 
+static int check_target(const struct look *look)
+{
+    struct suggestion suggestion = {.meant = look->options.target};
+
+    for (size_t i = 0; suggestion.meant && i < n_explanations; i++) {
+        if (!strcmp(explanations[i].target, suggestion.meant))
+            return 0;
+        suggestion_consider(&suggestion, explanations[i].target);
+    }
+    return suggestion.meant ? refuse(look, "target", &suggestion) : 0;
+}
+
 static int check_provider(const struct look *look)
 {
     struct suggestion suggestion = {.meant = look->options.provider};
@@ -207,8 +219,10 @@ static int match(const struct look *look, const char *text, bool *wanted)
 static int describe_table(const struct look *look, struct descriptions *descriptions)
 {
     bool *wanted = calloc(n_explanations, sizeof(bool));
-    int status = check_provider(look);
+    int status = check_target(look);
 
+    if (status == 0)
+        status = check_provider(look);
     if (!wanted || !make_room(descriptions, look->options.command, n_explanations)) {
         free(wanted);
         return EXIT_FAILURE;

@@ -87,6 +87,7 @@ static void hand_over(struct top *top, size_t i)
         .wanted = vm->wanted,
         .wants_vm = look_wants_target(&top->look, "vm"),
         .wants_vcpus = look_wants_target(&top->look, "vcpu"),
+        .wants_others = look_wants_target(&top->look, CLIENT_OTHER_TARGETS),
     };
     vm->client = NULL;
     vm->wanted = NULL;
@@ -151,7 +152,7 @@ static void take_result(struct top *top, size_t i, const struct watch_result *re
     if (result->is_back)
         take_return(top, i, result->vm_name);
     if (result->has_sample) {
-        model_take(&top->model, i, result->sample.of_vm, result->sample.of_vcpus, result->time);
+        model_take(&top->model, i, &result->sample, result->time);
         top->tales[i].n_samples++;
     }
     if (result->is_lost)

@@ -90,6 +90,32 @@ static int read_vm_name(struct client *client, struct client_error *error)
     return 0;
 }
 
+/* Where nothing but other targets is described, it matters whether there are objects of them. */
+static int look_for_statistics(struct client *client, struct client_error *error)
+{
+    struct client_request request = {.target = CLIENT_OTHER_TARGETS};
+    struct client_snapshot *snapshot;
+    bool *all;
+    int err;
+
+    for (size_t i = 0; i < client->n_stats && !client->has_statistics; i++)
+        client->has_statistics =
+            !strcmp(client->stats[i].target, "vm") || !strcmp(client->stats[i].target, "vcpu");
+    if (client->has_statistics || !client->n_stats)
+        return 0;
+    request.wanted = all = malloc(client->n_stats);
+    if (!all)
+        return client_out_of_memory(client, error);
+    memset(all, true, client->n_stats);
+    err = client_query(client, &request, &snapshot, error);
+    free(all);
+    if (err)
+        return err;
+    client->has_statistics = snapshot->n_objects;
+    client_snapshot_free(snapshot);
+    return 0;
+}
+
 int client_introduce(struct client *client, struct client_error *error)
 {
     bool is_vitals;
@@ -101,7 +127,9 @@ int client_introduce(struct client *client, struct client_error *error)
         client->origin.vmm = "qemu";
     if (!err)
         err = read_vm_name(client, error);
-    return err ? err : client_read_vcpus(client, error);
+    if (!err)
+        err = client_read_vcpus(client, error);
+    return err ? err : look_for_statistics(client, error);
 }
 
 /* The peer is the VMM, or stands before it; the kernel says who. */
@@ -244,6 +272,11 @@ const struct client_stat *client_stats(const struct client *client, size_t *ret_
 {
     *ret_n = client->n_stats;
     return client->stats;
+}
+
+bool client_has_statistics(const struct client *client)
+{
+    return client->has_statistics;
 }
 
 const struct client_vcpu *client_vcpus(const struct client *client, size_t *ret_n)

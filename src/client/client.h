@@ -23,9 +23,17 @@ enum {
     CLIENT_TIMEOUT_MS = 5000,
     CLIENT_STATS_MAX = 8192, /* that a peer may have; with more it is refused */
     CLIENT_VCPUS_MAX = 8192,
+    CLIENT_OBJECTS_MAX = 8192, /* of any other target */
+    CLIENT_TARGETS_MAX = 16,   /* that a peer may have beside "vm" and "vcpu" */
     CLIENT_NAME_MAX =
         1023, /* bytes; VMs have their names cut, what else has longer ones is left out */
 };
+
+/*
+ * In place of a target: all that are neither "vm" nor "vcpu", in the order in which the peer names
+ * them. Each peer has its own; their objects are known by their paths.
+ */
+#define CLIENT_OTHER_TARGETS ""
 
 /* CLIENT_LOCAL: no peer, but a context of this process (client/local.h). */
 enum client_peer { CLIENT_GROUPED, CLIENT_FLAT, CLIENT_QEMU, CLIENT_LOCAL };
@@ -41,7 +49,7 @@ struct client_origin {
 struct client_stat {
     struct vitals_stat desc; /* without what only a provider knows: help, count and slot */
     const char *provider;
-    const char *target; /* "vm" or "vcpu"; statistics of other targets are left out */
+    const char *target; /* "vm", "vcpu", or what the peer calls others */
 };
 
 struct client_vcpu {
@@ -58,22 +66,23 @@ struct client_value {
 
 /* Its values stand in the order of the client's statistics. */
 struct client_object {
+    const char *target;
     const char *path;  /* NULL: the VM */
-    int64_t cpu_index; /* -1: the VM, or a vCPU that the peer did not list */
+    int64_t cpu_index; /* -1: no vCPU, or one that the peer did not list */
     struct client_value *values;
     size_t n_values;
 };
 
-/* One reply to query-stats. */
+/* A reply to query-stats; of several targets, the replies one after the other. */
 struct client_snapshot {
     struct client_object *objects;
     size_t n_objects;
-    uint64_t time_ns; /* CLOCK_MONOTONIC, when the reply had come */
+    uint64_t time_ns; /* CLOCK_MONOTONIC, when the last reply had come */
     bool is_reversed; /* its histograms came last bucket first, as far as is known */
 };
 
 struct client_request {
-    const char *target;
+    const char *target;       /* or CLIENT_OTHER_TARGETS */
     const bool *wanted;       /* one for each statistic of the client */
     const char *const *paths; /* of the vCPUs that are wanted; NULL: all */
     size_t n_paths;
@@ -111,8 +120,14 @@ const struct client_origin *client_origin(const struct client *client);
 /* The version of QEMU that the peer is, or speaks like: 10000 * major + 100 * minor + micro. */
 unsigned client_qemu_version(const struct client *client);
 
-/* Those of the VM, then those of vCPUs. Valid until the client is closed. */
+/* Those of the VM, then those of vCPUs, then those of other targets. Valid until the client is closed. */
 const struct client_stat *client_stats(const struct client *client, size_t *ret_n);
+
+/*
+ * Whether anything of the VM has statistics. QEMU 8 and later describe those of crypto devices, which
+ * have nothing to do with KVM, also where there is no such device.
+ */
+bool client_has_statistics(const struct client *client);
 
 /* By their index: those of when the client was opened, or of the last query for vCPUs. */
 const struct client_vcpu *client_vcpus(const struct client *client, size_t *ret_n);

@@ -20,6 +20,9 @@ struct client {
     int64_t reversals; /* verdicts for reversed histograms, less those against */
     char *path, *vm_name;
     struct arena names; /* in @stats: a reply may be large, and most of it be something else */
+    const char *targets[CLIENT_TARGETS_MAX]; /* beside "vm" and "vcpu" */
+    size_t n_targets;
+    bool has_statistics;
     struct client_stat *stats;
     struct client_stat **by_name; /* sorted */
     size_t n_stats;
@@ -51,6 +54,9 @@ void local_free(struct local *local);
 /* NULL: there is none. */
 const struct client_stat *client_find_stat(const struct client *client, const char *target,
                                            const char *provider, const char *name);
+
+/* Adds to the other targets what is none of them yet. -E2BIG, -ENOMEM. */
+int client_add_target(struct client *client, const char *target);
 
 /* The index of the vCPU at @path, or -1. */
 int64_t client_find_index(const struct client *client, const char *path);

@@ -32,11 +32,16 @@ const char *client_string(struct json_object *object, const char *name)
     return text && strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
 }
 
+bool client_is_name(const char *text)
+{
+    return *text && strlen(text) <= CLIENT_NAME_MAX && text_is_plain(text);
+}
+
 const char *client_name(struct json_object *object, const char *name)
 {
     const char *text = client_string(object, name);
 
-    return text && *text && strlen(text) <= CLIENT_NAME_MAX && text_is_plain(text) ? text : NULL;
+    return text && client_is_name(text) ? text : NULL;
 }
 
 struct json_object *client_array(struct json_object *object, const char *name)

@@ -11,7 +11,10 @@ struct json_object *client_member(struct json_object *object, const char *name, 
 struct json_object *client_array(struct json_object *object, const char *name);
 const char *client_string(struct json_object *object, const char *name);
 
-/* NULL also for what no name can be: nothing, too much, or not plain. */
+/* False: nothing, too much, or not plain. */
+bool client_is_name(const char *text);
+
+/* NULL also for what no name can be. */
 const char *client_name(struct json_object *object, const char *name);
 
 int64_t client_integer(struct json_object *object, const char *name, int64_t without);

@@ -68,6 +68,20 @@ static int add_schemas(struct client *client, const char *target)
     return err;
 }
 
+/* The targets beside "vm" and "vcpu". */
+static int add_targets(struct client *client)
+{
+    struct group_walk walk = {0};
+    struct group_pin pin;
+    int err = 0;
+
+    while (!err && registry_pin_next(client->local->options.ctx, NULL, &walk, &pin)) {
+        err = client_add_target(client, pin.schema->target);
+        registry_unpin(&pin);
+    }
+    return err;
+}
+
 /* ---- vCPUs ---------------------------------------------------------------------------------- */
 
 int local_read_vcpus(struct client *client)
@@ -106,7 +120,7 @@ static size_t count_wanted(const struct query *query)
     size_t n = 0;
 
     for (size_t i = 0; i < client->n_stats; i++)
-        n += query->request->wanted[i] && !strcmp(client->stats[i].target, query->request->target);
+        n += query->request->wanted[i] && !strcmp(client->stats[i].target, query->target);
     return n;
 }
 
@@ -138,7 +152,8 @@ static int add_object(const struct query *query, size_t index, size_t n_wanted)
     struct arena *arena = &query->snapshot->arena;
     const char *path = collection->objects.paths[index];
     struct client_object object = {
-        .cpu_index = *path ? client_find_index(query->client, path) : -1,
+        .target = query->target,
+        .cpu_index = strcmp(query->target, "vcpu") ? -1 : client_find_index(query->client, path),
         .path = *path ? client_copy(arena, path) : NULL,
         .values = arena_alloc(arena, (n_wanted + 1) * sizeof(*object.values)),
     };
@@ -168,14 +183,11 @@ static int read_objects(const struct query *query)
 {
     size_t n = query->client->local->collection.objects.count, n_wanted = count_wanted(query);
     struct client_snapshot *snapshot = &query->snapshot->public;
-    int err = 0;
+    int err = reply_reserve_objects(query, n);
 
-    snapshot->objects = arena_alloc(&query->snapshot->arena, (n + 1) * sizeof(*snapshot->objects));
-    if (!snapshot->objects)
-        return -ENOMEM;
     for (size_t i = 0; i < n && !err; i++)
         err = add_object(query, i, n_wanted);
-    if (!err)
+    if (!err && !strcmp(query->target, "vcpu"))
         qsort(snapshot->objects, snapshot->n_objects, sizeof(*snapshot->objects), compare_objects);
     return err;
 }
@@ -187,17 +199,18 @@ bool local_is_gone(const struct client *client)
     return options->is_gone && *options->is_gone;
 }
 
-int local_query(struct query *query)
+static int query_target(struct query *query, const char *target)
 {
     struct local *local = query->client->local;
     const struct client_request *request = query->request;
-    struct stats_request all = {.target = request->target,
+    struct stats_request all = {.target = target,
                                 .all_stats = true,
                                 .all_objects = !request->paths,
                                 .objects = NULL,
                                 .n_objects = request->n_paths};
     int err;
 
+    query->target = target;
     if (request->paths) {
         all.objects =
             arena_alloc(&query->snapshot->arena, (request->n_paths + 1) * sizeof(*all.objects));
@@ -210,6 +223,18 @@ int local_query(struct query *query)
         err = stats_collect(&local->collection, local->options.ctx, &all);
     query->snapshot->public.time_ns = *local->options.time_ns;
     return err ? err : read_objects(query);
+}
+
+int local_query(struct query *query)
+{
+    const struct client *client = query->client;
+    int err = 0;
+
+    if (strcmp(query->request->target, CLIENT_OTHER_TARGETS))
+        return query_target(query, query->request->target);
+    for (size_t i = 0; i < client->n_targets && !err; i++)
+        err = query_target(query, client->targets[i]);
+    return err;
 }
 
 /* ---- the client ----------------------------------------------------------------------------- */
@@ -245,7 +270,12 @@ static int describe(struct client *client)
     if (!err)
         err = add_schemas(client, "vcpu");
     if (!err)
+        err = add_targets(client);
+    for (size_t i = 0; i < client->n_targets && !err; i++)
+        err = add_schemas(client, client->targets[i]);
+    if (!err)
         err = client_index_stats(client);
+    client->has_statistics = client->n_stats;
     return err ? err : local_read_vcpus(client);
 }
 

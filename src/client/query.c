@@ -31,11 +31,13 @@ static int choose(struct query *query)
 {
     const struct client *client = query->client;
 
+    free(query->asked);
+    query->n_asked = 0;
     query->asked = calloc(client->n_stats + 1, sizeof(bool));
     if (!query->asked)
         return -ENOMEM;
     for (size_t i = 0; i < client->n_stats; i++) {
-        if (strcmp(client->stats[i].target, query->request->target) || !query->request->wanted[i])
+        if (strcmp(client->stats[i].target, query->target) || !query->request->wanted[i])
             continue;
         query->asked[i] = true;
         if (client->peer == CLIENT_QEMU)
@@ -87,7 +89,7 @@ static size_t count_stats(const struct query *query)
     size_t n = 0;
 
     for (size_t i = 0; i < query->client->n_stats; i++)
-        n += !strcmp(query->client->stats[i].target, query->request->target);
+        n += !strcmp(query->client->stats[i].target, query->target);
     return n;
 }
 
@@ -100,7 +102,7 @@ static int ask_query(struct query *query, struct json_object **ret_reply,
     int err;
 
     buf_puts(&arguments, "{\"target\": ");
-    json_put_string(&arguments, query->request->target);
+    json_put_string(&arguments, query->target);
     if (query->request->paths)
         put_paths(&arguments, query->request);
     if (query->n_asked < count_stats(query))
@@ -117,21 +119,34 @@ static int ask_query(struct query *query, struct json_object **ret_reply,
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
-static int run(struct query *query, struct client_error *error)
+static int explain_reply(const struct query *query, int err, struct client_error *error)
+{
+    const struct client *client = query->client;
+
+    switch (err) {
+    case EPROTO:
+        return client_not_understood(client, "query-stats", error);
+    case E2BIG:
+        if (!strcmp(query->target, "vcpu"))
+            return client_fail(error, err, NULL, "%s: query-stats: more than %d vCPUs",
+                               client->path, CLIENT_VCPUS_MAX);
+        return client_fail(error, err, NULL, "%s: query-stats: more than %d objects", client->path,
+                           CLIENT_OBJECTS_MAX);
+    default:
+        return client_fail(error, err, NULL, "%s: %s", client->path, strerror(err));
+    }
+}
+
+static int query_target(struct query *query, const char *target, struct client_error *error)
 {
     struct client *client = query->client;
     struct json_object *reply, *value;
     int err;
 
-    if (client->local) {
-        if (local_is_gone(client))
-            return client_fail(error, ESRCH, NULL, "%s: the VM has ended", client->path);
-        err = local_query(query);
-        return err ? client_fail(error, -err, NULL, "%s: %s", client->path, strerror(-err)) : 0;
-    }
+    query->target = target;
     if (choose(query))
         return client_fail(error, ENOMEM, NULL, "%s: out of memory", client->path);
-    if (!strcmp(query->request->target, "vcpu") && (err = client_read_vcpus(client, error)))
+    if (!strcmp(query->target, "vcpu") && (err = client_read_vcpus(client, error)))
         return err;
     if (query->n_asked == 0)
         return 0;
@@ -140,12 +155,26 @@ static int run(struct query *query, struct client_error *error)
     query->snapshot->public.time_ns = clock_now_ns();
     err = reply_read(query, value);
     json_object_put(reply);
-    if (err == -EPROTO)
-        return client_not_understood(client, "query-stats", error);
-    if (err == -E2BIG)
-        return client_fail(error, E2BIG, NULL, "%s: query-stats: more than %d vCPUs", client->path,
-                           CLIENT_VCPUS_MAX);
-    return err ? client_fail(error, -err, NULL, "%s: %s", client->path, strerror(-err)) : 0;
+    return err ? explain_reply(query, -err, error) : 0;
+}
+
+static int run(struct query *query, struct client_error *error)
+{
+    struct client *client = query->client;
+    const char *target = query->request->target;
+    int err = 0;
+
+    if (client->local) {
+        if (local_is_gone(client))
+            return client_fail(error, ESRCH, NULL, "%s: the VM has ended", client->path);
+        err = local_query(query);
+        return err ? client_fail(error, -err, NULL, "%s: %s", client->path, strerror(-err)) : 0;
+    }
+    if (strcmp(target, CLIENT_OTHER_TARGETS))
+        return query_target(query, target, error);
+    for (size_t i = 0; i < client->n_targets && !err; i++)
+        err = query_target(query, client->targets[i], error);
+    return err;
 }
 
 int client_query(struct client *client, const struct client_request *request,

@@ -35,7 +35,7 @@ struct group {
 static int add_part(const struct query *query, const char *path, struct json_object *result,
                     struct part *parts, size_t *n)
 {
-    bool is_vm = !strcmp(query->request->target, "vm");
+    bool is_vm = !strcmp(query->target, "vm");
     struct part part = {
         .path = is_vm ? "" : path,
         .provider = client_name(result, "provider"),
@@ -88,7 +88,7 @@ static int compare_parts(const void *a, const void *b)
 static int read_parts(struct query *query, struct json_object *results, struct part **ret_parts,
                       size_t *ret_n)
 {
-    bool is_nested = query->client->peer == CLIENT_GROUPED && strcmp(query->request->target, "vm");
+    bool is_nested = query->client->peer == CLIENT_GROUPED && strcmp(query->target, "vm");
     bool is_reversed = query->client->peer == CLIENT_QEMU;
     struct part *parts = calloc(count_parts(results, is_nested) + 1, sizeof(*parts));
     size_t n = 0;
@@ -152,8 +152,8 @@ static const struct client_stat *find_stat(struct query *query, const char *prov
     const struct client_stat *stat = &client->stats[query->next];
 
     if (query->next >= client->n_stats || strcmp(stat->desc.name, name) ||
-        strcmp(stat->target, query->request->target) || strcmp(stat->provider, provider))
-        stat = client_find_stat(client, query->request->target, provider, name);
+        strcmp(stat->target, query->target) || strcmp(stat->provider, provider))
+        stat = client_find_stat(client, query->target, provider, name);
     if (stat)
         query->next = (size_t)(stat - client->stats) + 1;
     return stat;
@@ -229,6 +229,7 @@ static int add_object(struct query *query, const struct group *group)
     int err = 0;
 
     *object = (struct client_object){
+        .target = query->target,
         .path = *path ? client_copy(arena, path) : NULL,
         .cpu_index = group->cpu_index,
         .values = arena_alloc(arena, (room + 1) * sizeof(*object->values)),
@@ -253,15 +254,17 @@ static int compare_groups(const void *a, const void *b)
 }
 
 /* @groups has room for one for each part. */
-static size_t make_groups(const struct client *client, const struct part *parts, size_t n,
+static size_t make_groups(const struct query *query, const struct part *parts, size_t n,
                           struct group *groups)
 {
+    bool has_indices = !strcmp(query->target, "vcpu");
     size_t n_groups = 0;
 
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || strcmp(parts[i - 1].path, parts[i].path))
             groups[n_groups++] = (struct group){
-                .parts = &parts[i], .cpu_index = client_find_index(client, parts[i].path)};
+                .parts = &parts[i],
+                .cpu_index = has_indices ? client_find_index(query->client, parts[i].path) : -1};
         groups[n_groups - 1].n_parts++;
         groups[n_groups - 1].n_entries += json_object_array_length(parts[i].entries);
     }
@@ -269,17 +272,28 @@ static size_t make_groups(const struct client *client, const struct part *parts,
     return n_groups;
 }
 
+int reply_reserve_objects(const struct query *query, size_t n)
+{
+    struct client_snapshot *snapshot = &query->snapshot->public;
+    struct client_object *objects = arena_alloc(
+        &query->snapshot->arena, (snapshot->n_objects + n + 1) * sizeof(*snapshot->objects));
+
+    if (!objects)
+        return -ENOMEM;
+    if (snapshot->n_objects)
+        memcpy(objects, snapshot->objects, snapshot->n_objects * sizeof(*objects));
+    snapshot->objects = objects;
+    return 0;
+}
+
 static int read_groups(struct query *query, const struct group *groups, size_t n)
 {
-    struct owned_snapshot *snapshot = query->snapshot;
-    int err = 0;
+    bool is_of_vcpus = !strcmp(query->target, "vcpu");
+    int err;
 
-    if (n > CLIENT_VCPUS_MAX)
+    if (n > (is_of_vcpus ? CLIENT_VCPUS_MAX : CLIENT_OBJECTS_MAX))
         return -E2BIG;
-    snapshot->public.objects =
-        arena_alloc(&snapshot->arena, (n + 1) * sizeof(*snapshot->public.objects));
-    if (!snapshot->public.objects)
-        return -ENOMEM;
+    err = reply_reserve_objects(query, n);
     for (size_t i = 0; i < n && !err; i++)
         err = add_object(query, &groups[i]);
     return err;
@@ -295,8 +309,7 @@ static int read_results(struct query *query, struct json_object *results)
     if (err)
         return err;
     groups = calloc(n + 1, sizeof(*groups));
-    err =
-        groups ? read_groups(query, groups, make_groups(query->client, parts, n, groups)) : -ENOMEM;
+    err = groups ? read_groups(query, groups, make_groups(query, parts, n, groups)) : -ENOMEM;
     free(groups);
     free(parts);
     return err;
@@ -322,11 +335,11 @@ static enum histogram_order judge(const struct client *client, const struct clie
  * queries: one may come while nothing speaks for one order or the other, and a counter that has
  * moved on before its histogram was read can speak for the wrong one.
  */
-static void judge_all(struct query *query)
+static void judge_all(struct query *query, size_t first)
 {
     const struct client_snapshot *snapshot = &query->snapshot->public;
 
-    for (size_t i = 0; i < snapshot->n_objects; i++) {
+    for (size_t i = first; i < snapshot->n_objects; i++) {
         const struct client_object *object = &snapshot->objects[i];
 
         for (size_t j = 0; j < object->n_values; j++) {
@@ -365,16 +378,20 @@ static void drop_unwanted(const struct query *query, struct client_object *objec
     object->n_values = n;
 }
 
-/* QEMU sends the last bucket first, as far as is known: that holds where nothing tells. */
-static void put_right(struct query *query)
+/*
+ * QEMU sends the last bucket first, as far as is known: that holds where nothing tells. Of several
+ * targets the first decides, so that all of a snapshot comes one way.
+ */
+static void put_right(struct query *query, size_t first)
 {
     struct client_snapshot *snapshot = &query->snapshot->public;
 
     if (query->client->peer == CLIENT_QEMU) {
-        judge_all(query);
-        snapshot->is_reversed = query->client->reversals >= 0;
+        judge_all(query, first);
+        if (first == 0)
+            snapshot->is_reversed = query->client->reversals >= 0;
     }
-    for (size_t i = 0; i < snapshot->n_objects; i++) {
+    for (size_t i = first; i < snapshot->n_objects; i++) {
         if (snapshot->is_reversed)
             reverse_histograms(&snapshot->objects[i]);
         drop_unwanted(query, &snapshot->objects[i]);
@@ -383,14 +400,15 @@ static void put_right(struct query *query)
 
 int reply_read(struct query *query, struct json_object *value)
 {
-    bool is_vm = !strcmp(query->request->target, "vm");
+    size_t first = query->snapshot->public.n_objects;
     int err;
 
     if (query->client->peer == CLIENT_GROUPED)
-        value = client_array(value, is_vm ? "vm" : "vcpus");
+        value = client_array(value, !strcmp(query->target, "vcpu") ? "vcpus" : query->target);
+    query->next = 0;
     err = json_object_is_type(value, json_type_array) ? read_results(query, value) : -EPROTO;
     if (!err)
-        put_right(query);
+        put_right(query, first);
     return err;
 }
 

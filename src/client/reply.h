@@ -18,16 +18,20 @@ struct owned_snapshot {
 struct query {
     struct client *client;
     const struct client_request *request;
-    bool *asked; /* what is wanted, and what is needed to judge it */
+    const char *target; /* of the question under way */
+    bool *asked;        /* what is wanted, and what is needed to judge it */
     size_t n_asked;
     struct owned_snapshot *snapshot;
     size_t next; /* where the next statistic probably is in the schema */
 };
 
 /*
- * Fills in the objects of the snapshot. -EPROTO: it can't be understood; -E2BIG: it has too many
- * vCPUs; -ENOMEM.
+ * Adds the objects of the target to the snapshot. -EPROTO: it can't be understood; -E2BIG: it has
+ * too many objects; -ENOMEM.
  */
 int reply_read(struct query *query, struct json_object *value);
+
+/* Makes room for @n further objects. -ENOMEM. */
+int reply_reserve_objects(const struct query *query, size_t n);
 
 #endif

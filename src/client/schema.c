@@ -107,6 +107,57 @@ static int add_schema(struct client *client, const char *target, struct json_obj
     return stat.provider ? 0 : -ENOMEM;
 }
 
+/* ---- targets -------------------------------------------------------------------------------- */
+
+static bool has_target(const struct client *client, const char *target)
+{
+    bool has = !strcmp(target, "vm") || !strcmp(target, "vcpu");
+
+    for (size_t i = 0; i < client->n_targets && !has; i++)
+        has = !strcmp(target, client->targets[i]);
+    return has;
+}
+
+int client_add_target(struct client *client, const char *target)
+{
+    const char *copy;
+
+    if (has_target(client, target))
+        return 0;
+    if (client->n_targets == CLIENT_TARGETS_MAX)
+        return -E2BIG;
+    copy = client_copy(&client->names, target);
+    if (!copy)
+        return -ENOMEM;
+    client->targets[client->n_targets++] = copy;
+    return 0;
+}
+
+/* A member for each in grouped; in flat each schema names its own. What is no name is left out. */
+static int add_targets(struct client *client, struct json_object *value)
+{
+    int err = 0;
+
+    if (client->peer == CLIENT_GROUPED) {
+        json_object_object_foreach(value, target, schemas)
+        {
+            (void)schemas;
+            if (!err && client_is_name(target))
+                err = client_add_target(client, target);
+        }
+        return err;
+    }
+    for (size_t i = 0; i < json_object_array_length(value) && !err; i++) {
+        const char *target = client_name(json_object_array_get_idx(value, i), "target");
+
+        if (target)
+            err = client_add_target(client, target);
+    }
+    return err;
+}
+
+/* ---- schemas -------------------------------------------------------------------------------- */
+
 /* @value: a member for each target in grouped, one list of all in flat. */
 static int add_schemas(struct client *client, const char *target, struct json_object *value)
 {
@@ -203,21 +254,40 @@ static bool is_expected(const struct client *client, bool is_vitals, json_type f
     return form == json_type_object && client->qemu_version < QEMU_FLAT;
 }
 
-static int take_schemas(struct client *client, bool is_vitals, struct json_object *value)
+static int add_all_schemas(struct client *client, struct json_object *value)
+{
+    int err = add_schemas(client, "vm", value);
+
+    if (!err)
+        err = add_schemas(client, "vcpu", value);
+    for (size_t i = 0; i < client->n_targets && !err; i++)
+        err = add_schemas(client, client->targets[i], value);
+    return err ? err : client_index_stats(client);
+}
+
+static int take_schemas(struct client *client, bool is_vitals, struct json_object *value,
+                        struct client_error *error)
 {
     json_type form = json_object_get_type(value);
     int err;
 
     if (!is_expected(client, is_vitals, form))
-        return -EPROTO;
+        return client_fail(error, EPROTO, NULL, "%s: query-stats-schemas: not a list of schemas",
+                           client->path);
     if (form == json_type_object)
         client->peer = CLIENT_GROUPED;
     else
         client->peer = is_vitals ? CLIENT_FLAT : CLIENT_QEMU;
-    err = add_schemas(client, "vm", value);
+    err = add_targets(client, value);
+    if (err == -E2BIG)
+        return client_fail(error, E2BIG, NULL, "%s: has more than %d targets", client->path,
+                           CLIENT_TARGETS_MAX + 2);
     if (!err)
-        err = add_schemas(client, "vcpu", value);
-    return err ? err : client_index_stats(client);
+        err = add_all_schemas(client, value);
+    if (err == -E2BIG)
+        return client_fail(error, E2BIG, NULL, "%s: has more than %d statistics", client->path,
+                           CLIENT_STATS_MAX);
+    return err ? client_out_of_memory(client, error) : 0;
 }
 
 int client_read_schemas(struct client *client, bool is_vitals, struct client_error *error)
@@ -228,13 +298,7 @@ int client_read_schemas(struct client *client, bool is_vitals, struct client_err
 
     if (err)
         return err;
-    err = take_schemas(client, is_vitals, value);
+    err = take_schemas(client, is_vitals, value, error);
     json_object_put(reply);
-    if (err == -EPROTO)
-        return client_fail(error, EPROTO, NULL, "%s: query-stats-schemas: not a list of schemas",
-                           client->path);
-    if (err == -E2BIG)
-        return client_fail(error, E2BIG, NULL, "%s: has more than %d statistics", client->path,
-                           CLIENT_STATS_MAX);
-    return err ? client_out_of_memory(client, error) : 0;
+    return err;
 }

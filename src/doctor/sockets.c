@@ -35,7 +35,7 @@ static void judge(struct doctor *doctor, const char *path, const struct client *
     finding =
         doctor_find(doctor, "socket", FINDING_OK, "%s: %s, VM '%s', %zu statistics, %zu vCPUs",
                     path, peer, client_vm_name(client), n_stats, n_vcpus);
-    if (!n_stats) {
+    if (!client_has_statistics(client)) {
         finding->status = FINDING_WARNING;
         finding_hint(finding, "QEMU has statistics only where the VM runs with KVM: -accel kvm.");
     } else if (client_peer(client) == CLIENT_QEMU && client_qemu_version(client) < QEMU_QUIET) {

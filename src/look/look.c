@@ -48,7 +48,13 @@ struct record_writer look_record_writer(const struct look *look)
 
 bool look_wants_target(const struct look *look, const char *target)
 {
-    return !look->options.target || !strcmp(look->options.target, target);
+    const char *wanted = look->options.target;
+
+    if (!wanted)
+        return true;
+    if (!strcmp(target, CLIENT_OTHER_TARGETS))
+        return strcmp(wanted, "vm") && strcmp(wanted, "vcpu");
+    return !strcmp(wanted, target);
 }
 
 void look_say(const struct look *look, const struct client_error *error)

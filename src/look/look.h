@@ -22,7 +22,7 @@ struct look_options {
     bool opens_files;    /* the verb opens files that were named, after the VMs */
     struct cli_texts sockets, vcpus, globs;
     const char *default_socket; /* where no --socket is given, that of VITALS_SOCKET; or NULL */
-    const char *target;         /* "vm", "vcpu", or NULL: both */
+    const char *target;         /* "vm", "vcpu", another, or NULL: all */
     const char *provider;
     enum output_format format;
     bool no_legend;
@@ -97,6 +97,7 @@ void look_complain(struct look *look, const struct client_error *error);
  */
 bool *look_want(const struct look *look, const struct client *client);
 
+/* @target: or CLIENT_OTHER_TARGETS, of which some may be wanted. */
 bool look_wants_target(const struct look *look, const char *target);
 bool look_wants_stat(const struct look *look, const struct client_stat *stat);
 

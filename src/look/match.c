@@ -27,13 +27,9 @@ static int refuse(struct look *look, const char *what, const struct suggestion *
 /* What a VM without KVM looks like; that nothing matches then is not the fault of a name. */
 int look_check_any(struct look *look)
 {
-    size_t n;
-
-    for (size_t i = 0; i < look->n_vms; i++) {
-        client_stats(look->vms[i].client, &n);
-        if (n)
+    for (size_t i = 0; i < look->n_vms; i++)
+        if (client_has_statistics(look->vms[i].client))
             return 0;
-    }
     if (look->host && !look->n_vms)
         look_fail(look, HINT_ANY_VMM, "this host has no VMs");
     else if (look->n_vms == 1)
@@ -145,6 +141,31 @@ static int check_glob(struct look *look, const struct look_stats *lists, size_t 
                       : HINT_SCHEMAS);
 }
 
+static bool is_known_target(const char *target)
+{
+    return !target || !strcmp(target, "vm") || !strcmp(target, "vcpu");
+}
+
+/* Others are the VM's own to name. */
+static int check_target(struct look *look, const struct look_stats *lists, size_t n_lists)
+{
+    const char *target = look->options.target;
+    struct suggestion suggestion = {.meant = target};
+
+    if (is_known_target(target))
+        return 0;
+    suggestion_consider(&suggestion, "vm");
+    suggestion_consider(&suggestion, "vcpu");
+    for (size_t i = 0; i < n_lists; i++) {
+        for (size_t j = 0; j < lists[i].n; j++) {
+            if (!strcmp(lists[i].stats[j].target, target))
+                return 0;
+            suggestion_consider(&suggestion, lists[i].stats[j].target);
+        }
+    }
+    return refuse(look, "target", &suggestion, HINT_SCHEMAS);
+}
+
 static int check_provider(struct look *look, const struct look_stats *lists, size_t n_lists)
 {
     const char *provider = look->options.provider;
@@ -163,13 +184,15 @@ static int check_provider(struct look *look, const struct look_stats *lists, siz
 int look_check_stats(struct look *look, const struct look_stats *lists, size_t n_lists)
 {
     const struct cli_texts *globs = &look->options.globs;
-    int status = check_provider(look, lists, n_lists);
+    int status = check_target(look, lists, n_lists);
     bool is_part;
 
     free(look->are_parts);
     look->are_parts = calloc(globs->n + 1, sizeof(*look->are_parts));
     if (!look->are_parts)
         return look_fail(look, NULL, "out of memory");
+    if (status == 0)
+        status = check_provider(look, lists, n_lists);
     for (size_t i = 0; status == 0 && i < globs->n; i++)
         status = check_glob(look, lists, n_lists, globs->all[i], &look->are_parts[i]);
     if (status == 0 && !globs->n && look->options.target)

@@ -35,7 +35,8 @@ const struct cli_option look_stat_options[] = {
      .at = AT(target),
      .argument = "TARGET",
      .choices = "vm vcpu all",
-     .help = "vm, vcpu or all (default: all)"},
+     .is_open = true,
+     .help = "vm, vcpu, another that the VM has, or all (default: all)"},
     {.name = "provider",
      .kind = CLI_TEXT,
      .at = AT(provider),
@@ -107,8 +108,10 @@ int look_complete_options(struct look_options *options)
     for (size_t i = 0; i < options->sockets.n; i++)
         if (!*options->sockets.all[i])
             return cli_usage_error(options->command, "--socket: the path is missing");
-    if (options->vcpus.n && options->target && strcmp(options->target, "vm") == 0)
-        return cli_usage_error(options->command, "--vcpu and --target vm exclude each other");
+    if (options->vcpus.n && options->target && strcmp(options->target, "vcpu") != 0 &&
+        strcmp(options->target, "all") != 0)
+        return cli_usage_error(options->command, "--vcpu and --target %s exclude each other",
+                               options->target);
     if (options->vcpus.n)
         options->target = "vcpu";
     if (options->target && strcmp(options->target, "all") == 0)

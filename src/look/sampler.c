@@ -34,13 +34,14 @@ static int sample_vm(struct sampler *sampler, const struct look_vm *vm, struct s
         .n_paths = vm->n_paths,
         .wants_vm = look_wants_target(sampler->look, "vm"),
         .wants_vcpus = look_wants_target(sampler->look, "vcpu"),
+        .wants_others = look_wants_target(sampler->look, CLIENT_OTHER_TARGETS),
     };
     struct sample sample;
     int err = source_sample(&source, &sample, error);
 
     if (err)
         return err;
-    series_take(values, sample.of_vm, sample.of_vcpus);
+    series_take(values, &sample);
     sample_free(&sample);
     if (values->has_failed)
         return client_fail(error, ENOMEM, NULL, "%s: out of memory", client_path(vm->client));

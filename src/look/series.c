@@ -79,7 +79,9 @@ static int by_path(const void *left, const void *right)
 {
     const struct series_object *const *a = left, *const *b = right;
 
-    return strcmp((*a)->path ? (*a)->path : "", (*b)->path ? (*b)->path : "");
+    int order = strcmp((*a)->path ? (*a)->path : "", (*b)->path ? (*b)->path : "");
+
+    return order ? order : strcmp((*a)->target, (*b)->target);
 }
 
 static int by_address(const void *left, const void *right)
@@ -147,22 +149,25 @@ static struct series *make_series(const struct client_value *value)
     return series;
 }
 
-static bool is_at(const struct series_vm *vm, const struct series_object *object, const char *path)
+static bool is_at(const struct series_vm *vm, const struct series_object *object,
+                  const struct client_object *sampled)
 {
-    return object->seen != vm->n_samples && is_same(object->path, path);
+    return object->seen != vm->n_samples && is_same(object->path, sampled->path) &&
+           !strcmp(object->target, sampled->target);
 }
 
 static struct series_object *find_object(struct series_vm *vm, struct former *former,
-                                         const char *path, size_t hint)
+                                         const struct client_object *sampled, size_t hint)
 {
     struct series_object **list = former->list;
     struct series_object *const *found;
-    const struct series_object wanted = {.path = (char *)path}, *key = &wanted;
+    const struct series_object wanted = {.target = sampled->target, .path = (char *)sampled->path},
+                               *key = &wanted;
 
-    if (hint < former->n && is_at(vm, list[hint], path))
+    if (hint < former->n && is_at(vm, list[hint], sampled))
         return list[hint];
     found = search(vm, former, &key);
-    return found && is_at(vm, *found, path) ? *found : NULL;
+    return found && is_at(vm, *found, sampled) ? *found : NULL;
 }
 
 static struct series_object *make_object(const char *path)
@@ -287,7 +292,7 @@ static struct series_object *take_object(struct series_vm *vm, struct former *fo
                                          const struct client_object *sampled,
                                          const struct client_snapshot *snapshot)
 {
-    struct series_object *object = find_object(vm, former, sampled->path, vm->n_objects);
+    struct series_object *object = find_object(vm, former, sampled, vm->n_objects);
     bool is_turned;
     double seconds;
 
@@ -297,6 +302,7 @@ static struct series_object *take_object(struct series_vm *vm, struct former *fo
     is_turned = object->is_reversed != snapshot->is_reversed;
     object->time_ns = snapshot->time_ns;
     object->is_reversed = snapshot->is_reversed;
+    object->target = sampled->target;
     object->vcpu = sampled->path ? sampled->cpu_index : -1;
     object->seen = vm->n_samples;
     take_values_of(vm, object, sampled, is_turned, seconds);
@@ -322,18 +328,19 @@ static size_t count_objects(const struct client_snapshot *snapshot)
     return snapshot ? snapshot->n_objects : 0;
 }
 
-void series_take(struct series_vm *vm, const struct client_snapshot *of_vm,
-                 const struct client_snapshot *of_vcpus)
+void series_take(struct series_vm *vm, const struct sample *sample)
 {
     struct former former = {.list = vm->objects, .n = vm->n_objects, .compare = by_path};
-    size_t n = count_objects(of_vm) + count_objects(of_vcpus);
+    size_t n = count_objects(sample->of_vm) + count_objects(sample->of_vcpus) +
+               count_objects(sample->of_others);
 
     vm->n_samples++;
     vm->objects = calloc(n + 1, sizeof(struct series_object *));
     vm->n_objects = 0;
     if (vm->objects) {
-        take_snapshot(vm, &former, of_vm);
-        take_snapshot(vm, &former, of_vcpus);
+        take_snapshot(vm, &former, sample->of_vm);
+        take_snapshot(vm, &former, sample->of_vcpus);
+        take_snapshot(vm, &former, sample->of_others);
     } else {
         vm->has_failed = true;
     }
@@ -370,12 +377,17 @@ void series_rebase(struct series_vm *vm)
 
 /* ---- questions ------------------------------------------------------------------------------ */
 
+bool series_is_vcpu(const struct series_object *object)
+{
+    return !strcmp(object->target, "vcpu");
+}
+
 size_t series_count_vcpus(const struct series_vm *vm)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < vm->n_objects; i++)
-        n += vm->objects[i]->path != NULL;
+        n += series_is_vcpu(vm->objects[i]);
     return n;
 }
 

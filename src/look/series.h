@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "client/client.h"
+#include "look/source.h"
 #include "show/row.h"
 
 /* A statistic of an object. */
@@ -26,8 +27,9 @@ struct series {
 };
 
 struct series_object {
+    const char *target;
     char *path;   /* NULL: the VM */
-    int64_t vcpu; /* -1: the VM, or a vCPU without a number */
+    int64_t vcpu; /* -1: no vCPU, or one without a number */
     struct series **series;
     size_t n_series;
     uint64_t time_ns; /* as in struct client_snapshot */
@@ -49,12 +51,10 @@ struct series_vm {
 enum series_since { SERIES_SAMPLE, SERIES_BASELINE, SERIES_BEGIN };
 
 /*
- * A sample of a VM: of itself and of its vCPUs; NULL: was not asked for. What is not in it is
- * dropped. The statistics' descriptions must stay until the sample behind series_break(), or until
+ * What is not in the sample is dropped. The statistics' descriptions must stay until the sample behind series_break(), or until
  * all is only freed; all else is copied.
  */
-void series_take(struct series_vm *vm, const struct client_snapshot *of_vm,
-                 const struct client_snapshot *of_vcpus);
+void series_take(struct series_vm *vm, const struct sample *sample);
 
 /* Nothing comes any more: the totals stay. */
 void series_stop(struct series_vm *vm);
@@ -70,6 +70,7 @@ void series_rebase(struct series_vm *vm);
 
 void series_free(struct series_vm *vm);
 
+bool series_is_vcpu(const struct series_object *object);
 size_t series_count_vcpus(const struct series_vm *vm);
 
 /* What bucket @i, or the value, has counted since its begin or the baseline. */

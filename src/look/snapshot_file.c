@@ -177,8 +177,7 @@ static bool read_stat(struct json_object *object, struct client_stat *stat)
     stat->desc.name = client_name(object, "name");
     stat->provider = client_name(object, "provider");
     stat->target = client_name(object, "target");
-    if (!stat->desc.name || !stat->provider || !stat->target ||
-        (strcmp(stat->target, "vm") && strcmp(stat->target, "vcpu")) || type < 0 || unit < 0 ||
+    if (!stat->desc.name || !stat->provider || !stat->target || type < 0 || unit < 0 ||
         !read_integer(object, "base", 2, 10, &base) || (base != 2 && base != 10) ||
         !read_integer(object, "exponent", INT16_MIN, INT16_MAX, &exponent))
         return false;

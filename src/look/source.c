@@ -11,6 +11,8 @@ int source_sample(const struct source *source, struct sample *ret_sample,
         .paths = source->paths,
         .n_paths = source->n_paths,
     };
+    const struct client_request of_others = {.target = CLIENT_OTHER_TARGETS,
+                                             .wanted = source->wanted};
     bool any_vcpu = source->wants_vcpus && (!source->paths || source->n_paths);
     struct sample sample = {0};
     int err = 0;
@@ -19,6 +21,8 @@ int source_sample(const struct source *source, struct sample *ret_sample,
         err = client_query(source->client, &of_vm, &sample.of_vm, error);
     if (!err && any_vcpu)
         err = client_query(source->client, &of_vcpus, &sample.of_vcpus, error);
+    if (!err && source->wants_others)
+        err = client_query(source->client, &of_others, &sample.of_others, error);
     if (err)
         sample_free(&sample);
     else
@@ -30,5 +34,6 @@ void sample_free(struct sample *sample)
 {
     client_snapshot_free(sample->of_vm);
     client_snapshot_free(sample->of_vcpus);
+    client_snapshot_free(sample->of_others);
     *sample = (struct sample){0};
 }

@@ -5,9 +5,9 @@
 
 #include "client/client.h"
 
-/* Of the VM itself, and of its vCPUs; NULL: was not asked for. */
+/* Of the VM itself, of its vCPUs, and of what else it has; NULL: was not asked for. */
 struct sample {
-    struct client_snapshot *of_vm, *of_vcpus;
+    struct client_snapshot *of_vm, *of_vcpus, *of_others;
 };
 
 struct source {
@@ -15,7 +15,7 @@ struct source {
     const bool *wanted;       /* for each of its statistics */
     const char *const *paths; /* of the wanted vCPUs; NULL: all */
     size_t n_paths;
-    bool wants_vm, wants_vcpus;
+    bool wants_vm, wants_vcpus, wants_others;
 };
 
 int source_sample(const struct source *source, struct sample *ret_sample,

@@ -28,7 +28,7 @@ struct watcher {
     struct watch *watch;
     char *path;
     unsigned timeout_ms;
-    bool wants_vm, wants_vcpus;
+    bool wants_vm, wants_vcpus, wants_others;
     pthread_t thread;
     bool is_lost; /* only the thread knows */
 
@@ -135,6 +135,7 @@ static void ask(const struct watcher *watcher, struct watch_result *result)
         .wanted = watcher->session->wanted,
         .wants_vm = watcher->wants_vm,
         .wants_vcpus = watcher->wants_vcpus,
+        .wants_others = watcher->wants_others,
     };
 
     *result =
@@ -265,6 +266,7 @@ static int fill_in(struct watcher *watcher, struct watch *watch, const struct wa
     watcher->timeout_ms = vm->timeout_ms;
     watcher->wants_vm = vm->wants_vm;
     watcher->wants_vcpus = vm->wants_vcpus;
+    watcher->wants_others = vm->wants_others;
     watcher->session = make_session(vm->client, vm->wanted);
     return watcher->path && watcher->session ? 0 : -ENOMEM;
 }

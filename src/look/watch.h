@@ -15,7 +15,7 @@ struct watch_vm {
     unsigned timeout_ms;
     struct client *client; /* open; the watch takes it over */
     bool *wanted;          /* for each of its statistics; also taken over */
-    bool wants_vm, wants_vcpus;
+    bool wants_vm, wants_vcpus, wants_others;
 };
 
 /*

@@ -104,6 +104,18 @@ static void put_meaning(struct buf *out, const struct explanation *explanation, 
     wrap_put(out, explanation ? explanation->meaning : DESCRIPTION_UNKNOWN, 2, width);
 }
 
+static void put_target(struct buf *out, const char *target, size_t width)
+{
+    char text[TEXT_MAX];
+
+    snprintf(text, sizeof(text), "each object of target %s", target);
+    if (!strcmp(target, "vm"))
+        snprintf(text, sizeof(text), "the VM");
+    else if (!strcmp(target, "vcpu"))
+        snprintf(text, sizeof(text), "each vCPU");
+    put_field(out, "Of", text, width);
+}
+
 static void put_advice(struct buf *out, const struct explanation *explanation, size_t width)
 {
     if (!explanation)
@@ -115,7 +127,7 @@ static void put_advice(struct buf *out, const struct explanation *explanation, s
 void description_put(struct buf *out, const struct description *description, size_t width)
 {
     put_meaning(out, description->explanation, width);
-    put_field(out, "Of", !strcmp(description->target, "vm") ? "the VM" : "each vCPU", width);
+    put_target(out, description->target, width);
     put_field(out, "Provider", description->provider, width);
     put_schema(out, description->stat, width);
     put_advice(out, description->explanation, width);

@@ -8,9 +8,9 @@
 
 struct row {
     const char *vm, *socket;
-    const char *target; /* "vm" or "vcpu" */
+    const char *target; /* "vm", "vcpu", or another */
     const char *path;   /* NULL: the VM */
-    int64_t vcpu;       /* -1: the VM, or a vCPU that the peer did not list */
+    int64_t vcpu;       /* -1: no vCPU, or one that the peer did not list */
     const char *provider;
     const struct vitals_stat *stat;
     const uint64_t *totals; /* as they are */

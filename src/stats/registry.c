@@ -241,7 +241,8 @@ static struct vitals_group *find_next(struct vitals_ctx *ctx, const char *target
     struct vitals_group *group;
 
     for (group = ctx->groups; group && group->order <= walk->end; group = group->next)
-        if (group->order > walk->order && !group->leaving && !strcmp(group->schema->target, target))
+        if (group->order > walk->order && !group->leaving &&
+            (!target || !strcmp(group->schema->target, target)))
             return group;
     return NULL;
 }

@@ -49,7 +49,7 @@ struct group_walk {
     uint64_t order, end;
 };
 
-/* Pins the next group of @target. */
+/* Pins the next group of @target; NULL: of any. */
 bool registry_pin_next(struct vitals_ctx *ctx, const char *target, struct group_walk *walk,
                        struct group_pin *ret_pin);
 void registry_unpin(struct group_pin *pin);

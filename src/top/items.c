@@ -79,7 +79,7 @@ static void list_vcpus_of(struct model *model, struct model_vm *vm)
     for (size_t i = 0; i < vm->values.n_objects; i++) {
         struct series_object *object = vm->values.objects[i];
 
-        if (object->path && (is_wanted || object_passes(model, object)))
+        if (series_is_vcpu(object) && (is_wanted || object_passes(model, object)))
             add_item(model, (struct model_item){.vm = vm, .object = object});
     }
 }

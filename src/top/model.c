@@ -114,12 +114,11 @@ const struct model_moment *model_moment(const struct model *model, size_t i)
     return &history->moments[(history->next + MODEL_MOMENTS - 1 - i) % MODEL_MOMENTS];
 }
 
-void model_take(struct model *model, size_t index, const struct client_snapshot *of_vm,
-                const struct client_snapshot *of_vcpus, double time)
+void model_take(struct model *model, size_t index, const struct sample *sample, double time)
 {
     struct series_vm *values = &model->vms[index].values;
 
-    series_take(values, of_vm, of_vcpus);
+    series_take(values, sample);
     model->has_failed |= values->has_failed;
     model->time = time;
     find_figures(&model->vms[index]);

@@ -112,8 +112,7 @@ void model_free(struct model *model);
 bool model_name_vm(struct model *model, size_t vm, const char *name, const char *socket);
 
 /* series_take(), at @time in seconds since 1970. */
-void model_take(struct model *model, size_t vm, const struct client_snapshot *of_vm,
-                const struct client_snapshot *of_vcpus, double time);
+void model_take(struct model *model, size_t vm, const struct sample *sample, double time);
 
 /* The VM has ended, or does not answer. Its last values stay. */
 void model_lose(struct model *model, size_t vm, const char *error);

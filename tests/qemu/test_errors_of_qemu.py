@@ -2,6 +2,7 @@
 """A QEMU without KVM, as it is: it has no statistics, and serves one client at a time."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -57,5 +58,6 @@ def test_doctor_says_so(without_kvm):
     options = ["--socket", without_kvm.path, "--root", "/nothing", "-o", "json"]
     checks = json.loads(run("doctor", *options).stdout)["checks"]
     (check,) = [c for c in checks if c["check"] == "socket"]
-    assert check["status"] == "warning" and ", 0 statistics, 0 vCPUs" in check["found"]
+    assert check["status"] == "warning"
+    assert re.search(r", \d+ statistics, 0 vCPUs", check["found"]), "8 and later describe others'"
     assert "where the VM runs with KVM" in check["hint"]

@@ -476,6 +476,127 @@ static void test_odd_replies(void **state)
     }
 }
 
+/* ---- other targets -------------------------------------------------------------------------- */
+
+#define OTHERS_SCHEMA                                                                                 \
+    "{\"return\": [{\"provider\": \"p\", \"target\": \"disk\", \"stats\": [{\"name\": \"reads\", "    \
+    "\"type\": \"cumulative\"}]}, {\"provider\": \"p\", \"target\": \"nic\", \"stats\": [{\"name\": " \
+    "\"reads\", \"type\": \"cumulative\"}]}, {\"provider\": \"kvm\", \"target\": \"vcpu\", "          \
+    "\"stats\": [{\"name\": \"exits\", \"type\": \"cumulative\"}]}, {\"provider\": \"p\", "           \
+    "\"target\": \"\\u001b\", \"stats\": [{\"name\": \"reads\", \"type\": \"peak\"}]}]}\r\n"
+#define DEVICE(path, value)                                                                        \
+    "{\"provider\": \"p\", \"qom-path\": \"" path "\", \"stats\": [" STAT("reads", value) "]}"
+
+static struct client_snapshot *query_others(struct client *client)
+{
+    const struct client_request request = {.target = CLIENT_OTHER_TARGETS, .wanted = all};
+    struct client_snapshot *snapshot = NULL;
+    struct client_error error = {0};
+
+    check_ok(client_query(client, &request, &snapshot, &error));
+    return snapshot;
+}
+
+/* Also one at the path of a vCPU, and two of one path. */
+static void test_objects_of_other_targets(void **state)
+{
+    static const char *const targets[] = {"disk", "disk", "nic"}, *const paths[] = {"/a", "/d",
+                                                                                    "/d"};
+    struct script script = {.replies = {FLAT_GREETING, OK, OTHERS_SCHEMA, NAME, CPUS,
+                                        RETURN(DEVICE("/a", "1") ", " DEVICE("/d", "2")),
+                                        RETURN(DEVICE("/d", "3"))}};
+    struct client *client;
+    struct client_error error;
+    struct client_snapshot *snapshot;
+    size_t n;
+
+    (void)state;
+    check_ok(script_open(&script, &client, &error));
+    assert_string_equal(client_stats(client, &n)[0].target, "vcpu");
+    assert_string_equal(client_stats(client, &n)[1].target, "disk");
+    assert_int_equal(n, 3);
+    snapshot = query_others(client);
+    assert_int_equal(snapshot->n_objects, 3);
+    for (size_t i = 0; i < 3; i++) {
+        const struct client_object *object = &snapshot->objects[i];
+
+        assert_string_equal(object->target, targets[i]);
+        assert_string_equal(object->path, paths[i]);
+        assert_int_equal(object->cpu_index, -1);
+        assert_int_equal(object->values[0].values[0], i + 1);
+        assert_string_equal(object->values[0].stat->target, targets[i]);
+    }
+    client_snapshot_free(snapshot);
+    client_free(client);
+    script_end_asked(&script, "\"arguments\": {\"target\": \"nic\"}}");
+}
+
+static char *schemas_of_targets(size_t n)
+{
+    struct buf text = {0};
+
+    buf_puts(&text, "{\"return\": [{\"provider\": \"p\", \"target\": \"vm\", \"stats\": []}");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&text, ", {\"provider\": \"p\", \"target\": \"t%zu\", \"stats\": []}", i);
+    buf_puts(&text, "]}\r\n");
+    buf_append(&text, "", 1);
+    return text.data;
+}
+
+static void test_most_targets(void **state)
+{
+    char *good = schemas_of_targets(CLIENT_TARGETS_MAX);
+    char *bad = schemas_of_targets(CLIENT_TARGETS_MAX + 1);
+    struct script script = {.replies = {FLAT_GREETING, OK, good, NAME, CPUS}};
+    struct client *client;
+    struct client_error error;
+
+    (void)state;
+    check_ok(script_open(&script, &client, &error));
+    client_free(client);
+    script_end(&script);
+    check_open((struct script){.replies = {FLAT_GREETING, OK, bad}}, E2BIG,
+               "has more than 18 targets", "");
+    free(good);
+    free(bad);
+}
+
+static char *devices(size_t n)
+{
+    struct buf text = {0};
+
+    buf_puts(&text, "{\"return\": [");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&text, "%s{\"provider\": \"p\", \"qom-path\": \"/%zu\", \"stats\": []}",
+                   i ? ", " : "", i);
+    buf_puts(&text, "]}\r\n");
+    buf_append(&text, "", 1);
+    return text.data;
+}
+
+static void test_most_objects(void **state)
+{
+    char *good = devices(CLIENT_OBJECTS_MAX), *bad = devices(CLIENT_OBJECTS_MAX + 1);
+    const struct client_request request = {.target = CLIENT_OTHER_TARGETS, .wanted = all};
+    struct script script = {
+        .replies = {FLAT_GREETING, OK, OTHERS_SCHEMA, NAME, CPUS, good, good, bad}};
+    struct client *client;
+    struct client_error error;
+    struct client_snapshot *snapshot;
+
+    (void)state;
+    check_ok(script_open(&script, &client, &error));
+    snapshot = query_others(client);
+    assert_int_equal(snapshot->n_objects, 2 * CLIENT_OBJECTS_MAX);
+    client_snapshot_free(snapshot);
+    check_error(client_query(client, &request, &snapshot, &error), E2BIG);
+    assert_contains(error.text, "query-stats: more than 8192 objects");
+    client_free(client);
+    script_end(&script);
+    free(good);
+    free(bad);
+}
+
 /* ---- connecting ----------------------------------------------------------------------------- */
 
 static void check_connect(const char *path, int err, const char *text)
@@ -600,6 +721,9 @@ int main(void)
         cmocka_unit_test(test_ours_is_never_reversed),
         cmocka_unit_test(test_exact_numbers),
         cmocka_unit_test(test_odd_replies),
+        cmocka_unit_test(test_objects_of_other_targets),
+        cmocka_unit_test(test_most_targets),
+        cmocka_unit_test(test_most_objects),
         cmocka_unit_test_setup_teardown(test_connect_errors, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_full_queue, make_dir, remove_dir),
         cmocka_unit_test(test_bounds),

@@ -191,6 +191,36 @@ static void vcpus_come_and_go(void **state)
     tear_down(&vm, client);
 }
 
+/* A device, and one that stands where a vCPU does. */
+static void other_targets_are_there_too(void **state)
+{
+    static const char *const devices[] = {"/disk", "/vcpu[7]", NULL};
+    static const bool all[] = {true, true, true, true, true, true};
+    struct fake disk = {
+        .provider = "own", .target = "disk", .names = {"reads"}, .objects = devices};
+    struct vm vm;
+    struct client *client;
+    struct client_snapshot *snapshot;
+    size_t n;
+
+    (void)state;
+    set_up(&vm);
+    check_ok(fake_register(vm.ctx, &disk, NULL));
+    client = open_vm(&vm);
+    assert_string_equal(client_stats(client, &n)[5].target, "disk");
+    assert_int_equal(n, 6);
+    snapshot = query(client, CLIENT_OTHER_TARGETS, all, NULL, 0);
+    assert_int_equal(snapshot->n_objects, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(snapshot->objects[i].path, devices[i]);
+        assert_string_equal(snapshot->objects[i].target, "disk");
+        assert_int_equal(snapshot->objects[i].cpu_index, -1);
+        assert_int_equal(snapshot->objects[i].n_values, 1);
+    }
+    client_snapshot_free(snapshot);
+    tear_down(&vm, client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +228,7 @@ int main(void)
         cmocka_unit_test(values_are_those_of_the_rows),
         cmocka_unit_test(only_what_is_wanted_is_there),
         cmocka_unit_test(vcpus_come_and_go),
+        cmocka_unit_test(other_targets_are_there_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,8 +60,8 @@ static void take(struct values *sample, uint64_t time_ns, struct client_snapshot
     *snapshot = (struct client_snapshot){
         .n_objects = 1, .time_ns = time_ns, .is_reversed = sample->is_reversed};
     snapshot->objects = calloc(1, sizeof(*snapshot->objects));
-    snapshot->objects[0] =
-        (struct client_object){.path = "/a", .values = values, .n_values = N_ELEMENTS(stats)};
+    snapshot->objects[0] = (struct client_object){
+        .target = "vcpu", .path = "/a", .values = values, .n_values = N_ELEMENTS(stats)};
 }
 
 static void release(struct client_snapshot *snapshot)
@@ -91,8 +91,8 @@ static void check_deltas(struct values before, struct values now, const char *ex
 
     take(&before, 1, &snapshot_before);
     take(&now, 2, &snapshot_now);
-    series_take(&values, NULL, &snapshot_before);
-    series_take(&values, NULL, &snapshot_now);
+    series_take(&values, &(struct sample){.of_vcpus = &snapshot_before});
+    series_take(&values, &(struct sample){.of_vcpus = &snapshot_now});
     sampler_each(&sampler, true, write_down, text);
     assert_string_equal(text, expected);
     series_free(&values);

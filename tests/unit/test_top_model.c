@@ -62,11 +62,12 @@ static void sample_vm(struct fixture *fixture, size_t vm)
     static char paths[VCPUS][16] = {"/vcpu0", "/vcpu1", "/vcpu2"};
     uint64_t pages = 7, zero = 0;
     struct client_value of_vm = {&vm_stats[0], &pages, 1}, values[VCPUS][VCPU_STATS];
-    struct client_object vm_object = {.cpu_index = -1, .values = &of_vm, .n_values = 1};
+    struct client_object vm_object = {
+        .target = "vm", .cpu_index = -1, .values = &of_vm, .n_values = 1};
     struct client_object vcpus[VCPUS];
-    const struct client_snapshot vm_snapshot = {&vm_object, 1, fixture->time_ns, false};
-    const struct client_snapshot vcpu_snapshot = {vcpus, fixture->n_vcpus, fixture->time_ns,
-                                                  fixture->is_reversed};
+    struct client_snapshot vm_snapshot = {&vm_object, 1, fixture->time_ns, false};
+    struct client_snapshot vcpu_snapshot = {vcpus, fixture->n_vcpus, fixture->time_ns,
+                                            fixture->is_reversed};
 
     for (size_t i = 0; i < VCPUS; i++) {
         const struct client_value all[VCPU_STATS] = {
@@ -78,9 +79,14 @@ static void sample_vm(struct fixture *fixture, size_t vm)
         };
 
         memcpy(values[i], all, sizeof(all));
-        vcpus[i] = (struct client_object){paths[i], (int64_t)i, values[i], VCPU_STATS};
+        vcpus[i] = (struct client_object){"vcpu", paths[i], (int64_t)i, values[i], VCPU_STATS};
     }
-    model_take(&fixture->model, vm, &vm_snapshot, &vcpu_snapshot, 1e9);
+    model_take(&fixture->model, vm, &(struct sample){&vm_snapshot, &vcpu_snapshot, NULL}, 1e9);
+}
+
+static void take_vcpus(struct fixture *fixture, size_t vm, struct client_snapshot *of_vcpus)
+{
+    model_take(&fixture->model, vm, &(struct sample){.of_vcpus = of_vcpus}, 1e9);
 }
 
 /* Two seconds later: "idle" has 10 exits per second and vCPU, "busy" has 100, 200 and 300. */
@@ -454,11 +460,10 @@ static void take_busy(struct fixture *fixture, uint64_t exits)
         {other_stat(HIST), buckets, BUCKETS},
         {other_stat(EXITS), &exits, 1},
     };
-    struct client_object vcpu = {"/vcpu0", 0, values, N_ELEMENTS(values)};
+    struct client_object vcpu = {"vcpu", "/vcpu0", 0, values, N_ELEMENTS(values)};
 
     fixture->time_ns += 2000000000;
-    model_take(&fixture->model, 1, NULL,
-               &(struct client_snapshot){&vcpu, 1, fixture->time_ns, false}, 1e9);
+    take_vcpus(fixture, 1, &(struct client_snapshot){&vcpu, 1, fixture->time_ns, false});
 }
 
 static void return_busy(struct fixture *fixture, const char *name, uint64_t exits)
@@ -820,16 +825,18 @@ static void take_sched(struct fixture *fixture, uint64_t seconds)
     uint64_t run = ns / 2, steal = ns / 4, poll = ns / 100, fail = ns / 50, throttled = ns / 10;
     uint64_t *all[] = {&run, &steal, &cpu, &poll, &fail};
     struct client_value values[2][VM_STAT], of_vm = {&sched_stats[VM_STAT], &throttled, 1};
-    struct client_object vm = {.cpu_index = -1, .values = &of_vm, .n_values = 1};
-    struct client_object vcpus[] = {{"/vcpu0", 0, values[0], VM_STAT},
-                                    {"/vcpu1", 1, values[1], VM_STAT}};
+    struct client_object vm = {.target = "vm", .cpu_index = -1, .values = &of_vm, .n_values = 1};
+    struct client_object vcpus[] = {{"vcpu", "/vcpu0", 0, values[0], VM_STAT},
+                                    {"vcpu", "/vcpu1", 1, values[1], VM_STAT}};
 
     for (size_t i = 0; i < VM_STAT; i++) {
         values[0][i] = (struct client_value){&sched_stats[i], all[i], 1};
         values[1][i] = (struct client_value){&sched_stats[i], i == 2 ? &cpu : &zero, 1};
     }
-    model_take(&fixture->model, 0, &(struct client_snapshot){&vm, 1, ns, false},
-               &(struct client_snapshot){vcpus, 2, ns, false}, 1e9);
+    model_take(&fixture->model, 0,
+               &(struct sample){&(struct client_snapshot){&vm, 1, ns, false},
+                                &(struct client_snapshot){vcpus, 2, ns, false}, NULL},
+               1e9);
 }
 
 static void test_columns_of_the_host(void **state)
@@ -881,10 +888,9 @@ static void take_many(struct fixture *fixture, size_t n)
         exits[i] += 10 * i;
         values[i] = (struct client_value){&vcpu_stats[EXITS], &exits[i], 1};
         snprintf(paths[i], sizeof(paths[i]), "/many%zu", i);
-        vcpus[i] = (struct client_object){paths[i], (int64_t)i, &values[i], 1};
+        vcpus[i] = (struct client_object){"vcpu", paths[i], (int64_t)i, &values[i], 1};
     }
-    model_take(&fixture->model, 1, NULL,
-               &(struct client_snapshot){vcpus, n, fixture->time_ns, false}, 1e9);
+    take_vcpus(fixture, 1, &(struct client_snapshot){vcpus, n, fixture->time_ns, false});
 }
 
 static void test_thousands_of_vcpus(void **state)
@@ -908,14 +914,14 @@ static void test_vcpus_stay_in_order(void **state)
 {
     struct fixture *fixture = *state;
     struct client_object vcpus[] = {
-        {.path = "/0"}, {.path = "/1", .cpu_index = 1}, {.path = "/2", .cpu_index = 2}};
-    const struct client_snapshot all = {vcpus, 3, 1, false}, later = {vcpus + 1, 2, 2, false};
+        {"vcpu", "/0", 0, NULL, 0}, {"vcpu", "/1", 1, NULL, 0}, {"vcpu", "/2", 2, NULL, 0}};
+    struct client_snapshot all = {vcpus, 3, 1, false}, later = {vcpus + 1, 2, 2, false};
     struct series_object *last;
 
-    model_take(&fixture->model, 0, NULL, &all, 1e9);
+    take_vcpus(fixture, 0, &all);
     last = fixture->model.vms[0].values.objects[2];
-    model_take(&fixture->model, 0, NULL, &later, 1e9);
-    model_take(&fixture->model, 0, NULL, &all, 1e9);
+    take_vcpus(fixture, 0, &later);
+    take_vcpus(fixture, 0, &all);
     for (int64_t i = 0; i < 3; i++)
         assert_int_equal(fixture->model.vms[0].values.objects[i]->vcpu, i);
     assert_ptr_equal(fixture->model.vms[0].values.objects[2], last);
@@ -936,12 +942,12 @@ static double take_wide(struct fixture *fixture, const struct client_stat *stats
         values[i] = (struct client_value){&stats[i], &exits, 1};
     for (size_t i = 0; i < TALL; i++) {
         snprintf(paths[i], sizeof(paths[i]), "/wide%zu", i);
-        vcpus[i] = (struct client_object){paths[i], (int64_t)i, &values[first], WIDE - first};
+        vcpus[i] =
+            (struct client_object){"vcpu", paths[i], (int64_t)i, &values[first], WIDE - first};
     }
     fixture->time_ns += 1000000000;
     begin = clock();
-    model_take(&fixture->model, 1, NULL,
-               &(struct client_snapshot){vcpus, TALL, fixture->time_ns, false}, 1e9);
+    take_vcpus(fixture, 1, &(struct client_snapshot){vcpus, TALL, fixture->time_ns, false});
     return (double)(clock() - begin) / CLOCKS_PER_SEC;
 }
 

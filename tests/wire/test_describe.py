@@ -119,9 +119,14 @@ def test_what_matches_nothing(name, text):
         assert result.stderr.startswith("vitals describe: ") and text in result.stderr
 
 
-@pytest.mark.parametrize("options", [["-o", "xml"], ["--target", "disk"]])
-def test_wrong_usage(options):
-    result = run("describe", *options, env=WITHOUT_VM)
+def test_a_target_that_nobody_knows():
+    result = run("describe", "--target", "disk", env=WITHOUT_VM)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "no target matches 'disk'" in result.stderr
+
+
+def test_wrong_usage():
+    result = run("describe", "-o", "xml", env=WITHOUT_VM)
     assert result.returncode == 2 and "Try 'vitals describe --help'." in result.stderr
 
 

@@ -144,6 +144,10 @@ def schemas_of(n):
     return {"return": [{"provider": "kvm", "target": "vcpu", "stats": stats}]}
 
 
+def targets_of(n):
+    return {"return": [{"provider": "p", "target": f"t{i}", "stats": []} for i in range(n)]}
+
+
 def vcpus_of(n):
     return {"return": [{"cpu-index": i, "qom-path": f"/{i}"} for i in range(n)]}
 
@@ -215,6 +219,8 @@ SOCKETS = [
          "PATH: the reply to COMMAND takes more than N MiB of memory", ""),
     Case("many statistics", qemu(query_stats_schemas=schemas_of(8193)),
          "PATH: has more than N statistics", ""),
+    Case("many targets", qemu(query_stats_schemas=targets_of(17)),
+         "PATH: has more than N targets", ""),
     Case("many vCPUs", qemu(query_cpus_fast=vcpus_of(8193)), "PATH: has more than N vCPUs", ""),
     Case("not a list", qemu(query_stats_schemas={"return": {}}),
          "PATH: COMMAND: not a list of schemas", ""),
@@ -264,6 +270,16 @@ def test_a_vm_that_gives_no_values(programs, verb, reply, entry, hint):
     assert ("gone" in shown) == (verb == "top")
     result.stdout = ""
     assert_error(result, verb, 1, entry, path, hint)
+
+
+@pytest.mark.parametrize("verb", ASKING)
+def test_a_vm_with_too_many_objects(programs, verb):
+    schemas = schemas_of(1)
+    schemas["return"][0]["target"] = "disk"
+    path = qemu(query_stats_schemas=schemas, query_stats=values_of(8193))(programs)
+    result = vitals(verb, "--socket", path, *LATER)
+    result.stdout = ""
+    assert_error(result, verb, 1, "PATH: COMMAND: more than N objects", path)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -338,6 +354,8 @@ HAS_NO_VCPU = ("schemas", "describe", "top")  # no option --vcpu
     (["--stat", "halt_wiat_hist"], MISSPELT, "'halt_wait_hist'", ""),
     (["--stat", "xyzzy*"], NO_STATISTIC, "'xyzzy*'", SCHEMAS),
     (["--stat", "exits", "--target", "vm"], NO_STATISTIC, "'exits'", "may leave it out; 'vitals"),
+    (["--target", "disk"], "no target matches 'WORD'", "'disk'", SCHEMAS),
+    (["--target", "vcpus"], "no target matches 'WORD'; did you mean 'WORD'?", "'vcpu'", ""),
     (["--provider", "kvn"], "no provider matches 'WORD'; did you mean 'WORD'?", "'kvm'", ""),
     (["--provider", "xyzzy"], "no provider matches 'WORD'", "'xyzzy'", SCHEMAS),
     (["--vcpu", VCPUS], NO_VCPU, f"'{VCPUS}'", f"--vcpu takes a number from 0 to {VCPUS - 1}, or"),
@@ -445,7 +463,7 @@ def test_snapshots(programs, vm):
         ([before, after, "--provider", "foo"], 3, "no provider matches 'WORD'", "vitals schemas"),
         ([before, after, "--vcpu", "99"], 3, NO_VCPU, "a number from 0 to"),
         ([before, after, "--vcpu", "0", "--target", "vm"], 2,
-         "--vcpu and --target vm exclude each other", ""),
+         "--vcpu and --target WORD exclude each other", ""),
         ([before], 2, "which two snapshots? 'vitals snap' writes them", ""),
     ]:
         named = arguments[0] if status == 1 else ""
@@ -544,12 +562,12 @@ ALL_VERBS = [*VERBS, "doctor"]
     ("stats", ["-i", "0"], "OPTION: 'WORD' is no number of seconds from REASON", "-i: '0'", ""),
     ("top", ["-i", "9999"], "OPTION: 'WORD' is no number of seconds from REASON", "3600", ""),
     ("stats", ["-n", "0"], "OPTION: 'WORD' is no number from 1 on", "-n: '0'", ""),
-    ("stats", ["--target", "disk"], "OPTION: unknown KIND 'WORD'; there is: REASON",
-     "'disk'", ""),
+    ("hist", ["--vcpu", "0", "--target", "disk"], "--vcpu and --target WORD exclude each other",
+     "disk", ""),
     ("stats", ["-o", "xml"], "OPTION: unknown KIND 'WORD'; there is: REASON", "csv", ""),
     ("doctor", ["-o", "csv"], "OPTION: unknown KIND 'WORD'; there is: REASON", "json", ""),
     ("doctor", ["--root", "x" * 5000], "--root: longer than N bytes", "3840", ""),
-    ("hist", ["--vcpu", "0", "--target", "vm"], "--vcpu and --target vm exclude each other", "",
+    ("hist", ["--vcpu", "0", "--target", "vm"], "--vcpu and --target WORD exclude each other", "",
      ""),
 ])  # fmt: skip
 def test_wrong_usage(verb, options, entry, named, hint):

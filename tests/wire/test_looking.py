@@ -577,7 +577,6 @@ def test_help(verb):
 
 @pytest.mark.parametrize("options, text", [
     (["-o", "xml"], "-o: unknown format 'xml'"),
-    (["--target", "disk"], "--target: unknown target 'disk'"),
     (["--timeout", "0"], "--timeout: '0' is no number of seconds"),
     (["-i", "nan"], "-i: 'nan' is no number of seconds"),
     (["-n", "0"], "-n: '0' is no number"),
