@@ -20,6 +20,7 @@
 #include "client/json_memory.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json_number.h"
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
@@ -179,6 +180,7 @@ static int read_more(struct connection *connection, int64_t deadline)
 /* What a message has taken so far. */
 struct size {
     size_t bytes, memory;
+    struct json_numbers numbers;
 };
 
 static int check_size(const struct size *size)
@@ -198,10 +200,14 @@ static int parse_more(struct connection *connection, struct size *size,
     enum json_tokener_error result = json_tokener_get_error(connection->parser);
     int err;
 
+    if (result != json_tokener_continue)
+        n = json_tokener_get_parse_end(connection->parser);
+    if (!json_numbers_fit(&size->numbers, at, n)) {
+        json_object_put(message);
+        return -ERANGE;
+    }
     if (result != json_tokener_continue && result != json_tokener_success)
         return -EPROTO;
-    if (result == json_tokener_success)
-        n = json_tokener_get_parse_end(connection->parser);
     size->bytes += n;
     size->memory += json_memory(at, n);
     connection->start += n;
@@ -340,6 +346,7 @@ static int explain_greeting(const struct connection *connection, int err,
     case EMSGSIZE:
     case E2BIG:
     case EOVERFLOW:
+    case ERANGE:
         return client_fail(
             error, err,
             "The server does not greet as QMP servers do. QEMU's monitor for people and its "
@@ -407,6 +414,9 @@ static int explain_ask(const struct connection *connection, const char *command,
     case EMSGSIZE:
         return client_fail(error, err, NULL, "%s: the reply to %s is longer than %d MiB", path,
                            command, CLIENT_REPLY_MAX / 1024 / 1024);
+    case ERANGE:
+        return client_fail(error, err, "The server greeted as a QMP server. It may be broken.",
+                           "%s: the reply to %s has a number of more than 64 bits", path, command);
     case EOVERFLOW:
         return client_fail(error, err, "The server may be broken, or the VM be in trouble.",
                            "%s: more than %d other messages, and no reply to %s", path,

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/count.h"
 #include "base/json_comma.h"
+#include "base/json_number.h"
 #include "look/snapshot_vms.h"
 #include "qmp/stat_names.h"
 
@@ -92,6 +93,8 @@ static int fail_to_parse(struct reader *reader, enum json_tokener_error result)
 /* What the parser takes, and JSON does not have. @rest: what it has left. */
 static int check_parsed(struct reader *reader, const char *bytes, size_t len, const char *rest)
 {
+    struct json_numbers numbers = {0};
+
     while (rest < bytes + len && *rest && strchr(" \t\r\n", *rest))
         rest++;
     if (rest < bytes + len && bytes[0] == '{' && *rest == '{')
@@ -99,6 +102,8 @@ static int check_parsed(struct reader *reader, const char *bytes, size_t len, co
                             "  Each has a line. Take one, such as the last with 'tail -n 1'.");
     if (rest < bytes + len)
         return fail_to_parse(reader, json_tokener_error_parse_unexpected);
+    if (!json_numbers_fit(&numbers, bytes, len))
+        return fail(reader, "not a snapshot: a number of more than 64 bits");
     if (json_trailing_comma(bytes, len) < len)
         return fail(reader, "not a snapshot: a comma before a closing bracket");
     return 0;

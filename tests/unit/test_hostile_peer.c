@@ -482,6 +482,28 @@ static void test_values_that_are_none(void **state)
     }
 }
 
+/* json-c makes 2^64 - 1 of them, or refuses them, by its version. */
+static void test_values_of_more_than_64_bits(void **state)
+{
+    const char *const values[] = {"18446744073709551616", "-9223372036854775809",
+                                  "184467440737095516150"};
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(values) * 2; i++) {
+        char reply[256];
+        struct script script = FLAT(CPUS, reply);
+        struct client_snapshot *snapshot = NULL;
+        struct client *client;
+
+        snprintf(reply, sizeof(reply), RETURN(VCPU("/a", STAT("%s", "%s"))),
+                 i % 2 ? "halt_wait_ns" : "other", values[i / 2]);
+        check_error(ask(&script, "vcpu", &snapshot, &client), ERANGE);
+        assert_null(snapshot);
+        client_free(client);
+        script_end(&script);
+    }
+}
+
 static void test_values_out_of_order(void **state)
 {
     struct script script = FLAT(
@@ -491,7 +513,7 @@ static void test_values_out_of_order(void **state)
                        "[1, 2]")) ", " VCPU("/zzz", "") ", " VCPU("/b",
                                                                   STAT("other", "5") ", " STAT(
                                                                       "halt_wait_ns",
-                                                                      "18446744073709551616"))));
+                                                                      "18446744073709551615"))));
     struct client_snapshot *snapshot;
     struct client *client;
     const struct client_object *objects;
@@ -504,7 +526,7 @@ static void test_values_out_of_order(void **state)
     assert_string_equal(objects[1].path, "/b");
     assert_int_equal(objects[1].n_values, 2);
     assert_string_equal(objects[1].values[0].stat->desc.name, "halt_wait_ns");
-    assert_true(objects[1].values[0].values[0] == UINT64_MAX); /* as near as 64 bits come */
+    assert_true(objects[1].values[0].values[0] == UINT64_MAX);
     assert_int_equal(objects[1].values[1].n_values, 1);
     assert_ptr_equal(client_find_value(&objects[1], objects[0].values[0].stat),
                      &objects[1].values[1]);
@@ -689,6 +711,7 @@ int main(void)
         cmocka_unit_test(test_events_without_end),
         cmocka_unit_test(test_deep_nesting),
         cmocka_unit_test(test_values_that_are_none),
+        cmocka_unit_test(test_values_of_more_than_64_bits),
         cmocka_unit_test(test_values_out_of_order),
         cmocka_unit_test(test_path_of_the_vm),
         cmocka_unit_test(test_most_objects),

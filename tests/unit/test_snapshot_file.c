@@ -61,6 +61,7 @@ static void test_what_is_no_snapshot(void **state)
         {"{\"stats\" {}}", "not a snapshot: "},
         {"{{}}", "not a snapshot: "},
         {"1 {}", "not a snapshot: "},
+        {SNAPSHOT("1.0", COUNTER("a", "18446744073709551616")), "a number of more than 64 bits"},
         {SNAPSHOT("1.0", COUNTER("a", "1") ","), "a comma before a closing bracket"},
         {SNAPSHOT("1.0", COUNTER("a", "1,")), "a comma before a closing bracket"},
         {SNAPSHOT("-1", ""), "'vitals snap' writes them"},

@@ -213,6 +213,8 @@ SOCKETS = [
          "PATH: more than N other messages, and no reply to COMMAND", "in trouble"),
     Case("broken later", qemu(query_stats_schemas=b"(qemu) \r\n"),
          "PATH: the reply to COMMAND is not QMP", "broken"),
+    Case("a large number", qemu(query_stats_schemas={"return": [2**64]}),
+         "PATH: the reply to COMMAND has a number of more than 64 bits", "broken"),
     Case("a long reply", qemu(query_stats_schemas=b'{"return": [' + b" " * (17 << 20)),
          "PATH: the reply to COMMAND is longer than N MiB", ""),
     Case("much memory", qemu(query_stats_schemas=b'{"return": "' + b"," * (8 << 20)),
