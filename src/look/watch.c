@@ -31,6 +31,7 @@ struct watcher {
     bool wants_vm, wants_vcpus, wants_others;
     pthread_t thread;
     bool is_lost; /* only the thread knows */
+    bool had_statistics;
 
     /* Under the mutex: */
     struct session *session; /* of the thread, which replaces it */
@@ -85,6 +86,12 @@ static struct session *make_session(struct client *client, bool *wanted)
     return session;
 }
 
+/* One that had statistics is not back without them: it may not have begun to run. */
+static bool is_back(const struct watcher *watcher, const struct client *client)
+{
+    return client_has_statistics(client) || !watcher->had_statistics;
+}
+
 /* From now on watch_stop() can end what the thread waits for. False: it has been called. */
 static bool use(struct watcher *watcher, struct session *session)
 {
@@ -115,7 +122,7 @@ static bool reconnect(struct watcher *watcher)
     session = make_session(client, NULL);
     if (!session || !use(watcher, session))
         return false;
-    if (client_introduce(client, &error) == 0)
+    if (client_introduce(client, &error) == 0 && is_back(watcher, client))
         session->wanted = choice->want(choice->opaque, client);
     return session->wanted;
 }
@@ -264,6 +271,7 @@ static int fill_in(struct watcher *watcher, struct watch *watch, const struct wa
     watcher->watch = watch;
     watcher->path = strdup(vm->path);
     watcher->timeout_ms = vm->timeout_ms;
+    watcher->had_statistics = client_has_statistics(vm->client);
     watcher->wants_vm = vm->wants_vm;
     watcher->wants_vcpus = vm->wants_vcpus;
     watcher->wants_others = vm->wants_others;

@@ -167,6 +167,26 @@ static void test_a_vm_comes_back_with_other_statistics(void **state)
     end_vm(site);
 }
 
+/* Somebody answers at its path who has nothing to show. */
+static void test_a_vm_without_statistics_is_not_back(void **state)
+{
+    struct site *site = *state;
+    struct vitals_listener *other;
+    struct watch_result result;
+
+    end_vm(site);
+    take_loss(site);
+    other = listen_at(site->server, site->ctx, site->path);
+    assert_false(take(site, &result, SILENT_MS));
+    check_ok(vitals_listener_close(other));
+    start_vm(site, "third");
+    assert_true(take(site, &result, TIMEOUT_MS));
+    assert_true(result.is_back && result.has_sample);
+    assert_string_equal(stat_of(&result), "third");
+    watch_result_free(&result);
+    end_vm(site);
+}
+
 static void test_a_loss_is_told_once(void **state)
 {
     struct site *site = *state;
@@ -257,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_vm_comes_back_with_other_statistics),
+        TEST(test_a_vm_without_statistics_is_not_back),
         TEST(test_a_loss_is_told_once),
         TEST(test_a_return_is_told_without_the_loss),
         TEST(test_what_came_before_a_loss_stays),
