@@ -54,7 +54,7 @@ struct cli_option {
 #define CLI_SECONDS_MIN 0.001
 #define CLI_SECONDS_MAX 1e6
 
-enum { CLI_TABLES_MAX = 8 };
+enum { CLI_TABLES_MAX = 10 };
 
 struct cli_args;
 

@@ -248,7 +248,8 @@ static int describe(void *self)
 {
     struct look *look = self;
     struct descriptions descriptions = {.is_list = !look->options.globs.n};
-    bool has_vms = look->options.is_host || look_names_sockets(&look->options);
+    bool has_vms =
+        look->options.is_host || look->options.vms.n || look_names_sockets(&look->options);
     int status = has_vms ? describe_vms(look, &descriptions) : describe_table(look, &descriptions);
 
     if (status == EXIT_SUCCESS || (status == EXIT_FAILURE && descriptions.n))
@@ -271,7 +272,7 @@ const struct verb verb_describe = {
     .about = "Says what statistics mean, when a high value is bad, and what to do then. Without a "
              "name it lists all, a line each. The meanings come with the program; type, unit and "
              "buckets come from a VM, if --socket or VITALS_SOCKET names one.",
-    .tables = {look_socket_options, look_stat_options, look_output_options},
+    .tables = {look_socket_options, look_vm_options, look_stat_options, look_output_options},
     .notes = "-o json prints one object: {\"schema_version\": 1, \"stats\": [...]}. Each statistic "
              "has target, provider, name, meaning, high and next, which are null where the "
              "statistic is not known, and type, unit, base and exponent, which are null without a "

@@ -16,8 +16,10 @@ struct diff {
     struct look look; /* its options: no VM is asked */
     struct cli_texts paths;
     struct row_output output;
+    struct row_list rows;
     bool is_all, is_rates;
     struct snapshot_file before, after;
+    uint64_t *deltas; /* of the rows */
     size_t n_matched, n_only_before, n_only_after, n_resets;
 };
 
@@ -48,7 +50,8 @@ static bool is_any_vcpu(const struct look_options *options, const struct row *ro
 
 static bool is_wanted(const struct diff *diff, const struct snapshot_file *snapshot, size_t i)
 {
-    return look_wants_stat(&diff->look, &snapshot->stats[i]) &&
+    return look_wants_vm(&diff->look, snapshot->rows[i].vm) &&
+           look_wants_stat(&diff->look, &snapshot->stats[i]) &&
            is_any_vcpu(&diff->look.options, &snapshot->rows[i]);
 }
 
@@ -90,13 +93,32 @@ static int check_vcpu(struct diff *diff, const char *text)
     return status;
 }
 
+static int check_vms(struct diff *diff)
+{
+    size_t n = 0, n_max = diff->before.n_rows + diff->after.n_rows;
+    const char **names = calloc(n_max + 1, sizeof(*names));
+    int status;
+
+    if (!names) {
+        fprintf(stderr, "%s: out of memory\n", diff->look.options.command);
+        return EXIT_FAILURE;
+    }
+    for (size_t i = 0; i < diff->before.n_rows; i++)
+        names[n++] = diff->before.rows[i].vm;
+    for (size_t i = 0; i < diff->after.n_rows; i++)
+        names[n++] = diff->after.rows[i].vm;
+    status = look_check_vms(&diff->look, names, n);
+    free(names);
+    return status;
+}
+
 /* What is in one of both is enough: that it is in one only is said later. */
 static int check_options(struct diff *diff)
 {
     const struct look_stats lists[] = {{diff->before.stats, diff->before.n_rows},
                                        {diff->after.stats, diff->after.n_rows}};
     const struct look_options *options = &diff->look.options;
-    int status = 0;
+    int status = check_vms(diff);
 
     for (size_t i = 0; status == 0 && i < options->vcpus.n; i++)
         status = check_vcpu(diff, options->vcpus.all[i]);
@@ -117,7 +139,9 @@ static void change_text(char text[ROW_TEXT_MAX], const struct row *row)
 {
     char now[QUANTITY_MAX], before[QUANTITY_MAX];
 
-    if (row->deltas || row->is_reset) {
+    if (row->is_reset && !row->vm) { /* of some of the VMs: what came to all is not known */
+        snprintf(text, ROW_TEXT_MAX, "reset");
+    } else if (row->deltas || row->is_reset) {
         quantity(now, row, histogram_count(row->deltas ? row->deltas : row->totals, row->n));
         snprintf(text, ROW_TEXT_MAX, "%s%s", row->is_reset ? "reset, " : "", now);
     } else {
@@ -142,23 +166,31 @@ static bool has_changed(const struct row *row)
     return memcmp(row->totals, row->before, row->n * sizeof(uint64_t)) != 0;
 }
 
-static void add_row(struct diff *diff, const struct row *row)
+static void print_rows(struct diff *diff)
 {
-    diff->n_resets += row->is_reset;
-    if (!diff->is_all && !has_changed(row))
-        return;
-    row_output_add(&diff->output, row);
+    look_arrange(&diff->look.options, &diff->rows, diff->is_all ? NULL : has_changed);
+    for (size_t i = 0; i < diff->rows.n; i++)
+        row_output_add(&diff->output, &diff->rows.rows[i]);
+}
+
+static uint64_t *make_deltas(struct diff *diff)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < diff->after.n_rows; i++)
+        n += diff->after.rows[i].n;
+    diff->deltas = calloc(n + 1, sizeof(*diff->deltas));
+    return diff->deltas;
 }
 
 /* False: no memory. */
 static bool add_rows(struct diff *diff)
 {
-    uint64_t *deltas = calloc(diff->after.n_values_max + 1, sizeof(*deltas));
+    uint64_t *deltas = make_deltas(diff);
     bool *resets = snapshot_find_resets(&diff->before, &diff->after);
     struct row row;
 
     if (!deltas || !resets) {
-        free(deltas);
         free(resets);
         return false;
     }
@@ -167,7 +199,9 @@ static bool add_rows(struct diff *diff)
             continue;
         if (snapshot_subtract(&diff->before, &diff->after, i, resets[i], deltas, &row)) {
             diff->n_matched++;
-            add_row(diff, &row);
+            diff->n_resets += row.is_reset;
+            row_list_add(&diff->rows, &row);
+            deltas += row.n;
         } else {
             diff->n_only_after++;
         }
@@ -176,7 +210,6 @@ static bool add_rows(struct diff *diff)
         if (is_wanted(diff, &diff->before, i) &&
             !snapshot_find(&diff->after, &diff->before.rows[i], diff->before.is_alone[i], i))
             diff->n_only_before++;
-    free(deltas);
     free(resets);
     return true;
 }
@@ -227,15 +260,21 @@ static int print_diff(struct diff *diff)
         .has_vm = true,
         .is_rates = true,
         .has_before = true,
+        .has_objects = options->is_total,
+        .has_clock = true,
+        .is_exact = snapshot_seconds(&diff->before, &diff->after) < 10,
+        .since = diff->before.time,
+        .seconds = snapshot_seconds(&diff->before, &diff->after),
         .value_title = "CHANGE",
         .value_text = diff->is_rates ? rate_text : change_text,
     };
-    row_output_begin(&diff->output, diff->after.time);
     if (!add_rows(diff)) {
         fprintf(stderr, "%s: out of memory\n", options->command);
         return EXIT_FAILURE;
     }
     if (diff->n_matched) {
+        row_output_begin(&diff->output, diff->after.time);
+        print_rows(diff);
         row_output_end(&diff->output);
         say_what_is_left_out(diff);
         return EXIT_SUCCESS;
@@ -303,6 +342,8 @@ static int run(struct cli_args *args)
     snapshot_free(&diff.before);
     snapshot_free(&diff.after);
     row_output_free(&diff.output);
+    row_list_free(&diff.rows);
+    free(diff.deltas);
     return status;
 }
 
@@ -314,7 +355,8 @@ const struct verb verb_diff = {
     .operands_at = offsetof(struct diff, paths),
     .about = "Shows what happened between two snapshots of 'vitals snap': what is cumulative, and "
              "histograms, as what came; other values as they were and are. - is standard input.",
-    .tables = {look_stat_options, look_vcpu_options, own_options, look_output_options},
+    .tables = {look_vm_options, look_stat_options, look_vcpu_options, own_options, look_row_options,
+               look_output_options},
     .notes =
         "Where the VM, a vCPU or the host started again, or one count of the VM went down, its "
         "counts are shown as reset, with what they have counted since.\n"

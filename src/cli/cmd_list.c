@@ -80,7 +80,7 @@ const struct verb verb_list = {
     .about =
         "Lists all VMs of this host, or those that answer at sockets: name, number of vCPUs and "
         "statistics, and whose they are, or what the socket speaks.",
-    .tables = {look_socket_options, look_output_options},
+    .tables = {look_socket_options, look_vm_options, look_output_options},
     .notes = "-o json prints one object: {\"schema_version\": 1, \"vms\": [...]}. Each VM has vm, "
              "socket, peer (vitals or qemu), dialect, version, vcpus, stats, vmm, pid, uid and way "
              "(kernel or socket); what is not known is null. -o csv has the same in columns.\n"

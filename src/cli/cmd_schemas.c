@@ -93,7 +93,7 @@ const struct verb verb_schemas = {
     .name = "schemas",
     .summary = "list what statistics a VM has",
     .about = "Lists the statistics of a VM: name, type, unit, and the buckets of histograms.",
-    .tables = {look_socket_options, look_stat_options, look_output_options},
+    .tables = {look_socket_options, look_vm_options, look_stat_options, look_output_options},
     .notes = "-o json prints one object: {\"schema_version\": 1, \"stats\": [...]}. Each statistic "
              "has vm, socket, target, provider, name, type, unit, base and exponent, and a linear "
              "histogram has bucket_size. A value is meant times base^exponent, in the unit.\n"

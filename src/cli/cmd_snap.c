@@ -113,7 +113,8 @@ const struct verb verb_snap = {
     .name = "snap",
     .summary = "keep all values of now, for diff",
     .about = "Writes all values of now as JSON: what 'vitals stats -o json' prints, in one line.",
-    .tables = {look_socket_options, look_stat_options, look_vcpu_options, own_options},
+    .tables = {look_socket_options, look_vm_options, look_stat_options, look_vcpu_options,
+               own_options},
     .notes = "Example:\n"
              "  vitals snap -f before.json\n"
              "  sleep 60\n"

@@ -5,11 +5,14 @@
 #include "look/look.h"
 #include "look/turns.h"
 #include "show/row_output.h"
+#include "show/wide_output.h"
 
 struct stats {
     struct look look;
     struct row_output output;
-    bool is_nonzero, is_rates;
+    struct wide_output wide;
+    struct row_list rows; /* of a sample */
+    bool is_nonzero, is_rates, is_wide;
 };
 
 static const struct cli_option own_options[] = {
@@ -20,6 +23,12 @@ static const struct cli_option own_options[] = {
     {.name = "rates",
      .at = offsetof(struct stats, is_rates),
      .help = "per second, over the interval"},
+    {.name = "wide",
+     .letter = 'w',
+     .at = offsetof(struct stats, is_wide),
+     .help =
+         "a column for each statistic, and a line for each vCPU and the VM; with --total, for each "
+         "VM"},
     {0},
 };
 
@@ -27,8 +36,7 @@ static void add_row(void *opaque, const struct row *row)
 {
     struct stats *stats = opaque;
 
-    if (!stats->is_nonzero || !row_is_zero(row))
-        row_output_add(&stats->output, row);
+    row_list_add(&stats->rows, row);
 }
 
 static void put_lives(void *look, struct record_writer *to)
@@ -40,24 +48,71 @@ static bool print_sample(void *opaque, struct sampler *sampler)
 {
     struct stats *stats = opaque;
 
-    row_output_begin(&stats->output, sampler->time);
+    row_list_clear(&stats->rows);
     sampler_each(sampler, stats->is_rates, add_row, stats);
+    look_arrange(&stats->look.options, &stats->rows, stats->is_nonzero ? row_is_nonzero : NULL);
+    if (stats->is_wide) {
+        wide_output_print(&stats->wide, sampler->time, &stats->rows);
+        return true;
+    }
+    row_output_begin(&stats->output, sampler->time);
+    for (size_t i = 0; i < stats->rows.n; i++)
+        row_output_add(&stats->output, &stats->rows.rows[i]);
     row_output_end(&stats->output);
     return true;
+}
+
+/* Lines have the columns of the first one: so nothing may be left out there. */
+static int check_options(const struct stats *stats)
+{
+    const struct look_options *options = &stats->look.options;
+
+    if (!stats->is_wide)
+        return 0;
+    if (options->format == OUTPUT_JSON)
+        return cli_usage_error(options->command, "--wide and JSON exclude each other");
+    if (options->order || options->top)
+        return cli_usage_error(options->command, "--wide and --sort or --top exclude each other");
+    if (stats->is_nonzero)
+        return cli_usage_error(options->command, "--wide and --nonzero exclude each other");
+    return 0;
+}
+
+static void set_form(struct stats *stats)
+{
+    const struct look_options *options = &stats->look.options;
+    bool has_vm = stats->look.n_sockets > 1;
+    bool is_exact = options->interval > 0 && options->interval < 1;
+
+    stats->output = (struct row_output){
+        .to = look_record_writer(&stats->look),
+        .has_vm = has_vm,
+        .is_rates = stats->is_rates,
+        .put_head = put_lives,
+        .opaque = &stats->look,
+        .has_objects = options->is_total,
+        .has_clock = look_count_turns(options) != 1,
+        .is_exact = is_exact,
+    };
+    stats->wide = (struct wide_output){
+        .format = options->format,
+        .has_legend = !options->no_legend,
+        .has_vm = has_vm,
+        .is_total = options->is_total,
+        .is_exact = is_exact,
+    };
 }
 
 static int open_and_print(void *self)
 {
     struct stats *stats = self;
-    int status = look_open(&stats->look);
+    int status = check_options(stats);
 
+    if (status == 0)
+        status = look_open(&stats->look);
     if (status != 0)
         return status;
-    stats->output.to = look_record_writer(&stats->look);
-    stats->output.has_vm = stats->look.n_sockets > 1;
-    stats->output.is_rates = stats->is_rates;
-    stats->output.put_head = put_lives;
-    stats->output.opaque = &stats->look;
+    set_form(stats);
     return look_turns(&stats->look, stats->is_rates, print_sample, stats);
 }
 
@@ -67,6 +122,8 @@ static int run(struct cli_args *args)
     int status = look_run(args, &stats, open_and_print);
 
     row_output_free(&stats.output);
+    wide_output_free(&stats.wide);
+    row_list_free(&stats.rows);
     return status;
 }
 
@@ -74,8 +131,8 @@ const struct verb verb_stats = {
     .name = "stats",
     .summary = "show the statistics of VMs",
     .about = "Shows the values of a VM's statistics.",
-    .tables = {look_socket_options, look_stat_options, look_vcpu_options, own_options,
-               look_turn_options, look_output_options},
+    .tables = {look_socket_options, look_vm_options, look_stat_options, look_vcpu_options,
+               own_options, look_row_options, look_turn_options, look_output_options},
     .notes = "The table shows of a histogram how many values it counts, and between which bounds "
              "the values lie that are at 50, 90 and 99 of 100; times and bytes are rounded.\n\n"
              "-o json prints an object on a line for each output: {\"schema_version\": 1, "

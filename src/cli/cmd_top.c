@@ -462,7 +462,7 @@ const struct verb verb_top = {
     .summary = "watch VMs live on the terminal",
     .about = "Shows VMs, their vCPUs and statistics live. h shows the keys: Enter drills down, Esc "
              "goes back, q quits.",
-    .tables = {look_socket_options, look_stat_options, own_options},
+    .tables = {look_socket_options, look_vm_options, look_stat_options, own_options},
     .notes =
         "A VM that ends or no longer answers stays in the list as gone, and is tried again; the "
         "others go on. There is no --vcpu: drill down to a vCPU instead.\n\n"

@@ -5,6 +5,7 @@
 
 #include "args/cli.h"
 #include "show/record.h"
+#include "show/row_list.h"
 #include "client/client.h"
 
 #define EXIT_NO_MATCH 3
@@ -20,15 +21,18 @@ struct look_options {
     const char *command; /* for messages */
     bool is_host;        /* --host: all VMs of this host */
     bool opens_files;    /* the verb opens files that were named, after the VMs */
-    struct cli_texts sockets, vcpus, globs;
+    struct cli_texts sockets, vms, vcpus, globs;
     const char *default_socket; /* where no --socket is given, that of VITALS_SOCKET; or NULL */
     const char *target;         /* "vm", "vcpu", another, or NULL: all */
     const char *provider;
     enum output_format format;
     bool no_legend;
-    double timeout;      /* seconds */
-    double interval;     /* seconds; 0: not given */
-    unsigned long count; /* 0: not given */
+    bool is_total;        /* sums of the objects */
+    enum row_order order; /* of the rows */
+    unsigned long top;    /* how many of them; 0: all */
+    double timeout;       /* seconds */
+    double interval;      /* seconds; 0: not given */
+    unsigned long count;  /* 0: not given */
 };
 
 struct host; /* host/host.h */
@@ -55,9 +59,11 @@ struct look {
 };
 
 extern const struct cli_option look_socket_options[]; /* which VMs: --socket, --timeout */
+extern const struct cli_option look_vm_options[];     /* --vm, beside those */
 extern const struct cli_option look_stat_options[];   /* --target, --provider, --stat */
 extern const struct cli_option look_vcpu_options[];   /* --vcpu, beside those */
-extern const struct cli_option look_turn_options[];   /* -i, -n: see look/turns.h */
+extern const struct cli_option look_row_options[];  /* --total, --sort, --top: see look_arrange() */
+extern const struct cli_option look_turn_options[]; /* -i, -n: see look/turns.h */
 extern const struct cli_option look_output_options[]; /* -o, --json, --no-legend */
 
 /*
@@ -97,6 +103,15 @@ void look_complain(struct look *look, const struct client_error *error);
  */
 bool *look_want(const struct look *look, const struct client *client);
 
+/*
+ * Adds up, sorts and cuts the rows, as the options say; leaves those that @is_shown, or all with NULL.
+ */
+void look_arrange(const struct look_options *options, struct row_list *rows,
+                  bool (*is_shown)(const struct row *row));
+
+/* By its name. */
+bool look_wants_vm(const struct look *look, const char *name);
+
 /* @target: or CLIENT_OTHER_TARGETS, of which some may be wanted. */
 bool look_wants_target(const struct look *look, const char *target);
 bool look_wants_stat(const struct look *look, const struct client_stat *stat);
@@ -109,6 +124,9 @@ bool look_is_vcpu(const char *text, const struct client_vcpu *vcpu);
  * repeated, and are sorted here. Returns the exit status.
  */
 int look_refuse_vcpu(struct look *look, const char *text, int64_t *numbers, size_t n);
+
+/* Whether each --vm matches one of these names. 0, or the exit status once it has been said. */
+int look_check_vms(struct look *look, const char *const *names, size_t n);
 
 /* Statistics that there are. */
 struct look_stats {

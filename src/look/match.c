@@ -13,6 +13,7 @@
 
 #define HINT_KVM     "QEMU has them only where the VM runs with KVM: -accel kvm."
 #define HINT_ANY_VMM "A VM is here as soon as its VMM has made it, whichever VMM it is."
+#define HINT_LIST    "'vitals list' lists what there is."
 #define HINT_SCHEMAS "'vitals schemas' lists what there is."
 
 enum { RUNS_MAX = 8 }; /* of numbers in a hint */
@@ -37,6 +38,75 @@ int look_check_any(struct look *look)
     else
         look_fail(look, HINT_KVM, "no statistics in any of %zu VMs", look->n_vms);
     return EXIT_NO_MATCH;
+}
+
+/* ---- VMs ------------------------------------------------------------------------------------ */
+
+static bool is_vm(const char *glob, const char *name)
+{
+    return !strcmp(glob, name) || pattern_matches(glob, false, name);
+}
+
+bool look_wants_vm(const struct look *look, const char *name)
+{
+    const struct cli_texts *globs = &look->options.vms;
+    bool matches = !globs->n;
+
+    for (size_t i = 0; i < globs->n && !matches; i++)
+        matches = is_vm(globs->all[i], name);
+    return matches;
+}
+
+static bool any_is_vm(const char *glob, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_vm(glob, names[i]))
+            return true;
+    return false;
+}
+
+int look_check_vms(struct look *look, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < look->options.vms.n; i++) {
+        struct suggestion suggestion = {.meant = look->options.vms.all[i]};
+
+        if (any_is_vm(suggestion.meant, names, n))
+            continue;
+        for (size_t j = 0; j < n; j++)
+            suggestion_consider(&suggestion, names[j]);
+        return refuse(look, "VM", &suggestion, HINT_LIST);
+    }
+    return 0;
+}
+
+static int check_vms(struct look *look)
+{
+    const char **names = calloc(look->n_vms + 1, sizeof(*names));
+    int status;
+
+    if (!names)
+        return look_fail(look, NULL, "out of memory");
+    for (size_t i = 0; i < look->n_vms; i++)
+        names[i] = client_vm_name(look->vms[i].client);
+    status = look_check_vms(look, names, look->n_vms);
+    free(names);
+    return status;
+}
+
+int look_match_vms(struct look *look)
+{
+    int status = check_vms(look);
+    size_t n = 0;
+
+    for (size_t i = 0; status == 0 && look->options.vms.n && i < look->n_vms; i++) {
+        if (look_wants_vm(look, client_vm_name(look->vms[i].client)))
+            look->vms[n++] = look->vms[i];
+        else
+            client_free(look->vms[i].client);
+    }
+    if (status == 0 && look->options.vms.n)
+        look->n_vms = look->n_sockets = n;
+    return status;
 }
 
 /* ---- matching ------------------------------------------------------------------------------- */
@@ -74,8 +144,9 @@ bool *look_want(const struct look *look, const struct client *client)
     size_t n;
     const struct client_stat *stats = client_stats(client, &n);
     bool *wanted = calloc(n + 1, sizeof(*wanted));
+    bool is_wanted = look_wants_vm(look, client_vm_name(client));
 
-    for (size_t i = 0; wanted && i < n; i++)
+    for (size_t i = 0; wanted && is_wanted && i < n; i++)
         wanted[i] = look_wants_stat(look, &stats[i]);
     return wanted;
 }

@@ -8,15 +8,21 @@ bool look_names_sockets(const struct look_options *options)
     return options->sockets.n || options->default_socket;
 }
 
-int look_connect(struct look *look)
+static int open_sockets(struct look *look)
 {
     int status;
 
-    if (look->options.is_host || !look_names_sockets(&look->options))
-        return look_open_host(look);
     privileges_drop(&(struct privileges){.opens_files = true}); /* what can't be given up stays */
     status = look_find_sockets(look);
     return status ? status : look_open_vms(look);
+}
+
+int look_connect(struct look *look)
+{
+    bool is_host = look->options.is_host || !look_names_sockets(&look->options);
+    int status = is_host ? look_open_host(look) : open_sockets(look);
+
+    return status ? status : look_match_vms(look);
 }
 
 int look_open(struct look *look)

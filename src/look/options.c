@@ -29,6 +29,15 @@ const struct cli_option look_socket_options[] = {
     {0},
 };
 
+const struct cli_option look_vm_options[] = {
+    {.name = "vm",
+     .kind = CLI_TEXTS,
+     .at = AT(vms),
+     .argument = "NAME",
+     .help = "only VMs of this name, or whose names match this glob; can be given again"},
+    {0},
+};
+
 const struct cli_option look_stat_options[] = {
     {.name = "target",
      .kind = CLI_TEXT,
@@ -56,6 +65,25 @@ const struct cli_option look_vcpu_options[] = {
      .at = AT(vcpus),
      .argument = "N|PATH",
      .help = "only this vCPU, or these: 0-3,7; can be given again"},
+    {0},
+};
+
+const struct cli_option look_row_options[] = {
+    {.name = "total",
+     .at = AT(is_total),
+     .help = "sums: of the vCPUs of each VM, and where there are several VMs, of all of them"},
+    {.name = "sort",
+     .kind = CLI_CHOICE,
+     .at = AT(order),
+     .argument = "ORDER",
+     .choices = "given name value",
+     .help = "by name, or by value: the largest first, counts before times before bytes (default: "
+             "given, by VM)"},
+    {.name = "top",
+     .kind = CLI_COUNT,
+     .at = AT(top),
+     .argument = "N",
+     .help = "only the first N; without --sort, the N largest counts, times and so on"},
     {0},
 };
 
@@ -91,6 +119,22 @@ const struct cli_option look_output_options[] = {
     {.name = "no-legend", .at = AT(no_legend), .help = "table and csv: no line of titles"},
     {0},
 };
+
+void look_arrange(const struct look_options *options, struct row_list *rows,
+                  bool (*is_shown)(const struct row *row))
+{
+    enum row_order order = options->order;
+
+    if (options->top && order == ROW_ORDER_GIVEN)
+        order = ROW_ORDER_VALUE;
+    if (options->is_total)
+        row_list_add_up(rows);
+    if (is_shown)
+        row_list_choose(rows, is_shown);
+    row_list_sort(rows, order);
+    if (options->top)
+        row_list_cut(rows, order, options->top);
+}
 
 /* ---- after all of them ---------------------------------------------------------------------- */
 

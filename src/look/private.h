@@ -27,6 +27,9 @@ int look_open_vms(struct look *look);
 /* One of the VMs has statistics, at least. */
 int look_check_any(struct look *look);
 
+/* Closes the VMs that are not wanted. */
+int look_match_vms(struct look *look);
+
 int look_match_vcpus(struct look *look);
 int look_match_stats(struct look *look);
 

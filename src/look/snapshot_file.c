@@ -404,6 +404,11 @@ static double seconds_from(const struct snapshot_file *before, double time_befor
                        : time - time_before;
 }
 
+double snapshot_seconds(const struct snapshot_file *before, const struct snapshot_file *after)
+{
+    return seconds_from(before, before->time, after, after->time);
+}
+
 /* A reply may come late. Where it is not known when, it was soon after the question. */
 static double seconds_between(const struct snapshot_file *before, const struct row *row_before,
                               const struct snapshot_file *after, const struct row *row)

@@ -63,6 +63,9 @@ int snapshot_parse(const char *name, const char *bytes, size_t len,
 /* Also each statistic that is in both, by more than the rounding of their times. */
 bool snapshot_is_later(const struct snapshot_file *snapshot, const struct snapshot_file *than);
 
+/* How long @after came behind @before; that a clock was set meanwhile does not count. */
+double snapshot_seconds(const struct snapshot_file *before, const struct snapshot_file *after);
+
 /*
  * The row that says what @like says, of the same object and measured in the same way; NULL: none.
  * It is of the same socket. Only a VM that @is_alone with its name, in its own snapshot and in this

@@ -2,6 +2,7 @@
 #include "show/row.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "stats/histogram.h"
 
@@ -25,12 +26,12 @@ const uint64_t *row_values(const struct row *row)
     return row->deltas ? row->deltas : row->totals;
 }
 
-bool row_is_zero(const struct row *row)
+bool row_is_nonzero(const struct row *row)
 {
     for (size_t i = 0; i < row->n; i++)
         if (row_values(row)[i])
-            return false;
-    return !row->is_reset;
+            return true;
+    return row->is_reset;
 }
 
 double row_rate(const struct row *row)
@@ -55,12 +56,27 @@ void row_number(char text[2 * QUANTITY_MAX], const struct row *row)
              row->deltas ? "/s" : "");
 }
 
+static void put_sum(char text[QUANTITY_MAX], const struct row *row)
+{
+    const char *objects = !strcmp(row->target, "vm")     ? "VM"
+                          : !strcmp(row->target, "vcpu") ? "vCPU"
+                                                         : "object";
+
+    snprintf(text, QUANTITY_MAX, "%zu %s%s", row->n_objects, objects,
+             row->n_objects > 1 ? "s" : "");
+}
+
 const char *row_object(char text[QUANTITY_MAX], const struct row *row)
 {
-    if (!row->path)
+    bool is_sum = row->n_objects > 1 || (row->n_objects && strcmp(row->target, "vm") != 0);
+
+    if (!row->path && !is_sum)
         return "vm";
-    if (row->vcpu < 0)
+    if (row->path && row->vcpu < 0)
         return row->path;
-    snprintf(text, QUANTITY_MAX, "vcpu %lld", (long long)row->vcpu);
+    if (is_sum)
+        put_sum(text, row);
+    else
+        snprintf(text, QUANTITY_MAX, "vcpu %lld", (long long)row->vcpu);
     return text;
 }

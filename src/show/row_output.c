@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "show/histogram_text.h"
+#include "show/moment.h"
 #include "stats/histogram.h"
 
 static const struct vitals_stat blank_stat = {.name = "", .base = 10, .count = 1};
@@ -28,7 +29,8 @@ void row_put_identity(struct record_writer *to, double time, const struct row *r
 
     if (to->format == OUTPUT_CSV)
         record_number(to, "time", NULL, "%.3f", time);
-    record_text(to, "vm", has_vm ? "VM" : NULL, row->vm);
+    record_text(to, "vm", NULL, row->vm);
+    record_text(to, NULL, has_vm ? "VM" : NULL, row->vm ? row->vm : "all");
     record_text(to, "socket", NULL, row->socket);
     record_text(to, "target", NULL, row->target);
     if (row->vcpu >= 0)
@@ -121,6 +123,8 @@ static void put_csv(struct row_output *output, const struct row *row, size_t i)
 static void put_record(struct row_output *output, const struct row *row, size_t i)
 {
     row_put_identity(&output->to, output->time, row, output->has_vm);
+    if (output->has_objects)
+        record_u64(&output->to, "objects", NULL, row->n_objects);
     if (output->to.format == OUTPUT_TABLE)
         put_text(output, row);
     else if (output->to.format == OUTPUT_JSON)
@@ -128,6 +132,22 @@ static void put_record(struct row_output *output, const struct row *row, size_t 
     else
         put_csv(output, row, i);
     record_end(&output->to);
+}
+
+/* ---- its time ------------------------------------------------------------------------------- */
+
+static void put_clock(const struct row_output *output)
+{
+    char before[MOMENT_MAX], now[MOMENT_MAX];
+
+    if (output->to.format != OUTPUT_TABLE || !output->has_clock || !output->to.has_legend)
+        return;
+    moment_text(now, output->time, output->is_exact);
+    if (output->since > 0)
+        printf("from %s to %s, %.*f s\n", moment_text(before, output->since, output->is_exact), now,
+               output->is_exact ? 3 : 1, output->seconds);
+    else
+        puts(now);
 }
 
 /* ---- one output ----------------------------------------------------------------------------- */
@@ -139,8 +159,11 @@ void row_output_begin(struct row_output *output, double time)
     if (output->to.format == OUTPUT_TABLE && output->any_output)
         putchar('\n');
     output->any_output = true;
+    put_clock(output);
     record_open(&output->to);
     record_number(&output->to, "time", NULL, "%.3f", time);
+    if (output->since > 0)
+        record_number(&output->to, "since", NULL, "%.3f", output->since);
     if (output->put_head && output->to.format == OUTPUT_JSON)
         output->put_head(output->opaque, &output->to);
     record_list(&output->to, "stats");

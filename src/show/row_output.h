@@ -10,9 +10,14 @@ enum { ROW_TEXT_MAX = 3 * QUANTITY_MAX };
 
 struct row_output {
     struct record_writer to;
-    bool has_vm;     /* the table has a column for the VM */
-    bool is_rates;   /* CSV has columns for them */
-    bool has_before; /* and for the value before */
+    bool has_vm;      /* the table has a column for the VM */
+    bool is_rates;    /* CSV has columns for them */
+    bool has_before;  /* and for the value before */
+    bool has_objects; /* rows are sums: of how many objects */
+    bool has_clock;   /* the table has a line that says when it was, */
+    bool is_exact;    /* with parts of a second */
+    double since;     /* of what came: the time before, in the same; 0: none, */
+    double seconds;   /* and how long ago it was */
     /* Of the table, its title and its text; NULL: VALUE, row_number(). */
     const char *value_title;
     void (*value_text)(char text[ROW_TEXT_MAX], const struct row *row);

@@ -118,6 +118,15 @@ def test_a_demo_has_the_values_of_its_socket(programs, dialect):
     assert values_of(vm) == by_object(of_socket(), vm)
 
 
+def test_hist(vmm):
+    """The vCPUs of each VM together."""
+    pids = [vmm("--vcpus", "0,1", "--guest", "once").pid for _ in range(2)]
+    result = vitals("hist", "halt_wait_hist", "--host", "--vm", "bare-vmm-*")
+    assert result.returncode == 0, result.stderr
+    for pid in pids:
+        assert f"halt_wait_hist of bare-vmm-{pid}, 2 vCPUs: " in result.stdout
+
+
 def test_another_user_is_told_what_is_missing(vmm, vitals_for_all):
     vmm()
     result = vitals("list", around=as_nobody(), program=vitals_for_all)

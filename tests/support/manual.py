@@ -13,7 +13,7 @@ PLACEHOLDERS = {
     "PATH": "[^:]+",
     "WORD": "[^']*",
     "OPTION": "--?[a-z]+",
-    "KIND": "target|format",
+    "KIND": "target|format|order",
     "COMMAND": "q[a-z_-]+",
     "N": "[0-9]+",
     "SECONDS": "[0-9.]+",

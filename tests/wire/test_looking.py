@@ -248,7 +248,139 @@ def test_columns_of_any_name(programs, verb, locale, name):
     assert [line.index(text) for line in lines] == 2 * [titles.index(title)]
 
 
+# ---- sums, order, lines -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pair(programs):
+    """The sockets of two VMs of two vCPUs, whose values are known: as words of the command line."""
+    words = []
+    for name, base in ("web1", 0), ("db", 1000):
+        server = programs.server(name=name)
+        server.tell("register", "p/vm", described("count"), described("mem", "instant", "bytes"))
+        server.tell("row", "p/vm", "vm", base + 1, base + 7)
+        server.tell("register", "q/vcpu", described("exits"), described("most", "peak"),
+                    described("wait", "cumulative", "seconds", exponent=-9),
+                    described("hist", "log-hist", count=3))  # fmt: skip
+        for i in range(2):
+            server.tell("row", "q/vcpu", f"cpu/{i}", base + 10 + i, 5 + i, 100, 1, 2, base + i)
+        words += ["--socket", server.path]
+    return words
+
+
+def stats_of(words, *options):
+    return json.loads(run("stats", *words, "--json", *options).stdout)["stats"]
+
+
+def test_total(pair):
+    stats = stats_of(pair, "--total")
+    of_vcpus = {(stat["vm"], stat["name"]): stat for stat in stats if stat["target"] == "vcpu"}
+    exits = {vm: stat["value"] for (vm, name), stat in of_vcpus.items() if name == "exits"}
+    assert exits == {"web1": 21, "db": 2021, None: 2042}
+    assert of_vcpus[None, "most"]["value"] == 6
+    assert of_vcpus[None, "wait"]["value"] == 400
+    assert of_vcpus[None, "hist"]["values"] == [4, 8, 2002]
+    assert [(stat["vm"], stat["value"]) for stat in stats if stat["name"] == "count"] == [
+        ("web1", 1), ("db", 1001), (None, 1002)]  # fmt: skip
+    assert {(stat["vm"], stat["target"], stat["objects"]) for stat in stats} == {
+        ("web1", "vm", 1), ("web1", "vcpu", 2), ("db", "vm", 1), ("db", "vcpu", 2),
+        (None, "vm", 2), (None, "vcpu", 4)}  # fmt: skip
+    assert {(stat["vcpu"], stat["path"]) for stat in stats} == {(None, None)}
+    assert [stat["vm"] for stat in stats_of(pair[:2], "--total", "--stat", "exits")] == ["web1"]
+    lines = run("stats", *pair, "--total", "--stat", "exits,count").stdout.splitlines()
+    assert [line.split() for line in lines[-2:]] == [
+        ["all", "2", "VMs", "p", "count", "1002"], ["all", "4", "vCPUs", "q", "exits", "2042"]]  # fmt: skip
+
+
+def test_total_of_what_was_reset(programs):
+    vm = Vm(programs, write_frames(programs.path("frames"), [1, 0] * 30))
+    options = ["--total", "--rates", "-i", 1, "-n", 2, "--stat", "exits"]
+    outputs = show("stats", vm.flat, *options, "--json").splitlines()
+    shown = [json.loads(output)["stats"][0] for output in outputs]
+    assert any(stat["reset"] for stat in shown)
+    assert all(("delta" in stat) != stat["reset"] for stat in shown)
+
+
+def test_order(pair):
+    stats = stats_of(pair, "--stat", "exits,count,hist", "--sort", "name")
+    assert [stat["name"] for stat in stats] == 2 * ["count"] + 4 * ["exits"] + 4 * ["hist"]
+    stats = stats_of(pair, "--sort", "value")
+    numbers = [(stat["unit"], sum(stat.get("values", [stat.get("value")]))) for stat in stats]
+    units = ["none", "bytes", "seconds"]
+    assert numbers == sorted(numbers, key=lambda number: (units.index(number[0]), -number[1]))
+    assert len(numbers) == 2 * (2 + 2 * 4)
+
+
+def test_top(pair):
+    values = {("exits", 1011), ("exits", 1010), ("mem", 1007), ("mem", 7), ("wait", 100)}
+    stats = stats_of(pair, "--top", 2, "--stat", "exits,mem,wait")
+    assert {(stat["name"], stat["value"]) for stat in stats} == values and len(stats) == 6
+    stats = stats_of(pair, "--top", 2, "--sort", "name")
+    assert [stat["name"] for stat in stats] == ["count", "count"]
+
+
+def test_wide(pair):
+    options = ["--wide", "--stat", "exits,count,wait", "-i", "20ms", "-n", 2]
+    titles, *lines = run("stats", *pair, *options).stdout.splitlines()
+    assert titles.split() == ["TIME", "VM", "OBJECT", "count", "exits", "wait"]
+    assert len(lines) == 2 * 2 * 3
+    clock, *cells = lines[1].split()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}", clock)
+    assert cells == ["web1", "cpu/0", "-", "10", "100", "ns"]
+    table = csv.DictReader(io.StringIO(run("stats", *pair, *options, "-o", "csv").stdout))
+    assert table.fieldnames == ["time", "vm", "socket", "target", "vcpu", "path", "count", "exits", "wait"]
+    assert [(row["vm"], row["path"], row["count"], row["exits"]) for row in table][:6] == [
+        ("web1", "", "1", ""), ("web1", "cpu/0", "", "10"), ("web1", "cpu/1", "", "11"),
+        ("db", "", "1001", ""), ("db", "cpu/0", "", "1010"), ("db", "cpu/1", "", "1011")]  # fmt: skip
+
+
+def test_wide_total_is_a_line_for_each_vm(pair):
+    options = ["-w", "--total", "--stat", "exits,count,hist"]
+    lines = run("stats", *pair, *options).stdout.splitlines()
+    assert [line.split()[1:] for line in lines] == [
+        ["VM", "count", "exits", "hist"], ["web1", "1", "21", "7"], ["db", "1001", "2021", "2007"],
+        ["all", "1002", "2042", "2014"]]  # fmt: skip
+    assert len(run("stats", *pair[:2], *options, "--no-legend").stdout.splitlines()) == 1
+
+
+def test_wide_columns_of_one_name(server):
+    for target in "vm", "vcpu":
+        server.tell("register", f"p/{target}", described("count"))
+    server.tell("row", "p/vm", "vm", 1)
+    server.tell("row", "p/vcpu", "cpu/0", 2)
+    (row,) = csv.DictReader(io.StringIO(show("stats", server.path, "-w", "--total", "-o", "csv")))
+    assert (row["vm/p/count"], row["vcpu/p/count"]) == ("1", "2")
+
+
+def test_the_time_stands_above_each_table(pair):
+    text = run("stats", *pair, "--stat", "exits", "-i", "20ms", "-n", 2).stdout
+    clocks = re.findall(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\n(?=VM )", text, re.MULTILINE)
+    assert len(clocks) == 2 and clocks[0] < clocks[1]
+    for options in ["--no-legend", "-n", 2], []:
+        assert not re.search(r"^\d", run("stats", *pair, "--stat", "exits", *options).stdout, re.MULTILINE)
+
+
 # ---- choosing -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words, vms", [
+    (["web1"], {"web1"}), (["w*"], {"web1"}), (["db", "--vm", "web?"], {"web1", "db"}),
+])  # fmt: skip
+def test_vms_by_name(pair, programs, words, vms):
+    def named(verb, *options):
+        reply = json.loads(run(verb, *pair, "--vm", *words, *options).stdout)
+        return {each["vm"] for each in reply.get("vms", reply.get("stats", reply.get("histograms")))}
+
+    for verb in "list", "stats", "schemas", "hist":
+        assert named(verb, "--json") == vms
+    assert named("snap") == vms
+    top = run("top", "-b", "-n", 1, *pair, "--vm", *words).stdout
+    assert {vm for vm in ("web1", "db") if vm in top} == vms
+    snapshots = [programs.path(f"{i}.json") for i in range(2)]
+    for path in snapshots:
+        run("snap", *pair, "-f", path)
+    compared = json.loads(run("diff", *snapshots, "--all", "--json", "--vm", *words).stdout)
+    assert {stat["vm"] for stat in compared["stats"]} == vms
 
 
 def names(stats):

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import stat as inode
 import subprocess
@@ -85,6 +86,22 @@ def test_a_snapshot_is_what_stats_prints(programs, vm):
     times = [{stat_.pop("reply_time") for stat_ in each["stats"]} for each in (kept, shown, printed)]
     assert max(times[0]) < min(times[1]) < min(times[2])
     assert kept["stats"] == shown["stats"] == printed["stats"]
+
+
+def test_diff_says_the_time_it_covers(pair):
+    before, after = (json.loads(read_all(path))["time"] for path in pair)
+    reply = json.loads(diff(*pair, "-o", "json").stdout)
+    assert (reply["since"], reply["time"]) == (before, after)
+    line = diff(*pair).stdout.splitlines()[0]
+    from_, to, seconds = re.fullmatch(r"from (\S+ \S+) to (\S+ \S+), (\S+) s", line).groups()
+    assert from_ < to and float(seconds) == pytest.approx(after - before, abs=0.001)
+    assert diff(*pair, "--no-legend").stdout.splitlines()[0].startswith("web1")
+
+
+def test_diff_adds_up_and_sorts(pair):
+    reply = json.loads(diff(*pair, "-o", "json", "--total", "--top", 1).stdout)["stats"]
+    assert [(stat["name"], stat.get("delta"), stat["objects"]) for stat in reply] == [
+        ("count", 200, 2), ("most", None, 2)]  # fmt: skip
 
 
 def test_a_file_is_replaced_when_all_is_written(programs, vm):
@@ -205,7 +222,7 @@ def test_what_came(pair):
 
 
 def test_table(pair):
-    lines = diff(*pair).stdout.splitlines()
+    _, *lines = diff(*pair).stdout.splitlines()
     assert lines[0].split() == ["VM", "OBJECT", "PROVIDER", "STAT", "CHANGE", "DISTRIBUTION"]
     changes = {tuple(line.split()[:4]): " ".join(line.split()[4:]) for line in lines[1:]}
     assert changes[("web1", "cpu/0", "p", "count")] == "100"
@@ -235,7 +252,7 @@ def test_a_reset_is_no_negative_number(programs, pair, vm):
     for name in "count", "wait", "big":
         assert stats[name]["reset"] is True and "rate" not in stats[name]
     assert (stats["now"]["before"], stats["now"]["value"]) == (7, 1)
-    result = diff(pair[1], after)
+    result = diff(pair[1], after, "--no-legend")
     assert result.stdout.count(" reset") == 6 and "-" not in result.stdout.replace("->", "")
     assert "6 statistics began anew: they were reset, or the VM or vCPU started again" in result.stderr
 
