@@ -14,7 +14,16 @@
 /* ---- verbs ---------------------------------------------------------------------------------- */
 
 /* What a shell completes the argument of an option, or an operand, with; CLI_ANYTHING: nothing. */
-enum cli_words { CLI_ANYTHING, CLI_FILES, CLI_DIRECTORIES, CLI_STATISTICS, CLI_HISTOGRAMS };
+enum cli_words {
+    CLI_ANYTHING,
+    CLI_FILES,
+    CLI_DIRECTORIES,
+    CLI_STATISTICS,
+    CLI_HISTOGRAMS,
+    CLI_PROVIDERS,
+    CLI_VMS,
+    CLI_VCPUS,
+};
 
 /* What an option does: which type the member of the verb's struct has that its value goes to. */
 enum cli_kind {
@@ -127,8 +136,26 @@ void cli_wrap(const char *text, size_t indent);
 /* The same behind a word of @head columns, from @column on; on a narrow terminal, below it. */
 void cli_wrap_behind(size_t head, const char *text, size_t column);
 
-/* Prints the completion of all verbs for the shell that is the one operand. The exit status. */
-int cli_print_completion(struct cli_args *args, const struct verb *const *verbs, size_t n_verbs);
+/* What has been typed behind the name of the program, before the word that is to be completed. */
+struct cli_typed {
+    const struct verb *verb;
+    char *const *words;
+    size_t n;
+};
+
+struct cli_naming {
+    const struct verb *const *verbs;
+    size_t n_verbs;
+    /* Calls @offer with each name of this kind, from CLI_STATISTICS on. */
+    void (*offer)(const struct cli_typed *typed, enum cli_words kind,
+                  void (*offer)(void *opaque, const char *name), void *opaque);
+};
+
+/*
+ * Prints the completion for the shell that is the one operand, or what can become of the words that
+ * it hands on. The exit status.
+ */
+int cli_print_completion(struct cli_args *args, const struct cli_naming *naming);
 
 #define CLI_FOR_EACH_OPTION(verb, option)                                                          \
     for (size_t t_ = 0; t_ < CLI_TABLES_MAX && (verb)->tables[t_]; t_++)                           \

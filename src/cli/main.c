@@ -10,6 +10,7 @@
 #include "args/suggestion.h"
 #include "vitals/vitals.h"
 #include "base/count.h"
+#include "look/names.h"
 #include "show/output.h"
 
 #define COMMAND_MAX 64
@@ -43,17 +44,23 @@ static int run_completion(struct cli_args *args);
 const struct verb verb_completion = {
     .name = "completion",
     .summary = "print the completion for a shell",
-    .operands = "bash|zsh",
-    .operand_choices = "bash zsh",
-    .about = "Prints what makes the shell complete the verbs and options of vitals.",
+    .operands = "bash|zsh|fish",
+    .operand_choices = "bash zsh fish",
+    .about =
+        "Prints what makes the shell complete verbs, options, and what stands behind them: files, "
+        "and the names of VMs, vCPUs, providers and statistics, of the sockets that are named or "
+        "of this host.",
     .notes = "bash: source <(vitals completion bash)\n"
-             "zsh:  source <(vitals completion zsh)",
+             "zsh:  source <(vitals completion zsh)\n"
+             "fish: vitals completion fish | source",
     .run = run_completion,
 };
 
 static int run_completion(struct cli_args *args)
 {
-    return cli_print_completion(args, verbs, COUNT(verbs));
+    const struct cli_naming naming = {verbs, COUNT(verbs), look_offer_names};
+
+    return cli_print_completion(args, &naming);
 }
 
 static int print_help(void)

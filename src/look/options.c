@@ -34,6 +34,7 @@ const struct cli_option look_vm_options[] = {
      .kind = CLI_TEXTS,
      .at = AT(vms),
      .argument = "NAME",
+     .words = CLI_VMS,
      .help = "only VMs of this name, or whose names match this glob; can be given again"},
     {0},
 };
@@ -50,11 +51,13 @@ const struct cli_option look_stat_options[] = {
      .kind = CLI_TEXT,
      .at = AT(provider),
      .argument = "NAME",
+     .words = CLI_PROVIDERS,
      .help = "only statistics of this provider"},
     {.name = "stat",
      .kind = CLI_LIST,
      .at = AT(globs),
      .argument = "GLOB",
+     .words = CLI_STATISTICS,
      .help = "only statistics whose names match: GLOB,...; can be given again"},
     {0},
 };
@@ -64,6 +67,7 @@ const struct cli_option look_vcpu_options[] = {
      .kind = CLI_LIST,
      .at = AT(vcpus),
      .argument = "N|PATH",
+     .words = CLI_VCPUS,
      .help = "only this vCPU, or these: 0-3,7; can be given again"},
     {0},
 };

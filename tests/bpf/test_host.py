@@ -127,6 +127,15 @@ def test_hist(vmm):
         assert f"halt_wait_hist of bare-vmm-{pid}, 2 vCPUs: " in result.stdout
 
 
+def test_names_that_a_shell_completes(vmm):
+    pid = vmm("--vcpus", "0,5").pid
+    name = f"bare-vmm-{pid}"
+    for words, offered in [(["--vm", name], [name]), (["--vm", name, "--vcpu", ""], ["0", "5"]),
+                           (["--vm", name, "--provider", "k"], ["kvm"])]:  # fmt: skip
+        result = vitals("completion", "words", "--", "stats", *words)
+        assert (result.stdout.split(), result.stderr) == (["words", *offered], "")
+
+
 def test_another_user_is_told_what_is_missing(vmm, vitals_for_all):
     vmm()
     result = vitals("list", around=as_nobody(), program=vitals_for_all)

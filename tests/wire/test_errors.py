@@ -702,8 +702,8 @@ NOT_TRIED = [
 ]
 
 
-# Tried where there is KVM: in tests/bpf/test_host.py.
-OF_THE_HOST = ["this host has no VMs"]
+# Tried where there is KVM: in tests/bpf/test_host.py and test_host_changes.py.
+OF_THE_HOST = ["this host has no VMs", "PATH: the VM has ended"]
 
 
 def test_the_manual_has_no_message_that_is_not_tried():
