@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "args/cli.h"
+#include "base/at_once.h"
 #include "look/look.h"
 #include "look/peer_text.h"
 #include "show/record.h"
@@ -20,6 +21,7 @@ static void put_number(struct record_writer *to, const char *name, const char *t
 static void put_vm(struct record_writer *to, const struct client *client)
 {
     const struct client_origin *origin = client_origin(client);
+    const struct client_status *status = client_status(client);
     char version[PEER_VERSION_MAX], text[PEER_TEXT_MAX];
     bool has_peer = client_peer(client) != CLIENT_LOCAL;
     size_t n_vcpus, n_stats;
@@ -33,6 +35,7 @@ static void put_vm(struct record_writer *to, const struct client *client)
     record_text(to, "peer", NULL, peer_name(client));
     record_text(to, "dialect", NULL, peer_dialect(client));
     record_text(to, "version", NULL, has_peer ? version : NULL);
+    record_text(to, "state", "STATE", *status->text ? status->text : NULL);
     record_u64(to, "vcpus", "VCPUS", n_vcpus);
     record_u64(to, "stats", "STATS", n_stats);
     record_text(to, "vmm", has_peer ? NULL : "VMM", origin->vmm);
@@ -41,6 +44,33 @@ static void put_vm(struct record_writer *to, const struct client *client)
     record_text(to, "way", NULL, origin->way);
     record_text(to, NULL, has_peer ? "SPEAKS" : "WAY", text);
     record_text(to, NULL, has_peer ? "SOCKET" : NULL, client_socket(client));
+}
+
+struct reading {
+    const struct look *look;
+    struct client_error *errors; /* of each VM; empty: there was none */
+};
+
+static void read_status(void *opaque, size_t i)
+{
+    const struct reading *reading = opaque;
+
+    if (client_read_status(reading->look->vms[i].client, &reading->errors[i]) == 0)
+        reading->errors[i].text[0] = '\0';
+}
+
+/* A VM that fails now is listed nevertheless: it has said the rest. */
+static void read_all(struct look *look)
+{
+    struct reading reading = {look, calloc(look->n_vms + 1, sizeof(*reading.errors))};
+
+    if (!reading.errors)
+        return;
+    at_once(look->n_vms, read_status, &reading);
+    for (size_t i = 0; i < look->n_vms; i++)
+        if (reading.errors[i].text[0])
+            look_complain(look, &reading.errors[i]);
+    free(reading.errors);
 }
 
 static void print_vms(const struct look *look)
@@ -65,6 +95,7 @@ static int connect_and_print(void *self)
 
     if (status)
         return status;
+    read_all(look);
     print_vms(look);
     return look->has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

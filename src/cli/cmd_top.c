@@ -15,6 +15,7 @@
 #include "show/output.h"
 #include "look/look.h"
 #include "look/progress.h"
+#include "top/figure.h"
 #include "top/screen.h"
 #include "top/terminal.h"
 #include "look/watch.h"
@@ -98,6 +99,14 @@ static bool *want(const void *opaque, const struct client *client)
     return look_want(opaque, client);
 }
 
+/* Columns need more than what --stat wants. */
+static bool shows(const void *opaque, const struct series *series)
+{
+    const struct client_stat stat = {*series->stat, series->provider, series->target};
+
+    return look_wants_stat(opaque, &stat);
+}
+
 static int start(struct top *top)
 {
     const struct watch_choice choice = {want, &top->look};
@@ -109,6 +118,8 @@ static int start(struct top *top)
     if (!model_init(&top->model, n, top->look.options.interval) || !top->vms || !top->tales)
         return -ENOMEM;
     top->model.is_nonzero = top->is_nonzero;
+    top->model.shows = shows;
+    top->model.opaque = &top->look;
     for (size_t i = 0; i < n; i++) {
         const struct client *client = top->look.vms[i].client;
 
@@ -452,7 +463,7 @@ static int open_show_and_close(void *self)
 
 static int run(struct cli_args *args)
 {
-    struct top top = {.look.options.interval = 1, .signals = -1};
+    struct top top = {.look.options.interval = 1, .look.needs = figure_needs, .signals = -1};
 
     return look_run(args, &top, open_show_and_close);
 }

@@ -52,10 +52,29 @@ struct client_stat {
     const char *target; /* "vm", "vcpu", or what the peer calls others */
 };
 
+/* What a VM does, or a vCPU. */
+enum client_state {
+    CLIENT_UNKNOWN,
+    CLIENT_RUNNING,
+    CLIENT_PAUSED,
+    CLIENT_NEVER_RAN,
+    CLIENT_HALTED,  /* a vCPU: waits for an interrupt */
+    CLIENT_OUTSIDE, /* no vCPU runs: its VMM is at work, or at rest */
+    CLIENT_STATES,
+};
+
+enum { CLIENT_STATE_MAX = 32 };
+
+struct client_status {
+    enum client_state state;
+    char text[CLIENT_STATE_MAX]; /* the peer's word for it: "running", "io-error"; or empty */
+};
+
 struct client_vcpu {
     const char *path;
     int64_t index;
     int64_t thread; /* that runs it, as the peer calls it; -1: not known */
+    enum client_state state;
 };
 
 struct client_value {
@@ -69,6 +88,7 @@ struct client_object {
     const char *target;
     const char *path;  /* NULL: the VM */
     int64_t cpu_index; /* -1: no vCPU, or one that the peer did not list */
+    enum client_state state;
     struct client_value *values;
     size_t n_values;
 };
@@ -131,6 +151,15 @@ bool client_has_statistics(const struct client *client);
 
 /* By their index: those of when the client was opened, or of the last query for vCPUs. */
 const struct client_vcpu *client_vcpus(const struct client *client, size_t *ret_n);
+
+/* Asks whether the VM runs. A peer that does not say so is no error. */
+int client_read_status(struct client *client, struct client_error *error);
+
+/* Of the last client_read_status(). */
+const struct client_status *client_status(const struct client *client);
+
+/* For people. NULL: it is not known. */
+const char *client_state_name(enum client_state state);
 
 int client_query(struct client *client, const struct client_request *request,
                  struct client_snapshot **ret_snapshot, struct client_error *error);

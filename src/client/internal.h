@@ -15,6 +15,7 @@ struct client {
     struct connection connection;
     struct local *local; /* in place of the connection, or NULL */
     struct client_origin origin;
+    struct client_status status;
     enum client_peer peer;
     unsigned qemu_version;
     int64_t reversals; /* verdicts for reversed histograms, less those against */
@@ -50,6 +51,9 @@ int local_read_vcpus(struct client *client);
 int local_query(struct query *query);
 bool local_is_gone(const struct client *client);
 void local_free(struct local *local);
+
+/* Of the vCPU with this number, or with -1 of the VM. */
+enum client_state local_state(const struct client *client, int64_t vcpu);
 
 /* NULL: there is none. */
 const struct client_stat *client_find_stat(const struct client *client, const char *target,

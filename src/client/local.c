@@ -95,10 +95,18 @@ int local_read_vcpus(struct client *client)
         return err;
     err = client_reserve_vcpus(client, list->n);
     for (size_t i = 0; i < list->n && !err; i++)
-        client->vcpus[client->n_vcpus++] = (struct client_vcpu){
-            list->objects[i].path, list->objects[i].number, list->objects[i].thread};
+        client->vcpus[client->n_vcpus++] =
+            (struct client_vcpu){list->objects[i].path, list->objects[i].number,
+                                 list->objects[i].thread, CLIENT_UNKNOWN};
     client_sort_vcpus(client);
     return err;
+}
+
+enum client_state local_state(const struct client *client, int64_t vcpu)
+{
+    const struct client_local *options = &client->local->options;
+
+    return options->state ? options->state(options->opaque, vcpu) : CLIENT_UNKNOWN;
 }
 
 /* ---- a query -------------------------------------------------------------------------------- */
@@ -160,6 +168,8 @@ static int add_object(const struct query *query, size_t index, size_t n_wanted)
 
     if ((*path && !object.path) || !object.values)
         return -ENOMEM;
+    if (object.cpu_index >= 0)
+        object.state = local_state(query->client, object.cpu_index);
     for (size_t i = 0; i < collection->n_parts; i++) {
         const uint64_t *row = stats_part_row(&collection->parts[i], index);
 

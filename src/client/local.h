@@ -13,6 +13,8 @@ struct client_local {
     const uint64_t *time_ns; /* when its values were read, of CLOCK_MONOTONIC */
     const bool *is_gone;     /* the VM has ended, and queries fail; NULL: it never does */
     struct client_origin origin;
+    /* Of the vCPU with this number, or with -1 of the VM; or NULL. */
+    enum client_state (*state)(const void *opaque, int64_t vcpu);
     /* The context, both pointers and the origin's texts are borrowed until this is called, once. */
     void (*release)(void *opaque);
     void *opaque;

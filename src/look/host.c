@@ -9,11 +9,36 @@
 
 #include "client/local.h"
 #include "host/privileges.h"
+#include "host/state.h"
 #include "look/private.h"
 
 static void release(void *opaque)
 {
     host_vm_unref(opaque);
+}
+
+static int compare_ids(const void *key, const void *element)
+{
+    const int64_t *id = key;
+    const struct host_vcpu *vcpu = element;
+
+    return (*id > vcpu->id) - (*id < vcpu->id);
+}
+
+static enum client_state state_of(const void *opaque, int64_t vcpu)
+{
+    static const enum client_state states[] = {
+        [HOST_NEVER_RAN] = CLIENT_NEVER_RAN, [HOST_RUNNING] = CLIENT_RUNNING,
+        [HOST_HALTED] = CLIENT_HALTED,       [HOST_OUTSIDE] = CLIENT_OUTSIDE,
+        [HOST_PAUSED] = CLIENT_PAUSED,
+    };
+    const struct host_vm *vm = opaque;
+    const struct host_vcpu *found;
+
+    if (vcpu < 0)
+        return states[host_vm_state(vm)];
+    found = bsearch(&vcpu, vm->vcpus, vm->n_vcpus, sizeof(*vm->vcpus), compare_ids);
+    return found ? states[host_vcpu_state(vm, found)] : CLIENT_UNKNOWN;
 }
 
 static int open_client(struct look *look, struct host_vm *vm, struct client **ret_client)
@@ -28,6 +53,7 @@ static int open_client(struct look *look, struct host_vm *vm, struct client **re
                    .uid = vm->uid,
                    .vmm = vm->identity.vmm[0] ? vm->identity.vmm : NULL,
                    .uuid = vm->identity.uuid[0] ? vm->identity.uuid : NULL},
+        .state = state_of,
         .release = release,
         .opaque = host_vm_ref(vm),
     };

@@ -92,11 +92,13 @@ static void put_vm(struct record_writer *to, const struct client *client)
 {
     size_t n;
     const struct client_vcpu *vcpus = client_vcpus(client, &n);
+    const struct client_status *status = client_status(client);
     pid_t process = find_process(client, vcpus, n);
 
     record_begin(to);
     record_text(to, "vm", NULL, client_vm_name(client));
     record_text(to, "socket", NULL, client_socket(client));
+    record_text(to, "state", NULL, *status->text ? status->text : NULL);
     put_start(to, "process", "process_start", process, process);
     record_list(to, "vcpus");
     for (size_t i = 0; i < n; i++)

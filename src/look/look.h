@@ -52,10 +52,11 @@ struct look {
     size_t n_paths, n_sockets;
     struct look_vm *vms;
     size_t n_vms;
-    struct host *host;     /* where its VMs are looked at, or NULL */
-    bool is_of_histograms; /* no other statistic is of use */
-    bool *are_parts;       /* for each of the globs: see pattern_matches(); NULL: none is */
-    bool has_failed;       /* one of the VMs, at least */
+    struct host *host;                             /* where its VMs are looked at, or NULL */
+    bool is_of_histograms;                         /* no other statistic is of use */
+    bool (*needs)(const struct client_stat *stat); /* asked for also where --stat leaves it out */
+    bool *are_parts; /* for each of the globs: see pattern_matches(); NULL: none is */
+    bool has_failed; /* one of the VMs, at least */
 };
 
 extern const struct cli_option look_socket_options[]; /* which VMs: --socket, --timeout */

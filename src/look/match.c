@@ -139,6 +139,11 @@ bool look_wants_stat(const struct look *look, const struct client_stat *stat)
     return !globs->n && is_candidate(look, stat);
 }
 
+static bool is_needed(const struct look *look, const struct client_stat *stat)
+{
+    return look->needs && look->needs(stat) && is_candidate(look, stat);
+}
+
 bool *look_want(const struct look *look, const struct client *client)
 {
     size_t n;
@@ -147,7 +152,7 @@ bool *look_want(const struct look *look, const struct client *client)
     bool is_wanted = look_wants_vm(look, client_vm_name(client));
 
     for (size_t i = 0; wanted && is_wanted && i < n; i++)
-        wanted[i] = look_wants_stat(look, &stats[i]);
+        wanted[i] = look_wants_stat(look, &stats[i]) || is_needed(look, &stats[i]);
     return wanted;
 }
 

@@ -239,14 +239,16 @@ static void rebase(struct series *series, bool is_first)
 
 static void take_values(struct series *series, const uint64_t *values, double seconds)
 {
-    bool is_compared = series->seen && row_is_counting(series->stat);
+    bool is_compared = series->seen && row_is_counting(series->stat), is_same;
     size_t size = series->n * sizeof(*values);
 
+    is_same = series->seen && !memcmp(series->totals, values, size);
     memcpy(series->deltas, series->totals, size);
     memcpy(series->totals, values, size);
     series->is_reset = is_compared && !row_subtract(series->deltas, series->totals, series->n);
     series->has_deltas = is_compared && !series->is_reset && seconds > 0;
     series->seconds = seconds;
+    series->steady = is_same ? series->steady + seconds : 0;
     rebase(series, !series->seen);
 }
 
@@ -303,6 +305,7 @@ static struct series_object *take_object(struct series_vm *vm, struct former *fo
     object->time_ns = snapshot->time_ns;
     object->is_reversed = snapshot->is_reversed;
     object->target = sampled->target;
+    object->state = sampled->state;
     object->vcpu = sampled->path ? sampled->cpu_index : -1;
     object->seen = vm->n_samples;
     take_values_of(vm, object, sampled, is_turned, seconds);
@@ -323,6 +326,30 @@ static void take_snapshot(struct series_vm *vm, struct former *former,
     }
 }
 
+static bool any_is_reset(const struct series_vm *vm)
+{
+    for (size_t i = 0; i < vm->n_objects; i++)
+        for (size_t j = 0; j < vm->objects[i]->n_series; j++)
+            if (vm->objects[i]->series[j]->is_reset)
+                return true;
+    return false;
+}
+
+/* Where one counter went down, the VM began anew, with all that it counts. */
+static void reset_all(struct series_vm *vm)
+{
+    bool is_reset = any_is_reset(vm);
+
+    for (size_t i = 0; is_reset && i < vm->n_objects; i++)
+        for (size_t j = 0; j < vm->objects[i]->n_series; j++) {
+            struct series *series = vm->objects[i]->series[j];
+
+            series->is_reset |= series->has_deltas;
+            series->has_deltas = false;
+            rebase(series, false);
+        }
+}
+
 static size_t count_objects(const struct client_snapshot *snapshot)
 {
     return snapshot ? snapshot->n_objects : 0;
@@ -335,6 +362,7 @@ void series_take(struct series_vm *vm, const struct sample *sample)
                count_objects(sample->of_others);
 
     vm->n_samples++;
+    vm->status = sample->status;
     vm->objects = calloc(n + 1, sizeof(struct series_object *));
     vm->n_objects = 0;
     if (vm->objects) {
@@ -345,6 +373,7 @@ void series_take(struct series_vm *vm, const struct sample *sample)
         vm->has_failed = true;
     }
     drop_objects(vm, &former);
+    reset_all(vm);
     vm->is_back = false;
 }
 
@@ -372,6 +401,7 @@ void series_rebase(struct series_vm *vm)
             struct series *series = vm->objects[i]->series[j];
 
             memcpy(series->baseline, series->totals, series->n * sizeof(*series->baseline));
+            series->steady = 0;
         }
 }
 

@@ -22,6 +22,8 @@ struct series {
     uint64_t *deltas;   /* since the sample before, where has_deltas */
     uint64_t *baseline; /* what the totals were at series_rebase() */
     double seconds;     /* since the sample before */
+    double
+        steady; /* seconds for which the totals have been what they are, as far as samples tell */
     bool has_deltas, is_reset;
     unsigned seen; /* in which sample of the VM it came last */
 };
@@ -30,6 +32,7 @@ struct series_object {
     const char *target;
     char *path;   /* NULL: the VM */
     int64_t vcpu; /* -1: no vCPU, or one without a number */
+    enum client_state state;
     struct series **series;
     size_t n_series;
     uint64_t time_ns; /* as in struct client_snapshot */
@@ -40,6 +43,7 @@ struct series_object {
 struct series_vm {
     struct series_object **objects; /* the VM itself first */
     size_t n_objects;
+    struct client_status status;
     unsigned n_samples;
     bool is_back;    /* the next sample is the first after a gap */
     bool has_failed; /* no memory */

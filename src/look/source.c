@@ -15,14 +15,15 @@ int source_sample(const struct source *source, struct sample *ret_sample,
                                              .wanted = source->wanted};
     bool any_vcpu = source->wants_vcpus && (!source->paths || source->n_paths);
     struct sample sample = {0};
-    int err = 0;
+    int err = client_read_status(source->client, error);
 
-    if (source->wants_vm)
+    if (!err && source->wants_vm)
         err = client_query(source->client, &of_vm, &sample.of_vm, error);
     if (!err && any_vcpu)
         err = client_query(source->client, &of_vcpus, &sample.of_vcpus, error);
     if (!err && source->wants_others)
         err = client_query(source->client, &of_others, &sample.of_others, error);
+    sample.status = *client_status(source->client);
     if (err)
         sample_free(&sample);
     else

@@ -8,6 +8,7 @@
 /* Of the VM itself, of its vCPUs, and of what else it has; NULL: was not asked for. */
 struct sample {
     struct client_snapshot *of_vm, *of_vcpus, *of_others;
+    struct client_status status;
 };
 
 struct source {

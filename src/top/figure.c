@@ -10,22 +10,139 @@ static double scale_of(const struct vitals_stat *stat)
     return stat->exponent ? pow(stat->base, stat->exponent) : 1;
 }
 
-static bool goes_on(const struct series_object *object, const struct figure *figure)
+static const struct series *find(const struct series_object *object, const char *name)
 {
-    for (size_t i = 0; figure->goes_on && i < object->n_series; i++)
-        if (!strcmp(object->series[i]->stat->name, figure->goes_on))
-            return object->series[i]->totals[0];
+    for (size_t i = 0; name && i < object->n_series; i++)
+        if (!strcmp(object->series[i]->stat->name, name))
+            return object->series[i];
+    return NULL;
+}
+
+bool figure_needs(const struct client_stat *stat)
+{
+    if (figure_of_stat(stat->provider, stat->target, stat->desc.name) >= 0)
+        return true;
+    for (size_t i = 0; i < n_figures; i++)
+        if (figures[i].goes_on && !strcmp(figures[i].goes_on, stat->desc.name) &&
+            !strcmp(figures[i].provider, stat->provider) &&
+            !strcmp(figures[i].target, stat->target))
+            return true;
     return false;
 }
 
-/* Of the time since the sample before: not more than all of it. */
-static double share_of(const struct series_object *object, const struct figure *figure,
-                       double share)
+/* ---- what does not run ---------------------------------------------------------------------- */
+
+static bool is_still(const struct series *series)
 {
-    if (share == 0)
-        return goes_on(object, figure);
-    return share < 1 ? share : 1;
+    return series && (!series->has_deltas || !series->deltas[0]);
 }
+
+/*
+ * It is neither idle nor busy. A vCPU that is in its VMM comes out again soon, if anybody lets it: then
+ * it has exits.
+ */
+static bool is_at_rest(const struct series_vm *vm, const struct series_object *object)
+{
+    const struct series *exits = find(object, "exits");
+    bool has_no_exit = exits && !exits->totals[0];
+    enum client_state state = vm->status.state;
+
+    if (state == CLIENT_PAUSED || state == CLIENT_NEVER_RAN || has_no_exit)
+        return true;
+    return object->state == CLIENT_NEVER_RAN || object->state == CLIENT_PAUSED ||
+           (object->state == CLIENT_OUTSIDE && is_still(exits));
+}
+
+static bool is_vcpu(const struct series_object *object)
+{
+    return !strcmp(object->target, "vcpu");
+}
+
+/* Without an exit it never did. */
+static bool has_run(const struct series_object *object)
+{
+    const struct series *exits = find(object, "exits");
+
+    return is_vcpu(object) && object->state != CLIENT_NEVER_RAN && (!exits || exits->totals[0]);
+}
+
+static bool any_has_run(const struct series_vm *vm, const struct series_object *object)
+{
+    bool any = false;
+
+    if (object && is_vcpu(object))
+        return has_run(object);
+    for (size_t i = 0; i < vm->n_objects && !any; i++)
+        any = has_run(vm->objects[i]);
+    return any;
+}
+
+/* Of the VM itself, nothing says whether it runs. */
+static bool are_all_at_rest(const struct series_vm *vm, const struct series_object *object)
+{
+    bool any = false;
+
+    if (object)
+        return is_vcpu(object) && is_at_rest(vm, object);
+    for (size_t i = 0; i < vm->n_objects; i++) {
+        if (!is_vcpu(vm->objects[i]))
+            continue;
+        if (!is_at_rest(vm, vm->objects[i]))
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+const char *figure_state(const struct series_vm *vm, const struct series_object *object)
+{
+    enum client_state state;
+
+    if (!strcmp(vm->status.text, "paused") && !any_has_run(vm, object))
+        return client_state_name(CLIENT_NEVER_RAN);
+    if (vm->status.state == CLIENT_PAUSED || vm->status.state == CLIENT_NEVER_RAN)
+        return vm->status.text;
+    if (!are_all_at_rest(vm, object))
+        return NULL;
+    if (!any_has_run(vm, object))
+        return client_state_name(CLIENT_NEVER_RAN);
+    state = object ? object->state : vm->status.state;
+    return client_state_name(state == CLIENT_OUTSIDE ? CLIENT_OUTSIDE : CLIENT_PAUSED);
+}
+
+/* ---- shares --------------------------------------------------------------------------------- */
+
+/*
+ * Of the time since the sample before: not more than all of it. What counts at its end says nothing
+ * before, but for what goes on then.
+ */
+static bool take_share(const struct series_object *object, const struct figure *figure,
+                       double *share)
+{
+    const struct series *goes_on = find(object, figure->goes_on);
+
+    if (*share == 0 && figure->goes_on && !goes_on)
+        return false;
+    if (*share == 0 && goes_on)
+        *share = goes_on->totals[0] != 0;
+    *share = *share < 1 ? *share : 1;
+    return true;
+}
+
+/* What goes on is added for as long as it was seen to; before that nothing is known. */
+static bool take_seconds(const struct series_object *object, const struct figure *figure,
+                         double steady, double *seconds)
+{
+    const struct series *goes_on = find(object, figure->goes_on);
+
+    if (!figure->goes_on)
+        return true;
+    if (goes_on && goes_on->totals[0])
+        *seconds += goes_on->steady < steady ? goes_on->steady : steady;
+    return *seconds > 0 || (goes_on && !goes_on->totals[0]);
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
 
 static double rate_of(const struct series *series)
 {
@@ -38,13 +155,15 @@ static bool fits(const struct series *series, const struct figure *figure)
            series->n == 1;
 }
 
-static void add_object(struct figure_value *value, size_t index, const struct series_object *object,
-                       enum series_since since)
+static void add_object(struct figure_value *value, size_t index, const struct series_vm *vm,
+                       const struct series_object *object, enum series_since since)
 {
     const struct figure *figure = &figures[index];
     bool is_rate = since == SERIES_SAMPLE && figure->kind != FIGURE_BYTES, any = false;
-    double sum = 0;
+    double sum = 0, steady = 0;
 
+    if (is_rate && figure->goes_on && is_at_rest(vm, object))
+        return;
     for (size_t i = 0; i < object->n_series; i++) {
         const struct series *series = object->series[i];
 
@@ -53,11 +172,15 @@ static void add_object(struct figure_value *value, size_t index, const struct se
             continue;
         sum += is_rate ? rate_of(series)
                        : (double)series_total(series, 0, since) * scale_of(series->stat);
+        steady = series->steady;
         any = true;
     }
+    if (any && figure->kind == FIGURE_SHARE)
+        any =
+            is_rate ? take_share(object, figure, &sum) : take_seconds(object, figure, steady, &sum);
     if (!any)
         return;
-    value->sum += is_rate && figure->kind == FIGURE_SHARE ? share_of(object, figure, sum) : sum;
+    value->sum += sum;
     value->n++;
 }
 
@@ -65,9 +188,9 @@ void figure_add(struct figure_value *value, size_t figure, const struct series_v
                 const struct series_object *object, enum series_since since)
 {
     if (object)
-        add_object(value, figure, object, since);
+        add_object(value, figure, vm, object, since);
     for (size_t i = 0; !object && i < vm->n_objects; i++)
-        add_object(value, figure, vm->objects[i], since);
+        add_object(value, figure, vm, vm->objects[i], since);
 }
 
 double figure_number(size_t figure, enum series_since since, const struct figure_value *value)

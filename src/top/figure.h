@@ -9,7 +9,7 @@
 /* A sum, and over how many objects. */
 struct figure_value {
     double sum;
-    size_t n; /* 0: there is no such statistic */
+    size_t n; /* 0: there is no such statistic, or it says nothing, as of what does not run */
 };
 
 /* Adds that of one object, or without one of the VM and all of its vCPUs. */
@@ -22,6 +22,12 @@ void figure_text(char text[QUANTITY_MAX], size_t figure, enum series_since since
 
 /* What figure_text() has as a number, to sort by. */
 double figure_number(size_t figure, enum series_since since, const struct figure_value *value);
+
+/* A column takes more than --stat may have left; as look.needs. */
+bool figure_needs(const struct client_stat *stat);
+
+/* Why the VM, or the vCPU, does not run: "paused", "never ran", or the peer's word. NULL: it runs. */
+const char *figure_state(const struct series_vm *vm, const struct series_object *object);
 
 /* Whether the VM, or its first vCPU, has statistics of the figure. */
 bool figure_is_known(size_t figure, const struct series_vm *vm);

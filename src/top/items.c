@@ -105,7 +105,9 @@ static void list_stats(struct model *model)
     for (size_t i = 0; i < model->object->n_series; i++) {
         struct series *series = model->object->series[i];
 
-        if (passes(model, series->stat->name) && !(model->is_nonzero && is_zero(model, series)))
+        if (passes(model, series->stat->name) &&
+            (!model->shows || model->shows(model->opaque, series)) &&
+            !(model->is_nonzero && is_zero(model, series)))
             add_item(model, (struct model_item){
                                 .vm = model->vm, .object = model->object, .series = series});
     }
@@ -174,6 +176,8 @@ static double order_of_vm(const struct model *model, const struct model_item *it
                             : -(double)series_count_vcpus(&item->vm->values);
     if (column == model_column_busiest())
         return order_of_busiest(item);
+    if (column == model_column_state())
+        return figure_state(&item->vm->values, item->object) == NULL;
     if (column == model_column_last_cpu())
         return item->object && model_last_cpu(item->object, &cpu) ? (double)cpu : INFINITY;
     return order_of_figure(model, item, column - MODEL_COLUMN_FIGURES);
@@ -241,7 +245,7 @@ static void follow(struct model *model)
 
 static size_t count_vm_columns(void)
 {
-    return model_column_last_cpu() + 1;
+    return model_column_state() + 1;
 }
 
 static size_t count_stat_columns(void)
@@ -278,6 +282,18 @@ static uint64_t figures_of_all(const struct model *model)
     return all;
 }
 
+static bool any_is_at_rest(const struct model *model, enum model_level level)
+{
+    for (size_t i = 0; i < model->n_vms; i++) {
+        const struct model_vm *vm = &model->vms[i];
+
+        if (level == MODEL_VMS ? vm->is_at_rest && !vm->error
+                               : vm->has_vcpu_at_rest && (level == MODEL_VCPUS || vm == model->vm))
+            return true;
+    }
+    return false;
+}
+
 bool model_has_column(const struct model *model, enum model_level level, size_t column)
 {
     uint64_t known = level == MODEL_OBJECTS ? model->vm->figures : figures_of_all(model);
@@ -287,6 +303,8 @@ bool model_has_column(const struct model *model, enum model_level level, size_t 
         return column < model_count_columns(level);
     if (column == model_column_vcpus())
         return level != MODEL_OBJECTS;
+    if (column == model_column_state())
+        return any_is_at_rest(model, level);
     if (column == model_column_last_cpu())
         return level != MODEL_VMS && known >> n_figures & 1;
     return known >> figure & 1 && (level != MODEL_VCPUS || !strcmp(figures[figure].target, "vcpu"));

@@ -6,6 +6,7 @@
 #include "top/list.h"
 
 enum {
+    RANK_STATE = 1,
     RANK_VCPUS = 3,
     RANK_BUSIEST = COLUMN_EXTRA + 6, /* behind all figures */
     RANK_LAST_CPU = RANK_BUSIEST + 1,
@@ -40,6 +41,12 @@ static void add_all_figures(struct region *region)
     columns_add(&region->columns, model_column_busiest(), COLUMN_NAME, RANK_BUSIEST, "BUSIEST");
 }
 
+static void add_state(struct region *region)
+{
+    if (model_has_column(region->model, region->model->level, model_column_state()))
+        columns_add(&region->columns, model_column_state(), COLUMN_TEXT, RANK_STATE, "STATE");
+}
+
 static void add_last_cpu(struct region *region)
 {
     if (model_has_column(region->model, region->model->level, model_column_last_cpu()))
@@ -54,6 +61,7 @@ static void add_columns(struct region *region)
     columns_add(&region->columns, MODEL_COLUMN_NAME, COLUMN_NAME, 0, is_vms ? "VM" : "OBJECT");
     if (is_vms)
         columns_add(&region->columns, model_column_vcpus(), COLUMN_NUMBER, RANK_VCPUS, "VCPUS");
+    add_state(region);
     add_all_figures(region);
     if (!is_vms)
         add_last_cpu(region);
@@ -63,6 +71,7 @@ static void add_columns_of_vcpus(struct region *region)
 {
     columns_add(&region->columns, MODEL_COLUMN_NAME, COLUMN_NAME, 0, "VM");
     columns_add(&region->columns, model_column_vcpus(), COLUMN_NAME, 0, "OBJECT");
+    add_state(region);
     add_all_figures(region);
     add_last_cpu(region);
 }
@@ -111,6 +120,17 @@ static void figure_cell(char text[SCREEN_TEXT_MAX], const struct model *model,
         if (!model->items[i].vm->error)
             figure_add(&value, figure, &model->items[i].vm->values, model->items[i].object, since);
     figure_text(text, figure, since, &value);
+}
+
+static void state_text(char text[SCREEN_TEXT_MAX], const struct model_item *item)
+{
+    const char *state = item ? figure_state(&item->vm->values, item->object) : "";
+
+    if (!state && item->object)
+        state = client_state_name(item->object->state);
+    else if (!state)
+        state = item->vm->values.status.text;
+    snprintf(text, SCREEN_TEXT_MAX, "%s", item && (!state || !*state) ? "-" : state);
 }
 
 static void last_cpu_text(char text[SCREEN_TEXT_MAX], const struct model_item *item)
@@ -173,6 +193,8 @@ static void fill(const struct region *region, const struct model_item *item,
         snprintf(text, SCREEN_TEXT_MAX, "%zu", count_vcpus(model, item));
     } else if (column->id == model_column_vcpus()) {
         object_text(text, model, item);
+    } else if (column->id == model_column_state()) {
+        state_text(text, item);
     } else if (column->id == model_column_last_cpu()) {
         last_cpu_text(text, item);
     } else if (column->id != model_column_busiest()) {

@@ -82,6 +82,14 @@ static void find_figures(struct model_vm *vm)
             vm->figures |= UINT64_C(1) << n_figures;
 }
 
+static void find_rest(struct model_vm *vm)
+{
+    vm->is_at_rest = figure_state(&vm->values, NULL);
+    vm->has_vcpu_at_rest = false;
+    for (size_t i = 0; i < vm->values.n_objects && !vm->has_vcpu_at_rest; i++)
+        vm->has_vcpu_at_rest = figure_state(&vm->values, vm->values.objects[i]);
+}
+
 static void add_moment(struct model *model)
 {
     const struct series *series = model->series;
@@ -122,6 +130,7 @@ void model_take(struct model *model, size_t index, const struct sample *sample, 
     model->has_failed |= values->has_failed;
     model->time = time;
     find_figures(&model->vms[index]);
+    find_rest(&model->vms[index]);
     if (model->level == MODEL_HISTORY && model->vm == &model->vms[index])
         add_moment(model);
     if (!model->base_time)

@@ -35,6 +35,7 @@ struct model_vm {
     char *name, *socket;
     char *label;      /* the name, and what tells it from others of that name */
     uint64_t figures; /* which of them, and of the other columns, it has values for */
+    bool is_at_rest, has_vcpu_at_rest;
     struct series_vm values;
     char *error; /* it has ended, or no longer answers; or NULL */
 };
@@ -74,6 +75,10 @@ struct model_history {
 struct model {
     struct model_vm *vms;
     size_t n_vms;
+
+    /* Whether the list of statistics has one; or NULL: all. */
+    bool (*shows)(const void *opaque, const struct series *series);
+    const void *opaque;
 
     enum model_level level;
     struct model_vm *vm; /* from MODEL_OBJECTS on */
@@ -168,6 +173,7 @@ size_t model_count_columns(enum model_level level);
 size_t model_column_vcpus(void); /* how many; in the list of all vCPUs, which one */
 size_t model_column_busiest(void);
 size_t model_column_last_cpu(void);
+size_t model_column_state(void); /* there if something does not run */
 
 /* Whether the list has the column at all: there is nothing in it if no VM has such statistics. */
 bool model_has_column(const struct model *model, enum model_level level, size_t column);

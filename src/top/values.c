@@ -61,3 +61,8 @@ size_t model_column_last_cpu(void)
 {
     return model_column_vcpus() + 2;
 }
+
+size_t model_column_state(void)
+{
+    return model_column_vcpus() + 3;
+}

@@ -37,9 +37,19 @@ def test_list(vmm):
 def test_list_of_people(vmm):
     vm = vmm()
     titles, *lines = vitals("list").stdout.splitlines()
-    assert titles.split() == ["VM", "VCPUS", "STATS", "VMM", "PID", "UID", "WAY"]
+    assert titles.split() == ["VM", "STATE", "VCPUS", "STATS", "VMM", "PID", "UID", "WAY"]
     (line,) = (line.split() for line in lines if f" {vm.pid} " in line)
-    assert line[0] == f"bare-vmm-{vm.pid}" and line[3:] == ["bare-vmm", str(vm.pid), "0", "kernel"]
+    assert line[0] == f"bare-vmm-{vm.pid}"
+    assert line[-4:] == ["bare-vmm", str(vm.pid), "0", "kernel"]
+
+
+@pytest.mark.parametrize("guest, state", [("none", "never ran"), ("once", "outside")])
+def test_states(vmm, guest, state):
+    """Who entered its guest once, and stays in its VMM since then, is there at each moment."""
+    vm = vmm("--guest", guest)
+    (listed,) = (each for each in json.loads(vitals("list", "--json").stdout)["vms"]
+                 if each["pid"] == vm.pid)  # fmt: skip
+    assert listed["state"] == state
 
 
 def by_name(stats):

@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "kvm/meanings.h"
+#include "top/figure.h"
 #include "top/screen.h"
 
 static const struct client_stat vm_stats[] = {
@@ -17,7 +18,7 @@ static const struct client_stat vm_stats[] = {
      .desc.base = 10},
 };
 
-enum { EXITS, MMIO, HALT_WAIT, GUEST_MODE, HIST, VCPU_STATS };
+enum { EXITS, MMIO, HALT_WAIT, GUEST_MODE, HIST, BLOCKING, VCPU_STATS };
 
 static const struct client_stat vcpu_stats[VCPU_STATS] = {
     [EXITS] = {.desc.name = "exits", .provider = "kvm", .target = "vcpu", .desc.base = 10},
@@ -33,6 +34,11 @@ static const struct client_stat vcpu_stats[VCPU_STATS] = {
                     .target = "vcpu",
                     .desc.type = VITALS_INSTANT,
                     .desc.base = 10},
+    [BLOCKING] = {.desc.name = "blocking",
+                  .provider = "kvm",
+                  .target = "vcpu",
+                  .desc.type = VITALS_INSTANT,
+                  .desc.base = 10},
     [HIST] = {.desc.name = "halt_wait_hist",
               .provider = "kvm",
               .target = "vcpu",
@@ -53,6 +59,9 @@ struct fixture {
     uint64_t time_ns;
     uint64_t exits[VMS][VCPUS], mmio[VMS][VCPUS], wait[VMS][VCPUS];
     uint64_t buckets[VMS][VCPUS][BUCKETS];
+    uint64_t blocking[VMS][VCPUS];
+    struct client_status status;
+    enum client_state states[VCPUS];
     size_t n_vcpus;
     bool is_reversed;
 };
@@ -76,12 +85,15 @@ static void sample_vm(struct fixture *fixture, size_t vm)
             {&vcpu_stats[HALT_WAIT], &fixture->wait[vm][i], 1},
             {&vcpu_stats[GUEST_MODE], &zero, 1},
             {&vcpu_stats[HIST], fixture->buckets[vm][i], BUCKETS},
+            {&vcpu_stats[BLOCKING], &fixture->blocking[vm][i], 1},
         };
 
         memcpy(values[i], all, sizeof(all));
-        vcpus[i] = (struct client_object){"vcpu", paths[i], (int64_t)i, values[i], VCPU_STATS};
+        vcpus[i] = (struct client_object){"vcpu",    paths[i],  (int64_t)i, fixture->states[i],
+                                          values[i], VCPU_STATS};
     }
-    model_take(&fixture->model, vm, &(struct sample){&vm_snapshot, &vcpu_snapshot, NULL}, 1e9);
+    model_take(&fixture->model, vm,
+               &(struct sample){&vm_snapshot, &vcpu_snapshot, NULL, fixture->status}, 1e9);
 }
 
 static void take_vcpus(struct fixture *fixture, size_t vm, struct client_snapshot *of_vcpus)
@@ -460,7 +472,7 @@ static void take_busy(struct fixture *fixture, uint64_t exits)
         {other_stat(HIST), buckets, BUCKETS},
         {other_stat(EXITS), &exits, 1},
     };
-    struct client_object vcpu = {"vcpu", "/vcpu0", 0, values, N_ELEMENTS(values)};
+    struct client_object vcpu = {"vcpu", "/vcpu0", 0, CLIENT_UNKNOWN, values, N_ELEMENTS(values)};
 
     fixture->time_ns += 2000000000;
     take_vcpus(fixture, 1, &(struct client_snapshot){&vcpu, 1, fixture->time_ns, false});
@@ -826,8 +838,8 @@ static void take_sched(struct fixture *fixture, uint64_t seconds)
     uint64_t *all[] = {&run, &steal, &cpu, &poll, &fail};
     struct client_value values[2][VM_STAT], of_vm = {&sched_stats[VM_STAT], &throttled, 1};
     struct client_object vm = {.target = "vm", .cpu_index = -1, .values = &of_vm, .n_values = 1};
-    struct client_object vcpus[] = {{"vcpu", "/vcpu0", 0, values[0], VM_STAT},
-                                    {"vcpu", "/vcpu1", 1, values[1], VM_STAT}};
+    struct client_object vcpus[] = {{"vcpu", "/vcpu0", 0, CLIENT_UNKNOWN, values[0], VM_STAT},
+                                    {"vcpu", "/vcpu1", 1, CLIENT_UNKNOWN, values[1], VM_STAT}};
 
     for (size_t i = 0; i < VM_STAT; i++) {
         values[0][i] = (struct client_value){&sched_stats[i], all[i], 1};
@@ -835,7 +847,9 @@ static void take_sched(struct fixture *fixture, uint64_t seconds)
     }
     model_take(&fixture->model, 0,
                &(struct sample){&(struct client_snapshot){&vm, 1, ns, false},
-                                &(struct client_snapshot){vcpus, 2, ns, false}, NULL},
+                                &(struct client_snapshot){vcpus, 2, ns, false},
+                                NULL,
+                                {0}},
                1e9);
 }
 
@@ -885,10 +899,11 @@ static void take_many(struct fixture *fixture, size_t n)
 
     fixture->time_ns += 1000000000;
     for (size_t i = 0; i < n; i++) {
-        exits[i] += 10 * i;
+        exits[i] = exits[i] ? exits[i] + 10 * i : 1;
         values[i] = (struct client_value){&vcpu_stats[EXITS], &exits[i], 1};
         snprintf(paths[i], sizeof(paths[i]), "/many%zu", i);
-        vcpus[i] = (struct client_object){"vcpu", paths[i], (int64_t)i, &values[i], 1};
+        vcpus[i] =
+            (struct client_object){"vcpu", paths[i], (int64_t)i, CLIENT_UNKNOWN, &values[i], 1};
     }
     take_vcpus(fixture, 1, &(struct client_snapshot){vcpus, n, fixture->time_ns, false});
 }
@@ -909,12 +924,136 @@ static void test_thousands_of_vcpus(void **state)
     assert_int_equal(fixture->model.n_items, 1);
 }
 
+/* ---- what does not run ---------------------------------------------------------------------- */
+
+/* Of the VM "idle", or of a vCPU of it. A value below 0: there is none. */
+static double idle_of(struct fixture *fixture, const struct series_object *object,
+                      enum series_since since)
+{
+    size_t idle = (size_t)figure_of_stat("kvm", "vcpu", "halt_wait_ns");
+    struct figure_value value = {0};
+
+    figure_add(&value, idle, &fixture->model.vms[0].values, object, since);
+    return value.n ? figure_number(idle, since, &value) : -1;
+}
+
+static void test_a_paused_vm_is_not_idle(void **state)
+{
+    struct fixture *fixture = *state;
+    struct series_vm *values = &fixture->model.vms[0].values;
+
+    sample(fixture);
+    sample(fixture);
+    assert_true(idle_of(fixture, NULL, SERIES_SAMPLE) >= 0);
+    assert_null(figure_state(values, NULL));
+    fixture->status = (struct client_status){CLIENT_PAUSED, "io-error"};
+    sample(fixture);
+    assert_true(idle_of(fixture, NULL, SERIES_SAMPLE) < 0);
+    assert_true(idle_of(fixture, values->objects[1], SERIES_SAMPLE) < 0);
+    assert_string_equal(figure_state(values, NULL), "io-error");
+    assert_contains(draw(fixture, 120, 24), "io-error");
+    fixture->status = (struct client_status){CLIENT_RUNNING, "running"};
+    sample(fixture);
+    assert_true(idle_of(fixture, NULL, SERIES_SAMPLE) >= 0);
+}
+
+/* No vCPU has an exit, whoever calls it paused: it never ran. */
+static void test_a_vm_that_never_ran(void **state)
+{
+    struct fixture *fixture = *state;
+    struct series_vm *values = &fixture->model.vms[0].values;
+
+    memset(fixture->exits[0], 0, sizeof(fixture->exits[0]));
+    for (int i = 0; i < 2; i++) {
+        fixture->time_ns += 1000000000;
+        sample_vm(fixture, 0);
+    }
+    assert_true(idle_of(fixture, NULL, SERIES_SAMPLE) < 0);
+    assert_string_equal(figure_state(values, NULL), "never ran");
+    fixture->status = (struct client_status){CLIENT_PAUSED, "paused"};
+    sample_vm(fixture, 0);
+    assert_string_equal(figure_state(values, NULL), "never ran");
+}
+
+/* A vCPU that never ran has no part in how idle the VM is; one in its VMM only if it has exits. */
+static void test_vcpus_that_do_not_run(void **state)
+{
+    struct fixture *fixture = *state;
+    struct series_vm *values = &fixture->model.vms[0].values;
+
+    fixture->blocking[0][0] = 1;
+    fixture->states[1] = CLIENT_NEVER_RAN;
+    fixture->states[2] = CLIENT_OUTSIDE;
+    sample(fixture);
+    for (int i = 0; i < 2; i++) {
+        fixture->time_ns += 1000000000;
+        sample_vm(fixture, 0);
+    }
+    assert_true(idle_of(fixture, NULL, SERIES_SAMPLE) == 1);
+    assert_true(idle_of(fixture, values->objects[2], SERIES_SAMPLE) < 0);
+    assert_true(idle_of(fixture, values->objects[3], SERIES_SAMPLE) < 0);
+    assert_string_equal(figure_state(values, values->objects[2]), "never ran");
+    assert_string_equal(figure_state(values, values->objects[3]), "outside");
+    fixture->exits[0][2]++;
+    fixture->time_ns += 1000000000;
+    sample_vm(fixture, 0);
+    assert_true(idle_of(fixture, values->objects[3], SERIES_SAMPLE) == 0);
+}
+
+/* KVM adds a halt at its end: before, it counts for as long as it was seen to go on. */
+static void test_totals_of_a_halt_that_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct series_vm *values = &fixture->model.vms[0].values;
+    double before;
+
+    memset(fixture->wait[0], 0, sizeof(fixture->wait[0]));
+    fixture->blocking[0][0] = 1;
+    fixture->time_ns += 1000000000;
+    sample_vm(fixture, 0);
+    before = idle_of(fixture, values->objects[1], SERIES_BEGIN);
+    assert_true(before < 0); /* it is not known for how long */
+    for (int i = 0; i < 3; i++) {
+        fixture->time_ns += 1000000000;
+        sample_vm(fixture, 0);
+    }
+    assert_true(idle_of(fixture, values->objects[1], SERIES_BEGIN) == 3);
+    fixture->wait[0][0] = 5000000000;
+    fixture->blocking[0][0] = 0;
+    fixture->time_ns += 1000000000;
+    sample_vm(fixture, 0);
+    assert_true(idle_of(fixture, values->objects[1], SERIES_BEGIN) == 5);
+}
+
+/* Where one counter went down, all of the VM began anew. */
+static void test_a_reset_is_of_the_whole_vm(void **state)
+{
+    struct fixture *fixture = *state;
+
+    sample(fixture);
+    sample(fixture);
+    fixture->exits[0][1] = 1;
+    fixture->time_ns += 1000000000;
+    sample_vm(fixture, 0);
+    for (size_t i = 1; i < 4; i++) {
+        const struct series_object *object = fixture->model.vms[0].values.objects[i];
+
+        for (size_t j = 0; j < object->n_series; j++) {
+            assert_false(object->series[j]->has_deltas);
+            assert_int_equal(object->series[j]->is_reset, row_is_counting(object->series[j]->stat));
+        }
+    }
+}
+
+/* ---- order ---------------------------------------------------------------------------------- */
+
 /* A vCPU that is back stands where it stood before, and the others are the same. */
 static void test_vcpus_stay_in_order(void **state)
 {
     struct fixture *fixture = *state;
-    struct client_object vcpus[] = {
-        {"vcpu", "/0", 0, NULL, 0}, {"vcpu", "/1", 1, NULL, 0}, {"vcpu", "/2", 2, NULL, 0}};
+    struct client_object vcpus[] = {{"vcpu", "/0", 0, CLIENT_UNKNOWN, NULL, 0},
+                                    {"vcpu", "/1", 1, CLIENT_UNKNOWN, NULL, 0},
+                                    {"vcpu", "/2", 2, CLIENT_UNKNOWN, NULL, 0}};
     struct client_snapshot all = {vcpus, 3, 1, false}, later = {vcpus + 1, 2, 2, false};
     struct series_object *last;
 
@@ -942,8 +1081,8 @@ static double take_wide(struct fixture *fixture, const struct client_stat *stats
         values[i] = (struct client_value){&stats[i], &exits, 1};
     for (size_t i = 0; i < TALL; i++) {
         snprintf(paths[i], sizeof(paths[i]), "/wide%zu", i);
-        vcpus[i] =
-            (struct client_object){"vcpu", paths[i], (int64_t)i, &values[first], WIDE - first};
+        vcpus[i] = (struct client_object){"vcpu",         paths[i],       (int64_t)i,
+                                          CLIENT_UNKNOWN, &values[first], WIDE - first};
     }
     fixture->time_ns += 1000000000;
     begin = clock();
@@ -1113,6 +1252,11 @@ int main(void)
         TEST(test_a_wide_screen_shows_more),
         TEST(test_a_low_screen_scrolls),
         TEST(test_thousands_of_vcpus),
+        TEST(test_a_paused_vm_is_not_idle),
+        TEST(test_a_vm_that_never_ran),
+        TEST(test_vcpus_that_do_not_run),
+        TEST(test_totals_of_a_halt_that_goes_on),
+        TEST(test_a_reset_is_of_the_whole_vm),
         TEST(test_vcpus_stay_in_order),
         TEST(test_thousands_of_statistics_that_move),
         TEST(test_help),

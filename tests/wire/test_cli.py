@@ -110,7 +110,7 @@ def test_closed_files_do_not_become_the_socket(programs, verb, options, status):
     result = subprocess.run(["sh", "-c", f"exec {command} >&- 2>&- <&-"], timeout=TIMEOUT, check=False)
     assert result.returncode == status
     assert set(vm.asked) <= {"qmp_capabilities", "query-stats-schemas", "query-stats", "query-name",
-                             "query-cpus-fast"} and "query-stats-schemas" in vm.asked  # fmt: skip
+                             "query-cpus-fast", "query-status"} and "query-stats-schemas" in vm.asked  # fmt: skip
     result = subprocess.run(["sh", "-c", f"exec {command} >&-"], stderr=subprocess.PIPE,
                             timeout=TIMEOUT, check=False)  # fmt: skip
     assert result.returncode == status

@@ -45,6 +45,7 @@ class HostileVm:
                            {"provider": EVIL, "target": "vcpu", "stats": STATS}]},
             "query-cpus-fast": {"return": [{"qom-path": PATH, "cpu-index": 0},
                                            {"qom-path": PATH + EVIL, "cpu-index": 1}]},
+            "query-status": {"return": {"status": EVIL, "running": False}},
             "query-stats": {
                 "return": [{"provider": "kvm", "qom-path": PATH, "stats": VALUES}]},
             **(replies or {}),

@@ -4,10 +4,12 @@
 import csv
 import io
 import json
+import os
+import signal
 
 import pytest
 
-from support.programs import run
+from support.programs import run, wait_until
 from support.recordings import VCPUS
 from support.strangers import FakeQemu
 
@@ -30,11 +32,39 @@ def show(*options, status=0):
 def test_table(programs, vm):
     qemu = programs.keep(FakeQemu(programs.path("qemu.sock"), (8, 2, 1)))
     titles, *lines = show("--socket", vm.path, "--socket", vm.flat, "--socket", qemu.path).splitlines()
-    assert titles.split() == ["VM", "VCPUS", "STATS", "SPEAKS", "SOCKET"]
-    assert [line.split()[:2] for line in lines[:2]] == [["web1", str(VCPUS)]] * 2
+    assert titles.split() == ["VM", "STATE", "VCPUS", "STATS", "SPEAKS", "SOCKET"]
+    assert [line.split()[:3] for line in lines[:2]] == [["web1", "running", str(VCPUS)]] * 2
     assert "vitals, dialect grouped" in lines[0] and lines[0].endswith(vm.path)
     assert "vitals, dialect flat" in lines[1] and lines[1].endswith(vm.flat)
     assert lines[2].split()[1:5] == ["1", "0", "QEMU", "8.2.1"]
+
+
+@pytest.mark.parametrize("status, state", [
+    ({"status": "running", "running": True, "singlestep": False}, "running"),
+    ({"status": "running", "running": True}, "running"),
+    ({"status": "prelaunch", "running": False}, "prelaunch"),
+    ({"status": "io-error", "running": False}, "io-error"),
+    ({"status": "\x1b[2J", "running": False}, "paused"), ({"running": False}, "paused"),
+    ({"running": 1}, None), ({}, None), (None, None),
+])  # fmt: skip
+def test_states(programs, status, state):
+    """A peer that does not say so, or strangely, is no error."""
+    replies = {} if status is None else {"query_status": {"return": status}}
+    qemu = programs.keep(FakeQemu(programs.path("qemu.sock"), **replies))
+    (vm,) = json.loads(show("--socket", qemu.path, "--json"))["vms"]
+    assert vm["state"] == state
+
+
+def test_a_demo_that_was_paused(programs, vm):
+    os.kill(vm.process.pid, signal.SIGUSR1)
+    for path in vm.path, vm.flat:
+        wait_until(lambda path=path: "paused" in show("--socket", path), "the pause")
+    values = json.loads(run("stats", "--socket", vm.path, "-o", "json").stdout)
+    assert [each["state"] for each in values["vms"]] == ["paused"]
+    report = run("top", "-b", "-n", 1, "-i", 0.1, "--socket", vm.path).stdout
+    titles, of_vm = (line.split() for line in report.splitlines()[1:3])
+    assert (titles[2], of_vm[2]) == ("STATE", "paused")
+    assert of_vm[titles.index("IDLE")] == "-"
 
 
 def test_counts_are_those_of_the_vm(programs, vm):

@@ -18,6 +18,7 @@ import pytest
 
 from support import recordings
 from support.programs import (
+    ROOT,
     SANITIZED,
     TIMEOUT,
     VITALS,
@@ -458,6 +459,38 @@ def test_batch(vm):
     assert not re.search(r" $", result.stdout, re.MULTILINE) and "\033" not in result.stdout
 
 
+@pytest.mark.parametrize("globs", [["halt*"], ["exits"], ["irq*", "blocking"]])
+def test_columns_have_what_they_take(programs, globs):
+    """Also where --stat leaves it out: otherwise one that is idle would look busy."""
+    vm = programs.demo("--recording", ROOT / "tests/data/recording")
+    words = ["top", "-b", "-n", 1, "-i", 0.1, "--socket", vm.path]
+    plain, chosen = (
+        run(*words, *more).stdout.splitlines()[1:3]
+        for more in ([], [word for glob in globs for word in ("--stat", glob)])
+    )
+    idle = plain[0].split().index("IDLE")
+    assert chosen[0] == plain[0] and chosen[1].split()[: idle + 1] == plain[1].split()[: idle + 1]
+    assert plain[1].split()[idle] == "100%"
+
+
+def test_what_can_not_be_told_is_not_shown(vm):
+    """Without the statistic 'blocking', nobody knows whether a vCPU sleeps all the time or never."""
+    titles, of_vm = run(
+        "top", "-b", "-n", 1, "-i", 0.1, "--socket", vm.path
+    ).stdout.splitlines()[1:3]
+    assert of_vm.split()[titles.split().index("IDLE")] == "-"
+
+
+def test_a_list_of_statistics_has_those_that_were_chosen(programs, vm):
+    terminal = start(programs, "--socket", vm.path, "--stat", "halt_*")
+    terminal.wait_for("IDLE")
+    terminal.press("Enter")
+    terminal.wait_for("OBJECT")
+    terminal.press("Down", "Enter")
+    terminal.wait_for("halt_wait_ns")
+    assert not re.search("^(exits|blocking|io_exits) ", terminal.text(), re.MULTILINE)
+
+
 def test_batch_has_no_zeros_to_leave_out(vm):
     """-z changes nothing there, and the help says so; nor is there --vcpu."""
     words = ["top", "-b", "-n", 1, "-i", 0.1, "--socket", vm.path]
@@ -507,8 +540,8 @@ def test_batch_when_a_vm_is_back(programs, vm, recording):
     wait_until(lambda: "closed by the server" in process.log(), "the complaint")
     programs.demo("--recording", recording, "--name", "newer", path=other.path)
     # It has no rate at first, unless the other VM answers so late that it has answered twice.
-    process.wait_for(r"^newer +\d+ +[-0](?= |$)", "newer is there")
-    process.wait_for(r"^newer +\d+ +0(?= |$)", "newer has a rate")
+    process.wait_for(r"^newer +\d+ +- +[-0](?= |$)", "newer is there")
+    process.wait_for(r"^newer +\d+ +- +0(?= |$)", "newer has a rate")
     vm.stop()
     process.wait_for("^demo .* gone: ", "demo is gone")
     assert process.process.poll() is None
