@@ -102,6 +102,7 @@ RATES = ["--rates", "-i", 0.1, "-n", 2]
 def test_members_of_stats(server):
     for path in server.path, server.flat:
         replies = json_of("stats", "--socket", path) + json_of("stats", "--socket", path, *RATES)
+        replies += json_of("stats", "--socket", path, "--total")
         assert_form("vitals-stats.1", "stats", replies)
         _, _, of_vm, of_vcpu = manual.json_members("vitals-stats.1")
         vms = [vm for reply in replies for vm in reply["vms"]]
@@ -148,8 +149,9 @@ def test_members_of_diff(pair):
     whole, element, *_ = manual.json_members("vitals-stats.1")
     whole = [name for name in whole if name not in ("host", "boot_id", "boot_time", "vms")]
     (more,) = manual.json_members("vitals-diff.1")
-    assert_members([reply], whole)
-    assert_members(reply["stats"], element + more, is_ordered=False)
+    assert_members([reply], [*whole[:2], "since", *whole[2:]])
+    (total,) = json_of("diff", *pair, "--total")
+    assert_members(reply["stats"] + total["stats"], element + more, is_ordered=False)
 
 
 def test_members_of_doctor(programs, server):
