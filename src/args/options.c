@@ -155,23 +155,13 @@ static int refuse_option(const struct cli_args *args)
     return cli_try_help(args->command);
 }
 
-static bool has_option(const struct verb *verb, const char *name)
-{
-    CLI_FOR_EACH_OPTION(verb, option)
-        if (!strcmp(option->name, name))
-            return true;
-    return false;
-}
-
 static int take_operand(const struct cli_args *args, char *text, void *values)
 {
     const struct verb *verb = args->verb;
 
     if (verb->operands)
         return cli_add_text(args->command, (void *)((char *)values + verb->operands_at), text);
-    return cli_usage_error(
-        args->command, "unexpected argument '%s'%s", text,
-        strchr(text, '/') && has_option(verb, "socket") ? "; --socket names a VM's socket" : "");
+    return cli_usage_error(args->command, "unexpected argument '%s'", text);
 }
 
 /* The status of the first that is wrong, or -1: there is none. */

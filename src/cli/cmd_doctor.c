@@ -134,6 +134,9 @@ static int run(struct cli_args *args)
 const struct verb verb_doctor = {
     .name = "doctor",
     .summary = "check what works here, and say why not",
+    .operands = "[SOCKET...]",
+    .operand_words = CLI_FILES,
+    .operands_at = offsetof(struct examination, look.options.sockets),
     .about = "Checks /dev/kvm, the kernel and its statistics, the user's rights, and the sockets: "
              "those of --socket or VITALS_SOCKET are asked; of those in the usual places of "
              "vitals, Proxmox and libvirt only the permissions are checked, because QEMU serves "

@@ -19,7 +19,7 @@ struct hist {
     struct look look;
     double time; /* of the sample */
     struct chart *charts;
-    size_t n_charts, n_drawn;
+    size_t n_charts, n_drawn, n_absent;
     struct record_writer to;
     struct buf text; /* the drawing */
     size_t width, height;
@@ -94,6 +94,13 @@ static void draw(struct hist *hist, const struct chart *chart)
     chart_draw(&hist->text, chart, hist->width, hist->is_utf8);
 }
 
+static void draw_absent(void *opaque, const struct row_absent *absent)
+{
+    struct hist *hist = opaque;
+
+    row_absent_text(&hist->text, absent);
+}
+
 /* Asked again for each output: the window may have another size now. */
 static void measure_terminal(struct hist *hist)
 {
@@ -154,7 +161,14 @@ static void draw_all(struct hist *hist)
 
 /* ---- JSON and CSV --------------------------------------------------------------------------- */
 
-static void print_records(struct hist *hist)
+static void put_absent(void *opaque, const struct row_absent *absent)
+{
+    struct hist *hist = opaque;
+
+    row_put_absent(&hist->to, absent, hist->n_absent++ == 0);
+}
+
+static void print_records(struct hist *hist, const struct sampler *sampler)
 {
     record_open(&hist->to);
     record_number(&hist->to, "time", NULL, "%.3f", hist->time);
@@ -163,6 +177,8 @@ static void print_records(struct hist *hist)
         chart_put(&hist->to, hist->time, &hist->charts[i]);
     if (!hist->n_charts)
         chart_put_titles(&hist->to);
+    hist->n_absent = 0;
+    sampler_each_absent(sampler, put_absent, hist);
     record_close(&hist->to);
 }
 
@@ -175,48 +191,14 @@ static bool print_sample(void *opaque, struct sampler *sampler)
     free_charts(hist);
     hist->time = sampler->time;
     sampler_each(sampler, hist->is_rates, take_row, hist);
-    if (hist->to.format == OUTPUT_TABLE)
+    if (hist->to.format == OUTPUT_TABLE) {
+        sampler_each_absent(sampler, draw_absent, hist);
         draw_all(hist);
-    else
-        print_records(hist);
+    } else {
+        print_records(hist, sampler);
+    }
     hist->any_output = true;
     return !hist->no_memory;
-}
-
-/* Leaves only histograms wanted. The first other statistic that was, or NULL. */
-static const char *want_histograms(struct look *look, bool *ret_any)
-{
-    const char *other = NULL;
-
-    *ret_any = false;
-    for (size_t i = 0; i < look->n_vms; i++) {
-        size_t n;
-        const struct client_stat *stats = client_stats(look->vms[i].client, &n);
-
-        for (size_t j = 0; j < n; j++) {
-            if (look->vms[i].wanted[j] && !histogram_is(&stats[j].desc) && !other)
-                other = stats[j].desc.name;
-            look->vms[i].wanted[j] &= histogram_is(&stats[j].desc);
-            *ret_any |= look->vms[i].wanted[j];
-        }
-    }
-    return other;
-}
-
-static int open_look(struct hist *hist)
-{
-    int status = look_open(&hist->look);
-    const char *other;
-    bool any;
-
-    if (status != 0)
-        return status;
-    other = want_histograms(&hist->look, &any);
-    if (any)
-        return 0;
-    fprintf(stderr, "%s: '%s' is no histogram\n  'vitals stats' shows it.\n",
-            hist->look.options.command, other);
-    return EXIT_NO_MATCH;
 }
 
 static void look_at_terminal(struct hist *hist)
@@ -226,13 +208,10 @@ static void look_at_terminal(struct hist *hist)
     hist->is_utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
-static int open_and_print(void *self)
+static int print_turns(void *self)
 {
     struct hist *hist = self;
-    int status = open_look(hist);
 
-    if (status != 0)
-        return status;
     look_at_terminal(hist);
     hist->to = look_record_writer(&hist->look);
     return look_turns(&hist->look, hist->is_rates, print_sample, hist);
@@ -241,7 +220,7 @@ static int open_and_print(void *self)
 static int run(struct cli_args *args)
 {
     struct hist hist = {.look.is_of_histograms = true};
-    int status = look_run(args, &hist, open_and_print);
+    int status = look_run(args, &hist, print_turns);
 
     free_charts(&hist);
     free(hist.charts);

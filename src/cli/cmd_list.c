@@ -108,6 +108,9 @@ static int run(struct cli_args *args)
 const struct verb verb_list = {
     .name = "list",
     .summary = "list the VMs of this host, or at sockets",
+    .operands = "[SOCKET...]",
+    .operand_words = CLI_FILES,
+    .operands_at = offsetof(struct look, options.sockets),
     .about =
         "Lists all VMs of this host, or those that answer at sockets: name, number of vCPUs and "
         "statistics, and whose they are, or what the socket speaks.",

@@ -92,6 +92,9 @@ static int run(struct cli_args *args)
 const struct verb verb_schemas = {
     .name = "schemas",
     .summary = "list what statistics a VM has",
+    .operands = "[SOCKET...]",
+    .operand_words = CLI_FILES,
+    .operands_at = offsetof(struct look, options.sockets),
     .about = "Lists the statistics of a VM: name, type, unit, and the buckets of histograms.",
     .tables = {look_socket_options, look_vm_options, look_stat_options, look_output_options},
     .notes = "-o json prints one object: {\"schema_version\": 1, \"stats\": [...]}. Each statistic "

@@ -7,7 +7,6 @@
 #include "args/cli.h"
 #include "look/life.h"
 #include "look/look.h"
-#include "look/missing.h"
 #include "base/replacement.h"
 #include "show/row_output.h"
 #include "look/sampler.h"
@@ -84,7 +83,7 @@ static int sample(struct snap *snap)
 
     if (!sampler_init(&sampler, &snap->look))
         return EXIT_FAILURE;
-    if (sampler_sample(&sampler) > 0 && missing_check(&sampler) > 0)
+    if (sampler_sample(&sampler) > 0)
         status = print_snapshot(snap, &sampler);
     sampler_free(&sampler);
     return status;
@@ -112,6 +111,9 @@ static int run(struct cli_args *args)
 const struct verb verb_snap = {
     .name = "snap",
     .summary = "keep all values of now, for diff",
+    .operands = "[SOCKET...]",
+    .operand_words = CLI_FILES,
+    .operands_at = offsetof(struct snap, look.options.sockets),
     .about = "Writes all values of now as JSON: what 'vitals stats -o json' prints, in one line.",
     .tables = {look_socket_options, look_vm_options, look_stat_options, look_vcpu_options,
                own_options},

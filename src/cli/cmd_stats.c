@@ -44,10 +44,18 @@ static void put_lives(void *look, struct record_writer *to)
     life_put(to, look);
 }
 
+static void add_absent(void *opaque, const struct row_absent *absent)
+{
+    struct stats *stats = opaque;
+
+    row_output_add_absent(&stats->output, absent);
+}
+
 static bool print_sample(void *opaque, struct sampler *sampler)
 {
     struct stats *stats = opaque;
 
+    stats->output.has_vm = stats->wide.has_vm = look_has_many(&stats->look);
     row_list_clear(&stats->rows);
     sampler_each(sampler, stats->is_rates, add_row, stats);
     look_arrange(&stats->look.options, &stats->rows, stats->is_nonzero ? row_is_nonzero : NULL);
@@ -58,6 +66,7 @@ static bool print_sample(void *opaque, struct sampler *sampler)
     row_output_begin(&stats->output, sampler->time);
     for (size_t i = 0; i < stats->rows.n; i++)
         row_output_add(&stats->output, &stats->rows.rows[i]);
+    sampler_each_absent(sampler, add_absent, stats);
     row_output_end(&stats->output);
     return true;
 }
@@ -81,12 +90,10 @@ static int check_options(const struct stats *stats)
 static void set_form(struct stats *stats)
 {
     const struct look_options *options = &stats->look.options;
-    bool has_vm = stats->look.n_sockets > 1;
     bool is_exact = options->interval > 0 && options->interval < 1;
 
     stats->output = (struct row_output){
         .to = look_record_writer(&stats->look),
-        .has_vm = has_vm,
         .is_rates = stats->is_rates,
         .put_head = put_lives,
         .opaque = &stats->look,
@@ -97,20 +104,17 @@ static void set_form(struct stats *stats)
     stats->wide = (struct wide_output){
         .format = options->format,
         .has_legend = !options->no_legend,
-        .has_vm = has_vm,
         .is_total = options->is_total,
         .is_exact = is_exact,
     };
 }
 
-static int open_and_print(void *self)
+static int print_turns(void *self)
 {
     struct stats *stats = self;
     int status = check_options(stats);
 
-    if (status == 0)
-        status = look_open(&stats->look);
-    if (status != 0)
+    if (status)
         return status;
     set_form(stats);
     return look_turns(&stats->look, stats->is_rates, print_sample, stats);
@@ -119,7 +123,7 @@ static int open_and_print(void *self)
 static int run(struct cli_args *args)
 {
     struct stats stats = {0};
-    int status = look_run(args, &stats, open_and_print);
+    int status = look_run(args, &stats, print_turns);
 
     row_output_free(&stats.output);
     wide_output_free(&stats.wide);
@@ -130,6 +134,9 @@ static int run(struct cli_args *args)
 const struct verb verb_stats = {
     .name = "stats",
     .summary = "show the statistics of VMs",
+    .operands = "[SOCKET...]",
+    .operand_words = CLI_FILES,
+    .operands_at = offsetof(struct stats, look.options.sockets),
     .about = "Shows the values of a VM's statistics.",
     .tables = {look_socket_options, look_vm_options, look_stat_options, look_vcpu_options,
                own_options, look_row_options, look_turn_options, look_output_options},

@@ -13,19 +13,22 @@
 #include "args/cli.h"
 #include "base/text.h"
 #include "show/output.h"
-#include "look/look.h"
+#include "look/look_watch.h"
 #include "look/progress.h"
 #include "top/figure.h"
 #include "top/screen.h"
 #include "top/terminal.h"
-#include "look/watch.h"
 
-enum { BATCH_WIDTH = 110, KIND_MAX = 64 };
+enum {
+    BATCH_WIDTH = 110,
+    KIND_MAX = 64,
+    LATE_MS = 200, /* after which one looks whether a VM is late */
+};
 
-/* What has become of a VM. */
+/* What has become of a VM, to be told at the end. */
 struct tale {
-    unsigned long n_samples;
     struct client_error error; /* why it was lost last; or empty */
+    bool is_back;
 };
 
 struct top {
@@ -33,11 +36,12 @@ struct top {
     struct model model;
     struct screen screen;
     struct watch *watch;
-    struct watch_vm *vms;
-    struct tale *tales;
+    struct tale *tales; /* one for each slot of the watch */
+    size_t n_tales;
     int signals; /* a descriptor for them */
     bool is_batch, is_nonzero, is_done;
-    unsigned long n_rounds; /* intervals that all VMs have answered that were not gone */
+    uint64_t turn;          /* whose end is awaited */
+    unsigned long n_rounds; /* intervals that are over */
 };
 
 static const struct cli_option own_options[] = {
@@ -55,6 +59,10 @@ static const struct cli_option own_options[] = {
      .at = offsetof(struct top, look.options.count),
      .argument = "N",
      .help = "end after N intervals (default: go on)"},
+    {.name = "hold",
+     .at = offsetof(struct top, look.options.holds),
+     .help = "keep the connection to QEMU from one sample to the next; without it, QEMU is let go "
+             "where the interval is 2 s or more"},
     {.name = "batch",
      .letter = 'b',
      .at = offsetof(struct top, is_batch),
@@ -76,29 +84,6 @@ static int complain(const struct top *top, const char *text, const char *hint)
 
 /* ---- the begin ------------------------------------------------------------------------------ */
 
-/* The watch takes the client over: it may get another one in its place. */
-static void hand_over(struct top *top, size_t i)
-{
-    struct look_vm *vm = &top->look.vms[i];
-
-    top->vms[i] = (struct watch_vm){
-        .path = vm->socket,
-        .timeout_ms = look_timeout_ms(&top->look.options),
-        .client = vm->client,
-        .wanted = vm->wanted,
-        .wants_vm = look_wants_target(&top->look, "vm"),
-        .wants_vcpus = look_wants_target(&top->look, "vcpu"),
-        .wants_others = look_wants_target(&top->look, CLIENT_OTHER_TARGETS),
-    };
-    vm->client = NULL;
-    vm->wanted = NULL;
-}
-
-static bool *want(const void *opaque, const struct client *client)
-{
-    return look_want(opaque, client);
-}
-
 /* Columns need more than what --stat wants. */
 static bool shows(const void *opaque, const struct series *series)
 {
@@ -109,92 +94,132 @@ static bool shows(const void *opaque, const struct series *series)
 
 static int start(struct top *top)
 {
-    const struct watch_choice choice = {want, &top->look};
-    size_t n = top->look.n_vms;
-    int err;
-
-    top->vms = calloc(n + 1, sizeof(*top->vms));
-    top->tales = calloc(n + 1, sizeof(*top->tales));
-    if (!model_init(&top->model, n, top->look.options.interval) || !top->vms || !top->tales)
+    if (!model_init(&top->model, top->look.options.interval))
         return -ENOMEM;
     top->model.is_nonzero = top->is_nonzero;
     top->model.shows = shows;
     top->model.opaque = &top->look;
-    for (size_t i = 0; i < n; i++) {
-        const struct client *client = top->look.vms[i].client;
+    top->turn = 1;
+    return 0;
+}
 
-        if (!model_name_vm(&top->model, i, client_vm_name(client), client_path(client)))
-            return -ENOMEM;
-    }
-    for (size_t i = 0; i < n; i++)
-        hand_over(top, i);
-    model_arrange(&top->model);
-    err = watch_start(top->vms, n, &choice, top->look.options.interval, &top->watch);
-    return top->model.has_failed ? -ENOMEM : err;
+/* A slot may be new. */
+static bool make_tales(struct top *top, size_t n)
+{
+    struct tale *grown;
+
+    if (n <= top->n_tales)
+        return true;
+    grown = reallocarray(top->tales, n, sizeof(*grown));
+    if (!grown)
+        return false;
+    memset(&grown[top->n_tales], 0, (n - top->n_tales) * sizeof(*grown));
+    top->tales = grown;
+    top->n_tales = n;
+    return true;
 }
 
 /* ---- samples -------------------------------------------------------------------------------- */
 
-static void take_loss(struct top *top, size_t i, const struct client_error *error)
-{
-    model_lose(&top->model, i, error->text);
-    top->tales[i].error = *error;
-    top->look.has_failed = true;
-    if (top->is_batch)
-        look_complain(&top->look, error);
-}
-
-/* That a VM was lost may never have come here. Of its first sample the others need not wait. */
-static void take_return(struct top *top, size_t i, const char *name)
+static void say(const struct top *top, size_t i, const char *text)
 {
     struct client_error news;
 
-    model_return(&top->model, i, name);
-    top->tales[i].n_samples = top->n_rounds + 1;
+    client_fail(&news, 0, NULL, "%s: %s", top->model.vms[i]->socket, text);
+    complain(top, news.text, NULL);
+}
+
+static void take_loss(struct top *top, size_t i, const struct watch_result *result)
+{
+    const struct model_vm *vm = top->model.vms[i];
+
+    model_lose(&top->model, i, look_reason(&result->error, vm->socket), result->since);
+    top->tales[i] = (struct tale){.error = result->error};
     top->look.has_failed = true;
-    if (top->is_batch) {
-        client_fail(&news, 0, NULL, "%s: is back", top->vms[i].path);
-        complain(top, news.text, NULL);
-    }
+    if (top->is_batch)
+        look_complain(&top->look, &result->error);
+}
+
+/* That a VM was lost may never have come here. */
+static void take_return(struct top *top, size_t i, const char *name)
+{
+    model_return(&top->model, i, name);
+    top->tales[i].is_back = true;
+    top->look.has_failed = true;
+    if (top->is_batch)
+        say(top, i, "is back");
 }
 
 static void take_result(struct top *top, size_t i, const struct watch_result *result)
 {
-    if (result->is_back)
+    struct model_vm *vm = top->model.vms[i];
+
+    if (result->is_back || (result->has_sample && vm->error))
         take_return(top, i, result->vm_name);
-    if (result->has_sample) {
+    if (result->has_sample && !model_name_vm(&top->model, i, result->vm_name, result->path))
+        top->model.has_failed = true;
+    if (result->has_sample)
         model_take(&top->model, i, &result->sample, result->time);
-        top->tales[i].n_samples++;
-    }
     if (result->is_lost)
-        take_loss(top, i, &result->error);
+        take_loss(top, i, result);
+    if (result->has_left)
+        model_drop_vm(&top->model, i);
 }
 
-/* Takes what has come. Returns whether all VMs that are left have answered once more. */
+/* Before it has told its name, a VM has that of its socket. False: there is none in this slot. */
+static bool find_vm(struct top *top, size_t i)
+{
+    const char *key = watch_key(top->watch, i), *slash = key ? strrchr(key, '/') : NULL;
+    char *plain;
+
+    if (i < top->model.n_vms && top->model.vms[i])
+        return true;
+    plain = key ? strdup(slash && slash[1] ? slash + 1 : key) : NULL;
+    if (plain)
+        text_make_plain(plain);
+    top->model.has_failed |= key && (!plain || !model_name_vm(&top->model, i, plain, key));
+    if (plain && !top->model.has_failed)
+        text_make_plain(top->model.vms[i]->socket);
+    free(plain);
+    return key && !top->model.has_failed;
+}
+
+static void take_slot(struct top *top, size_t i)
+{
+    struct watch_result result;
+    double silence;
+
+    if (!find_vm(top, i))
+        return;
+    if (watch_take(top->watch, i, &result)) {
+        take_result(top, i, &result);
+        watch_result_free(&result);
+    }
+    if (!top->model.vms[i])
+        return;
+    silence = watch_silence(top->watch, i);
+    model_await(&top->model, i,
+                silence > WATCH_LATE_SECONDS && !top->model.vms[i]->error ? silence : 0);
+}
+
+/* Takes what has come. Returns whether an interval is over: of the first sample there are no rates. */
 static bool take_results(struct top *top)
 {
-    bool is_round = true;
+    bool is_over = watch_is_over(top->watch, top->turn), is_round = is_over && top->turn > 1;
+    size_t n = watch_count(top->watch);
 
     watch_clear(top->watch);
-    for (size_t i = 0; i < top->model.n_vms; i++) {
-        struct watch_result result;
-
-        if (watch_take(top->watch, i, &result)) {
-            take_result(top, i, &result);
-            watch_result_free(&result);
-        }
-        /* Of the first sample there are no rates. */
-        if (!top->model.vms[i].error && top->tales[i].n_samples < top->n_rounds + 2)
-            is_round = false;
+    if (!make_tales(top, n)) {
+        top->model.has_failed = true;
+        return false;
     }
-    if (is_round)
-        top->n_rounds++;
+    for (size_t i = 0; i < n; i++)
+        take_slot(top, i);
+    model_arrange(&top->model);
+    if (is_over)
+        top->turn = watch_turn(top->watch).number + 1;
+    top->n_rounds += is_round;
     return is_round;
-}
-
-static bool all_gone(const struct top *top)
-{
-    return model_count_gone(&top->model) == top->model.n_vms;
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -276,10 +301,12 @@ static int run_terminal(struct top *top)
             return -errno;
         if (fds[1].revents)
             handle_signals(top);
-        if (fds[2].revents && take_results(top) && !all_gone(top))
+        if (fds[2].revents && take_results(top))
             top->is_done |= top->look.options.count && top->n_rounds >= top->look.options.count;
         if (fds[3].revents && !top->is_done)
             top->is_done = top->look.has_failed = true;
+        if (top->model.has_failed)
+            return -ENOMEM;
         if (fds[0].revents && !top->is_done)
             handle_keys(top);
     }
@@ -325,7 +352,7 @@ static int run_batch(struct top *top)
     int err = 0;
 
     while (!err && !top->is_done) {
-        if (poll(&fd, 1, -1) < 0) {
+        if (poll(&fd, 1, LATE_MS) < 0) {
             err = errno == EINTR ? 0 : -errno;
             continue;
         }
@@ -333,8 +360,7 @@ static int run_batch(struct top *top)
             continue;
         progress_end(progress);
         progress = NULL;
-        top->is_done =
-            all_gone(top) || (top->look.options.count && top->n_rounds >= top->look.options.count);
+        top->is_done = top->look.options.count && top->n_rounds >= top->look.options.count;
         err = print_report(top);
     }
     progress_end(progress);
@@ -346,10 +372,9 @@ static int run_batch(struct top *top)
 /* What could only be seen on the screen is said again, to stay. */
 static void complain_about_gone(const struct top *top)
 {
-    for (size_t i = 0; i < top->model.n_vms; i++)
+    for (size_t i = 0; i < top->n_tales; i++)
         if (top->tales[i].error.text[0])
-            complain(top, top->tales[i].error.text,
-                     top->model.vms[i].error ? NULL : "It came back.");
+            complain(top, top->tales[i].error.text, top->tales[i].is_back ? "It came back." : NULL);
 }
 
 static void put_kind(char kind[KIND_MAX])
@@ -404,6 +429,7 @@ static int show(struct top *top)
 
     if (top->is_batch)
         return run_batch(top);
+    take_results(top);
     if (!open_terminal(top))
         return -ENOTSUP;
     err = run_terminal(top);
@@ -414,10 +440,8 @@ static int show(struct top *top)
 
 static int watch_and_show(struct top *top)
 {
-    int err = open_signals(top);
+    int err = start(top);
 
-    if (err == 0)
-        err = start(top);
     if (err == 0)
         err = show(top);
     if (err < 0 && err != -ENOTSUP)
@@ -434,13 +458,16 @@ static void choose_encoding(const struct top *top)
 
 static int open_and_show(struct top *top)
 {
-    int status;
+    int status, err;
 
     if (!top->is_batch && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
         return complain(top, "standard input and output are no terminal",
                         "-b prints plain text instead.");
     choose_encoding(top);
-    status = look_open(&top->look);
+    err = open_signals(top); /* before there are threads, which are not to have them */
+    if (err < 0)
+        return complain(top, strerror(-err), NULL);
+    status = look_watch(&top->look, top->look.options.interval, &top->watch);
     return status ? status : watch_and_show(top);
 }
 
@@ -456,7 +483,6 @@ static int open_show_and_close(void *self)
         watch_stop(top->watch);
     screen_free(&top->screen);
     model_free(&top->model);
-    free(top->vms);
     free(top->tales);
     return status;
 }
@@ -471,12 +497,16 @@ static int run(struct cli_args *args)
 const struct verb verb_top = {
     .name = "top",
     .summary = "watch VMs live on the terminal",
+    .operands = "[SOCKET...]",
+    .operand_words = CLI_FILES,
+    .operands_at = offsetof(struct top, look.options.sockets),
     .about = "Shows VMs, their vCPUs and statistics live. h shows the keys: Enter drills down, Esc "
              "goes back, q quits.",
     .tables = {look_socket_options, look_vm_options, look_stat_options, own_options},
     .notes =
-        "A VM that ends or no longer answers stays in the list as gone, and is tried again; the "
-        "others go on. There is no --vcpu: drill down to a vCPU instead.\n\n"
+        "A VM that ends or does not answer stays in the list, with the reason and since when, and is "
+        "tried again; the others go on. One that appears in a directory is taken in, and one that is "
+        "no longer there leaves after 30 seconds. There is no --vcpu: drill down to a vCPU instead.\n\n"
         "Exit status: 0, 1 for an error or if a VM was gone for a while, 2 for wrong usage, 3 if "
         "nothing matches.",
     .run = run,

@@ -213,6 +213,41 @@ int client_adopt(int fd, const char *path, unsigned timeout_ms, struct client **
     return err ? err : finish(&connection, ret_client, error);
 }
 
+/* ---- without a connection for a while ------------------------------------------------------- */
+
+void client_let_go(struct client *client)
+{
+    connection_close(&client->connection);
+    client->connection = (struct connection){
+        .path = client->path, .fd = -1, .timeout_ms = client->connection.timeout_ms};
+}
+
+int client_reconnect(struct client *client, const char *path, struct client_error *error)
+{
+    struct connection connection;
+    int64_t pid = client->origin.pid;
+    int err = connection_open(&connection, path, 0, client->connection.timeout_ms, error);
+
+    if (err)
+        return err;
+    connection.path = client->path;
+    client->connection = connection;
+    read_origin(client);
+    if (client->origin.pid == pid)
+        return 0;
+    client_let_go(client);
+    return client_fail(error, ESTALE, NULL, "%s: %s", client->path, strerror(ESTALE));
+}
+
+int client_negotiate(struct client *client, struct client_error *error)
+{
+    bool is_vitals;
+
+    return negotiate(client, &is_vitals, error);
+}
+
+/* ---- the end, and what is known ------------------------------------------------------------- */
+
 void client_free(struct client *client)
 {
     if (!client)

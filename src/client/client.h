@@ -128,6 +128,16 @@ int client_connect(const char *path, unsigned timeout_ms, struct client **ret_cl
                    struct client_error *error);
 int client_introduce(struct client *client, struct client_error *error);
 
+/*
+ * A server that has one client at a time can take another one while we don't ask: client_let_go()
+ * closes the connection, and behind client_reconnect(), which does not wait, and client_negotiate()
+ * all is as it was. -ESTALE: by now another process has the socket, so the VM may be another one.
+ * Between them there is nothing to ask, but client_interrupt() and client_free() can be called.
+ */
+void client_let_go(struct client *client);
+int client_reconnect(struct client *client, const char *path, struct client_error *error);
+int client_negotiate(struct client *client, struct client_error *error);
+
 /* From another thread: what waits for the peer fails now, and so does all that comes later. */
 void client_interrupt(struct client *client);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <glob.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "look/look.h"
 #include "look/peer_text.h"
 #include "look/progress.h"
+#include "look/socket_list.h"
 #include "client/client.h"
 #include "base/count.h"
 
@@ -83,29 +83,24 @@ static bool is_socket(const char *path)
     return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
-static void add_directory(struct askings *askings, const char *directory)
+static void add_error(void *opaque, const struct client_error *error)
 {
-    size_t n_before = askings->n;
-    struct dirent **entries;
-    int n = scandir(directory, &entries, NULL, alphasort);
+    add_asking(opaque)->error = *error;
+}
 
-    if (n < 0) {
-        client_fail(&add_asking(askings)->error, errno, LOOK_HINT_LISTING,
-                    "%s: the directory can't be read: %s", directory, strerror(errno));
-        return;
-    }
-    for (int i = 0; i < n; i++) {
-        char path[DOCTOR_PATH_MAX];
-        int len = snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
+static void add_named(struct askings *askings, struct doctor *doctor)
+{
+    struct socket_list list = {.complain = add_error, .opaque = askings};
 
-        if (len < DOCTOR_PATH_MAX && is_socket(path))
-            add_socket(askings, path);
-        free(entries[i]);
+    for (size_t i = 0, n = 0; i < doctor->n_sockets; i++) {
+        socket_list_add(&list, doctor->sockets[i]);
+        for (; n < list.n; n++)
+            add_socket(askings, list.all[n].path);
     }
-    free(entries);
-    if (askings->n == n_before)
-        client_fail(&add_asking(askings)->error, ENOENT, LOOK_HINT_NO_SOCKET,
-                    "%s: no socket in this directory", directory);
+    for (size_t i = 0; i < list.n_left_out; i++)
+        doctor_find(doctor, "socket", FINDING_OK, "%s: no QMP by its name; was not asked",
+                    list.left_out[i]);
+    socket_list_free(&list);
 }
 
 static void open_client(void *opaque, size_t i)
@@ -135,14 +130,7 @@ static void ask_named(struct doctor *doctor)
     struct askings askings = {.doctor = doctor};
     struct progress *progress;
 
-    for (size_t i = 0; i < doctor->n_sockets; i++) {
-        struct stat st;
-
-        if (stat(doctor->sockets[i], &st) == 0 && S_ISDIR(st.st_mode))
-            add_directory(&askings, doctor->sockets[i]);
-        else
-            add_socket(&askings, doctor->sockets[i]);
-    }
+    add_named(&askings, doctor);
     progress = progress_begin_vms(doctor->command, askings.n);
     at_once(askings.n, open_client, &askings);
     progress_end(progress);
@@ -153,19 +141,19 @@ static void ask_named(struct doctor *doctor)
 
 /* ---- the usual places ----------------------------------------------------------------------- */
 
-struct place {
+struct usual_place {
     const char *pattern, *owner;
     bool is_taken; /* by the owner, which stays connected */
     const char *hint;
 };
 
-static const struct place places[] = {
+static const struct usual_place places[] = {
     {"/run/vitals/vms/*/*", "vitals", false, "--socket asks it."},
     {"/var/run/qemu-server/*.qmp", "Proxmox", false,
      "--socket asks it. QEMU serves one client at a time: meanwhile Proxmox has to wait."},
     {"/var/lib/libvirt/qemu/domain-*/monitor.sock", "libvirt", true,
-     "QEMU serves one client at a time, and this is libvirt. Give the VM a second QMP socket: -qmp "
-     "unix:PATH,server=on,wait=off."},
+     "'virt-qemu-qmp-proxy DOMAIN PATH' (Debian: libvirt-clients-qemu) makes a socket that can be "
+     "asked beside libvirt; so can a second one: -qmp unix:PATH,server=on,wait=off."},
 };
 
 static bool is_same_file(const char *a, const char *b)
@@ -190,7 +178,7 @@ static bool is_named(const struct doctor *doctor, const char *path)
 }
 
 /* Who may write may connect. Nothing here does: it would disturb whom the socket is for. */
-static void look_at(struct doctor *doctor, const struct place *place, const char *path)
+static void look_at(struct doctor *doctor, const struct usual_place *place, const char *path)
 {
     struct finding *finding;
 
@@ -206,7 +194,7 @@ static void look_at(struct doctor *doctor, const struct place *place, const char
     finding_hint(finding, "%s", place->hint);
 }
 
-static void look_around(struct doctor *doctor, const struct place *place)
+static void look_around(struct doctor *doctor, const struct usual_place *place)
 {
     char pattern[DOCTOR_PATH_MAX];
     size_t n_shown = 0, n_more = 0;

@@ -10,6 +10,7 @@
 #include "client/local.h"
 #include "host/privileges.h"
 #include "host/state.h"
+#include "look/place.h"
 #include "look/private.h"
 
 static void release(void *opaque)
@@ -41,7 +42,8 @@ static enum client_state state_of(const void *opaque, int64_t vcpu)
     return found ? states[host_vcpu_state(vm, found)] : CLIENT_UNKNOWN;
 }
 
-static int open_client(struct look *look, struct host_vm *vm, struct client **ret_client)
+static int open_vm(struct look *look, struct host_vm *vm, struct client **ret_client,
+                   struct client_error *error)
 {
     const struct client_local local = {
         .ctx = vm->ctx,
@@ -57,12 +59,8 @@ static int open_client(struct look *look, struct host_vm *vm, struct client **re
         .release = release,
         .opaque = host_vm_ref(vm),
     };
-    struct client_error error;
-    int err = client_open_local(&local, ret_client, &error);
 
-    if (err)
-        look_complain(look, &error);
-    return err;
+    return client_open_local(&local, ret_client, error);
 }
 
 static int read_failed(struct look *look, const char *reason)
@@ -100,8 +98,11 @@ static int take_vms(struct look *look)
         return look_fail(look, NULL, "out of memory");
     for (size_t i = 0; i < n; i++) {
         struct client *client;
+        struct client_error error;
 
-        if (open_client(look, vms[i], &client) == 0)
+        if (open_vm(look, vms[i], &client, &error) < 0)
+            look_complain(look, &error);
+        else
             look->vms[look->n_vms++] =
                 (struct look_vm){.socket = client_path(client), .client = client};
     }
@@ -109,7 +110,7 @@ static int take_vms(struct look *look)
     return n && !look->n_vms ? EXIT_FAILURE : 0;
 }
 
-int look_open_host(struct look *look)
+static int open_host(struct look *look)
 {
     struct bpf_why why;
     int status, err = host_open("", &why, &look->host);
@@ -117,8 +118,13 @@ int look_open_host(struct look *look)
     if (err)
         return refuse(look, &why);
     status = drop_privileges(look);
-    if (status == 0)
-        status = look_refresh(look);
+    return status ? status : look_refresh(look);
+}
+
+int look_open_host(struct look *look)
+{
+    int status = open_host(look);
+
     return status ? status : take_vms(look);
 }
 
@@ -127,4 +133,59 @@ int look_refresh(struct look *look)
     int err = look->host ? host_read(look->host) : 0;
 
     return err ? read_failed(look, strerror(-err)) : 0;
+}
+
+/* ---- this host as a place that is watched --------------------------------------------------- */
+
+struct host_place {
+    struct place place;
+    struct look *look;
+};
+
+static void refresh(struct place *place, void (*found)(void *opaque, const char *key), void *opaque)
+{
+    struct look *look = ((struct host_place *)place)->look;
+    struct host_vm *const *vms;
+    size_t n;
+
+    host_read(look->host); /* what it could not read is as it was */
+    vms = host_vms(look->host, &n);
+    for (size_t i = 0; i < n; i++)
+        if (look_wants_vm(look, vms[i]->name))
+            found(opaque, vms[i]->name);
+}
+
+static int connect_vm(struct place *place, const char *key, struct client **ret_client,
+                      struct client_error *error)
+{
+    struct look *look = ((struct host_place *)place)->look;
+    size_t n;
+    struct host_vm *const *vms = host_vms(look->host, &n);
+
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(vms[i]->name, key))
+            return open_vm(look, vms[i], ret_client, error);
+    return client_fail(error, ESRCH, NULL, "%s: the VM has ended", key);
+}
+
+static void free_place(struct place *place)
+{
+    free(place);
+}
+
+static const struct place_ops ops = {
+    .refresh = refresh, .connect = connect_vm, .is_at_hand = true, .free = free_place};
+
+int look_make_host_place(struct look *look)
+{
+    struct host_place *place = calloc(1, sizeof(*place));
+    int status = place ? open_host(look) : look_fail(look, NULL, "out of memory");
+
+    if (status) {
+        free(place);
+        return status;
+    }
+    *place = (struct host_place){.place.ops = &ops, .look = look};
+    look->place = &place->place;
+    return 0;
 }

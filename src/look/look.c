@@ -19,6 +19,9 @@ void look_free(struct look *look)
     for (size_t i = 0; i < look->n_paths; i++)
         free(look->paths[i]);
     host_close(look->host);
+    if (look->place)
+        look->place->ops->free(look->place);
+    socket_list_free(&look->sockets);
     free(look->vms);
     free(look->are_parts);
     free(look->paths);
@@ -59,6 +62,8 @@ bool look_wants_target(const struct look *look, const char *target)
 
 void look_say(const struct look *look, const struct client_error *error)
 {
+    if (look->is_quiet)
+        return;
     fprintf(stderr, "%s: %s\n", look->options.command, error->text);
     if (error->hint[0])
         fprintf(stderr, "  %s\n", error->hint);

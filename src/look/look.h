@@ -7,6 +7,8 @@
 #include "show/record.h"
 #include "show/row_list.h"
 #include "client/client.h"
+#include "look/socket_list.h"
+#include "look/watch.h"
 
 #define EXIT_NO_MATCH 3
 
@@ -33,6 +35,7 @@ struct look_options {
     double timeout;       /* seconds */
     double interval;      /* seconds; 0: not given */
     unsigned long count;  /* 0: not given */
+    bool holds;           /* keeps the connection to a VM between two turns */
 };
 
 struct host; /* host/host.h */
@@ -48,14 +51,18 @@ struct look_vm {
 
 struct look {
     struct look_options options; /* the first: the tables of options have offsets in it */
-    char **paths;                /* of the sockets, and of the vCPUs that are wanted */
-    size_t n_paths, n_sockets;
+    struct socket_list sockets;
+    size_t n_sockets;
+    char **paths; /* of the vCPUs that are wanted */
+    size_t n_paths;
     struct look_vm *vms;
     size_t n_vms;
     struct host *host;                             /* where its VMs are looked at, or NULL */
+    struct place *place;                           /* where they come from, once they are watched */
     bool is_of_histograms;                         /* no other statistic is of use */
     bool (*needs)(const struct client_stat *stat); /* asked for also where --stat leaves it out */
     bool *are_parts; /* for each of the globs: see pattern_matches(); NULL: none is */
+    bool is_quiet;   /* nothing is said meanwhile */
     bool has_failed; /* one of the VMs, at least */
 };
 
@@ -103,6 +110,9 @@ void look_complain(struct look *look, const struct client_error *error);
  * thread may ask.
  */
 bool *look_want(const struct look *look, const struct client *client);
+
+/* The same, by a thread: @look is a const struct look. As struct watch_options says. */
+int look_wish(const void *look, const struct client *client, struct watch_wish *ret_wish);
 
 /*
  * Adds up, sorts and cuts the rows, as the options say; leaves those that @is_shown, or all with NULL.

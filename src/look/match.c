@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is wanted of the VMs: their statistics and vCPUs, or what may have been meant. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,8 @@ enum { RUNS_MAX = 8 }; /* of numbers in a hint */
 static int refuse(struct look *look, const char *what, const struct suggestion *suggestion,
                   const char *hint)
 {
-    suggestion_print(suggestion, look->options.command, what, hint);
+    if (!look->is_quiet)
+        suggestion_print(suggestion, look->options.command, what, hint);
     return EXIT_NO_MATCH;
 }
 
@@ -101,7 +103,7 @@ int look_match_vms(struct look *look)
     for (size_t i = 0; status == 0 && look->options.vms.n && i < look->n_vms; i++) {
         if (look_wants_vm(look, client_vm_name(look->vms[i].client)))
             look->vms[n++] = look->vms[i];
-        else
+        else if (!look->place) /* else it is the watch's */
             client_free(look->vms[i].client);
     }
     if (status == 0 && look->options.vms.n)
@@ -152,8 +154,32 @@ bool *look_want(const struct look *look, const struct client *client)
     bool is_wanted = look_wants_vm(look, client_vm_name(client));
 
     for (size_t i = 0; wanted && is_wanted && i < n; i++)
-        wanted[i] = look_wants_stat(look, &stats[i]) || is_needed(look, &stats[i]);
+        wanted[i] = (look_wants_stat(look, &stats[i]) && is_of_use(look, &stats[i])) ||
+                    is_needed(look, &stats[i]);
     return wanted;
+}
+
+/* Where no other statistic is of use. */
+static int check_histograms(struct look *look)
+{
+    const char *other = NULL;
+
+    for (size_t i = 0; look->is_of_histograms && i < look->n_vms; i++) {
+        size_t n;
+        const struct client_stat *stats = client_stats(look->vms[i].client, &n);
+
+        for (size_t j = 0; j < n; j++) {
+            if (!look_wants_stat(look, &stats[j]))
+                continue;
+            if (histogram_is(&stats[j].desc))
+                return 0;
+            other = other ? other : stats[j].desc.name;
+        }
+    }
+    if (!other)
+        return 0;
+    look_fail(look, "'vitals stats' shows it.", "'%s' is no histogram", other);
+    return EXIT_NO_MATCH;
 }
 
 /* ---- what there is -------------------------------------------------------------------------- */
@@ -287,6 +313,8 @@ int look_match_stats(struct look *look)
         lists[i].stats = client_stats(look->vms[i].client, &lists[i].n);
     if (has_memory)
         status = look_check_stats(look, lists, look->n_vms);
+    if (status == 0 && has_memory)
+        status = check_histograms(look);
     for (size_t i = 0; status == 0 && has_memory && i < look->n_vms; i++) {
         look->vms[i].wanted = look_want(look, look->vms[i].client);
         has_memory = look->vms[i].wanted != NULL;
@@ -317,6 +345,48 @@ bool look_is_vcpu(const char *text, const struct client_vcpu *vcpu)
     if (read_range(text, &first, &last))
         return first <= vcpu->index && vcpu->index <= last;
     return !strcmp(text, vcpu->path);
+}
+
+/* Whether any --vcpu means it. */
+static bool is_wanted_vcpu(const struct look *look, const struct client_vcpu *vcpu)
+{
+    for (size_t i = 0; i < look->options.vcpus.n; i++)
+        if (look_is_vcpu(look->options.vcpus.all[i], vcpu))
+            return true;
+    return false;
+}
+
+static bool wish_vcpus(const struct look *look, const struct client *client,
+                       struct watch_wish *wish)
+{
+    size_t n;
+    const struct client_vcpu *vcpus = client_vcpus(client, &n);
+
+    wish->paths = calloc(n + 1, sizeof(*wish->paths));
+    for (size_t i = 0; wish->paths && i < n; i++) {
+        if (!is_wanted_vcpu(look, &vcpus[i]))
+            continue;
+        wish->paths[wish->n_paths] = strdup(vcpus[i].path);
+        if (!wish->paths[wish->n_paths++])
+            return false;
+    }
+    return wish->paths;
+}
+
+int look_wish(const void *opaque, const struct client *client, struct watch_wish *ret_wish)
+{
+    const struct look *look = opaque;
+    struct watch_wish wish = {0};
+
+    if (!look_wants_vm(look, client_vm_name(client)))
+        return WATCH_UNWANTED;
+    wish.wanted = look_want(look, client);
+    if (!wish.wanted || (look->options.vcpus.n && !wish_vcpus(look, client, &wish))) {
+        watch_wish_free(&wish);
+        return -ENOMEM;
+    }
+    *ret_wish = wish;
+    return 0;
 }
 
 /* The client's own texts change with each query. */

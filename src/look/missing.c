@@ -1,47 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 #include "look/missing.h"
 
+#include <errno.h>
 #include <string.h>
 
-#include "look/private.h"
-
 /* The VM is always there; vCPUs may not be yet, or no more. */
-static bool is_expected(const struct look_vm *vm)
+static bool is_due(const struct source *source)
 {
     size_t n_stats, n_vcpus;
-    const struct client_stat *stats = client_stats(vm->client, &n_stats);
+    const struct client_stat *stats = client_stats(source->client, &n_stats);
 
-    client_vcpus(vm->client, &n_vcpus);
-    if (vm->paths)
-        n_vcpus = vm->n_paths < n_vcpus ? vm->n_paths : n_vcpus;
+    client_vcpus(source->client, &n_vcpus);
+    if (source->paths)
+        n_vcpus = source->n_paths < n_vcpus ? source->n_paths : n_vcpus;
     for (size_t i = 0; i < n_stats; i++)
-        if (vm->wanted[i] && (n_vcpus || !strcmp(stats[i].target, "vm")))
+        if (source->wanted[i] && (n_vcpus || !strcmp(stats[i].target, "vm")))
             return true;
     return false;
 }
 
-static bool has_values(const struct series_vm *values)
+static bool has_values(const struct client_snapshot *snapshot)
 {
-    for (size_t i = 0; i < values->n_objects; i++)
-        if (values->objects[i]->n_series)
+    for (size_t i = 0; snapshot && i < snapshot->n_objects; i++)
+        if (snapshot->objects[i].n_values)
             return true;
     return false;
 }
 
-size_t missing_check(struct sampler *sampler)
+int missing_check(const struct source *source, const struct sample *sample,
+                  struct client_error *error)
 {
-    struct look *look = sampler->look;
-    size_t n = 0;
-
-    for (size_t i = 0; i < look->n_vms; i++) {
-        struct look_vm *vm = &look->vms[i];
-        bool is_missing = vm->client && is_expected(vm) && !has_values(&sampler->vms[i]);
-
-        n += vm->client && !is_missing;
-        if (is_missing && !sampler->outcomes[i].is_missing)
-            look_fail(look, "Its schemas name the statistics: the VMM could not read them.",
-                      "%s: no value of what was asked for", client_path(vm->client));
-        sampler->outcomes[i].is_missing = is_missing;
-    }
-    return n;
+    if (!is_due(source) || has_values(sample->of_vm) || has_values(sample->of_vcpus) ||
+        has_values(sample->of_others))
+        return 0;
+    return client_fail(error, EIO, "Its schemas name the statistics: the VMM could not read them.",
+                       "%s: no value of what was asked for", client_path(source->client));
 }

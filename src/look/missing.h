@@ -3,9 +3,10 @@
 #ifndef LOOK_MISSING_H
 #define LOOK_MISSING_H
 
-#include "look/sampler.h"
+#include "look/source.h"
 
-/* Of the last sample: complains, once about each VM. Returns how many VMs have values. */
-size_t missing_check(struct sampler *sampler);
+/* Whether the sample has any value, if one is due: -EIO and the error if not. */
+int missing_check(const struct source *source, const struct sample *sample,
+                  struct client_error *error);
 
 #endif

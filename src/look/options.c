@@ -15,7 +15,8 @@ const struct cli_option look_socket_options[] = {
      .argument = "PATH",
      .words = CLI_FILES,
      .help = "QMP socket of the VM: of vitals, or of QEMU 7.1 or later; can be given again; a "
-             "directory stands for all sockets in it (default: $VITALS_SOCKET)"},
+             "directory or a pattern stands for the QMP sockets in it (default: $VITALS_SOCKET, "
+             "parted by colons)"},
     {.name = "host",
      .kind = CLI_FLAG,
      .at = AT(is_host),
@@ -104,6 +105,10 @@ const struct cli_option look_turn_options[] = {
      .at = AT(count),
      .argument = "N",
      .help = "end after N outputs (default: 1; with -i: go on)"},
+    {.name = "hold",
+     .at = AT(holds),
+     .help = "keep the connection to QEMU from one output to the next; without it, QEMU is let go "
+             "where the interval is 2 s or more"},
     {0},
 };
 

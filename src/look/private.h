@@ -12,17 +12,26 @@ __attribute__((format(printf, 3, 4))) int look_fail(struct look *look, const cha
 /* @path belongs to the list from here on; NULL: there was no memory for it. */
 int look_add_path(struct look *look, char *path);
 
-/* From --socket, or from the environment. */
+/* From the options, or from the environment. */
 int look_find_sockets(struct look *look);
 
 /* All VMs of this host, in place of sockets. There may be none. */
 int look_open_host(struct look *look);
+
+/* The same, to be watched: makes the look's place. */
+int look_make_host_place(struct look *look);
 
 /* What is asked from now on is as it is now: one pass for all VMs of this host. */
 int look_refresh(struct look *look);
 
 /* All at once; those that fail are complained about. */
 int look_open_vms(struct look *look);
+
+/* The sockets of the options, looked for again each time. NULL: no memory. */
+struct place *look_make_socket_place(struct look *look);
+
+/* Whether the error says that this is something else. */
+bool look_is_no_qmp(int err);
 
 /* One of the VMs has statistics, at least. */
 int look_check_any(struct look *look);

@@ -4,22 +4,90 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/at_once.h"
 #include "base/clock.h"
+#include "base/text.h"
+#include "look/look_watch.h"
+#include "look/missing.h"
 #include "look/progress.h"
 #include "look/source.h"
 
+static bool out_of_memory(const struct sampler *sampler)
+{
+    fprintf(stderr, "%s: out of memory\n", sampler->look->options.command);
+    return false;
+}
+
+static bool name_vm(struct sampler_vm *vm, const char *name, const char *socket)
+{
+    free(vm->name);
+    free(vm->socket);
+    vm->name = strdup(name);
+    vm->socket = strdup(socket);
+    if (!vm->name || !vm->socket)
+        return false;
+    text_make_plain(vm->name);
+    text_make_plain(vm->socket);
+    return true;
+}
+
+static bool make_room(struct sampler *sampler, size_t n)
+{
+    struct sampler_vm *grown;
+
+    if (sampler->vms && n <= sampler->n_vms)
+        return true;
+    grown = reallocarray(sampler->vms, n + 1, sizeof(*grown));
+    if (!grown)
+        return false;
+    memset(&grown[sampler->n_vms], 0, (n + 1 - sampler->n_vms) * sizeof(*grown));
+    sampler->vms = grown;
+    sampler->n_vms = n;
+    return true;
+}
+
 bool sampler_init(struct sampler *sampler, struct look *look)
 {
+    bool has_memory;
+
     *sampler = (struct sampler){.look = look};
-    sampler->vms = calloc(look->n_vms + 1, sizeof(*sampler->vms));
     sampler->outcomes = calloc(look->n_vms + 1, sizeof(*sampler->outcomes));
-    if (sampler->vms && sampler->outcomes)
+    has_memory = sampler->outcomes && make_room(sampler, look->n_vms);
+    for (size_t i = 0; has_memory && i < look->n_vms; i++)
+        has_memory = name_vm(&sampler->vms[i], client_vm_name(look->vms[i].client),
+                             client_path(look->vms[i].client));
+    if (has_memory)
         return true;
     sampler_free(sampler);
-    fprintf(stderr, "%s: out of memory\n", look->options.command);
-    return false;
+    return out_of_memory(sampler);
+}
+
+static void free_vm(struct sampler_vm *vm)
+{
+    series_free(&vm->values);
+    free(vm->name);
+    free(vm->socket);
+    free(vm->reason);
+    *vm = (struct sampler_vm){0};
+}
+
+void sampler_free(struct sampler *sampler)
+{
+    for (size_t i = 0; sampler->vms && i < sampler->n_vms; i++)
+        free_vm(&sampler->vms[i]);
+    free(sampler->vms);
+    free(sampler->outcomes);
+    sampler->vms = NULL;
+    sampler->outcomes = NULL;
+    sampler->n_vms = 0;
+}
+
+static void note_time(struct sampler *sampler, double time)
+{
+    sampler->time = time;
+    sampler->epoch = clock_unix_time() - (double)clock_now_ns() / 1e9;
 }
 
 /* ---- sampling ------------------------------------------------------------------------------- */
@@ -41,8 +109,12 @@ static int sample_vm(struct sampler *sampler, const struct look_vm *vm, struct s
 
     if (err)
         return err;
-    series_take(values, &sample);
+    err = missing_check(&source, &sample, error);
+    if (!err)
+        series_take(values, &sample);
     sample_free(&sample);
+    if (err)
+        return err;
     if (values->has_failed)
         return client_fail(error, ENOMEM, NULL, "%s: out of memory", client_path(vm->client));
     return 0;
@@ -54,7 +126,9 @@ static void sample_one(void *opaque, size_t i)
     struct look_vm *vm = &sampler->look->vms[i];
 
     sampler->outcomes[i].err =
-        vm->client ? sample_vm(sampler, vm, &sampler->vms[i], &sampler->outcomes[i].error) : 0;
+        vm->client ? sample_vm(sampler, vm, &sampler->vms[i].values, &sampler->outcomes[i].error)
+                   : 0;
+    sampler->vms[i].is_here = vm->client && !sampler->outcomes[i].err;
 }
 
 static void drop(struct sampler *sampler, size_t i)
@@ -66,7 +140,7 @@ static void drop(struct sampler *sampler, size_t i)
         look_say(sampler->look, &sampler->outcomes[i].error);
     else
         look_complain(sampler->look, &sampler->outcomes[i].error);
-    series_free(&sampler->vms[i]);
+    free_vm(&sampler->vms[i]);
     client_free(vm->client);
     vm->client = NULL;
 }
@@ -75,11 +149,11 @@ size_t sampler_sample(struct sampler *sampler)
 {
     struct progress *progress =
         progress_begin_vms(sampler->look->options.command, sampler->look->n_vms);
+    double time = clock_unix_time();
     size_t n = 0;
 
-    sampler->time = clock_unix_time();
     at_once(sampler->look->n_vms, sample_one, sampler);
-    sampler->epoch = clock_unix_time() - (double)clock_now_ns() / 1e9;
+    note_time(sampler, time);
     progress_end(progress);
     for (size_t i = 0; i < sampler->look->n_vms; i++) {
         if (sampler->outcomes[i].err)
@@ -108,20 +182,108 @@ void sampler_wait_first(const struct sampler *sampler, uint64_t *turn_ns, double
     progress_end(progress);
 }
 
-void sampler_free(struct sampler *sampler)
+/* ---- what a watch has ----------------------------------------------------------------------- */
+
+static bool lose(struct sampler *sampler, struct sampler_vm *vm, const struct watch_result *result)
 {
-    for (size_t i = 0; sampler->vms && i < sampler->look->n_vms; i++)
-        series_free(&sampler->vms[i]);
-    free(sampler->vms);
-    free(sampler->outcomes);
-    sampler->vms = NULL;
-    sampler->outcomes = NULL;
+    free(vm->reason);
+    vm->reason = strdup(look_reason(&result->error, vm->socket));
+    vm->since = result->since;
+    vm->is_here = false;
+    /* VMs of a host come and go; one that was named is missed. */
+    if (sampler->look->host && result->has_ended)
+        look_say(sampler->look, &result->error);
+    else
+        look_complain(sampler->look, &result->error);
+    return vm->reason;
+}
+
+static void say_is_back(struct sampler *sampler, const struct sampler_vm *vm)
+{
+    struct client_error news = {0};
+
+    client_fail(&news, 0, NULL, "%s: is back", vm->socket);
+    look_complain(sampler->look, &news);
+}
+
+static bool take_sample(struct sampler *sampler, struct sampler_vm *vm,
+                        const struct watch_result *result)
+{
+    if (result->is_back || vm->reason)
+        say_is_back(sampler, vm);
+    if (result->is_back)
+        series_break(&vm->values);
+    free(vm->reason);
+    vm->reason = NULL;
+    vm->is_here = true;
+    if (!name_vm(vm, result->vm_name, result->path))
+        return false;
+    series_take(&vm->values, &result->sample);
+    return !vm->values.has_failed;
+}
+
+/* Before it has told its name, a VM has that of its socket. */
+static bool find_vm(struct sampler_vm *vm, const char *key)
+{
+    const char *slash = key ? strrchr(key, '/') : NULL;
+
+    return !key || vm->name || name_vm(vm, slash && slash[1] ? slash + 1 : key, key);
+}
+
+static bool take(struct sampler *sampler, struct watch *watch, size_t i)
+{
+    struct sampler_vm *vm = &sampler->vms[i];
+    struct watch_result result;
+    bool has_memory = find_vm(vm, watch_key(watch, i));
+
+    vm->is_here = false;
+    vm->silence = watch_silence(watch, i);
+    if (!has_memory || !vm->name || !watch_take(watch, i, &result))
+        return has_memory;
+    if (result.has_sample)
+        has_memory = take_sample(sampler, vm, &result);
+    if (has_memory && result.is_lost)
+        has_memory = lose(sampler, vm, &result);
+    if (result.has_left)
+        free_vm(vm);
+    watch_result_free(&result);
+    return has_memory;
+}
+
+bool sampler_take(struct sampler *sampler, struct watch *watch)
+{
+    size_t n = watch_count(watch);
+    bool has_memory = make_room(sampler, n);
+
+    note_time(sampler, watch_turn(watch).time);
+    for (size_t i = 0; has_memory && i < n; i++)
+        has_memory = take(sampler, watch, i);
+    return has_memory || out_of_memory(sampler);
+}
+
+void sampler_each_absent(const struct sampler *sampler,
+                         void (*show)(void *opaque, const struct row_absent *absent), void *opaque)
+{
+    for (size_t i = 0; i < sampler->n_vms; i++) {
+        const struct sampler_vm *vm = &sampler->vms[i];
+        struct row_absent absent = {vm->name, vm->socket, vm->reason, vm->since};
+        char late[64];
+
+        if (!vm->name || vm->is_here)
+            continue;
+        if (!vm->reason) {
+            snprintf(late, sizeof(late), "no answer yet");
+            absent.reason = late;
+            absent.since = clock_unix_time() - vm->silence;
+        }
+        show(opaque, &absent);
+    }
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
 struct showing {
-    const struct client *client;
+    const struct sampler_vm *vm;
     bool wants_deltas;
     double epoch;
     void (*show)(void *opaque, const struct row *row);
@@ -133,8 +295,8 @@ static void show_series(const struct showing *showing, const struct series_objec
 {
     struct row row = series_row(object, series);
 
-    row.vm = client_vm_name(showing->client);
-    row.socket = client_socket(showing->client);
+    row.vm = showing->vm->name;
+    row.socket = showing->vm->socket;
     row.time = showing->epoch + (double)object->time_ns / 1e9;
     if (!showing->wants_deltas) {
         row.deltas = NULL;
@@ -150,12 +312,12 @@ void sampler_each(struct sampler *sampler, bool wants_deltas,
 {
     struct showing showing = {NULL, wants_deltas, sampler->epoch, show, opaque};
 
-    for (size_t i = 0; i < sampler->look->n_vms; i++) {
-        const struct series_vm *vm = &sampler->vms[i];
+    for (size_t i = 0; i < sampler->n_vms; i++) {
+        const struct sampler_vm *vm = &sampler->vms[i];
 
-        showing.client = sampler->look->vms[i].client;
-        for (size_t j = 0; showing.client && j < vm->n_objects; j++)
-            for (size_t k = 0; k < vm->objects[j]->n_series; k++)
-                show_series(&showing, vm->objects[j], vm->objects[j]->series[k]);
+        showing.vm = vm;
+        for (size_t j = 0; vm->is_here && j < vm->values.n_objects; j++)
+            for (size_t k = 0; k < vm->values.objects[j]->n_series; k++)
+                show_series(&showing, vm->values.objects[j], vm->values.objects[j]->series[k]);
     }
 }

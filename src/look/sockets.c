@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds the sockets that were named, and opens them all. */
-#define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/at_once.h"
+#include "base/text.h"
+#include "look/manager.h"
 #include "look/private.h"
 #include "look/progress.h"
 
@@ -26,151 +27,212 @@ int look_add_path(struct look *look, char *path)
     return 0;
 }
 
-static bool is_socket(const char *path)
+/* ---- words ---------------------------------------------------------------------------------- */
+
+/* Several are parted by colons, but for a path that has one itself. */
+static void add_words(struct socket_list *list, const char *words)
 {
+    char *copy = strdup(words), *rest = copy, *word;
     struct stat st;
 
-    return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
-static bool is_directory(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static int add_directory(struct look *look, const char *directory)
-{
-    size_t n_before = look->n_paths;
-    struct dirent **entries;
-    int n = scandir(directory, &entries, NULL, alphasort), status = 0;
-
-    if (n < 0)
-        return look_fail(look, LOOK_HINT_LISTING, "%s: the directory can't be read: %s", directory,
-                         strerror(errno));
-    for (int i = 0; i < n; i++) {
-        char *path = NULL;
-
-        if (asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0)
-            path = NULL;
-        if (path && !is_socket(path))
-            free(path);
-        else if (status == 0)
-            status = look_add_path(look, path);
-        free(entries[i]);
-    }
-    free(entries);
-    if (status == 0 && look->n_paths == n_before)
-        return look_fail(look, LOOK_HINT_NO_SOCKET, "%s: no socket in this directory", directory);
-    return status;
-}
-
-static void add_socket(struct look *look, const char *path)
-{
-    if (is_directory(path))
-        add_directory(look, path);
+    if (!copy || stat(words, &st) == 0)
+        socket_list_add(list, words);
     else
-        look_add_path(look, strdup(path));
+        while ((word = strsep(&rest, ":")))
+            if (*word)
+                socket_list_add(list, word);
+    free(copy);
 }
 
-/* A socket that was named twice is one VM, and QEMU would let the second client wait for the first. */
-struct identity {
-    dev_t device;
-    ino_t inode;
-    size_t index;
-};
-
-static int compare_identities(const void *a, const void *b)
+static bool add_all(struct socket_list *list, const struct look_options *options)
 {
-    const struct identity *one = a, *other = b;
-    int order = (one->device > other->device) - (one->device < other->device);
-
-    if (order == 0)
-        order = (one->inode > other->inode) - (one->inode < other->inode);
-    return order ? order : (one->index > other->index) - (one->index < other->index);
+    for (size_t i = 0; i < options->sockets.n; i++)
+        socket_list_add(list, options->sockets.all[i]);
+    if (options->default_socket)
+        add_words(list, options->default_socket);
+    return socket_list_drop_repeated(list);
 }
 
-static bool is_same_socket(const struct identity *a, const struct identity *b)
+static void complain(void *opaque, const struct client_error *error)
 {
-    return a->device == b->device && a->inode == b->inode;
+    look_complain(opaque, error);
 }
 
-/* Those that can be found, sorted. */
-static size_t identify(const struct look *look, struct identity *identities)
+/* In one line, without an end: "COMMAND: TEXT PATH PATH". */
+static void tell(const struct look *look, const char *text, const char *const *paths, size_t n)
 {
-    size_t n = 0;
+    struct buf line = {0};
 
-    for (size_t i = 0; i < look->n_paths; i++) {
-        struct stat st;
-
-        if (stat(look->paths[i], &st) == 0)
-            identities[n++] = (struct identity){st.st_dev, st.st_ino, i};
+    if (!n || look->is_quiet)
+        return;
+    buf_printf(&line, "%s: %s", look->options.command, text);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&line, " %s", paths[i]);
+    buf_append(&line, "", 1);
+    if (!line.failed) {
+        text_make_plain(line.data);
+        fprintf(stderr, "%s\n", line.data);
     }
-    qsort(identities, n, sizeof(*identities), compare_identities);
-    return n;
+    buf_free(&line);
 }
 
-static void close_gaps(struct look *look)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < look->n_paths; i++)
-        if (look->paths[i])
-            look->paths[n++] = look->paths[i];
-    look->n_paths = n;
-}
-
-/* The first of each stays. */
-static int drop_repeated(struct look *look)
-{
-    struct identity *identities = calloc(look->n_paths + 1, sizeof(*identities));
-    size_t n;
-
-    if (!identities)
-        return look_fail(look, NULL, "out of memory");
-    n = identify(look, identities);
-    for (size_t i = 1; i < n; i++) {
-        if (!is_same_socket(&identities[i - 1], &identities[i]))
-            continue;
-        free(look->paths[identities[i].index]);
-        look->paths[identities[i].index] = NULL;
-    }
-    free(identities);
-    close_gaps(look);
-    return 0;
-}
-
-static void find_named(struct look *look)
-{
-    const char *path = getenv("VITALS_SOCKET");
-
-    for (size_t i = 0; i < look->options.sockets.n; i++)
-        add_socket(look, look->options.sockets.all[i]);
-    if (!look->options.sockets.n)
-        add_socket(look, path);
-}
+#define TELL_LEFT_OUT "no QMP by the name, not asked:"
+#define TELL_NO_QMP   "no QMP:"
 
 int look_find_sockets(struct look *look)
 {
-    find_named(look);
-    return drop_repeated(look);
+    struct socket_list *list = &look->sockets;
+
+    list->complain = complain;
+    list->opaque = look;
+    if (!add_all(list, &look->options))
+        return look_fail(look, NULL, "out of memory");
+    list->complain = NULL;
+    tell(look, TELL_LEFT_OUT, (const char *const *)list->left_out, list->n_left_out);
+    look->n_sockets = list->n;
+    return list->n ? 0 : EXIT_FAILURE;
 }
+
+/* ---- sockets as a place that is watched ----------------------------------------------------- */
+
+struct socket_place {
+    struct place place;
+    struct look *look;
+    pthread_mutex_t mutex;       /* of all below */
+    struct socket_list list;     /* as it was found last */
+    struct socket_list rejected; /* found, but no QMP */
+};
+
+static void refresh(struct place *place, void (*found)(void *opaque, const char *key), void *opaque)
+{
+    struct socket_place *sockets = (struct socket_place *)place;
+    struct socket_list list = {0}, before;
+
+    add_all(&list, &sockets->look->options);
+    for (size_t i = 0; i < list.n; i++)
+        found(opaque, list.all[i].path);
+    pthread_mutex_lock(&sockets->mutex);
+    before = sockets->list;
+    sockets->list = list;
+    pthread_mutex_unlock(&sockets->mutex);
+    socket_list_free(&before);
+}
+
+/* Where a link leads to may have changed. */
+static int connect_socket(struct place *place, const char *key, struct client **ret_client,
+                          struct client_error *error)
+{
+    const struct look_options *options = &((struct socket_place *)place)->look->options;
+    int err = manager_check(key, true, error);
+
+    return err ? err : client_connect(key, look_timeout_ms(options), ret_client, error);
+}
+
+bool look_is_no_qmp(int err)
+{
+    return err == -EPROTO || err == -EPROTOTYPE || err == -EMSGSIZE || err == -E2BIG;
+}
+
+/* Under the mutex. */
+static bool is_named(const struct socket_place *sockets, const char *path)
+{
+    for (size_t i = 0; i < sockets->list.n; i++)
+        if (!strcmp(sockets->list.all[i].path, path))
+            return sockets->list.all[i].is_named;
+    return true;
+}
+
+/* Nobody has said that it is one. */
+static bool rejects(struct place *place, const char *key, int err)
+{
+    struct socket_place *sockets = (struct socket_place *)place;
+    bool is;
+
+    pthread_mutex_lock(&sockets->mutex);
+    is = look_is_no_qmp(err) && !is_named(sockets, key);
+    if (is)
+        socket_list_leave_out(&sockets->rejected, key);
+    pthread_mutex_unlock(&sockets->mutex);
+    return is;
+}
+
+static void tell_of_place(struct place *place)
+{
+    struct socket_place *sockets = (struct socket_place *)place;
+
+    pthread_mutex_lock(&sockets->mutex);
+    tell(sockets->look, TELL_NO_QMP, (const char *const *)sockets->rejected.left_out,
+         sockets->rejected.n_left_out);
+    pthread_mutex_unlock(&sockets->mutex);
+}
+
+static void free_place(struct place *place)
+{
+    struct socket_place *sockets = (struct socket_place *)place;
+
+    socket_list_free(&sockets->list);
+    socket_list_free(&sockets->rejected);
+    pthread_mutex_destroy(&sockets->mutex);
+    free(sockets);
+}
+
+static const struct place_ops ops = {.refresh = refresh,
+                                     .connect = connect_socket,
+                                     .rejects = rejects,
+                                     .tell = tell_of_place,
+                                     .free = free_place};
+
+struct place *look_make_socket_place(struct look *look)
+{
+    struct socket_place *sockets = calloc(1, sizeof(*sockets));
+
+    if (!sockets)
+        return NULL;
+    sockets->place.ops = &ops;
+    sockets->look = look;
+    pthread_mutex_init(&sockets->mutex, NULL);
+    return &sockets->place;
+}
+
+/* ---- opening all of them -------------------------------------------------------------------- */
 
 /* What came of each socket. */
 struct opening {
     const struct look *look;
     struct client **clients;
     struct client_error *errors;
+    int *errs;
 };
 
 static void open_client(void *opaque, size_t i)
 {
     struct opening *opening = opaque;
 
-    if (client_open(opening->look->paths[i], look_timeout_ms(&opening->look->options),
-                    &opening->clients[i], &opening->errors[i]) < 0)
+    opening->errs[i] =
+        client_open(opening->look->sockets.all[i].path, look_timeout_ms(&opening->look->options),
+                    &opening->clients[i], &opening->errors[i]);
+    if (opening->errs[i] < 0)
         opening->clients[i] = NULL;
+}
+
+/* Nobody has said that it is one: it is no failure where others answer. */
+static bool is_excused(const struct opening *opening, size_t i)
+{
+    return opening->errs[i] < 0 && !opening->look->sockets.all[i].is_named &&
+           look_is_no_qmp(opening->errs[i]);
+}
+
+static void tell_what_is_no_qmp(const struct opening *opening)
+{
+    const struct look *look = opening->look;
+    const char **paths = calloc(look->n_sockets + 1, sizeof(*paths));
+    size_t n = 0;
+
+    for (size_t i = 0; paths && i < look->n_sockets; i++)
+        if (is_excused(opening, i))
+            paths[n++] = look->sockets.all[i].path;
+    tell(look, TELL_NO_QMP, paths, n);
+    free(paths);
 }
 
 static void take_clients(struct look *look, const struct opening *opening)
@@ -181,29 +243,32 @@ static void take_clients(struct look *look, const struct opening *opening)
     progress_end(progress);
     for (size_t i = 0; i < look->n_sockets; i++) {
         if (opening->clients[i])
-            look->vms[look->n_vms++] =
-                (struct look_vm){.socket = look->paths[i], .client = opening->clients[i]};
-        else
+            look->vms[look->n_vms++] = (struct look_vm){.socket = look->sockets.all[i].path,
+                                                        .client = opening->clients[i]};
+        else if (!is_excused(opening, i))
             look_complain(look, &opening->errors[i]);
     }
+    tell_what_is_no_qmp(opening);
 }
 
 int look_open_vms(struct look *look)
 {
-    size_t n = look->n_sockets = look->n_paths;
+    size_t n = look->n_sockets;
     struct opening opening = {
         .look = look,
         .clients = calloc(n + 1, sizeof(*opening.clients)),
         .errors = calloc(n + 1, sizeof(*opening.errors)),
+        .errs = calloc(n + 1, sizeof(*opening.errs)),
     };
     bool has_memory;
 
     look->vms = calloc(n + 1, sizeof(*look->vms));
-    has_memory = opening.clients && opening.errors && look->vms;
+    has_memory = opening.clients && opening.errors && opening.errs && look->vms;
     if (has_memory)
         take_clients(look, &opening);
     free(opening.clients);
     free(opening.errors);
+    free(opening.errs);
     if (!has_memory)
         return look_fail(look, NULL, "out of memory");
     return look->n_vms ? 0 : EXIT_FAILURE;

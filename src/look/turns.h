@@ -9,11 +9,15 @@
 unsigned long look_count_turns(const struct look_options *options);
 
 /*
- * Samples VMs that are open, and has @show print each sample. @is_rates: the first sample is only
- * what the second one is compared with. Ends after the last turn, when standard output takes no
+ * Opens the VMs that the options mean, and has @show print each sample. @is_rates: the first sample
+ * is only what the second one is compared with. For one output all VMs are waited for; for more they
+ * are watched: they come, fail, return and go. Ends after the last turn, when standard output takes no
  * more, or when @show returns false; both are errors. Returns the exit status.
  */
 int look_turns(struct look *look, bool is_rates,
                bool (*show)(void *opaque, struct sampler *sampler), void *opaque);
+
+/* Whether there may be several VMs, so that each must be named. */
+bool look_has_many(const struct look *look);
 
 #endif

@@ -2,6 +2,7 @@
 #include "show/row_output.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "show/histogram_text.h"
 #include "show/moment.h"
@@ -181,14 +182,52 @@ void row_output_add(struct row_output *output, const struct row *row)
     output->n_rows++;
 }
 
+void row_put_absent(struct record_writer *to, const struct row_absent *absent, bool is_first)
+{
+    if (to->format != OUTPUT_JSON)
+        return;
+    if (is_first) {
+        record_list_end(to);
+        record_list(to, "absent");
+    }
+    record_begin(to);
+    record_text(to, "vm", NULL, absent->vm);
+    record_text(to, "socket", NULL, absent->socket);
+    record_text(to, "reason", NULL, absent->reason);
+    record_number(to, "since", NULL, "%.3f", absent->since);
+    record_end(to);
+}
+
+void row_absent_text(struct buf *out, const struct row_absent *absent)
+{
+    time_t seconds = (time_t)absent->since;
+    char since[32] = "";
+    struct tm tm;
+
+    if (localtime_r(&seconds, &tm))
+        strftime(since, sizeof(since), ", since %T", &tm);
+    buf_printf(out, "%s: %s%s\n", absent->vm, absent->reason, since);
+}
+
+void row_output_add_absent(struct row_output *output, const struct row_absent *absent)
+{
+    row_put_absent(&output->to, absent, output->n_absent++ == 0);
+    if (output->to.format == OUTPUT_TABLE)
+        row_absent_text(&output->absent, absent);
+}
+
 void row_output_end(struct row_output *output)
 {
     if (!output->n_rows && record_begin_blank(&output->to))
         put_record(output, &row_blank, 0);
     record_close(&output->to);
+    fwrite(output->absent.data, 1, output->absent.len, stdout);
+    buf_reset(&output->absent);
+    output->n_absent = 0;
 }
 
 void row_output_free(struct row_output *output)
 {
     record_free(&output->to);
+    buf_free(&output->absent);
 }

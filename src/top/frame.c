@@ -9,19 +9,19 @@
 
 void frame_put_header(struct screen *screen, const struct model *model, const char *hidden_order)
 {
-    size_t gone = model_count_gone(model), column;
+    size_t n_vms = model_count_vms(model), gone = model_count_gone(model), column;
     char text[SCREEN_TEXT_MAX], time[32] = "";
     time_t seconds = (time_t)model->time;
     struct tm tm;
 
-    snprintf(text, sizeof(text), "vitals top: %zu %s%s%s, every %g s, %s", model->n_vms,
-             model->n_vms == 1 ? "VM" : "VMs", hidden_order ? ", by " : "",
+    snprintf(text, sizeof(text), "vitals top: %zu %s%s%s, every %g s, %s", n_vms,
+             n_vms == 1 ? "VM" : "VMs", hidden_order ? ", by " : "",
              hidden_order ? hidden_order : "", model->interval,
              model->is_totals ? "totals" : "rates");
     column = screen_put(screen, 0, 0, SIZE_MAX, STYLE_STRONG, text);
     if (model->is_paused)
         column = screen_put(screen, 0, column, SIZE_MAX, STYLE_BAD, "  PAUSED");
-    if (gone && gone == model->n_vms)
+    if (gone && gone == n_vms)
         column = screen_put(screen, 0, column, SIZE_MAX, STYLE_BAD, "  all VMs are gone");
     else if (gone) {
         snprintf(text, sizeof(text), "  %zu gone", gone);
@@ -76,12 +76,12 @@ void frame_put_path(struct screen *screen, const struct model *model)
     put_choices(screen, model, column);
 }
 
-static const char *error_here(const struct model *model)
+static bool trouble_here(char text[MODEL_TROUBLE_MAX], const struct model *model, size_t width)
 {
     const struct model_item *item = model_selected(model);
     const struct model_vm *vm = model->level >= MODEL_OBJECTS ? model->vm : item ? item->vm : NULL;
 
-    return vm ? vm->error : NULL;
+    return vm && model_trouble(text, vm, width);
 }
 
 /* "Enter vCPUs  o sort ..." */
@@ -101,8 +101,7 @@ static void put_hints(struct screen *screen, enum model_level level, size_t line
 void frame_put_footer(struct screen *screen, const struct model *model)
 {
     size_t line = screen->height - 1;
-    const char *error = error_here(model);
-    char text[SCREEN_TEXT_MAX];
+    char text[MODEL_TROUBLE_MAX];
 
     if (model->prompt) {
         snprintf(text, sizeof(text), "%s: %s_",
@@ -111,8 +110,7 @@ void frame_put_footer(struct screen *screen, const struct model *model)
         screen_put(screen, line, 0, SIZE_MAX, STYLE_STRONG, text);
     } else if (model->message[0]) {
         screen_put(screen, line, 0, SIZE_MAX, STYLE_STRONG, model->message);
-    } else if (error) {
-        snprintf(text, sizeof(text), "gone: %s", error);
+    } else if (trouble_here(text, model, screen->width)) {
         screen_put(screen, line, 0, SIZE_MAX, STYLE_BAD, text);
     } else {
         put_hints(screen, model->level, line);

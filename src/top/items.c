@@ -50,8 +50,8 @@ static bool vm_passes(const struct model *model, const struct model_vm *vm)
 static void list_vms(struct model *model)
 {
     for (size_t i = 0; i < model->n_vms; i++)
-        if (vm_passes(model, &model->vms[i]))
-            add_item(model, (struct model_item){.vm = &model->vms[i]});
+        if (model->vms[i] && vm_passes(model, model->vms[i]))
+            add_item(model, (struct model_item){.vm = model->vms[i]});
 }
 
 static bool object_passes(const struct model *model, const struct series_object *object)
@@ -87,8 +87,8 @@ static void list_vcpus_of(struct model *model, struct model_vm *vm)
 static void list_vcpus(struct model *model)
 {
     for (size_t i = 0; i < model->n_vms; i++)
-        if (!model->vms[i].error)
-            list_vcpus_of(model, &model->vms[i]);
+        if (model->vms[i] && !model->vms[i]->error)
+            list_vcpus_of(model, model->vms[i]);
 }
 
 /* Nothing since the baseline, and no reset to tell of. */
@@ -278,15 +278,17 @@ static uint64_t figures_of_all(const struct model *model)
     uint64_t all = 0;
 
     for (size_t i = 0; i < model->n_vms; i++)
-        all |= model->vms[i].figures;
+        all |= model->vms[i] ? model->vms[i]->figures : 0;
     return all;
 }
 
 static bool any_is_at_rest(const struct model *model, enum model_level level)
 {
     for (size_t i = 0; i < model->n_vms; i++) {
-        const struct model_vm *vm = &model->vms[i];
+        const struct model_vm *vm = model->vms[i];
 
+        if (!vm)
+            continue;
         if (level == MODEL_VMS ? vm->is_at_rest && !vm->error
                                : vm->has_vcpu_at_rest && (level == MODEL_VCPUS || vm == model->vm))
             return true;

@@ -31,14 +31,16 @@ static bool has_name_of(struct model_vm *const *sorted, size_t n, size_t i, size
 void model_make_labels(struct model *model)
 {
     struct model_vm **sorted = calloc(model->n_vms + 1, sizeof(struct model_vm *));
+    size_t n = 0;
 
     for (size_t i = 0; sorted && i < model->n_vms; i++)
-        sorted[i] = &model->vms[i];
+        if (model->vms[i])
+            sorted[n++] = model->vms[i];
     if (sorted)
-        qsort(sorted, model->n_vms, sizeof(*sorted), by_name);
-    for (size_t i = 0; sorted && i < model->n_vms; i++) {
-        bool is_alone = !has_name_of(sorted, model->n_vms, i, i + 1) &&
-                        !(i && has_name_of(sorted, model->n_vms, i, i - 1));
+        qsort(sorted, n, sizeof(*sorted), by_name);
+    for (size_t i = 0; sorted && i < n; i++) {
+        bool is_alone =
+            !has_name_of(sorted, n, i, i + 1) && !(i && has_name_of(sorted, n, i, i - 1));
 
         free(sorted[i]->label);
         sorted[i]->label = make_label(sorted[i], is_alone);

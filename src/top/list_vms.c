@@ -207,11 +207,13 @@ static void fill(const struct region *region, const struct model_item *item,
 static bool replace(const struct region *region, const struct model_item *item,
                     struct cell *ret_cell)
 {
-    (void)region;
-    if (!item->vm->error || item->object)
+    char trouble[MODEL_TROUBLE_MAX];
+    size_t name = region->columns.all[0].end + 1;
+
+    if (item->object || !model_trouble(trouble, item->vm, region->screen->width - name))
         return false;
     ret_cell->style = STYLE_BAD;
-    snprintf(ret_cell->text, sizeof(ret_cell->text), "gone: %s", item->vm->error);
+    snprintf(ret_cell->text, sizeof(ret_cell->text), "%s", trouble);
     return true;
 }
 

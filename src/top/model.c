@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "top/model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "top/figure.h"
 
@@ -35,33 +37,100 @@ static size_t column_of_exits(void)
     return MODEL_COLUMN_FIGURES + i;
 }
 
-bool model_init(struct model *model, size_t n_vms, double interval)
+static void free_vm(struct model_vm *vm)
 {
-    *model = (struct model){.n_vms = n_vms, .interval = interval, .page = 1};
-    model->cursors[MODEL_VMS].column = model->cursors[MODEL_VCPUS].column = column_of_exits();
-    model->cursors[MODEL_STATS].column = 1;
-    model->vms = calloc(n_vms + 1, sizeof(*model->vms));
-    for (size_t i = 0; model->vms && i < n_vms; i++)
-        model->vms[i].values = (struct series_vm){.forget = forget, .opaque = model};
-    return model->vms;
+    if (!vm)
+        return;
+    series_free(&vm->values);
+    free(vm->name);
+    free(vm->label);
+    free(vm->socket);
+    free(vm->error);
+    free(vm);
 }
 
-bool model_name_vm(struct model *model, size_t vm, const char *name, const char *socket)
+static bool make_room(struct model *model, size_t n)
 {
-    model->vms[vm].name = strdup(name);
-    model->vms[vm].socket = strdup(socket);
-    return model->vms[vm].name && model->vms[vm].socket;
+    struct model_vm **grown;
+
+    if (n <= model->n_vms)
+        return true;
+    grown = reallocarray(model->vms, n, sizeof(*grown));
+    if (!grown)
+        return false;
+    model->vms = grown;
+    while (model->n_vms < n)
+        grown[model->n_vms++] = NULL;
+    return true;
+}
+
+bool model_init(struct model *model, double interval)
+{
+    *model = (struct model){.interval = interval, .page = 1};
+    model->cursors[MODEL_VMS].column = model->cursors[MODEL_VCPUS].column = column_of_exits();
+    model->cursors[MODEL_STATS].column = 1;
+    return make_room(model, 1);
+}
+
+static struct model_vm *find_or_make(struct model *model, size_t number)
+{
+    struct model_vm *vm;
+
+    if (!make_room(model, number + 1))
+        return NULL;
+    if (model->vms[number])
+        return model->vms[number];
+    vm = model->vms[number] = calloc(1, sizeof(*vm));
+    if (vm)
+        vm->values = (struct series_vm){.forget = forget, .opaque = model};
+    return vm;
+}
+
+bool model_name_vm(struct model *model, size_t number, const char *name, const char *socket)
+{
+    struct model_vm *vm = find_or_make(model, number);
+    char *name_copy = strdup(name), *socket_copy = strdup(socket);
+
+    if (!vm || !name_copy || !socket_copy) {
+        free(name_copy);
+        free(socket_copy);
+        return false;
+    }
+    if (!vm->name || strcmp(vm->name, name) != 0)
+        model->has_labels = false;
+    free(vm->name);
+    free(vm->socket);
+    vm->name = name_copy;
+    vm->socket = socket_copy;
+    return true;
+}
+
+void model_drop_vm(struct model *model, size_t number)
+{
+    struct model_vm *vm = model->vms[number];
+
+    model->vms[number] = NULL;
+    if (!vm)
+        return;
+    if (model->level > MODEL_VMS && model->vm == vm) {
+        model->level = MODEL_VMS;
+        model->object = NULL;
+        model->series = NULL;
+    }
+    for (size_t i = 0; i < vm->values.n_objects; i++) {
+        for (size_t j = 0; j < vm->values.objects[i]->n_series; j++)
+            forget(model, vm->values.objects[i]->series[j]);
+        forget(model, vm->values.objects[i]);
+    }
+    forget(model, vm);
+    free_vm(vm);
+    model_arrange(model);
 }
 
 void model_free(struct model *model)
 {
-    for (size_t i = 0; model->vms && i < model->n_vms; i++) {
-        series_free(&model->vms[i].values);
-        free(model->vms[i].name);
-        free(model->vms[i].label);
-        free(model->vms[i].socket);
-        free(model->vms[i].error);
-    }
+    for (size_t i = 0; i < model->n_vms; i++)
+        free_vm(model->vms[i]);
     free(model->vms);
     free(model->items);
 }
@@ -124,26 +193,36 @@ const struct model_moment *model_moment(const struct model *model, size_t i)
 
 void model_take(struct model *model, size_t index, const struct sample *sample, double time)
 {
-    struct series_vm *values = &model->vms[index].values;
+    struct model_vm *vm = model->vms[index];
+    struct series_vm *values = &vm->values;
 
+    vm->has_answered = true;
+    vm->silence = 0;
     series_take(values, sample);
     model->has_failed |= values->has_failed;
     model->time = time;
-    find_figures(&model->vms[index]);
-    find_rest(&model->vms[index]);
-    if (model->level == MODEL_HISTORY && model->vm == &model->vms[index])
+    find_figures(vm);
+    find_rest(vm);
+    if (model->level == MODEL_HISTORY && model->vm == vm)
         add_moment(model);
     if (!model->base_time)
         model->base_time = time;
     model_arrange(model);
 }
 
-void model_lose(struct model *model, size_t index, const char *error)
+void model_await(struct model *model, size_t index, double seconds)
 {
-    struct model_vm *vm = &model->vms[index];
+    model->vms[index]->silence = seconds;
+}
+
+void model_lose(struct model *model, size_t index, const char *error, double since)
+{
+    struct model_vm *vm = model->vms[index];
 
     free(vm->error);
     vm->error = strdup(error);
+    vm->since = since;
+    vm->silence = 0;
     if (!vm->error)
         model->has_failed = true;
     series_stop(&vm->values);
@@ -152,7 +231,7 @@ void model_lose(struct model *model, size_t index, const char *error)
 
 void model_return(struct model *model, size_t index, const char *name)
 {
-    struct model_vm *vm = &model->vms[index];
+    struct model_vm *vm = model->vms[index];
     char *copy = strdup(name);
 
     if (copy) {
@@ -170,7 +249,8 @@ void model_return(struct model *model, size_t index, const char *name)
 void model_rebase(struct model *model)
 {
     for (size_t i = 0; i < model->n_vms; i++)
-        series_rebase(&model->vms[i].values);
+        if (model->vms[i])
+            series_rebase(&model->vms[i]->values);
     model->is_rebased = true;
     model->base_time = model->time;
 }
@@ -186,11 +266,44 @@ enum model_level model_level_above(const struct model *model)
     return MODEL_VMS;
 }
 
+size_t model_count_vms(const struct model *model)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < model->n_vms; i++)
+        n += model->vms[i] != NULL;
+    return n;
+}
+
 size_t model_count_gone(const struct model *model)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < model->n_vms; i++)
-        n += model->vms[i].error != NULL;
+        n += model->vms[i] && model->vms[i]->error;
     return n;
+}
+
+/* "no reply to query-stats within 5 s, since 10:42:31": the reason is shortened, not the time. */
+bool model_trouble(char text[MODEL_TROUBLE_MAX], const struct model_vm *vm, size_t width)
+{
+    time_t seconds = (time_t)vm->since;
+    char since[32] = "";
+    struct tm tm;
+    size_t room;
+
+    if (!vm->error && vm->silence > 0)
+        snprintf(text, MODEL_TROUBLE_MAX, "no answer for %.0f s", vm->silence);
+    else if (!vm->error && !vm->has_answered)
+        snprintf(text, MODEL_TROUBLE_MAX, "no answer yet");
+    if (!vm->error)
+        return vm->silence > 0 || !vm->has_answered;
+    if (localtime_r(&seconds, &tm))
+        strftime(since, sizeof(since), ", since %T", &tm);
+    room = width > strlen(since) ? width - strlen(since) : 0;
+    if (strlen(vm->error) <= room)
+        snprintf(text, MODEL_TROUBLE_MAX, "%.400s%s", vm->error, since);
+    else
+        snprintf(text, MODEL_TROUBLE_MAX, "%.*s…%s", (int)(room ? room - 1 : 0), vm->error, since);
+    return true;
 }

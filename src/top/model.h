@@ -24,7 +24,7 @@ enum model_level {
     MODEL_LEVELS,
 };
 
-enum { MODEL_TEXT_MAX = 64, MODEL_MOMENTS = 256 };
+enum { MODEL_TEXT_MAX = 64, MODEL_MOMENTS = 256, MODEL_TROUBLE_MAX = 512 };
 
 #define MODEL_INTERVAL_MIN 0.05
 #define MODEL_INTERVAL_MAX 3600.0
@@ -37,7 +37,10 @@ struct model_vm {
     uint64_t figures; /* which of them, and of the other columns, it has values for */
     bool is_at_rest, has_vcpu_at_rest;
     struct series_vm values;
-    char *error; /* it has ended, or no longer answers; or NULL */
+    char *error;    /* why it does not answer, if it is lost; or NULL */
+    double since;   /* when it had been asked then, seconds since 1970 */
+    double silence; /* for how long an answer is awaited, in seconds, if that is long; or 0 */
+    bool has_answered;
 };
 
 /* A line of the list of the current level. */
@@ -73,7 +76,7 @@ struct model_history {
 };
 
 struct model {
-    struct model_vm *vms;
+    struct model_vm **vms; /* NULL: there is none of this number */
     size_t n_vms;
 
     /* Whether the list of statistics has one; or NULL: all. */
@@ -110,17 +113,23 @@ struct model {
 };
 
 /* False: no memory. */
-bool model_init(struct model *model, size_t n_vms, double interval);
+bool model_init(struct model *model, double interval);
 void model_free(struct model *model);
 
-/* Before the first sample. False: no memory. */
+/* A VM that is new, or has another name. False: no memory. */
 bool model_name_vm(struct model *model, size_t vm, const char *name, const char *socket);
+
+/* There is no such VM any more. */
+void model_drop_vm(struct model *model, size_t vm);
 
 /* series_take(), at @time in seconds since 1970. */
 void model_take(struct model *model, size_t vm, const struct sample *sample, double time);
 
-/* The VM has ended, or does not answer. Its last values stay. */
-void model_lose(struct model *model, size_t vm, const char *error);
+/* The VM has ended, or does not answer, since some time. Its last values stay. */
+void model_lose(struct model *model, size_t vm, const char *error, double since);
+
+/* For how long its answer is awaited. */
+void model_await(struct model *model, size_t vm, double seconds);
 
 /* It is back, perhaps with another name, and series_break(). */
 void model_return(struct model *model, size_t vm, const char *name);
@@ -128,6 +137,7 @@ void model_return(struct model *model, size_t vm, const char *name);
 /* Totals count from the last sample on. */
 void model_rebase(struct model *model);
 
+size_t model_count_vms(const struct model *model);
 size_t model_count_gone(const struct model *model);
 
 /* ---- keys ----------------------------------------------------------------------------------- */
@@ -157,6 +167,9 @@ void model_make_labels(struct model *model);
 
 /* Makes the list of the current level anew. Sets has_failed without memory. */
 void model_arrange(struct model *model);
+
+/* What is wrong with a VM, and since when. False: nothing is. */
+bool model_trouble(char text[MODEL_TROUBLE_MAX], const struct model_vm *vm, size_t width);
 
 /* The selected line; NULL: the list is empty. */
 const struct model_item *model_selected(const struct model *model);

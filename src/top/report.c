@@ -19,15 +19,14 @@ static void report_list(struct screen *screen, struct model *model, size_t *line
 
 static void report_head(struct screen *screen, const struct model *model)
 {
-    size_t gone = model_count_gone(model), column;
+    size_t n_vms = model_count_vms(model), gone = model_count_gone(model), column;
     time_t seconds = (time_t)(model->time > 0 ? model->time : clock_unix_time());
     char text[SCREEN_TEXT_MAX], time[64] = "";
     struct tm tm;
 
     if (localtime_r(&seconds, &tm))
         strftime(time, sizeof(time), "%FT%T%z", &tm);
-    snprintf(text, sizeof(text), "vitals top: %s, %zu %s", time, model->n_vms,
-             model->n_vms == 1 ? "VM" : "VMs");
+    snprintf(text, sizeof(text), "vitals top: %s, %zu %s", time, n_vms, n_vms == 1 ? "VM" : "VMs");
     column = screen_put(screen, 0, 0, SIZE_MAX, STYLE_STRONG, text);
     snprintf(text, sizeof(text), ", %zu gone", gone);
     if (gone)
@@ -40,7 +39,8 @@ static size_t count_report(const struct model *model)
     size_t n = 4 + model->n_vms;
 
     for (size_t i = 0; i < model->n_vms; i++)
-        n += 3 + model->vms[i].values.n_objects;
+        if (model->vms[i])
+            n += 3 + model->vms[i]->values.n_objects;
     return n;
 }
 
@@ -55,12 +55,15 @@ bool screen_report(struct screen *screen, struct model *model, size_t width)
     model->level = MODEL_VMS;
     report_list(screen, model, &line);
     for (size_t i = 0; i < model->n_vms; i++) {
-        if (model->vms[i].error)
+        struct model_vm *vm = model->vms[i];
+        char trouble[MODEL_TROUBLE_MAX];
+
+        if (!vm || model_trouble(trouble, vm, width))
             continue;
-        screen_put(screen, ++line, 0, SIZE_MAX, STYLE_STRONG, model->vms[i].label);
+        screen_put(screen, ++line, 0, SIZE_MAX, STYLE_STRONG, vm->label);
         line++;
         model->level = MODEL_OBJECTS;
-        model->vm = &model->vms[i];
+        model->vm = vm;
         report_list(screen, model, &line);
     }
     model->level = MODEL_VMS;

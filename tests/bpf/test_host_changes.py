@@ -201,7 +201,7 @@ def churn(vmm, vmms, seconds, per_second=100):
         time.sleep(max(0, begin + turn * step - time.monotonic()))
 
 
-@pytest.mark.parametrize("verb", [STATS], ids=lambda verb: verb[0])
+@pytest.mark.parametrize("verb", [STATS, ("top", "-b")], ids=lambda verb: verb[0])
 def test_vms_that_come_and_go(programs, vmm, verb):
     """VITALS_CHURN_SECONDS makes it longer."""
     seconds = float(os.environ.get("VITALS_CHURN_SECONDS", "4"))
@@ -213,8 +213,9 @@ def test_vms_that_come_and_go(programs, vmm, verb):
     churn(vmm, vmms, seconds)
     grown, files_after = watch.resources()
     assert files_after == files
-    assert grown <= memory + memory_bound(512)
-    assert all(line.endswith(": the VM has ended") for line in watch.log().splitlines())
+    assert grown <= memory + memory_bound(1536)  # who has ended is shown for half a minute
+    ends = (": the VM has ended", ": is back")  # under the same name
+    assert all(line.endswith(ends) for line in watch.log().splitlines())
     assert {vm["pid"] for vm in listed()} >= {vm.pid for vm in (stays, *vmms)}
     for vm in vmms:
         one_vm(vm.pid, 2)

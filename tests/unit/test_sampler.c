@@ -5,28 +5,6 @@
 
 #include "check.h"
 #include "look/sampler.h"
-#include "client/internal.h"
-
-/* ---- what the sampler asks of others -------------------------------------------------------- */
-
-void look_say(const struct look *look, const struct client_error *error)
-{
-    (void)look;
-    fail_msg("%s", error->text);
-}
-
-void look_complain(struct look *look, const struct client_error *error)
-{
-    (void)look;
-    fail_msg("%s", error->text);
-}
-
-bool look_wants_target(const struct look *look, const char *target)
-{
-    (void)look;
-    (void)target;
-    return true;
-}
 
 /* ---- two samples of a vCPU ------------------------------------------------------------------ */
 
@@ -82,20 +60,17 @@ static void write_down(void *opaque, const struct row *row)
 static void check_deltas(struct values before, struct values now, const char *expected)
 {
     char text[64] = "", vm_name[] = "vm", path[] = "a.sock";
-    struct client client = {.vm_name = vm_name, .path = path};
     struct client_snapshot snapshot_before, snapshot_now;
-    struct series_vm values = {0};
-    struct look_vm vm = {.client = &client};
-    struct look look = {.vms = &vm, .n_vms = 1};
-    struct sampler sampler = {.look = &look, .vms = &values};
+    struct sampler_vm vm = {.name = vm_name, .socket = path, .is_here = true};
+    struct sampler sampler = {.vms = &vm, .n_vms = 1};
 
     take(&before, 1, &snapshot_before);
     take(&now, 2, &snapshot_now);
-    series_take(&values, &(struct sample){.of_vcpus = &snapshot_before});
-    series_take(&values, &(struct sample){.of_vcpus = &snapshot_now});
+    series_take(&vm.values, &(struct sample){.of_vcpus = &snapshot_before});
+    series_take(&vm.values, &(struct sample){.of_vcpus = &snapshot_now});
     sampler_each(&sampler, true, write_down, text);
     assert_string_equal(text, expected);
-    series_free(&values);
+    series_free(&vm.values);
     release(&snapshot_before);
     release(&snapshot_now);
 }

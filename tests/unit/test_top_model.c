@@ -114,7 +114,7 @@ static void sample(struct fixture *fixture)
         fixture->buckets[1][i][25] += 10;
     }
     for (size_t i = 0; i < VMS; i++)
-        if (!fixture->model.vms[i].error)
+        if (!fixture->model.vms[i]->error)
             sample_vm(fixture, i);
 }
 
@@ -125,7 +125,7 @@ static int setup(void **state)
     setlocale(LC_CTYPE, "C.UTF-8");
     assert_non_null(fixture);
     fixture->n_vcpus = VCPUS;
-    assert_true(model_init(&fixture->model, VMS, 1));
+    assert_true(model_init(&fixture->model, 1));
     assert_true(model_name_vm(&fixture->model, 0, "idle", "/idle.sock"));
     assert_true(model_name_vm(&fixture->model, 1, "busy", "/busy.sock"));
     sample(fixture);
@@ -357,7 +357,7 @@ static void test_totals_and_the_baseline(void **state)
 
 static void check_total(const struct fixture *fixture, size_t vcpu, uint64_t exits)
 {
-    const struct series_object *object = fixture->model.vms[1].values.objects[1 + vcpu];
+    const struct series_object *object = fixture->model.vms[1]->values.objects[1 + vcpu];
 
     assert_int_equal(object->vcpu, vcpu);
     assert_int_equal(model_total(&fixture->model, object->series[EXITS], 0), exits);
@@ -441,17 +441,60 @@ static void test_the_selected_line_is_followed(void **state)
     assert_int_equal(fixture->model.cursors[MODEL_VMS].index, 0);
 }
 
+/* The reason is cut, not the time. */
+static void test_trouble_has_room(void **state)
+{
+    struct fixture *fixture = *state;
+    struct model_vm *vm = fixture->model.vms[1];
+    char trouble[MODEL_TROUBLE_MAX];
+
+    setenv("TZ", "UTC", 1);
+    assert_false(model_trouble(trouble, vm, 40));
+    model_await(&fixture->model, 1, 2.4);
+    assert_true(model_trouble(trouble, vm, 40));
+    assert_string_equal(trouble, "no answer for 2 s");
+    model_lose(&fixture->model, 1, "a reason of 22 letters", 0);
+    assert_true(model_trouble(trouble, vm, 38));
+    assert_string_equal(trouble, "a reason of 22 letters, since 00:00:00");
+    assert_true(model_trouble(trouble, vm, 37));
+    assert_string_equal(trouble, "a reason of 22 lette…, since 00:00:00");
+}
+
+static void test_vms_come_and_go(void **state)
+{
+    struct fixture *fixture = *state;
+    char trouble[MODEL_TROUBLE_MAX];
+
+    press(fixture, "g\025busy\n\n\n");
+    assert_true(fixture->model.level > MODEL_VMS);
+    assert_true(model_name_vm(&fixture->model, 4, "late", "/late.sock"));
+    assert_int_equal(model_count_vms(&fixture->model), VMS + 1);
+    assert_true(model_trouble(trouble, fixture->model.vms[4], 40));
+    assert_string_equal(trouble, "no answer yet");
+    model_drop_vm(&fixture->model, 1);
+    assert_int_equal(fixture->model.level, MODEL_VMS);
+    assert_int_equal(model_count_vms(&fixture->model), VMS);
+    press(fixture, "c"); /* the filter of the list */
+    assert_contains(draw(fixture, 80, 24), "2 VMs");
+    check_absent(text, "busy");
+    assert_contains(text, "late");
+    model_drop_vm(&fixture->model, 4);
+    model_drop_vm(&fixture->model, 0);
+    draw(fixture, 80, 24);
+}
+
 static void test_a_vm_that_is_gone(void **state)
 {
     struct fixture *fixture = *state;
 
-    model_lose(&fixture->model, 1, "/busy.sock: closed");
-    assert_contains(draw(fixture, 80, 24), "gone: /busy.sock: closed");
+    setenv("TZ", "UTC", 1);
+    model_lose(&fixture->model, 1, "closed", 3600);
+    assert_contains(draw(fixture, 80, 24), "closed, since 01:00:00");
     assert_contains(text, "1 gone");
     sample(fixture);
     press(fixture, "g\025busy\n\n"); /* its last values can still be looked at */
     assert_contains(draw(fixture, 80, 24), "VMs > busy");
-    model_lose(&fixture->model, 0, "/idle.sock: closed");
+    model_lose(&fixture->model, 0, "/idle.sock: closed", 0);
     assert_contains(draw(fixture, 80, 24), "all VMs are gone");
 }
 
@@ -486,7 +529,7 @@ static void return_busy(struct fixture *fixture, const char *name, uint64_t exit
 
 static const struct series *series_of_busy(const struct fixture *fixture, const char *name)
 {
-    const struct series_object *vcpu = fixture->model.vms[1].values.objects[0];
+    const struct series_object *vcpu = fixture->model.vms[1]->values.objects[0];
 
     for (size_t i = 0; i < vcpu->n_series; i++)
         if (!strcmp(vcpu->series[i]->stat->name, name))
@@ -499,13 +542,13 @@ static void test_a_vm_that_is_back(void **state)
 {
     struct fixture *fixture = *state;
 
-    model_lose(&fixture->model, 1, "/busy.sock: closed");
+    model_lose(&fixture->model, 1, "/busy.sock: closed", 0);
     return_busy(fixture, "busier", 50);
     assert_int_equal(model_count_gone(&fixture->model), 0);
     check_absent(draw(fixture, 80, 24), "gone");
     assert_contains(text, "busier         1     -        -");
-    assert_int_equal(fixture->model.vms[1].values.n_objects, 1);
-    assert_int_equal(fixture->model.vms[1].values.objects[0]->n_series, 2);
+    assert_int_equal(fixture->model.vms[1]->values.n_objects, 1);
+    assert_int_equal(fixture->model.vms[1]->values.objects[0]->n_series, 2);
     assert_ptr_equal(series_of_busy(fixture, "exits")->stat, &other_stats[EXITS].desc);
     press(fixture, "t"); /* there are totals at once */
     assert_contains(draw(fixture, 80, 24), "busier         1     -       50");
@@ -515,8 +558,8 @@ static void test_a_vm_that_is_back(void **state)
 static void test_no_rate_of_a_histogram_that_was_turned(void **state)
 {
     struct fixture *fixture = *state;
-    const struct series *hist = fixture->model.vms[1].values.objects[1]->series[HIST];
-    const struct series *exits = fixture->model.vms[1].values.objects[1]->series[EXITS];
+    const struct series *hist = fixture->model.vms[1]->values.objects[1]->series[HIST];
+    const struct series *exits = fixture->model.vms[1]->values.objects[1]->series[EXITS];
 
     assert_true(hist->has_deltas);
     press(fixture, "r");
@@ -539,7 +582,7 @@ static void test_no_rate_across_a_gap(void **state)
     for (size_t i = 0; i < N_ELEMENTS(exits); i++) {
         const struct series *series;
 
-        model_lose(&fixture->model, 1, "closed");
+        model_lose(&fixture->model, 1, "closed", 0);
         return_busy(fixture, "busy", exits[i]);
         series = series_of_busy(fixture, "exits");
         assert_false(series->has_deltas || series->is_reset);
@@ -552,7 +595,7 @@ static void test_rates_after_a_gap(void **state)
 {
     struct fixture *fixture = *state;
 
-    model_lose(&fixture->model, 1, "closed");
+    model_lose(&fixture->model, 1, "closed", 0);
     return_busy(fixture, "busy", 50);
     take_busy(fixture, 250);
     assert_contains(draw(fixture, 80, 24), "busy           1     -      100");
@@ -564,7 +607,7 @@ static void test_the_baseline_begins_anew(void **state)
 
     press(fixture, "rt");
     for (uint64_t exits = 10; exits <= 1000010; exits += 1000000) { /* fewer, and more */
-        model_lose(&fixture->model, 1, "closed");
+        model_lose(&fixture->model, 1, "closed", 0);
         return_busy(fixture, "busy", exits);
         assert_int_equal(model_total(&fixture->model, series_of_busy(fixture, "exits"), 0), 0);
         assert_contains(draw(fixture, 80, 24), "busy           1     -        0");
@@ -577,7 +620,7 @@ static void test_a_vm_that_is_back_while_it_is_looked_at(void **state)
 
     press(fixture, "\nj\n/hist\n\nt");
     assert_contains(draw(fixture, 80, 24), "VMs > busy > vcpu 0 > halt_wait_hist");
-    model_lose(&fixture->model, 1, "closed");
+    model_lose(&fixture->model, 1, "closed", 0);
     return_busy(fixture, "other", 50);
     assert_contains(draw(fixture, 80, 24), "VMs > other > vcpu 0 > halt_wait_hist");
     assert_contains(text, "           5  100.0%");
@@ -591,7 +634,7 @@ static void test_what_a_vm_that_is_back_has_no_more(void **state)
     struct fixture *fixture = *state;
 
     press(fixture, "\njjj\n/hist\n\n");
-    model_lose(&fixture->model, 1, "closed");
+    model_lose(&fixture->model, 1, "closed", 0);
     return_busy(fixture, "busy", 50);
     assert_contains(draw(fixture, 80, 24), "VMs > busy\n");
     press(fixture, "\n");
@@ -792,7 +835,7 @@ static void test_the_line_for_all(void **state)
     press(fixture, "/busy\n");
     check_absent(draw(fixture, 80, 24), "\nall "); /* it is the only one */
     press(fixture, "c");
-    model_lose(&fixture->model, 1, "closed");
+    model_lose(&fixture->model, 1, "closed", 0);
     assert_contains(draw(fixture, 80, 24), "\nall 2 VMs      3   50%       30 ");
 }
 
@@ -933,14 +976,14 @@ static double idle_of(struct fixture *fixture, const struct series_object *objec
     size_t idle = (size_t)figure_of_stat("kvm", "vcpu", "halt_wait_ns");
     struct figure_value value = {0};
 
-    figure_add(&value, idle, &fixture->model.vms[0].values, object, since);
+    figure_add(&value, idle, &fixture->model.vms[0]->values, object, since);
     return value.n ? figure_number(idle, since, &value) : -1;
 }
 
 static void test_a_paused_vm_is_not_idle(void **state)
 {
     struct fixture *fixture = *state;
-    struct series_vm *values = &fixture->model.vms[0].values;
+    struct series_vm *values = &fixture->model.vms[0]->values;
 
     sample(fixture);
     sample(fixture);
@@ -961,7 +1004,7 @@ static void test_a_paused_vm_is_not_idle(void **state)
 static void test_a_vm_that_never_ran(void **state)
 {
     struct fixture *fixture = *state;
-    struct series_vm *values = &fixture->model.vms[0].values;
+    struct series_vm *values = &fixture->model.vms[0]->values;
 
     memset(fixture->exits[0], 0, sizeof(fixture->exits[0]));
     for (int i = 0; i < 2; i++) {
@@ -979,7 +1022,7 @@ static void test_a_vm_that_never_ran(void **state)
 static void test_vcpus_that_do_not_run(void **state)
 {
     struct fixture *fixture = *state;
-    struct series_vm *values = &fixture->model.vms[0].values;
+    struct series_vm *values = &fixture->model.vms[0]->values;
 
     fixture->blocking[0][0] = 1;
     fixture->states[1] = CLIENT_NEVER_RAN;
@@ -1004,7 +1047,7 @@ static void test_vcpus_that_do_not_run(void **state)
 static void test_totals_of_a_halt_that_goes_on(void **state)
 {
     struct fixture *fixture = *state;
-    struct series_vm *values = &fixture->model.vms[0].values;
+    struct series_vm *values = &fixture->model.vms[0]->values;
     double before;
 
     memset(fixture->wait[0], 0, sizeof(fixture->wait[0]));
@@ -1036,7 +1079,7 @@ static void test_a_reset_is_of_the_whole_vm(void **state)
     fixture->time_ns += 1000000000;
     sample_vm(fixture, 0);
     for (size_t i = 1; i < 4; i++) {
-        const struct series_object *object = fixture->model.vms[0].values.objects[i];
+        const struct series_object *object = fixture->model.vms[0]->values.objects[i];
 
         for (size_t j = 0; j < object->n_series; j++) {
             assert_false(object->series[j]->has_deltas);
@@ -1058,12 +1101,12 @@ static void test_vcpus_stay_in_order(void **state)
     struct series_object *last;
 
     take_vcpus(fixture, 0, &all);
-    last = fixture->model.vms[0].values.objects[2];
+    last = fixture->model.vms[0]->values.objects[2];
     take_vcpus(fixture, 0, &later);
     take_vcpus(fixture, 0, &all);
     for (int64_t i = 0; i < 3; i++)
-        assert_int_equal(fixture->model.vms[0].values.objects[i]->vcpu, i);
-    assert_ptr_equal(fixture->model.vms[0].values.objects[2], last);
+        assert_int_equal(fixture->model.vms[0]->values.objects[i]->vcpu, i);
+    assert_ptr_equal(fixture->model.vms[0]->values.objects[2], last);
 }
 
 enum { TALL = 32, WIDE = CLIENT_STATS_MAX };
@@ -1103,9 +1146,9 @@ static void test_thousands_of_statistics_that_move(void **state)
     }
     take_wide(fixture, stats, 0);
     seconds = take_wide(fixture, stats, WIDE / 2);
-    assert_true(fixture->model.vms[1].values.objects[0]->series[0]->has_deltas);
+    assert_true(fixture->model.vms[1]->values.objects[0]->series[0]->has_deltas);
     seconds += take_wide(fixture, stats, 0) + take_wide(fixture, stats, 0);
-    assert_true(fixture->model.vms[1].values.objects[0]->series[WIDE - 1]->has_deltas);
+    assert_true(fixture->model.vms[1]->values.objects[0]->series[WIDE - 1]->has_deltas);
     assert_true(seconds < 3);
 }
 
@@ -1237,6 +1280,8 @@ int main(void)
         TEST(test_pausing),
         TEST(test_the_interval),
         TEST(test_the_selected_line_is_followed),
+        TEST(test_trouble_has_room),
+        TEST(test_vms_come_and_go),
         TEST(test_a_vm_that_is_gone),
         TEST(test_a_vm_that_is_back),
         TEST(test_no_rate_of_a_histogram_that_was_turned),

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The threads of `vitals top`: a VM that is lost, and one that is back. */
+#include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,6 +13,7 @@
 #include "fake.h"
 #include "peer.h"
 #include "look/watch.h"
+#include "base/clock.h"
 
 enum { TIMEOUT_MS = 30000, SILENT_MS = 2500 };
 
@@ -17,6 +21,10 @@ enum { TIMEOUT_MS = 30000, SILENT_MS = 2500 };
 
 /* A VM, and who watches it. */
 struct site {
+    struct place place;
+    pthread_mutex_t mutex; /* of the keys */
+    char keys[4][256];
+    size_t n_keys;
     struct vitals_server *server;
     struct vitals_ctx *ctx;
     struct vitals_group *group;
@@ -43,7 +51,7 @@ static void end_vm(struct site *site)
 }
 
 /* All but the first statistic. */
-static bool *want(const void *opaque, const struct client *client)
+static int wish(const void *opaque, const struct client *client, struct watch_wish *ret_wish)
 {
     size_t n;
     const struct client_stat *stats = client_stats(client, &n);
@@ -51,23 +59,54 @@ static bool *want(const void *opaque, const struct client *client)
 
     for (size_t i = 0; i < n; i++)
         wanted[i] = strcmp(stats[i].desc.name, opaque) != 0;
-    return wanted;
+    *ret_wish = (struct watch_wish){.wanted = wanted};
+    return 0;
 }
 
-/* What it is given is gone then: nobody says for how long it stays. */
+/* ---- where VMs are -------------------------------------------------------------------------- */
+
+static void refresh(struct place *place, void (*found)(void *opaque, const char *key), void *opaque)
+{
+    struct site *site = (struct site *)place;
+
+    pthread_mutex_lock(&site->mutex);
+    for (size_t i = 0; i < site->n_keys; i++)
+        found(opaque, site->keys[i]);
+    pthread_mutex_unlock(&site->mutex);
+}
+
+static int connect_vm(struct place *place, const char *key, struct client **ret_client,
+                      struct client_error *error)
+{
+    (void)place;
+    return client_connect(key, TIMEOUT_MS, ret_client, error);
+}
+
+static bool rejects(struct place *place, const char *key, int err)
+{
+    (void)place;
+    return err == -EPROTO && strstr(key, "stranger");
+}
+
+static const struct place_ops ops = {.refresh = refresh, .connect = connect_vm, .rejects = rejects};
+
+static void add_key(struct site *site, const char *name)
+{
+    pthread_mutex_lock(&site->mutex);
+    snprintf(site->keys[site->n_keys++], sizeof(site->keys[0]), "%s", in_dir(name));
+    pthread_mutex_unlock(&site->mutex);
+}
+
 static void start_watch(struct site *site)
 {
-    static const struct watch_choice choice = {want, "first"};
-    char path[sizeof(site->path)];
-    struct watch_vm vm = {.path = path, .timeout_ms = TIMEOUT_MS, .wants_vm = true};
-    struct client_error error;
+    struct watch_options options = {.place = &site->place,
+                                    .wants_vm = true,
+                                    .interval = INTERVAL,
+                                    .wish = wish,
+                                    .opaque = "first"};
 
-    strcpy(path, site->path);
-    check_ok(client_open(path, TIMEOUT_MS, &vm.client, &error));
-    vm.wanted = want("first", vm.client);
-    check_ok(watch_start(&vm, 1, &choice, INTERVAL, &site->watch));
-    memset(path, 'x', strlen(path));
-    vm = (struct watch_vm){.path = path};
+    check_ok(watch_start(&options, &site->watch));
+    watch_set(site->watch, INTERVAL, false);
 }
 
 static int open_site(void **state)
@@ -80,6 +119,9 @@ static int open_site(void **state)
     check_ok(vitals_server_new(NULL, &site->server));
     check_ok(vitals_server_start(site->server));
     site->ctx = new_ctx();
+    site->place.ops = &ops;
+    pthread_mutex_init(&site->mutex, NULL);
+    add_key(site, "qmp.sock");
     start_vm(site, "second");
     start_watch(site);
     *state = site;
@@ -100,15 +142,24 @@ static int close_site(void **state)
 
 /* ---- looking -------------------------------------------------------------------------------- */
 
-/* False: nothing came in that time. */
-static bool take(struct site *site, struct watch_result *result, int timeout_ms)
+/* False: nothing came in that time. Each turn makes the descriptor readable, too. */
+static bool take_of(struct site *site, size_t slot, struct watch_result *result, int timeout_ms)
 {
     struct pollfd pollfd = {.fd = watch_fd(site->watch), .events = POLLIN};
+    uint64_t end = clock_now_ns() + (uint64_t)timeout_ms * 1000000;
 
-    if (poll(&pollfd, 1, timeout_ms) <= 0)
-        return false;
-    watch_clear(site->watch);
-    return watch_take(site->watch, 0, result);
+    while (clock_now_ns() < end) {
+        if (slot < watch_count(site->watch) && watch_take(site->watch, slot, result))
+            return true;
+        poll(&pollfd, 1, 10);
+        watch_clear(site->watch);
+    }
+    return false;
+}
+
+static bool take(struct site *site, struct watch_result *result, int timeout_ms)
+{
+    return take_of(site, 0, result, timeout_ms);
 }
 
 /* Takes samples until the VM is lost. */
@@ -174,6 +225,9 @@ static void test_a_vm_without_statistics_is_not_back(void **state)
     struct vitals_listener *other;
     struct watch_result result;
 
+    assert_true(take(site, &result, TIMEOUT_MS));
+    assert_true(result.has_sample);
+    watch_result_free(&result);
     end_vm(site);
     take_loss(site);
     other = listen_at(site->server, site->ctx, site->path);
@@ -223,7 +277,8 @@ static void test_what_came_before_a_loss_stays(void **state)
     struct pollfd return_ = {.events = POLLIN};
     struct watch_result result;
 
-    assert_int_equal(poll(&sample, 1, TIMEOUT_MS), 1);
+    while (site->fake.collects < 2)
+        assert_int_equal(poll(&sample, 1, TIMEOUT_MS), 1);
     end_vm(site);
     return_.fd = listening_fd(site->path);
     assert_int_equal(poll(&return_, 1, TIMEOUT_MS), 1); /* it has lost the VM, so it connects */
@@ -271,6 +326,89 @@ static void test_coming_and_going(void **state)
     }
 }
 
+/* Nobody listened when the watch began. */
+static void test_a_vm_that_appears(void **state)
+{
+    struct site *site = *state;
+    struct vitals_listener *listener;
+    struct watch_result result;
+
+    add_key(site, "late.sock");
+    assert_true(take_of(site, 1, &result, TIMEOUT_MS));
+    assert_true(result.is_lost && !result.has_sample && result.since > 0);
+    assert_contains(result.error.text, "no such file");
+    watch_result_free(&result);
+    listener = listen_at(site->server, site->ctx, in_dir("late.sock"));
+    assert_true(take_of(site, 1, &result, TIMEOUT_MS));
+    assert_true(result.has_sample && !result.is_lost);
+    assert_string_equal(stat_of(&result), "second");
+    watch_result_free(&result);
+    check_ok(vitals_listener_close(listener));
+    end_vm(site);
+}
+
+/* It is heard of as long as its key is found, and the others don't wait for it. */
+static void test_a_silent_vm_is_late(void **state)
+{
+    struct site *site = *state;
+    struct watch_result result;
+    int fd = listening_fd(in_dir("silent.sock"));
+
+    add_key(site, "silent.sock");
+    while (watch_count(site->watch) < 2)
+        sleep_ms(5);
+    while (watch_silence(site->watch, 1) == 0)
+        sleep_ms(5);
+    assert_false(watch_has_heard_all(site->watch));
+    watch_wait(site->watch, watch_turn(site->watch).number + 1);
+    assert_true(watch_silence(site->watch, 1) > WATCH_LATE_SECONDS);
+    assert_false(watch_take(site->watch, 1, &result));
+    assert_true(take_of(site, 0, &result, TIMEOUT_MS));
+    watch_result_free(&result);
+    close(fd);
+    end_vm(site);
+}
+
+/* As long as it is all that there is, there is nothing to show without it. */
+static void test_a_single_vm_is_waited_for(void **state)
+{
+    struct site *site = *state;
+    struct watch *watch;
+    struct watch_options options = {.place = &site->place, .interval = INTERVAL, .wish = wish};
+    int fd = listening_fd(in_dir("silent.sock"));
+
+    watch_stop(site->watch);
+    site->watch = NULL;
+    site->n_keys = 0;
+    add_key(site, "silent.sock");
+    check_ok(watch_start(&options, &watch));
+    while (watch_turn(watch).number == 0 || watch_silence(watch, 0) < WATCH_LATE_SECONDS + 0.2)
+        sleep_ms(10);
+    assert_false(watch_is_over(watch, 1));
+    close(fd);
+    watch_wait(watch, 1);
+    watch_stop(watch);
+    end_vm(site);
+}
+
+static void test_what_is_no_vm_is_forgotten(void **state)
+{
+    struct site *site = *state;
+    int fd = listening_fd(in_dir("stranger.sock")), peer;
+    struct watch_result result;
+
+    add_key(site, "stranger.sock");
+    peer = accept(fd, NULL, NULL);
+    assert_int_equal(write(peer, "hello\n", 6), 6);
+    while (watch_count(site->watch) < 2 || watch_key(site->watch, 1))
+        sleep_ms(5);
+    assert_false(take_of(site, 1, &result, 5 * 50));
+    assert_true(watch_has_heard_all(site->watch));
+    close(peer);
+    close(fd);
+    end_vm(site);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_site, close_site)
 
 int main(void)
@@ -283,6 +421,10 @@ int main(void)
         TEST(test_what_came_before_a_loss_stays),
         TEST(test_the_end_does_not_wait),
         TEST(test_coming_and_going),
+        TEST(test_a_vm_that_appears),
+        TEST(test_a_silent_vm_is_late),
+        TEST(test_a_single_vm_is_waited_for),
+        TEST(test_what_is_no_vm_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

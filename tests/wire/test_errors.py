@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pty
+import select
 import re
 import shutil
 import signal
@@ -98,6 +99,11 @@ class Denied:
         os.chmod(self.path, 0o700)
 
 
+def of_libvirt(programs):
+    os.makedirs(programs.path(".config/libvirt/qemu"))
+    return programs.keep(Listener(programs.path(".config/libvirt/qemu/m.sock"))).path
+
+
 def denied_directory(programs):
     os.mkdir(programs.path("denied"))
     return programs.keep(Denied(programs.path("denied"), 0o300)).path
@@ -177,6 +183,10 @@ SOCKETS = [
     Case("a loop of links", loop_of_links, "PATH: ERROR", ""),
     Case("empty directory", empty_directory, "PATH: no socket in this directory",
          "Directories in it are not searched. QEMU makes a QMP socket with -qmp"),
+    Case("pattern", lambda programs: programs.path("*.nothing"),
+         "PATH: no socket has such a path", "A pattern means the paths"),
+    Case("of libvirt", of_libvirt, "PATH: libvirt needs this socket for itself",
+         "virt-qemu-qmp-proxy DOMAIN PATH"),
     Case("denied directory", denied_directory, "PATH: the directory can't be read: ERROR",
          "who may list it", preexec=without_capabilities),
     Case("denied socket", denied_socket, "PATH: permission denied", "The modes of the socket",
@@ -268,9 +278,6 @@ def test_the_socket_of_another_user(programs):
 def test_a_vm_that_gives_no_values(programs, verb, reply, entry, hint):
     path = qemu(query_stats_schemas=schemas_of(1), query_stats=reply)(programs)
     result = vitals(verb, "--socket", path, *LATER)
-    shown = result.stdout  # top says in its report, too, that the VM is gone
-    assert ("gone" in shown) == (verb == "top")
-    result.stdout = ""
     assert_error(result, verb, 1, entry, path, hint)
 
 
@@ -303,7 +310,8 @@ def test_the_socket_of_the_environment_is_named_in_errors(programs, verb):
 def test_a_vm_that_ends_while_it_is_watched(programs, recording, verb, number, entry, hint):
     demo = programs.demo("--recording", recording)
     timeout = 1 if number == signal.SIGSTOP else TIMEOUT
-    command = [VITALS, verb, "--socket", demo.path, "-i", "0.1", "--timeout", str(timeout)]
+    command = [VITALS, verb, "--socket", demo.path, "-i", "0.1", "-n", "40", "--timeout",
+               str(timeout)]  # fmt: skip
     command += ["-b"] if verb == "top" else []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -333,6 +341,78 @@ def test_a_vm_that_is_back(programs, recording):
     line = process.log().splitlines()[2]
     assert_message("top", line, "PATH: is back")
     assert goes.path in line
+
+
+# ---- what is not asked --------------------------------------------------------------------------
+
+
+def test_what_is_no_qmp(programs, recording):
+    """One line for all of them, and no error where others answer."""
+    directory = programs.path("vms")
+    os.mkdir(directory)
+    programs.demo("--recording", recording, path=f"{directory}/web1.sock")
+    programs.keep(Listener(f"{directory}/web1.qga"))
+    programs.keep(Listener(f"{directory}/web1.serial0"))
+    programs.keep(Stranger(f"{directory}/x.sock", b"hello\r\n"))
+    result = run("list", "--socket", directory)
+    assert result.returncode == 0
+    left_out, strange = result.stderr.splitlines()
+    assert_message("list", left_out, "no QMP by the name, not asked: PATH")
+    assert left_out.endswith(f"{directory}/web1.qga {directory}/web1.serial0")
+    assert_message("list", strange, "no QMP: PATH")
+    assert strange.endswith(f"no QMP: {directory}/x.sock")
+
+
+def in_namespace(directory, target, *arguments):
+    """Runs vitals where @directory is seen at @target."""
+    script = 'mount -t tmpfs none "$0" && mkdir -p "$2" && mount --bind "$1" "$2" && shift 2 && exec "$@"'
+    above = "/" + target.split("/")[1]
+    above = "/var/lib" if above == "/var" else above
+    options = ["-m"] if os.geteuid() == 0 else ["-r", "-m"]
+    return subprocess.run(
+        ["unshare", *options, "sh", "-c", script, above, directory, target, VITALS, *arguments],
+        capture_output=True, text=True, timeout=TIMEOUT, check=False)  # fmt: skip
+
+
+@pytest.mark.parametrize("place, path", [
+    ("/var/lib/libvirt", "/var/lib/libvirt/monitor.sock"), ("/run/libvirt", "/run/libvirt/monitor.sock"),
+])  # fmt: skip
+def test_the_monitor_of_libvirt(programs, place, path):
+    """It is not connected to, whichever way it is named."""
+    listener = programs.keep(Listener(programs.path("monitor.sock")))
+    for word in path, place, f"{place}/*.sock":
+        result = in_namespace(programs.directory, place, "list", "--socket", word)
+        assert result.returncode == 1
+        line, hint = result.stderr.splitlines()
+        assert_message("list", line, "PATH: libvirt needs this socket for itself")
+        assert path in line and "virt-qemu-qmp-proxy DOMAIN PATH" in hint
+    assert select.select(listener.sockets, [], [], 0)[0] == []
+
+
+def test_the_monitor_of_a_session_of_libvirt(programs):
+    os.mkdir(programs.path("libvirt"))
+    listener = programs.keep(Listener(programs.path("libvirt/monitor.sock")))
+    os.symlink(listener.path, programs.path("link.sock"))
+    for name in "libvirt/monitor.sock", "link.sock":
+        result = run("stats", "--socket", programs.path(name),
+                     env={**os.environ, "XDG_RUNTIME_DIR": programs.directory})  # fmt: skip
+        line, _ = result.stderr.splitlines()
+        assert_message("stats", line, "PATH: libvirt needs this socket for itself")
+    assert select.select(listener.sockets, [], [], 0)[0] == []
+
+
+def test_the_monitor_of_proxmox(programs):
+    """It is asked where it is named by itself."""
+    listener = programs.keep(Listener(programs.path("100.qmp")))
+    for word in "/run/qemu-server", "/run/qemu-server/*.qmp":
+        result = in_namespace(programs.directory, "/run/qemu-server", "list", "--socket", word)
+        line, hint = result.stderr.splitlines()
+        assert_message("list", line, "PATH: Proxmox needs this socket for itself")
+        assert "Named by itself, it is asked." in hint
+    assert select.select(listener.sockets, [], [], 0)[0] == []
+    result = in_namespace(programs.directory, "/run/qemu-server", "list", "--timeout", "0.1",
+                          "--socket", "/run/qemu-server/100.qmp")  # fmt: skip
+    assert "no greeting" in result.stderr
 
 
 # ---- statistics and vCPUs -----------------------------------------------------------------------
@@ -554,9 +634,7 @@ ALL_VERBS = [*VERBS, "doctor"]
       for verb in ALL_VERBS),
     *((verb, ["--timeout", "x"], "OPTION: 'WORD' is no number of seconds from REASON",
        "--timeout: 'x'", "") for verb in ALL_VERBS),
-    *((verb, ["/run/vm.sock"], "unexpected argument 'WORD'; --socket names a VM's socket",
-       "/run/vm.sock", "") for verb in ALL_VERBS if verb not in ("hist", "describe")),
-    ("stats", ["web1"], "unexpected argument 'WORD'", "web1", ""),
+    ("demo", ["web1"], "unexpected argument 'WORD'", "web1", ""),
     ("stats", ["--intervall=2"], UNKNOWN, "--intervall=2", "Did you mean '--interval'?"),
     ("stats", ["-socket", "x"], "invalid option -- 'WORD'", "'s'", "Did you mean '--socket'?"),
     ("stats", ["-x", "--socket", "x"], "invalid option -- 'WORD'", "'x'", ""),
@@ -699,6 +777,8 @@ def test_top_on_a_terminal_that_is_gone(vm):
 NOT_TRIED = [
     "out of memory",
     "PATH: out of memory",
+    "the VMs can't be watched: ERROR",
+    "PATH: has ended",
 ]
 
 
