@@ -21,9 +21,9 @@
 
 static inline void check_contains(const char *text, const char *part, const char *file, int line)
 {
-    if (strstr(text, part))
+    if (text && strstr(text, part))
         return;
-    print_error("'%s' is not in '%s'\n", part, text);
+    print_error("'%s' is not in '%s'\n", part, text ? text : "NULL");
     _fail(file, line);
 }
 
