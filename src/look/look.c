@@ -19,6 +19,7 @@ void look_free(struct look *look)
     for (size_t i = 0; i < look->n_paths; i++)
         free(look->paths[i]);
     host_close(look->host);
+    free(look->daemon_sockets);
     if (look->place)
         look->place->ops->free(look->place);
     socket_list_free(&look->sockets);

@@ -57,6 +57,7 @@ struct look {
     size_t n_paths;
     struct look_vm *vms;
     size_t n_vms;
+    char *daemon_sockets;                          /* where it has answered; or NULL */
     struct host *host;                             /* where its VMs are looked at, or NULL */
     struct place *place;                           /* where they come from, once they are watched */
     bool is_of_histograms;                         /* no other statistic is of use */

@@ -101,7 +101,7 @@ static int find_place(struct look *look)
 {
     int status;
 
-    if (look->options.is_host || !look_names_sockets(&look->options))
+    if (look_is_at_host(look))
         return look_make_host_place(look);
     privileges_drop(&(struct privileges){.opens_files = true}); /* what can't be given up stays */
     status = look_find_sockets(look);

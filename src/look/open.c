@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* From the options to VMs that are open, and what is wanted of them. */
 #include "host/privileges.h"
+#include "look/daemon.h"
 #include "look/private.h"
 
 bool look_names_sockets(const struct look_options *options)
 {
     return options->sockets.n || options->default_socket;
+}
+
+bool look_is_at_host(struct look *look)
+{
+    if (look->options.is_host)
+        return true;
+    if (!look_names_sockets(&look->options))
+        look->options.default_socket = look->daemon_sockets = daemon_find_sockets(look);
+    return !look_names_sockets(&look->options);
 }
 
 static int open_sockets(struct look *look)
@@ -19,8 +29,7 @@ static int open_sockets(struct look *look)
 
 int look_connect(struct look *look)
 {
-    bool is_host = look->options.is_host || !look_names_sockets(&look->options);
-    int status = is_host ? look_open_host(look) : open_sockets(look);
+    int status = look_is_at_host(look) ? look_open_host(look) : open_sockets(look);
 
     return status ? status : look_match_vms(look);
 }

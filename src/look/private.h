@@ -15,6 +15,9 @@ int look_add_path(struct look *look, char *path);
 /* From the options, or from the environment. */
 int look_find_sockets(struct look *look);
 
+/* Whether the VMs of this host are looked at: no socket is named, and no daemon has some for all. */
+bool look_is_at_host(struct look *look);
+
 /* All VMs of this host, in place of sockets. There may be none. */
 int look_open_host(struct look *look);
 

@@ -791,3 +791,37 @@ def test_wrong_usage(options, text):
     result = run("stats", *options)
     assert (result.returncode, result.stdout) == (2, "")
     assert text in result.stderr and result.stderr.endswith("Try 'vitals stats --help'.\n")
+
+
+# ---- the daemon of this host --------------------------------------------------------------------
+
+
+def at_run_directory(programs, *words):
+    env = {k: v for k, v in os.environ.items() if k != "VITALS_SOCKET"}
+    env["VITALS_RUN_DIR"] = programs.path("run")
+    return run(*words, env=env, preexec_fn=without_right_to_read_the_kernel)
+
+
+def test_the_sockets_of_the_daemon(programs, small):
+    os.makedirs(programs.path("run/vms/one"))
+    os.symlink(small.grouped, programs.path("run/vms/one/qmp.sock"))
+    programs.keep(Listener(programs.path("run/host.sock")))
+    for words in ["list", "--json"], ["stats", "-i", "0.05", "-n", "2", "-o", "json"]:
+        result = at_run_directory(programs, *words)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert '"vm": "demo"' in result.stdout
+
+
+def test_a_daemon_that_does_not_answer(programs):
+    """Then the host itself is looked at, which this user may not do."""
+    os.makedirs(programs.path("run"))
+    socket = Listener(programs.path("run/host.sock"))
+    socket.stop()
+    if not os.path.exists(programs.path("run/host.sock")):
+        programs.write("run/host.sock", b"")
+    result = at_run_directory(programs, "list")
+    assert (result.returncode, result.stdout) == (1, "")
+    first, second, *_ = result.stderr.splitlines()
+    entry = "PATH: the daemon does not answer: REASON"
+    assert entry in manual.messages() and ": the daemon does not answer: " in first
+    assert "no VM is named, and those of this host can't be read" in second

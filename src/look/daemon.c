@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "look/daemon.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define RUN_DIRECTORY "/run/vitals"
+
+static const char *run_directory(void)
+{
+    const char *directory = getenv("VITALS_RUN_DIR");
+
+    return directory && *directory ? directory : RUN_DIRECTORY;
+}
+
+/* 0, or -errno. Does not wait: one whose queue is full is there. */
+static int try_daemon(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd, err;
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    strcpy(address.sun_path, path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    err = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+    close(fd);
+    return err == -EAGAIN ? 0 : err;
+}
+
+static bool is_absent(int err)
+{
+    return err == -ENOENT || err == -ENOTDIR;
+}
+
+char *daemon_find_sockets(const struct look *look)
+{
+    const char *directory = run_directory();
+    struct client_error note = {0};
+    char *path, *pattern = NULL;
+    int err;
+
+    if (asprintf(&path, "%s/host.sock", directory) < 0)
+        return NULL;
+    err = try_daemon(path);
+    if (!err && asprintf(&pattern, "%s/vms/*/qmp.sock", directory) < 0)
+        pattern = NULL;
+    if (err && !is_absent(err)) {
+        client_fail(&note, -err, NULL, "%s: the daemon does not answer: %s", path, strerror(-err));
+        look_say(look, &note);
+    }
+    free(path);
+    return pattern;
+}
