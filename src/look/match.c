@@ -131,32 +131,26 @@ static bool is_meant(const struct look *look, const struct client_stat *stat, co
            pattern_matches(text, is_part, stat->desc.name);
 }
 
-bool look_wants_stat(const struct look *look, const struct client_stat *stat)
+/* @are_parts: for each of the globs; NULL: none is. */
+static bool wants_stat(const struct look *look, const struct client_stat *stat,
+                       const bool *are_parts)
 {
     const struct cli_texts *globs = &look->options.globs;
 
     for (size_t i = 0; i < globs->n; i++)
-        if (is_meant(look, stat, globs->all[i], look->are_parts && look->are_parts[i]))
+        if (is_meant(look, stat, globs->all[i], are_parts && are_parts[i]))
             return true;
     return !globs->n && is_candidate(look, stat);
+}
+
+bool look_wants_stat(const struct look *look, const struct client_stat *stat)
+{
+    return wants_stat(look, stat, look->are_parts);
 }
 
 static bool is_needed(const struct look *look, const struct client_stat *stat)
 {
     return look->needs && look->needs(stat) && is_candidate(look, stat);
-}
-
-bool *look_want(const struct look *look, const struct client *client)
-{
-    size_t n;
-    const struct client_stat *stats = client_stats(client, &n);
-    bool *wanted = calloc(n + 1, sizeof(*wanted));
-    bool is_wanted = look_wants_vm(look, client_vm_name(client));
-
-    for (size_t i = 0; wanted && is_wanted && i < n; i++)
-        wanted[i] = (look_wants_stat(look, &stats[i]) && is_of_use(look, &stats[i])) ||
-                    is_needed(look, &stats[i]);
-    return wanted;
 }
 
 /* Where no other statistic is of use. */
@@ -192,6 +186,35 @@ static bool is_name(const struct look_stats *lists, size_t n_lists, const char *
             if (!strcmp(lists[i].stats[j].desc.name, text))
                 return true;
     return false;
+}
+
+/* What a word means to one VM; other threads ask for others. NULL: no memory. */
+static bool *find_parts(const struct look *look, const struct look_stats *of_vm)
+{
+    const struct cli_texts *globs = &look->options.globs;
+    bool *are_parts = calloc(globs->n + 1, sizeof(*are_parts));
+
+    for (size_t i = 0; are_parts && i < globs->n; i++)
+        are_parts[i] = !is_name(of_vm, 1, globs->all[i]);
+    return are_parts;
+}
+
+bool *look_want(const struct look *look, const struct client *client)
+{
+    struct look_stats of_vm;
+    bool is_wanted = look_wants_vm(look, client_vm_name(client)), *are_parts, *wanted;
+
+    of_vm.stats = client_stats(client, &of_vm.n);
+    are_parts = find_parts(look, &of_vm);
+    wanted = are_parts ? calloc(of_vm.n + 1, sizeof(*wanted)) : NULL;
+    for (size_t i = 0; wanted && is_wanted && i < of_vm.n; i++) {
+        const struct client_stat *stat = &of_vm.stats[i];
+
+        wanted[i] =
+            (wants_stat(look, stat, are_parts) && is_of_use(look, stat)) || is_needed(look, stat);
+    }
+    free(are_parts);
+    return wanted;
 }
 
 static bool any_matches(const struct look *look, const struct look_stats *lists, size_t n_lists,
@@ -302,7 +325,6 @@ int look_check_stats(struct look *look, const struct look_stats *lists, size_t n
     return status;
 }
 
-/* What a word means depends on all VMs, so they are looked at before any choice. */
 int look_match_stats(struct look *look)
 {
     struct look_stats *lists = calloc(look->n_vms + 1, sizeof(*lists));

@@ -221,7 +221,8 @@ void row_output_end(struct row_output *output)
     if (!output->n_rows && record_begin_blank(&output->to))
         put_record(output, &row_blank, 0);
     record_close(&output->to);
-    fwrite(output->absent.data, 1, output->absent.len, stdout);
+    if (output->absent.len)
+        fwrite(output->absent.data, 1, output->absent.len, stdout);
     buf_reset(&output->absent);
     output->n_absent = 0;
 }
