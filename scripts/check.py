@@ -16,7 +16,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 HERE = pathlib.Path(__file__).resolve().parent
-SUITES = ["unit", "wire", "kvm", "bpf", "qemu"]
+SUITES = ["unit", "wire", "hostile", "kvm", "bpf", "qemu"]
 OF_KVM = ["kvm", "bpf", "qemu"]  # the suites that need /dev/kvm
 EMULATED_SECONDS = 1500
 EMULATED_SLOWNESS = 5  # how often the usual time a suite may take there

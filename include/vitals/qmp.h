@@ -73,7 +73,8 @@ struct vitals_listen_options {
     size_t size; /* VITALS_LISTEN_OPTIONS_INIT */
     /*
      * Path of the socket to make. A socket file that nobody listens on any more is replaced; one
-     * that is live is -EADDRINUSE; any other file is -EEXIST. Removed when the listener is closed.
+     * that is live is -EADDRINUSE; any other file is -EEXIST, and so is a stale socket of another
+     * user in a directory where others may write. Removed when the listener is closed.
      */
     const char *path;
     int fd;                      /* where path is NULL: a listening unix socket to take over */
@@ -86,8 +87,15 @@ struct vitals_listen_options {
 /*
  * Serves @ctx, which must outlive the listener. @ret_listener may be NULL: it lives as long as the
  * server. @options->fd belongs to the library if the call succeeds.
+ *
+ * The socket of a path is made by a thread that lives as long as the call: it takes a current
+ * directory and a umask of its own with unshare(CLONE_FS). Where that is not allowed, /proc is used.
+ * A sandbox that kills for it comes after this call, or is spared it by @options->fd. The directory
+ * gets a directory of another name for a moment, and stays open as long as the listener.
+ *
  * -EINVAL, -E2BIG, -ENAMETOOLONG, -EADDRINUSE, -EEXIST, -EBUSY from inside collect(), and what
- * socket(), bind() and listen() say.
+ * socket(), bind(), listen() and mkdir() say. -EPERM: anyone may write to the directory, which has no
+ * sticky bit; the context has a text. -ENOSYS: neither unshare() nor /proc.
  */
 int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
                          const struct vitals_listen_options *options,

@@ -103,7 +103,10 @@ static const char *listen_hint(int err)
     case EADDRINUSE:
         return "a program serves on this socket; end it, or choose another path with --qmp";
     case EEXIST:
-        return "this file is no socket, so it is not replaced; choose another path with --qmp";
+        return "this file is no socket, or not yours in a directory where others may write, so it "
+               "is not replaced; choose another path with --qmp";
+    case EPERM:
+        return "'chmod o-w' on the directory, or 'chmod +t', or choose another one with --qmp";
     case EACCES:
     case ENOENT:
         return "choose a path in a directory where you may write, with --qmp";
@@ -238,6 +241,15 @@ static int add_provider(struct demo *demo)
     return err < 0 ? complain_ctx(demo, err, "the VMM's own statistics") : 0;
 }
 
+static void complain_socket(struct demo *demo, int err, const char *path)
+{
+    if (err == -EPERM)
+        complain_ctx(demo, err, path);
+    else
+        complain(err, "%s", path);
+    print_hint(listen_hint(err));
+}
+
 static int listen_on_sockets(struct demo *demo)
 {
     int err = vitals_server_new(NULL, &demo->server);
@@ -248,8 +260,7 @@ static int listen_on_sockets(struct demo *demo)
         const struct vitals_listen_options *socket = &demo->options->sockets[i];
         err = vitals_server_listen(demo->server, demo->ctx, socket, NULL);
         if (err < 0) {
-            complain(err, "%s", socket->path);
-            print_hint(listen_hint(err));
+            complain_socket(demo, err, socket->path);
             return err;
         }
     }

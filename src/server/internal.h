@@ -14,6 +14,7 @@
 
 #include "qmp/session.h"
 #include "server/protocol.h"
+#include "server/socket_file.h"
 #include "server/timers.h"
 #include "vitals/qmp.h"
 
@@ -66,9 +67,7 @@ struct vitals_listener {
     enum vitals_dialect dialect;
     int fd;
     uint32_t slot;
-    char *path;   /* NULL: the socket was inherited */
-    dev_t device; /* of the file at path, to know it again */
-    ino_t inode;
+    struct socket_file file; /* none where the socket was inherited */
 };
 
 struct vitals_server {
@@ -135,7 +134,6 @@ struct received_fds {
 ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct received_fds *ret_fds);
 
 /* socket.c */
-int socket_listen(const char *path, mode_t mode);
 int socket_check_listening(int fd);
 /* A stream, see vitals_server_add_client(). */
 int socket_check_connected(int fd);

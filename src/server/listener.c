@@ -5,9 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/sized.h"
@@ -57,69 +55,48 @@ void listener_event(struct vitals_listener *listener)
     }
 }
 
-static void remove_path(const struct vitals_listener *listener)
-{
-    struct stat st;
-
-    /* Somebody else's by now? Then it is not ours to remove. */
-    if (listener->path && !lstat(listener->path, &st) && st.st_dev == listener->device &&
-        st.st_ino == listener->inode)
-        unlink(listener->path);
-}
-
 void listener_free(struct vitals_listener *listener)
 {
     slot_remove(listener->server, listener->slot, listener->fd);
-    remove_path(listener);
+    socket_file_remove(&listener->file);
     close(listener->fd);
-    free(listener->path);
     free(listener);
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-static int note_path(struct vitals_listener *listener, const char *path)
-{
-    struct stat st;
-
-    if (!path)
-        return 0;
-    listener->path = realpath(path, NULL);
-    if (!listener->path || lstat(listener->path, &st) < 0)
-        return -errno;
-    listener->device = st.st_dev;
-    listener->inode = st.st_ino;
-    return 0;
-}
-
-static int open_fd(const struct vitals_listen_options *options)
+/* Returns the listening socket, or -errno. */
+static int open_socket(struct vitals_ctx *ctx, const struct vitals_listen_options *options,
+                       struct socket_file *ret_file)
 {
     int err;
 
-    if (options->path)
-        return socket_listen(options->path, options->mode);
-    err = socket_check_listening(options->fd);
-    return err ? err : options->fd;
+    ret_file->directory = -1;
+    if (!options->path) {
+        err = socket_check_listening(options->fd);
+        return err ? err : options->fd;
+    }
+    err = socket_file_make(options->path, options->mode, ret_file);
+    if (err == -EPERM)
+        ctx_fail(ctx, err, "anyone may write to the directory of %s, and put another socket there",
+                 options->path);
+    return err;
 }
 
 /* Under the lock. */
 static int add_listener(struct vitals_server *server, struct vitals_ctx *ctx,
-                        const struct vitals_listen_options *options, int fd,
+                        enum vitals_dialect dialect, int fd, const struct socket_file *file,
                         struct vitals_listener **ret_listener)
 {
     struct vitals_listener *listener = calloc(1, sizeof(*listener));
-    int err = -ENOMEM;
+    int err;
 
-    if (listener) {
-        *listener = (struct vitals_listener){
-            .server = server, .ctx = ctx, .dialect = options->dialect, .fd = fd};
-        err = note_path(listener, options->path);
-        if (!err)
-            err = slot_add(server, SLOT_LISTENER, listener, fd, EPOLLIN, &listener->slot);
-    }
+    if (!listener)
+        return -ENOMEM;
+    *listener = (struct vitals_listener){
+        .server = server, .ctx = ctx, .dialect = dialect, .fd = fd, .file = *file};
+    err = slot_add(server, SLOT_LISTENER, listener, fd, EPOLLIN, &listener->slot);
     if (err) {
-        if (listener)
-            free(listener->path);
         free(listener);
         return err;
     }
@@ -150,21 +127,22 @@ int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
 {
     struct vitals_listen_options options;
     struct vitals_listener *listener = NULL;
+    struct socket_file file;
     int fd, err;
 
     err = take_options(ctx, given, &options);
     if (err)
         return err;
-    fd = open_fd(&options);
+    fd = open_socket(ctx, &options, &file);
     if (fd < 0)
         return fd;
     err = -EBUSY;
     if (!pthread_mutex_lock(&server->lock)) {
-        err = add_listener(server, ctx, &options, fd, &listener);
+        err = add_listener(server, ctx, options.dialect, fd, &file, &listener);
         pthread_mutex_unlock(&server->lock);
     }
     if (err && options.path) {
-        unlink(options.path);
+        socket_file_remove(&file);
         close(fd);
     }
     if (!err && ret_listener)

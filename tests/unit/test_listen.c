@@ -3,10 +3,16 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -174,6 +180,53 @@ static void a_path_must_have_a_directory(void **state)
     check_error(listen_path(*state, ""), EINVAL);
 }
 
+static void a_path_must_name_a_file(void **state)
+{
+    static const char *const names[] = {"", ".", ".."};
+    size_t i;
+
+    for (i = 0; i < N_ELEMENTS(names); i++)
+        check_error(listen_path(*state, in_dir(names[i])), EEXIST);
+}
+
+static void a_directory_that_anyone_may_write_needs_the_sticky_bit(void **state)
+{
+    struct server *server = *state;
+    char text[256];
+
+    assert_int_equal(chmod(in_dir(""), 0777), 0);
+    check_error(listen_path(server, in_dir("qmp.sock")), EPERM);
+    vitals_error_text(server->ctx, text, sizeof(text));
+    assert_contains(text, in_dir("qmp.sock"));
+    assert_contains(text, "anyone may write to the directory");
+    assert_false(exists(in_dir("qmp.sock")));
+    assert_int_equal(chmod(in_dir(""), 01777), 0);
+    check_ok(listen_path(server, in_dir("qmp.sock")));
+    answers(server, in_dir("qmp.sock"));
+    assert_int_equal(chmod(in_dir(""), 0770), 0);
+    check_ok(listen_path(server, in_dir("group.sock")));
+}
+
+static size_t n_files(const char *path)
+{
+    DIR *dir = opendir(path);
+    size_t n = 0;
+
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n - 2; /* without . and .. */
+}
+
+static void nothing_but_the_socket_is_left(void **state)
+{
+    check_ok(listen_path(*state, in_dir("qmp.sock")));
+    check_error(listen_path(*state, in_dir("qmp.sock")), EADDRINUSE);
+    write_file(in_dir("file"), "x");
+    check_error(listen_path(*state, in_dir("file")), EEXIST);
+    assert_int_equal(n_files(in_dir("")), 2);
+}
+
 static void a_relative_path_is_one_too(void **state)
 {
     struct server *server = *state;
@@ -254,6 +307,115 @@ static void a_directory_is_not_touched(void **state)
     assert_int_equal(mkdir(in_dir("dir"), 0700), 0);
     check_error(listen_path(*state, in_dir("dir")), EEXIST);
     assert_int_equal(rmdir(in_dir("dir")), 0);
+}
+
+static void a_strangers_stale_socket_is_only_replaced_where_he_may_not_write(void **state)
+{
+    if (geteuid() != 0)
+        skip();
+    close(listening_fd(in_dir("qmp.sock")));
+    assert_int_equal(chown(in_dir("qmp.sock"), 1, 1), 0);
+    assert_int_equal(chmod(in_dir(""), 01777), 0);
+    check_error(listen_path(*state, in_dir("qmp.sock")), EEXIST);
+    assert_int_equal(chmod(in_dir(""), 0755), 0);
+    check_ok(listen_path(*state, in_dir("qmp.sock")));
+    answers(*state, in_dir("qmp.sock"));
+}
+
+enum { RIVALS = 8, ROUNDS = 20 };
+struct rival {
+    struct server own;
+    pthread_t thread;
+    const char *path;
+    int err;
+};
+
+static void *listen_as_rival(void *opaque)
+{
+    struct rival *rival = opaque;
+
+    rival->err = listen_path(&rival->own, rival->path);
+    return NULL;
+}
+
+static void of_servers_that_find_a_stale_socket_one_replaces_it(void **state)
+{
+    struct rival rivals[RIVALS] = {0};
+    int round, i, winner;
+    char path[256];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s", in_dir("qmp.sock"));
+    for (i = 0; i < RIVALS; i++)
+        rivals[i] = (struct rival){.own.ctx = new_ctx(), .path = path};
+    for (round = 0; round < ROUNDS; round++) {
+        close(listening_fd(path));
+        for (i = 0, winner = -1; i < RIVALS; i++) {
+            rivals[i].own.server = new_server();
+            pthread_create(&rivals[i].thread, NULL, listen_as_rival, &rivals[i]);
+        }
+        for (i = 0; i < RIVALS; i++) {
+            pthread_join(rivals[i].thread, NULL);
+            assert_true(rivals[i].err == 0 || rivals[i].err == -EADDRINUSE);
+            if (!rivals[i].err) {
+                assert_int_equal(winner, -1);
+                winner = i;
+            }
+        }
+        assert_int_not_equal(winner, -1);
+        answers(&rivals[winner].own, path);
+        assert_int_equal(n_files(in_dir("")), 1);
+        for (i = 0; i < RIVALS; i++)
+            vitals_server_free(rivals[i].own.server);
+    }
+    for (i = 0; i < RIVALS; i++)
+        check_ok(vitals_ctx_free(rivals[i].own.ctx));
+}
+
+/* ---- sandboxes ------------------------------------------------------------------------------ */
+
+static int forbid_unshare(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {N_ELEMENTS(filter), filter};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -errno;
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
+}
+
+/* In a process of its own: it stays forbidden there. */
+static int listen_where_unshare_is_forbidden(struct server *server, const char *path, mode_t mode)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        int err = forbid_unshare();
+
+        _exit(err ? 255 : -listen_with_mode(server, path, mode));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void proc_is_used_where_a_sandbox_forbids_unshare(void **state)
+{
+    mode_t old = umask(0022);
+
+    assert_int_equal(listen_where_unshare_is_forbidden(*state, in_dir("qmp.sock"), 0666), 0);
+    assert_int_equal(mode_of(in_dir("qmp.sock")), S_IFSOCK | 0666);
+    /* The one of the child is stale now. */
+    assert_int_equal(listen_where_unshare_is_forbidden(*state, in_dir("qmp.sock"), 0600), 0);
+    assert_int_equal(mode_of(in_dir("qmp.sock")), S_IFSOCK | 0600);
+    assert_int_equal(n_files(in_dir("")), 1);
+    umask(old);
 }
 
 /* ---- what is left --------------------------------------------------------------------------- */
@@ -510,6 +672,9 @@ int main(void)
         WITH_SERVER(a_mode_has_nine_bits),
         WITH_SERVER(a_path_has_at_most_107_bytes),
         WITH_SERVER(a_path_must_have_a_directory),
+        WITH_SERVER(a_path_must_name_a_file),
+        WITH_SERVER(a_directory_that_anyone_may_write_needs_the_sticky_bit),
+        WITH_SERVER(nothing_but_the_socket_is_left),
         WITH_SERVER(a_relative_path_is_one_too),
         WITH_SERVER(a_socket_that_nobody_listens_on_is_replaced),
         WITH_SERVER(a_live_socket_is_not_touched),
@@ -517,6 +682,9 @@ int main(void)
         WITH_SERVER(another_file_is_not_touched),
         WITH_SERVER(a_fifo_or_a_link_is_not_touched),
         WITH_SERVER(a_directory_is_not_touched),
+        WITH_SERVER(a_strangers_stale_socket_is_only_replaced_where_he_may_not_write),
+        WITH_SERVER(of_servers_that_find_a_stale_socket_one_replaces_it),
+        WITH_SERVER(proc_is_used_where_a_sandbox_forbids_unshare),
         WITH_SERVER(closing_removes_the_socket),
         WITH_SERVER(freeing_the_server_removes_its_sockets),
         WITH_SERVER(what_somebody_else_put_there_stays),

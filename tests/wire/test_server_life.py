@@ -113,6 +113,19 @@ def test_another_file_is_not_replaced(programs, recording):
         assert file.read() == b"data"
 
 
+def test_a_directory_that_anyone_may_write_is_refused(programs, recording):
+    directory = programs.path("open")
+    os.mkdir(directory)
+    os.chmod(directory, 0o777)
+    result = run("demo", "--recording", recording, "--qmp", f"{directory}/qmp.sock")
+    assert result.returncode == 1
+    assert f"vitals demo: {directory}/qmp.sock: anyone may write to the directory" in result.stderr
+    assert "hint: 'chmod o-w' on the directory" in result.stderr
+    assert os.listdir(directory) == []
+    os.chmod(directory, 0o1777)
+    programs.client(programs.demo("--recording", recording, path=f"{directory}/qmp.sock"))
+
+
 def test_the_first_socket_is_removed_if_the_second_fails(programs, recording):
     first, second = programs.path("first.sock"), programs.write("second", b"")
     result = run("demo", "--recording", recording, "--qmp", first, "--qmp", second)
