@@ -285,7 +285,8 @@ static void finish_turn(struct slot *slot, uint64_t number, struct watch_result 
     slot->was_heard = true;
     if (result)
         replace_result(slot, result);
-    signal_fd(watch);
+    if (!watch->options.place->ops->is_at_hand)
+        signal_fd(watch);
     pthread_mutex_unlock(&watch->mutex);
 }
 
@@ -527,10 +528,12 @@ static void begin_turn(struct watch *watch)
     watch->turn++;
     watch->turn_time = clock_unix_time();
     pthread_cond_broadcast(&watch->changed);
-    signal_fd(watch);
+    if (!watch->options.place->ops->is_at_hand)
+        signal_fd(watch);
     pthread_mutex_unlock(&watch->mutex);
 }
 
+/* The values of all VMs are of one moment, so they are told of together. */
 static void ask_at_hand(struct watch *watch)
 {
     for (size_t i = 0; i < watch_count(watch); i++) {
@@ -544,6 +547,7 @@ static void ask_at_hand(struct watch *watch)
         if (slot)
             ask(slot, watch->turn);
     }
+    signal_fd(watch);
 }
 
 static uint64_t after(uint64_t ns, double seconds)

@@ -124,7 +124,6 @@ void model_drop_vm(struct model *model, size_t number)
     }
     forget(model, vm);
     free_vm(vm);
-    model_arrange(model);
 }
 
 void model_free(struct model *model)
@@ -207,7 +206,6 @@ void model_take(struct model *model, size_t index, const struct sample *sample, 
         add_moment(model);
     if (!model->base_time)
         model->base_time = time;
-    model_arrange(model);
 }
 
 void model_await(struct model *model, size_t index, double seconds)
@@ -226,7 +224,6 @@ void model_lose(struct model *model, size_t index, const char *error, double sin
     if (!vm->error)
         model->has_failed = true;
     series_stop(&vm->values);
-    model_arrange(model);
 }
 
 void model_return(struct model *model, size_t index, const char *name)

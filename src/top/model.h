@@ -116,6 +116,11 @@ struct model {
 bool model_init(struct model *model, double interval);
 void model_free(struct model *model);
 
+/*
+ * What follows, up to model_return(), changes VMs, of which there may be very many: when all have
+ * been changed, model_arrange() makes the list anew, once, before anything else is asked.
+ */
+
 /* A VM that is new, or has another name. False: no memory. */
 bool model_name_vm(struct model *model, size_t vm, const char *name, const char *socket);
 

@@ -94,11 +94,13 @@ static void sample_vm(struct fixture *fixture, size_t vm)
     }
     model_take(&fixture->model, vm,
                &(struct sample){&vm_snapshot, &vcpu_snapshot, NULL, fixture->status}, 1e9);
+    model_arrange(&fixture->model);
 }
 
 static void take_vcpus(struct fixture *fixture, size_t vm, struct client_snapshot *of_vcpus)
 {
     model_take(&fixture->model, vm, &(struct sample){.of_vcpus = of_vcpus}, 1e9);
+    model_arrange(&fixture->model);
 }
 
 /* Two seconds later: "idle" has 10 exits per second and vCPU, "busy" has 100, 200 and 300. */
@@ -147,8 +149,10 @@ static int teardown(void **state)
 
 /* ---- looking -------------------------------------------------------------------------------- */
 
+/* What has come is in the list before a key is pressed, or anything is drawn. */
 static void press(struct fixture *fixture, const char *keys)
 {
+    model_arrange(&fixture->model);
     for (; *keys; keys++)
         model_press(&fixture->model, *keys);
 }
@@ -160,6 +164,7 @@ static const char *draw(struct fixture *fixture, size_t width, size_t height)
 {
     struct buf out = {0};
 
+    model_arrange(&fixture->model);
     assert_true(screen_resize(&fixture->screen, width, height));
     screen_draw(&fixture->screen, &fixture->model);
     for (size_t i = 0; i < height; i++) {

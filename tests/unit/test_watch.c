@@ -12,6 +12,7 @@
 #include "check.h"
 #include "fake.h"
 #include "peer.h"
+#include "client/local.h"
 #include "look/watch.h"
 #include "base/clock.h"
 
@@ -96,6 +97,20 @@ static void add_key(struct site *site, const char *name)
     snprintf(site->keys[site->n_keys++], sizeof(site->keys[0]), "%s", in_dir(name));
     pthread_mutex_unlock(&site->mutex);
 }
+
+static const uint64_t read_ns = 1; /* the values of VMs at hand */
+
+static int connect_at_hand(struct place *place, const char *key, struct client **ret_client,
+                           struct client_error *error)
+{
+    const struct client_local local = {
+        .ctx = ((struct site *)place)->ctx, .path = key, .time_ns = &read_ns};
+
+    return client_open_local(&local, ret_client, error);
+}
+
+static const struct place_ops at_hand = {
+    .refresh = refresh, .connect = connect_at_hand, .is_at_hand = true};
 
 static void start_watch(struct site *site)
 {
@@ -409,6 +424,35 @@ static void test_what_is_no_vm_is_forgotten(void **state)
     end_vm(site);
 }
 
+/* Who looks is woken once for all of them, as all values are of one moment. */
+static void test_vms_at_hand_are_told_of_together(void **state)
+{
+    struct site *site = *state;
+    struct pollfd pollfd;
+    struct watch_options options = {
+        .place = &site->place, .wants_vm = true, .wish = wish, .opaque = "first"};
+    struct watch_result result;
+    uint64_t n_signals;
+
+    watch_stop(site->watch);
+    site->place.ops = &at_hand;
+    add_key(site, "second");
+    add_key(site, "third");
+    check_ok(watch_start(&options, &site->watch));
+    pollfd = (struct pollfd){.fd = watch_fd(site->watch), .events = POLLIN};
+    assert_int_equal(poll(&pollfd, 1, TIMEOUT_MS), 1);
+    assert_true(watch_is_over(site->watch, 1));
+    assert_int_equal(watch_count(site->watch), 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(watch_take(site->watch, i, &result));
+        assert_true(result.has_sample);
+        watch_result_free(&result);
+    }
+    assert_int_equal(read(pollfd.fd, &n_signals, sizeof(n_signals)), sizeof(n_signals));
+    assert_int_equal(n_signals, 1);
+    end_vm(site);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_site, close_site)
 
 int main(void)
@@ -425,6 +469,7 @@ int main(void)
         TEST(test_a_silent_vm_is_late),
         TEST(test_a_single_vm_is_waited_for),
         TEST(test_what_is_no_vm_is_forgotten),
+        TEST(test_vms_at_hand_are_told_of_together),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
