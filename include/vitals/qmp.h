@@ -39,8 +39,13 @@ enum vitals_dialect {
 };
 
 struct vitals_server_options {
-    size_t size;          /* VITALS_SERVER_OPTIONS_INIT */
-    uint32_t clients_max; /* a further client gets an error and is closed; 0: VITALS_CLIENTS_MAX */
+    size_t size; /* VITALS_SERVER_OPTIONS_INIT */
+    /*
+     * A further client gets an error and is closed. So does one that a listener would accept where
+     * the process has less than a quarter of RLIMIT_NOFILE left (and less than 256 files): those are
+     * the VM's. 0: VITALS_CLIENTS_MAX.
+     */
+    uint32_t clients_max;
     /*
      * Bytes of half-received requests and half-sent replies of all clients together. Beyond it, the
      * client that holds the most is closed. 0: VITALS_MEMORY_MAX.

@@ -27,6 +27,13 @@ enum {
      */
     NOISE_MESSAGES = 32,
     NOISE_PAUSE_MS = 10,
+    /*
+     * Of the files that the process may have open, those that clients can't take: one of
+     * SERVER_FILES_SHARE, and at most so many.
+     */
+    SERVER_FILES_SHARE = 4,
+    SERVER_FILES_LEFT_MAX = 256,
+    ACCEPT_PAUSE_MS = 20, /* where there are no files, or no memory, for a client that waits */
 };
 
 /*
@@ -68,6 +75,7 @@ struct vitals_listener {
     int fd;
     uint32_t slot;
     struct socket_file file; /* none where the socket was inherited */
+    struct timer pause;
 };
 
 struct vitals_server {
@@ -118,12 +126,14 @@ void transport_resume(void *transport); /* its pause is over */
 
 /* listener.c; under the lock. */
 void listener_event(struct vitals_listener *listener);
+void listener_resume(void *listener);                 /* its pause is over */
 void listener_free(struct vitals_listener *listener); /* its clients are gone */
 
 /* qmp_protocol.c */
 struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ctx *ctx,
-                                  enum vitals_dialect dialect);       /* NULL: no memory */
-void qmp_protocol_refuse(const struct vitals_server *server, int fd); /* one client too many */
+                                  enum vitals_dialect dialect); /* NULL: no memory */
+/* Says why it is not served, if that is not for lack of memory. */
+void qmp_protocol_refuse(const struct vitals_server *server, int fd, int err);
 
 /* receive.c */
 struct received_fds {

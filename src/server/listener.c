@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/sized.h"
@@ -14,50 +15,111 @@
 
 enum { ACCEPTS_AT_A_TIME = 16 };
 
-/* No fd is left: gives up the spare one, so that the client is told by a close, and does not wait. */
-static void refuse_one(struct vitals_listener *listener)
+/* ---- clients -------------------------------------------------------------------------------- */
+
+/*
+ * No fd is left: gives up the spare one, so that the client is told by a close, and does not wait. Any
+ * other thread may take it before, and then there is none until there are files again.
+ */
+static int refuse_one(struct vitals_listener *listener)
 {
     struct vitals_server *server = listener->server;
+    int fd, err;
 
     if (server->spare_fd >= 0)
         close(server->spare_fd);
-    close(accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC));
+    fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    err = fd < 0 ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return err;
+}
+
+/* What lasts longer than a call: nothing is asked of the socket meanwhile. */
+static void pause_accepting(struct vitals_listener *listener)
+{
+    slot_set_interest(listener->server, listener->slot, listener->fd, 0);
+    timer_set(&listener->server->timers, TIMER_ACCEPT_PAUSE, &listener->pause);
+}
+
+void listener_resume(void *opaque)
+{
+    struct vitals_listener *listener = opaque;
+
+    slot_set_interest(listener->server, listener->slot, listener->fd, EPOLLIN);
+}
+
+/*
+ * The files of a process belong to its VM first. A new one has the lowest number that is free, so all
+ * below are taken.
+ */
+static bool leaves_files(int fd)
+{
+    struct rlimit limit;
+    rlim_t left;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return true;
+    left = limit.rlim_cur / SERVER_FILES_SHARE;
+    if (left > SERVER_FILES_LEFT_MAX)
+        left = SERVER_FILES_LEFT_MAX;
+    return (rlim_t)fd < limit.rlim_cur - left;
+}
+
+static int serve(struct vitals_listener *listener, int fd)
+{
+    struct protocol *protocol;
+    int err;
+
+    if (!leaves_files(fd))
+        return -EMFILE;
+    protocol = qmp_protocol_new(listener->server, listener->ctx, listener->dialect);
+    if (!protocol)
+        return -ENOMEM;
+    err = transport_open(listener->server, fd, protocol, listener);
+    if (err)
+        protocol->ops->free(protocol);
+    return err;
 }
 
 static void accepted(struct vitals_listener *listener, int fd)
 {
-    struct vitals_server *server = listener->server;
-    struct protocol *protocol = qmp_protocol_new(server, listener->ctx, listener->dialect);
-    int err = protocol ? transport_open(server, fd, protocol, listener) : -ENOMEM;
+    int err = serve(listener, fd);
 
     if (!err)
         return;
-    if (err == -EUSERS)
-        qmp_protocol_refuse(server, fd);
-    if (protocol)
-        protocol->ops->free(protocol);
+    qmp_protocol_refuse(listener->server, fd, err);
     close(fd);
+}
+
+/* 0: there may be more clients. */
+static int accept_one(struct vitals_listener *listener)
+{
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        return refuse_one(listener);
+    if (fd < 0)
+        return errno == ECONNABORTED || errno == EINTR ? 0 : -errno;
+    accepted(listener, fd);
+    return 0;
 }
 
 void listener_event(struct vitals_listener *listener)
 {
-    int i, fd;
+    int i, err = 0;
 
-    for (i = 0; i < ACCEPTS_AT_A_TIME; i++) {
-        fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0)
-            accepted(listener, fd);
-        else if (errno == EMFILE || errno == ENFILE)
-            refuse_one(listener);
-        else if (errno != ECONNABORTED && errno != EINTR)
-            return;
-    }
+    for (i = 0; i < ACCEPTS_AT_A_TIME && !err; i++)
+        err = accept_one(listener);
+    if (err && err != -EAGAIN)
+        pause_accepting(listener);
 }
 
 void listener_free(struct vitals_listener *listener)
 {
     slot_remove(listener->server, listener->slot, listener->fd);
+    timer_cancel(&listener->server->timers, TIMER_ACCEPT_PAUSE, &listener->pause);
     socket_file_remove(&listener->file);
     close(listener->fd);
     free(listener);
@@ -95,6 +157,7 @@ static int add_listener(struct vitals_server *server, struct vitals_ctx *ctx,
         return -ENOMEM;
     *listener = (struct vitals_listener){
         .server = server, .ctx = ctx, .dialect = dialect, .fd = fd, .file = *file};
+    listener->pause.owner = listener;
     err = slot_add(server, SLOT_LISTENER, listener, fd, EPOLLIN, &listener->slot);
     if (err) {
         free(listener);

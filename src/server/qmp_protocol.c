@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A QMP session as a protocol of the server. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -72,13 +73,18 @@ struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ct
     return &qmp->protocol;
 }
 
-void qmp_protocol_refuse(const struct vitals_server *server, int fd)
+void qmp_protocol_refuse(const struct vitals_server *server, int fd, int err)
 {
-    char text[128];
-    int len = snprintf(text, sizeof(text),
-                       "{\"error\": {\"class\": \"GenericError\", "
-                       "\"desc\": \"Too many clients, at most %u\"}}\r\n",
-                       server->options.clients_max);
+    char reason[64] = "its process can have no more open files", text[192];
+    int len;
 
+    if (err == -EUSERS)
+        snprintf(reason, sizeof(reason), "at most %u", server->options.clients_max);
+    else if (err != -EMFILE)
+        return;
+    len = snprintf(text, sizeof(text),
+                   "{\"error\": {\"class\": \"GenericError\", "
+                   "\"desc\": \"Too many clients, %s\"}}\r\n",
+                   reason);
     send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

@@ -13,6 +13,7 @@ static const struct {
     void (*come)(void *owner); /* may set and cancel any timer */
 } kinds[TIMER_KINDS] = {
     [TIMER_NOISE_PAUSE] = {NOISE_PAUSE_MS, transport_resume},
+    [TIMER_ACCEPT_PAUSE] = {ACCEPT_PAUSE_MS, listener_resume},
 };
 
 static uint64_t now_ms(void)

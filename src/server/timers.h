@@ -11,7 +11,8 @@
 #include <sys/queue.h>
 
 enum timer_kind {
-    TIMER_NOISE_PAUSE, /* of a transport: its client may speak again */
+    TIMER_NOISE_PAUSE,  /* of a transport: its client may speak again */
+    TIMER_ACCEPT_PAUSE, /* of a listener: there may be files again */
     TIMER_KINDS,
 };
 

@@ -9,7 +9,7 @@ import resource
 import pytest
 
 from support import shapes
-from support.programs import memory_bound, stat
+from support.programs import memory_bound, stat, wait_until
 
 CAPABILITIES = '{"execute": "qmp_capabilities"}\n'
 VERSION = '{"execute": "query-version"}\n'
@@ -427,13 +427,28 @@ def test_a_server_without_fds_tells_new_clients_by_a_close(programs):
     """They are not left waiting, and those that are there are served."""
     server = programs.server()
     client = programs.client(server)
-    limit = len(os.listdir(f"/proc/{server.pid}/fd")) + 2
-    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    limit = len(os.listdir(f"/proc/{server.pid}/fd"))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, 1024))
     others = [programs.connect(server) for _ in range(10)]
-    lines = [other.read_line() for other in others]
-    assert lines.count(b"") >= 7, lines
+    assert [other.read_line() for other in others] == [b""] * 10
     client.assert_alive()
-    for other in others:
-        other.close()
-    client.assert_alive()
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (1024, 1024))
     programs.client(server).assert_alive()
+
+
+@pytest.mark.parametrize("limit, left", [(64, 16), (1024, 256), (1200, 256)])
+def test_clients_leave_files_to_their_process(programs, limit, left):
+    """A quarter of those that it may have, and at most 256."""
+    server = programs.server()
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    here = len(os.listdir(f"/proc/{server.pid}/fd"))
+    last = limit - left - here
+    clients = [programs.connect(server) for _ in range(last + 1)]
+    greetings = [client.read_line() for client in clients]
+    assert all(b"QMP" in greeting for greeting in greetings[:last])
+    error = {"class": "GenericError"}
+    error["desc"] = "Too many clients, its process can have no more open files"
+    assert json.loads(greetings[last]) == {"error": error}
+    assert len(os.listdir(f"/proc/{server.pid}/fd")) == limit - left
+    clients[0].close()
+    wait_until(lambda: b"QMP" in programs.connect(server).read_line(), "room for one")
