@@ -480,6 +480,7 @@ const struct figure figures[] = {
 /* clang-format on */
 
 const size_t n_figures = COUNT(figures);
+_Static_assert(COUNT(figures) <= FIGURES_MAX, "FIGURES_MAX is too small");
 
 static bool has_name(const struct figure *figure, const char *name)
 {
@@ -496,4 +497,24 @@ int figure_of_stat(const char *provider, const char *target, const char *name)
             has_name(&figures[i], name))
             return (int)i;
     return -1;
+}
+
+bool sched_is_last_cpu(const char *provider, const char *name)
+{
+    return !strcmp(provider, "sched") && !strcmp(name, "last_cpu");
+}
+
+static bool goes_on_for_figure(const char *provider, const char *target, const char *name)
+{
+    for (size_t i = 0; i < n_figures; i++)
+        if (figures[i].goes_on && !strcmp(figures[i].goes_on, name) &&
+            !strcmp(figures[i].provider, provider) && !strcmp(figures[i].target, target))
+            return true;
+    return false;
+}
+
+bool lists_need_stat(const char *provider, const char *target, const char *name)
+{
+    return figure_of_stat(provider, target, name) >= 0 ||
+           goes_on_for_figure(provider, target, name) || sched_is_last_cpu(provider, name);
 }

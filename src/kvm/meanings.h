@@ -33,7 +33,7 @@ bool kvm_is_cause_of_exits(const char *name);
 
 /* ---- figures -------------------------------------------------------------------------------- */
 
-enum { FIGURE_NAMES_MAX = 3 };
+enum { FIGURES_MAX = 16, FIGURE_NAMES_MAX = 3 };
 
 enum figure_kind {
     FIGURE_COUNT, /* events */
@@ -57,5 +57,11 @@ extern const size_t n_figures;
 
 /* The place in figures[] of the one that the statistic is a part of; -1: there is none. */
 int figure_of_stat(const char *provider, const char *target, const char *name);
+
+/* The CPU that a vCPU ran on. */
+bool sched_is_last_cpu(const char *provider, const char *name);
+
+/* Whether lists of VMs and vCPUs need the statistic: for a figure, or beside the figures. */
+bool lists_need_stat(const char *provider, const char *target, const char *name);
 
 #endif

@@ -20,6 +20,7 @@ static void free_object(struct series_object *object)
     for (size_t i = 0; i < object->n_series; i++)
         free_series(object->series[i]);
     free(object->series);
+    free(object->listed);
     free(object->path);
     free(object);
 }
@@ -144,6 +145,8 @@ static struct series *make_series(const struct client_value *value)
         figure_of_stat(value->stat->provider, value->stat->target, value->stat->desc.name);
     series->is_cause =
         !strcmp(value->stat->provider, "kvm") && kvm_is_cause_of_exits(value->stat->desc.name);
+    series->is_listed =
+        lists_need_stat(value->stat->provider, value->stat->target, value->stat->desc.name);
     series->deltas = series->totals + series->n;
     series->baseline = series->deltas + series->n;
     return series;
@@ -253,7 +256,7 @@ static void take_values(struct series *series, const uint64_t *values, double se
 }
 
 /* Buckets that came the other way round before say nothing about these. */
-static void take_value(const struct series_vm *vm, struct series *series,
+static void take_value(struct series_vm *vm, struct series *series,
                        const struct client_value *value, bool is_turned, double seconds)
 {
     series->stat = &value->stat->desc;
@@ -263,6 +266,34 @@ static void take_value(const struct series_vm *vm, struct series *series,
         series->seen = 0; /* begins anew */
     take_values(series, value->values, seconds);
     series->seen = vm->n_samples;
+    vm->is_reset |= series->is_reset;
+}
+
+/* What stands where it stood before, from the first on. Returns how many do. */
+static size_t take_same_values(struct series_vm *vm, struct series_object *object,
+                               const struct client_object *sampled, bool is_turned, double seconds)
+{
+    size_t n = 0;
+
+    while (n < object->n_series && n < sampled->n_values &&
+           is_of(vm, object->series[n], &sampled->values[n])) {
+        take_value(vm, object->series[n], &sampled->values[n], is_turned, seconds);
+        n++;
+    }
+    return n;
+}
+
+static void find_listed(struct series_vm *vm, struct series_object *object)
+{
+    struct series **listed = calloc(object->n_series + 1, sizeof(*listed));
+
+    free(object->listed);
+    object->listed = listed;
+    object->n_listed = 0;
+    vm->has_failed |= !listed;
+    for (size_t i = 0; listed && i < object->n_series; i++)
+        if (object->series[i]->is_listed)
+            listed[object->n_listed++] = object->series[i];
 }
 
 /* Its series are in the order of the sample then. */
@@ -272,10 +303,19 @@ static void take_values_of(struct series_vm *vm, struct series_object *object,
     struct former former = {.list = object->series,
                             .n = object->n_series,
                             .compare = vm->is_back ? by_name : by_address};
-    struct series **taken = calloc(sampled->n_values + 1, sizeof(*taken));
-    size_t n = 0;
+    size_t n = take_same_values(vm, object, sampled, is_turned, seconds);
+    struct series **taken;
 
-    for (size_t i = 0; taken && i < sampled->n_values; i++) {
+    if (n == object->n_series && n == sampled->n_values)
+        return; /* as nearly always */
+    taken = calloc(sampled->n_values + 1, sizeof(*taken));
+    if (!taken) {
+        vm->has_failed = true;
+        return;
+    }
+    if (n)
+        memcpy(taken, object->series, n * sizeof(*taken));
+    for (size_t i = n; i < sampled->n_values; i++) {
         const struct client_value *value = &sampled->values[i];
         struct series *series = find_series(vm, &former, value, i);
 
@@ -288,6 +328,7 @@ static void take_values_of(struct series_vm *vm, struct series_object *object,
     drop_series(vm, &former);
     object->series = taken;
     object->n_series = n;
+    find_listed(vm, object);
 }
 
 static struct series_object *take_object(struct series_vm *vm, struct former *former,
@@ -326,21 +367,10 @@ static void take_snapshot(struct series_vm *vm, struct former *former,
     }
 }
 
-static bool any_is_reset(const struct series_vm *vm)
-{
-    for (size_t i = 0; i < vm->n_objects; i++)
-        for (size_t j = 0; j < vm->objects[i]->n_series; j++)
-            if (vm->objects[i]->series[j]->is_reset)
-                return true;
-    return false;
-}
-
 /* Where one counter went down, the VM began anew, with all that it counts. */
 static void reset_all(struct series_vm *vm)
 {
-    bool is_reset = any_is_reset(vm);
-
-    for (size_t i = 0; is_reset && i < vm->n_objects; i++)
+    for (size_t i = 0; i < vm->n_objects; i++)
         for (size_t j = 0; j < vm->objects[i]->n_series; j++) {
             struct series *series = vm->objects[i]->series[j];
 
@@ -362,6 +392,7 @@ void series_take(struct series_vm *vm, const struct sample *sample)
                count_objects(sample->of_others);
 
     vm->n_samples++;
+    vm->is_reset = false;
     vm->status = sample->status;
     vm->objects = calloc(n + 1, sizeof(struct series_object *));
     vm->n_objects = 0;
@@ -373,7 +404,8 @@ void series_take(struct series_vm *vm, const struct sample *sample)
         vm->has_failed = true;
     }
     drop_objects(vm, &former);
-    reset_all(vm);
+    if (vm->is_reset)
+        reset_all(vm);
     vm->is_back = false;
 }
 

@@ -17,6 +17,7 @@ struct series {
     const char *provider, *target;
     int figure;         /* that it is a part of, in figures[]; -1: of none */
     bool is_cause;      /* counts exits of one cause */
+    bool is_listed;     /* lists of VMs and vCPUs need it */
     size_t n;           /* 1, or the number of buckets */
     uint64_t *totals;   /* the memory of all three */
     uint64_t *deltas;   /* since the sample before, where has_deltas */
@@ -35,6 +36,8 @@ struct series_object {
     enum client_state state;
     struct series **series;
     size_t n_series;
+    struct series **listed; /* of these, those that lists of VMs and vCPUs need */
+    size_t n_listed;
     uint64_t time_ns; /* as in struct client_snapshot */
     unsigned seen;
     bool is_reversed; /* how its histograms came */
@@ -46,6 +49,7 @@ struct series_vm {
     struct client_status status;
     unsigned n_samples;
     bool is_back;    /* the next sample is the first after a gap */
+    bool is_reset;   /* one of the totals has gone down with the last sample */
     bool has_failed; /* no memory */
     /* Told of each series and object that is about to be freed between two samples; or NULL. */
     void (*forget)(void *opaque, const void *gone);

@@ -12,22 +12,15 @@ static double scale_of(const struct vitals_stat *stat)
 
 static const struct series *find(const struct series_object *object, const char *name)
 {
-    for (size_t i = 0; name && i < object->n_series; i++)
-        if (!strcmp(object->series[i]->stat->name, name))
-            return object->series[i];
+    for (size_t i = 0; name && i < object->n_listed; i++)
+        if (!strcmp(object->listed[i]->stat->name, name))
+            return object->listed[i];
     return NULL;
 }
 
 bool figure_needs(const struct client_stat *stat)
 {
-    if (figure_of_stat(stat->provider, stat->target, stat->desc.name) >= 0)
-        return true;
-    for (size_t i = 0; i < n_figures; i++)
-        if (figures[i].goes_on && !strcmp(figures[i].goes_on, stat->desc.name) &&
-            !strcmp(figures[i].provider, stat->provider) &&
-            !strcmp(figures[i].target, stat->target))
-            return true;
-    return false;
+    return lists_need_stat(stat->provider, stat->target, stat->desc.name);
 }
 
 /* ---- what does not run ---------------------------------------------------------------------- */
@@ -155,42 +148,69 @@ static bool fits(const struct series *series, const struct figure *figure)
            series->n == 1;
 }
 
-static void add_object(struct figure_value *value, size_t index, const struct series_vm *vm,
-                       const struct series_object *object, enum series_since since)
+/* A figure of one object. */
+struct part {
+    double sum, steady;
+    bool is_known;
+};
+
+static bool is_rate(size_t figure, enum series_since since)
+{
+    return since == SERIES_SAMPLE && figures[figure].kind != FIGURE_BYTES;
+}
+
+static void add_series(struct part *part, const struct series *series, enum series_since since)
+{
+    bool is_rated = is_rate((size_t)series->figure, since);
+
+    if (is_rated && !series->has_deltas)
+        return;
+    part->sum += is_rated ? rate_of(series)
+                          : (double)series_total(series, 0, since) * scale_of(series->stat);
+    part->steady = series->steady;
+    part->is_known = true;
+}
+
+static void add_part(struct figure_value *value, size_t index, const struct series_vm *vm,
+                     const struct series_object *object, struct part *part, enum series_since since)
 {
     const struct figure *figure = &figures[index];
-    bool is_rate = since == SERIES_SAMPLE && figure->kind != FIGURE_BYTES, any = false;
-    double sum = 0, steady = 0;
+    bool is_known = true;
 
-    if (is_rate && figure->goes_on && is_at_rest(vm, object))
+    if (is_rate(index, since) && figure->goes_on && is_at_rest(vm, object))
         return;
-    for (size_t i = 0; i < object->n_series; i++) {
-        const struct series *series = object->series[i];
-
-        if (series->figure != (int)index || !fits(series, figure) ||
-            (is_rate && !series->has_deltas))
-            continue;
-        sum += is_rate ? rate_of(series)
-                       : (double)series_total(series, 0, since) * scale_of(series->stat);
-        steady = series->steady;
-        any = true;
-    }
-    if (any && figure->kind == FIGURE_SHARE)
-        any =
-            is_rate ? take_share(object, figure, &sum) : take_seconds(object, figure, steady, &sum);
-    if (!any)
+    if (figure->kind == FIGURE_SHARE)
+        is_known = is_rate(index, since) ? take_share(object, figure, &part->sum)
+                                         : take_seconds(object, figure, part->steady, &part->sum);
+    if (!is_known)
         return;
-    value->sum += sum;
+    value->sum += part->sum;
     value->n++;
 }
 
-void figure_add(struct figure_value *value, size_t figure, const struct series_vm *vm,
-                const struct series_object *object, enum series_since since)
+static void add_object(struct figure_value values[FIGURES_MAX], const struct series_vm *vm,
+                       const struct series_object *object, enum series_since since)
+{
+    struct part parts[FIGURES_MAX] = {0};
+
+    for (size_t i = 0; i < object->n_listed; i++) {
+        const struct series *series = object->listed[i];
+
+        if (series->figure >= 0 && fits(series, &figures[series->figure]))
+            add_series(&parts[series->figure], series, since);
+    }
+    for (size_t i = 0; i < n_figures; i++)
+        if (parts[i].is_known)
+            add_part(&values[i], i, vm, object, &parts[i], since);
+}
+
+void figures_add(struct figure_value values[FIGURES_MAX], const struct series_vm *vm,
+                 const struct series_object *object, enum series_since since)
 {
     if (object)
-        add_object(value, figure, vm, object, since);
+        add_object(values, vm, object, since);
     for (size_t i = 0; !object && i < vm->n_objects; i++)
-        add_object(value, figure, vm, vm->objects[i], since);
+        add_object(values, vm, vm->objects[i], since);
 }
 
 double figure_number(size_t figure, enum series_since since, const struct figure_value *value)
@@ -226,21 +246,27 @@ void figure_text(char text[QUANTITY_MAX], size_t figure, enum series_since since
         snprintf(text, QUANTITY_MAX, "%.0f%%", 100 * number);
 }
 
-static bool has_figure(const struct series_object *object, size_t figure)
+static uint64_t figures_of(const struct series_object *object)
 {
-    for (size_t i = 0; i < object->n_series; i++)
-        if (object->series[i]->figure == (int)figure && fits(object->series[i], &figures[figure]))
-            return true;
-    return false;
+    uint64_t known = 0;
+
+    for (size_t i = 0; i < object->n_listed; i++) {
+        const struct series *series = object->listed[i];
+
+        if (series->figure >= 0 && fits(series, &figures[series->figure]))
+            known |= UINT64_C(1) << series->figure;
+    }
+    return known;
 }
 
 /* The VM itself comes first, where it has statistics. */
-bool figure_is_known(size_t figure, const struct series_vm *vm)
+uint64_t figures_known(const struct series_vm *vm)
 {
+    uint64_t known = 0;
+
     for (size_t i = 0; i < vm->n_objects && i < 2; i++)
-        if (has_figure(vm->objects[i], figure))
-            return true;
-    return false;
+        known |= figures_of(vm->objects[i]);
+    return known;
 }
 
 const struct series *figure_busiest(const struct series_object *object, double *ret_rate)

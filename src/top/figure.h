@@ -12,9 +12,9 @@ struct figure_value {
     size_t n; /* 0: there is no such statistic, or it says nothing, as of what does not run */
 };
 
-/* Adds that of one object, or without one of the VM and all of its vCPUs. */
-void figure_add(struct figure_value *value, size_t figure, const struct series_vm *vm,
-                const struct series_object *object, enum series_since since);
+/* Adds to each figure that of one object, or without one of the VM and all of its vCPUs. */
+void figures_add(struct figure_value values[FIGURES_MAX], const struct series_vm *vm,
+                 const struct series_object *object, enum series_since since);
 
 /* The value as a person wants it; of shares, the mean of the objects. */
 void figure_text(char text[QUANTITY_MAX], size_t figure, enum series_since since,
@@ -29,8 +29,8 @@ bool figure_needs(const struct client_stat *stat);
 /* Why the VM, or the vCPU, does not run: "paused", "never ran", or the peer's word. NULL: it runs. */
 const char *figure_state(const struct series_vm *vm, const struct series_object *object);
 
-/* Whether the VM, or its first vCPU, has statistics of the figure. */
-bool figure_is_known(size_t figure, const struct series_vm *vm);
+/* A bit for each figure that the VM, or its first vCPU, has statistics of. */
+uint64_t figures_known(const struct series_vm *vm);
 
 /* The cause that most exits per second have. NULL: there are no exits, or no cause is known. */
 const struct series *figure_busiest(const struct series_object *object, double *ret_rate);

@@ -146,10 +146,9 @@ static void list_history(struct model *model)
 static double order_of_figure(const struct model *model, const struct model_item *item,
                               size_t figure)
 {
-    struct figure_value value = {0};
+    const struct figure_value *value = &item->figures[figure];
 
-    figure_add(&value, figure, &item->vm->values, item->object, model_since(model));
-    return value.n ? -figure_number(figure, model_since(model), &value) : INFINITY;
+    return value->n ? -figure_number(figure, model_since(model), value) : INFINITY;
 }
 
 static double order_of_busiest(const struct model_item *item)
@@ -322,6 +321,15 @@ static void sort(struct model *model, const struct level *level)
         qsort_r(model->items, model->n_items, sizeof(*model->items), compare, model);
 }
 
+static void add_up_figures(struct model *model)
+{
+    for (size_t i = 0; i < model->n_items; i++) {
+        struct model_item *item = &model->items[i];
+
+        figures_add(item->figures, &item->vm->values, item->object, model_since(model));
+    }
+}
+
 void model_arrange(struct model *model)
 {
     const struct level *level = &levels[model->level];
@@ -335,6 +343,8 @@ void model_arrange(struct model *model)
         model->is_part = true;
         level->list(model);
     }
+    if (model->level < MODEL_STATS)
+        add_up_figures(model);
     if (level->order)
         sort(model, level);
     follow(model);

@@ -111,15 +111,13 @@ static void busiest_text(char text[SCREEN_TEXT_MAX], const struct model_item *it
 static void figure_cell(char text[SCREEN_TEXT_MAX], const struct model *model,
                         const struct model_item *item, size_t figure)
 {
-    enum series_since since = model_since(model);
-    struct figure_value value = {0};
+    struct figure_value value = item ? item->figures[figure] : (struct figure_value){0};
 
-    if (item)
-        figure_add(&value, figure, &item->vm->values, item->object, since);
-    for (size_t i = 0; !item && i < model->n_items; i++)
-        if (!model->items[i].vm->error)
-            figure_add(&value, figure, &model->items[i].vm->values, model->items[i].object, since);
-    figure_text(text, figure, since, &value);
+    for (size_t i = 0; !item && i < model->n_items; i++) {
+        value.sum += model->items[i].vm->error ? 0 : model->items[i].figures[figure].sum;
+        value.n += model->items[i].vm->error ? 0 : model->items[i].figures[figure].n;
+    }
+    figure_text(text, figure, model_since(model), &value);
 }
 
 static void state_text(char text[SCREEN_TEXT_MAX], const struct model_item *item)

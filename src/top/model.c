@@ -141,10 +141,7 @@ static void find_figures(struct model_vm *vm)
 {
     uint64_t cpu;
 
-    vm->figures = 0;
-    for (size_t i = 0; i < n_figures; i++)
-        if (figure_is_known(i, &vm->values))
-            vm->figures |= UINT64_C(1) << i;
+    vm->figures = figures_known(&vm->values);
     for (size_t i = 0; i < vm->values.n_objects && i < 2; i++)
         if (model_last_cpu(vm->values.objects[i], &cpu))
             vm->figures |= UINT64_C(1) << n_figures;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "look/series.h"
+#include "top/figure.h"
 
 enum model_level {
     MODEL_VMS,
@@ -48,8 +49,9 @@ struct model_item {
     struct model_vm *vm;
     struct series_object *object;
     struct series *series;
-    size_t index; /* in the order of the VM; the bucket */
-    double order; /* ascending */
+    size_t index;                             /* in the order of the VM; the bucket */
+    double order;                             /* ascending */
+    struct figure_value figures[FIGURES_MAX]; /* of a VM or an object */
 };
 
 struct model_cursor {

@@ -34,10 +34,10 @@ struct row model_row(const struct model *model, const struct series_object *obje
 
 bool model_last_cpu(const struct series_object *object, uint64_t *ret_cpu)
 {
-    for (size_t i = 0; i < object->n_series; i++) {
-        const struct series *series = object->series[i];
+    for (size_t i = 0; i < object->n_listed; i++) {
+        const struct series *series = object->listed[i];
 
-        if (strcmp(series->stat->name, "last_cpu") || strcmp(series->provider, "sched"))
+        if (!sched_is_last_cpu(series->provider, series->stat->name))
             continue;
         *ret_cpu = series->totals[0];
         return true;

@@ -979,10 +979,10 @@ static double idle_of(struct fixture *fixture, const struct series_object *objec
                       enum series_since since)
 {
     size_t idle = (size_t)figure_of_stat("kvm", "vcpu", "halt_wait_ns");
-    struct figure_value value = {0};
+    struct figure_value values[FIGURES_MAX] = {0};
 
-    figure_add(&value, idle, &fixture->model.vms[0]->values, object, since);
-    return value.n ? figure_number(idle, since, &value) : -1;
+    figures_add(values, &fixture->model.vms[0]->values, object, since);
+    return values[idle].n ? figure_number(idle, since, &values[idle]) : -1;
 }
 
 static void test_a_paused_vm_is_not_idle(void **state)
