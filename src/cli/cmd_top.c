@@ -135,9 +135,10 @@ static void take_loss(struct top *top, size_t i, const struct watch_result *resu
 
     model_lose(&top->model, i, look_reason(&result->error, vm->socket), result->since);
     top->tales[i] = (struct tale){.error = result->error};
-    top->look.has_failed = true;
+    /* VMs of a host come and go; one that was named is missed. */
+    top->look.has_failed |= !(top->look.host && result->has_ended);
     if (top->is_batch)
-        look_complain(&top->look, &result->error);
+        look_say(&top->look, &result->error);
 }
 
 /* That a VM was lost may never have come here. */
@@ -145,7 +146,7 @@ static void take_return(struct top *top, size_t i, const char *name)
 {
     model_return(&top->model, i, name);
     top->tales[i].is_back = true;
-    top->look.has_failed = true;
+    top->look.has_failed |= !top->look.host; /* there it is another one of that name */
     if (top->is_batch)
         say(top, i, "is back");
 }
@@ -508,6 +509,6 @@ const struct verb verb_top = {
         "tried again; the others go on. One that appears in a directory is taken in, and one that is "
         "no longer there leaves after 30 seconds. There is no --vcpu: drill down to a vCPU instead.\n\n"
         "Exit status: 0, 1 for an error or if a VM was gone for a while, 2 for wrong usage, 3 if "
-        "nothing matches.",
+        "nothing matches. Where all VMs of this host are looked at, one that ends is no failure.",
     .run = run,
 };

@@ -203,7 +203,11 @@ static void say_is_back(struct sampler *sampler, const struct sampler_vm *vm)
     struct client_error news = {0};
 
     client_fail(&news, 0, NULL, "%s: is back", vm->socket);
-    look_complain(sampler->look, &news);
+    /* Of a host it is another one of that name. */
+    if (sampler->look->host)
+        look_say(sampler->look, &news);
+    else
+        look_complain(sampler->look, &news);
 }
 
 static bool take_sample(struct sampler *sampler, struct sampler_vm *vm,

@@ -169,6 +169,21 @@ def test_a_vmm_that_is_killed_in_the_middle_of_a_pass(programs, vmm):
         assert all(line.endswith(": the VM has ended") for line in watch.log().splitlines())
 
 
+@pytest.mark.parametrize("verb", [("stats", "-o", "json"), ("top", "-b")], ids=lambda verb: verb[0])
+def test_a_name_that_another_vm_takes_is_no_failure(programs, vmm, verb):
+    vm = vmm()
+    words = [VITALS, *verb, "--host", "-i", "0.3", "-n", "6"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        watch.stdout.readline()
+        for _ in range(3):
+            vm.tell("close", 0)
+            time.sleep(0.3)
+            vm.tell("make")
+        _, errors = watch.communicate(timeout=TIMEOUT)
+    assert f"bare-vmm-{vm.pid}: the VM has ended\n" in errors
+    assert watch.returncode == 0
+
+
 def test_a_vm_that_ends_is_no_failure(vmm):
     """Of those that were not named."""
     vmm()
