@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: MIT
 """`vitals top -b` of all VMs of this host."""
 
+import os
 import pathlib
 import re
+import subprocess
+import time
 
-from support.batch import Report
-from support.programs import VITALS, Program, assert_no_reports, wait_until
+import pytest
+
+from support.batch import Report, reports, top
+from support.programs import TIMEOUT, VITALS, Program, assert_no_reports, wait_until
+from support.this_host import WITHOUT_VM
 
 
 class Batch(Program):
@@ -34,16 +40,113 @@ def test_who_starts_and_who_has_ended(programs, vmm):
     vmm()
     vm = vmm()
     name = f"bare-vmm-{vm.pid}"
-    top = programs.keep(Batch(programs, "-i", "0.05"))
-    wait_until(lambda: "VCPUS" in top.last(name), "it is shown")
+    shown = programs.keep(Batch(programs, "-i", "0.05"))
+    wait_until(lambda: "VCPUS" in shown.last(name), "it is shown")
     new = vmm("--vcpus", "0,1,2")
-    wait_until(lambda: top.last(f"bare-vmm-{new.pid}").get("VCPUS") == "3", "the new one is shown")
+    wait_until(lambda: shown.last(f"bare-vmm-{new.pid}").get("VCPUS") == "3", "the new one is shown")
     vm.tell("close", 0)
-    wait_until(lambda: "VCPUS" not in top.last(name), "it has ended")
-    text = top.output.read_text("utf-8")
+    wait_until(lambda: "VCPUS" not in shown.last(name), "it has ended")
+    text = shown.output.read_text("utf-8")
     assert re.search(rf"(?m)^{name} +the VM has ended, since \d\d:\d\d:\d\d$", text)
     assert re.search(r", \d+ VMs, [1-9]\d* gone", text)
     vm.tell("make")
-    wait_until(lambda: "VCPUS" in top.last(name), "another one has the name")
-    assert f"vitals top: {name}: the VM has ended\n" in top.log()
-    assert f"vitals top: {name}: is back\n" in top.log()
+    wait_until(lambda: "VCPUS" in shown.last(name), "another one has the name")
+    assert f"vitals top: {name}: the VM has ended\n" in shown.log()
+    assert f"vitals top: {name}: is back\n" in shown.log()
+
+def name(vm):
+    return f"bare-vmm-{vm.pid}"
+
+
+# ---- what VMs do --------------------------------------------------------------------------------
+
+
+def test_states(vmm):
+    """A guest that spins without exits runs; one that was left an interval ago is paused."""
+    vms = {guest: vmm("--vcpus", "0,1", "--guest", guest) for guest in ("none", "once", "spinning", "halted")}
+    report = top("--host", "-i", "1.5", "-n", "2", *(f"--vm={name(vm)}" for vm in vms.values()))
+    states = {guest: report.vms[name(vm)]["STATE"] for guest, vm in vms.items()}
+    assert states == {"none": "never ran", "once": "paused", "spinning": "running", "halted": "running"}
+    for guest in ("none", "once"):
+        vcpus = report.objects[name(vms[guest])]
+        assert [vcpus[f"vcpu {i}"]["STATE"] for i in (0, 1)] == 2 * [states[guest]]
+        assert report.vms[name(vms[guest])]["IDLE"] == "-"
+
+
+@pytest.mark.parametrize("guest, state", [("spinning", "running"), ("halted", "halted")])
+def test_the_state_of_each_vcpu(vmm, guest, state):
+    """Beside one that nobody has started."""
+    vm = vmm("--vcpus", "0,5", "--guest", guest, "--started", 1)
+    report = top("--host", "-i", "1.5", "-n", "1", "--vm", name(vm))
+    vcpus = report.objects[name(vm)]
+    assert (vcpus["vcpu 0"]["STATE"], vcpus["vcpu 5"]["STATE"]) == (state, "never ran")
+    assert (vcpus["vcpu 0"]["IDLE"], vcpus["vcpu 5"]["IDLE"]) == ("100%" if guest == "halted" else "0%", "-")
+
+
+def test_an_idle_vm(vmm):
+    vm = vmm("--vcpus", "0,1", "--guest", "halted")
+    report = top("--host", "-i", "0.5", "-n", "2", "--vm", name(vm))
+    for row in (report.vms[name(vm)], *(report.objects[name(vm)][f"vcpu {i}"] for i in (0, 1))):
+        assert (row["CPU"], row["STEAL"], row["IDLE"], row["EXITS/s"]) == ("0%", "0%", "100%", "0")
+
+
+# ---- steal --------------------------------------------------------------------------------------
+
+
+class Schedstat:
+    """What /proc says of a thread, again and again."""
+
+    def __init__(self, pid, thread):
+        self.path = f"/proc/{pid}/task/{thread}/schedstat"
+        self.moments = []
+
+    def read(self):
+        run, delay, _ = map(int, pathlib.Path(self.path).read_text("ascii").split())
+        self.moments.append((time.monotonic(), run / 1e9, delay / 1e9))
+
+    def shares(self, number, seconds):
+        """Of each span of so many seconds."""
+        ends = iter(self.moments)
+        end = next(ends)
+        for begin in self.moments:
+            while end[0] - begin[0] < seconds:
+                end = next(ends, None)
+                if not end:
+                    return
+            yield (end[number] - begin[number]) / (end[0] - begin[0])
+
+
+def follow(process, files):
+    """Reads the files until the process has ended, and returns what it printed."""
+    while process.poll() is None:
+        for file in files:
+            file.read()
+        time.sleep(0.02)
+    return process.communicate(timeout=TIMEOUT)[0]
+
+
+def per_cent(text):
+    return float(text.rstrip("%")) / 100
+
+
+def test_steal_is_what_proc_says(vmm, reader):
+    """Two vCPUs that spin on one CPU, over the same interval, as far as one can know which it was."""
+    interval, tolerance = 2, 0.02
+    vm = vmm("--vcpus", "0,1", "--guest", "spinning")
+    threads = {r["vcpu_id"]: r["thread"] for r in reader.kvm(vm.pid) if r["kind"] == "vcpu"}
+    for thread in threads.values():
+        os.sched_setaffinity(thread, {min(os.sched_getaffinity(0))})
+    files = {number: Schedstat(vm.pid, thread) for number, thread in threads.items()}
+    words = [VITALS, "top", "-b", "--host", "--vm", name(vm), "-i", str(interval), "-n", "1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True,
+                          env=WITHOUT_VM | {"COLUMNS": "200"}) as process:  # fmt: skip
+        (report,) = reports(follow(process, files.values()))
+    steal = 0
+    for number, file in files.items():
+        row = report.objects[name(vm)][f"vcpu {number}"]
+        steal += per_cent(row["STEAL"])
+        for title, field in (("CPU", 1), ("STEAL", 2)):
+            shares = list(file.shares(field, interval))
+            assert min(shares) - tolerance <= per_cent(row[title]) <= max(shares) + tolerance
+    # Of two that want the CPU at each moment one waits; what waits still is counted when it runs.
+    assert steal > 0.8

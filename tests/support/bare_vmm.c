@@ -3,12 +3,13 @@
  * A VMM that knows nothing of vitals: makes VMs with the calls of KVM alone.
  *
  *      bare-vmm [--vms N] [--vcpus ID,ID...] [--guest none|once|spinning|halted]
- *               [--no-rows] [--creator-ends] [--main-ends] [--chroot DIRECTORY] [--uid NUMBER]
+ *               [--started N] [--no-rows] [--creator-ends] [--main-ends] [--chroot DIRECTORY]
+ *               [--uid NUMBER]
  *
- * Each vCPU has a thread. The guest `once` halts at its first instruction, and its vCPU is left;
- * `halted` stays halted in the kernel; `spinning` jumps to itself without end. With --creator-ends
- * the thread that made the VMs ends, with --main-ends the main thread of the process. It changes its
- * root and its user when /dev/kvm is open.
+ * Each vCPU has a thread, or the first N of each VM. The guest `once` halts at its first
+ * instruction, and its vCPU is left; `halted` stays halted in the kernel; `spinning` jumps to itself
+ * without end. With --creator-ends the thread that made the VMs ends, with --main-ends the main
+ * thread of the process. It changes its root and its user when /dev/kvm is open.
  *
  * With --no-rows it keeps no statistics files open, as most VMMs.
  *
@@ -72,6 +73,7 @@ struct vcpu {
     struct kvm_run *run;
     pthread_t thread;
     pid_t tid;
+    bool has_thread;
     bool has_entered; /* and, for the guest `once`, has left */
 };
 
@@ -83,7 +85,7 @@ struct vm {
 
 static int kvm, run_size;
 static struct vm vms[VMS_MAX];
-static unsigned n_vms, n_vcpus = 1, vcpu_ids[VCPUS_MAX];
+static unsigned n_vms, n_vcpus = 1, n_started = VCPUS_MAX, vcpu_ids[VCPUS_MAX];
 static enum guest guest = GUEST_NONE;
 static bool creator_ends, main_ends, no_rows, is_stopping;
 static const char *new_root;
@@ -154,8 +156,7 @@ static void *run_vcpu(void *opaque)
 
 static void start_vcpu(struct vcpu *vcpu)
 {
-    if (guest == GUEST_NONE)
-        return;
+    vcpu->has_thread = true;
     if (pthread_create(&vcpu->thread, NULL, run_vcpu, vcpu))
         die("a thread");
     while (!__atomic_load_n(&vcpu->has_entered, __ATOMIC_ACQUIRE))
@@ -181,7 +182,9 @@ static void stop(void)
 {
     __atomic_store_n(&is_stopping, true, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < n_vms; i++)
-        for (unsigned j = 0; vms[i].fd >= 0 && guest != GUEST_NONE && j < n_vcpus; j++) {
+        for (unsigned j = 0; vms[i].fd >= 0 && j < n_vcpus; j++) {
+            if (!vms[i].vcpus[j].has_thread)
+                continue;
             vms[i].vcpus[j].run->immediate_exit = 1;
             pthread_kill(vms[i].vcpus[j].thread, SIGUSR1);
         }
@@ -234,7 +237,7 @@ static void make_vm(void)
         call(vm->fd, KVM_CREATE_IRQCHIP, NULL, "KVM_CREATE_IRQCHIP");
     for (unsigned i = 0; i < n_vcpus; i++)
         make_vcpu(vm, i);
-    for (unsigned i = 0; i < n_vcpus; i++)
+    for (unsigned i = 0; guest != GUEST_NONE && i < n_vcpus && i < n_started; i++)
         start_vcpu(&vm->vcpus[i]);
 }
 
@@ -427,15 +430,11 @@ static void take_guest(const char *name)
 static unsigned take_options(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"vms", required_argument, NULL, 'n'},
-        {"vcpus", required_argument, NULL, 'v'},
-        {"guest", required_argument, NULL, 'g'},
-        {"creator-ends", no_argument, NULL, 'c'},
-        {"main-ends", no_argument, NULL, 'm'},
-        {"no-rows", no_argument, NULL, 'o'},
-        {"chroot", required_argument, NULL, 'r'},
-        {"uid", required_argument, NULL, 'u'},
-        {0},
+        {"vms", required_argument, NULL, 'n'},    {"vcpus", required_argument, NULL, 'v'},
+        {"guest", required_argument, NULL, 'g'},  {"started", required_argument, NULL, 's'},
+        {"creator-ends", no_argument, NULL, 'c'}, {"main-ends", no_argument, NULL, 'm'},
+        {"no-rows", no_argument, NULL, 'o'},      {"chroot", required_argument, NULL, 'r'},
+        {"uid", required_argument, NULL, 'u'},    {0},
     };
     unsigned count = 1;
     int option;
@@ -450,6 +449,9 @@ static unsigned take_options(int argc, char **argv)
             break;
         case 'g':
             take_guest(optarg);
+            break;
+        case 's':
+            n_started = (unsigned)strtoul(optarg, NULL, 10);
             break;
         case 'c':
             creator_ends = true;
