@@ -38,7 +38,8 @@ struct top {
     struct watch *watch;
     struct tale *tales; /* one for each slot of the watch */
     size_t n_tales;
-    int signals; /* a descriptor for them */
+    int signals;       /* a descriptor for them */
+    const char *order; /* a column; NULL: exits */
     bool is_batch, is_nonzero, is_done;
     uint64_t turn;          /* whose end is awaited */
     unsigned long n_rounds; /* intervals that are over */
@@ -71,6 +72,14 @@ static const struct cli_option own_options[] = {
      .letter = 'z',
      .at = offsetof(struct top, is_nonzero),
      .help = "leave out statistics that are 0; with -b it changes nothing"},
+    {.name = "sort",
+     .kind = CLI_TEXT,
+     .at = offsetof(struct top, order),
+     .argument = "COLUMN",
+     .choices = "name vcpus state cpu steal throttled poll idle exits io+mmio irqs halts faults "
+                "emulated signals memory busiest",
+     .help = "sort the VMs by this column: name first, or the largest; on the terminal until a key "
+             "says otherwise (default: exits)"},
     {0},
 };
 
@@ -97,6 +106,10 @@ static int start(struct top *top)
     if (!model_init(&top->model, top->look.options.interval))
         return -ENOMEM;
     top->model.is_nonzero = top->is_nonzero;
+    if (top->look.host)
+        top->model.n_cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    if (top->order)
+        model_sort_by(&top->model, top->order);
     top->model.shows = shows;
     top->model.opaque = &top->look;
     top->turn = 1;

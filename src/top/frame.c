@@ -7,16 +7,36 @@
 
 #include "top/keys.h"
 
+static size_t count_vcpus(const struct model *model)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < model->n_vms; i++)
+        if (model->vms[i] && !model->vms[i]->error)
+            n += series_count_vcpus(&model->vms[i]->values);
+    return n;
+}
+
+void frame_size_text(char text[FRAME_SIZE_MAX], const struct model *model)
+{
+    size_t n_vms = model_count_vms(model), n_vcpus = count_vcpus(model);
+    int len = snprintf(text, FRAME_SIZE_MAX, "%zu %s", n_vms, n_vms == 1 ? "VM" : "VMs");
+
+    if (model->n_cpus)
+        snprintf(text + len, FRAME_SIZE_MAX - (size_t)len, ", %zu %s (%.1f per CPU)", n_vcpus,
+                 n_vcpus == 1 ? "vCPU" : "vCPUs", (double)n_vcpus / model->n_cpus);
+}
+
 void frame_put_header(struct screen *screen, const struct model *model, const char *hidden_order)
 {
     size_t n_vms = model_count_vms(model), gone = model_count_gone(model), column;
-    char text[SCREEN_TEXT_MAX], time[32] = "";
+    char text[SCREEN_TEXT_MAX], size[FRAME_SIZE_MAX], time[32] = "";
     time_t seconds = (time_t)model->time;
     struct tm tm;
 
-    snprintf(text, sizeof(text), "vitals top: %zu %s%s%s, every %g s, %s", n_vms,
-             n_vms == 1 ? "VM" : "VMs", hidden_order ? ", by " : "",
-             hidden_order ? hidden_order : "", model->interval,
+    frame_size_text(size, model);
+    snprintf(text, sizeof(text), "vitals top: %s%s%s, every %g s, %s", size,
+             hidden_order ? ", by " : "", hidden_order ? hidden_order : "", model->interval,
              model->is_totals ? "totals" : "rates");
     column = screen_put(screen, 0, 0, SIZE_MAX, STYLE_STRONG, text);
     if (model->is_paused)

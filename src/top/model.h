@@ -108,6 +108,7 @@ struct model {
     double interval;  /* seconds */
     double time;      /* of the last sample, seconds since 1970; 0: none yet */
     double base_time; /* of the baseline */
+    unsigned n_cpus;  /* of the host that all VMs are of; 0: not known */
     enum model_prompt prompt;
     enum model_level prompt_level; /* whose filter is asked for: meanwhile the level may change */
     char text[MODEL_TEXT_MAX];     /* typed at the prompt */
@@ -194,6 +195,9 @@ size_t model_column_vcpus(void); /* how many; in the list of all vCPUs, which on
 size_t model_column_busiest(void);
 size_t model_column_last_cpu(void);
 size_t model_column_state(void); /* there if something does not run */
+
+/* Sorts the lists of VMs and of all vCPUs by this column, in capitals or not; else by name. */
+void model_sort_by(struct model *model, const char *title);
 
 /* Whether the list has the column at all: there is nothing in it if no VM has such statistics. */
 bool model_has_column(const struct model *model, enum model_level level, size_t column);

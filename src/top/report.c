@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "top/frame.h"
 #include "top/list.h"
 #include "top/screen.h"
 
@@ -19,14 +20,15 @@ static void report_list(struct screen *screen, struct model *model, size_t *line
 
 static void report_head(struct screen *screen, const struct model *model)
 {
-    size_t n_vms = model_count_vms(model), gone = model_count_gone(model), column;
+    size_t gone = model_count_gone(model), column;
     time_t seconds = (time_t)(model->time > 0 ? model->time : clock_unix_time());
-    char text[SCREEN_TEXT_MAX], time[64] = "";
+    char text[SCREEN_TEXT_MAX], size[FRAME_SIZE_MAX], time[64] = "";
     struct tm tm;
 
     if (localtime_r(&seconds, &tm))
         strftime(time, sizeof(time), "%FT%T%z", &tm);
-    snprintf(text, sizeof(text), "vitals top: %s, %zu %s", time, n_vms, n_vms == 1 ? "VM" : "VMs");
+    frame_size_text(size, model);
+    snprintf(text, sizeof(text), "vitals top: %s, %s", time, size);
     column = screen_put(screen, 0, 0, SIZE_MAX, STYLE_STRONG, text);
     snprintf(text, sizeof(text), ", %zu gone", gone);
     if (gone)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which values are shown, and since when they count. */
 #include <string.h>
+#include <strings.h>
 
 #include "top/figure.h"
 #include "top/model.h"
@@ -65,4 +66,29 @@ size_t model_column_last_cpu(void)
 size_t model_column_state(void)
 {
     return model_column_vcpus() + 3;
+}
+
+static bool find_figure(const char *title, size_t *ret_column)
+{
+    for (size_t i = 0; i < n_figures; i++)
+        if (!strcasecmp(figures[i].title, title)) {
+            *ret_column = MODEL_COLUMN_FIGURES + i;
+            return true;
+        }
+    return false;
+}
+
+void model_sort_by(struct model *model, const char *title)
+{
+    size_t column = MODEL_COLUMN_NAME;
+
+    if (!strcasecmp(title, "VCPUS"))
+        column = model_column_vcpus();
+    else if (!strcasecmp(title, "BUSIEST"))
+        column = model_column_busiest();
+    else if (!strcasecmp(title, "STATE"))
+        column = model_column_state();
+    else
+        find_figure(title, &column);
+    model->cursors[MODEL_VMS].column = model->cursors[MODEL_VCPUS].column = column;
 }

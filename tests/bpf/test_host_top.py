@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """`vitals top -b` of all VMs of this host."""
 
+import csv
+import io
 import os
 import pathlib
 import re
@@ -11,7 +13,7 @@ import pytest
 
 from support.batch import Report, reports, top
 from support.programs import TIMEOUT, VITALS, Program, assert_no_reports, wait_until
-from support.this_host import WITHOUT_VM
+from support.this_host import WITHOUT_VM, answer, of_process, vitals
 
 
 class Batch(Program):
@@ -48,7 +50,7 @@ def test_who_starts_and_who_has_ended(programs, vmm):
     wait_until(lambda: "VCPUS" not in shown.last(name), "it has ended")
     text = shown.output.read_text("utf-8")
     assert re.search(rf"(?m)^{name} +the VM has ended, since \d\d:\d\d:\d\d$", text)
-    assert re.search(r", \d+ VMs, [1-9]\d* gone", text)
+    assert re.search(r", \d+ VMs, \d+ vCPUs \(\d+\.\d per CPU\), [1-9]\d* gone", text)
     vm.tell("make")
     wait_until(lambda: "VCPUS" in shown.last(name), "another one has the name")
     assert f"vitals top: {name}: the VM has ended\n" in shown.log()
@@ -150,3 +152,91 @@ def test_steal_is_what_proc_says(vmm, reader):
             assert min(shares) - tolerance <= per_cent(row[title]) <= max(shares) + tolerance
     # Of two that want the CPU at each moment one waits; what waits still is counted when it runs.
     assert steal > 0.8
+
+
+# ---- the list -----------------------------------------------------------------------------------
+
+
+def number(text):
+    """As a column has it: "12%", "1.5k", "3.2 MiB", or "-"."""
+    found = re.fullmatch(r"([\d.]+)([kMGT]?)(?:%| *(B|KiB|MiB|GiB))?", text)
+    if not found:
+        return -1
+    factors = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+    return float(found[1]) * factors[found[2]] * factors[found[3] or ""]
+
+
+@pytest.fixture
+def three_vms(vmm):
+    """Words that choose VMs of 1, 2 and 3 vCPUs that do different things."""
+    guests = {"once": "0", "spinning": "0,1", "halted": "0,1,2"}
+    return [f"--vm={name(vmm('--vcpus', vcpus, '--guest', guest))}" for guest, vcpus in guests.items()]
+
+
+COLUMNS = ["vcpus", "cpu", "steal", "throttled", "poll", "idle", "exits", "io+mmio", "irqs", "halts",
+           "faults", "emulated", "signals", "memory"]  # fmt: skip
+
+
+def test_sorting_by_each_column(three_vms):
+    """The largest first; all columns of numbers that there are have a word."""
+    shown = top("--host", "-i", "0.2", "-n", "1", *three_vms, width=250)
+    titles = {title.removesuffix("/s") for row in shown.vms.values() for title in row}
+    assert {title.lower() for title in titles} <= {*COLUMNS, "vm", "state", "busiest"}
+    for column in COLUMNS:
+        report = top("--host", "-i", "0.2", "-n", "1", *three_vms, "--sort", column, width=250)
+        rows = [row for vm, row in report.vms.items() if not vm.startswith("all ")]
+        title = next(title for title in [column.upper(), f"{column.upper()}/s"] if title in rows[0])
+        values = [number(row[title]) for row in rows]
+        assert len(values) == 3 and values == sorted(values, reverse=True), column
+
+
+def test_sorting_by_what_is_no_number(three_vms):
+    report = top("--host", "-i", "0.2", "-n", "1", *three_vms, "--sort", "name")
+    names = [vm for vm in report.vms if not vm.startswith("all ")]
+    assert names == sorted(names)
+    for column in ("state", "busiest"):
+        top("--host", "-i", "0.2", "-n", "1", *three_vms, "--sort", column)
+
+
+def test_the_line_for_the_host(three_vms):
+    report = top("--host", "-i", "0.5", "-n", "1", *three_vms)
+    per_cpu = 6 / os.sysconf("SC_NPROCESSORS_ONLN")
+    assert re.fullmatch(rf"vitals top: \S+, 3 VMs, 6 vCPUs \({per_cpu:.1f} per CPU\)", report.head)
+    line, *rows = report.vms.values()
+    assert (line["VM"], line["VCPUS"]) == ("all 3 VMs", "6")
+    exits = [number(row["EXITS/s"]) for row in rows]
+    assert abs(number(line["EXITS/s"]) - sum(exits)) <= 0.01 * sum(exits) + 1
+    for title in ("CPU", "STEAL"):  # the mean of all vCPUs
+        sums = [number(row["VCPUS"]) * number(row[title]) for row in rows]
+        assert abs(number(line[title]) - sum(sums) / 6) <= 1
+
+
+def test_the_cpu_of_each_vcpu(vmm):
+    """Where there is room."""
+    vm = vmm("--vcpus", "0,1", "--guest", "spinning")
+    shown = top("--host", "-i", "0.2", "-n", "1", "--vm", name(vm)).objects[name(vm)]
+    for number_of in ("vcpu 0", "vcpu 1"):
+        assert int(shown[number_of]["LAST CPU"]) in range(os.cpu_count())
+    narrow = top("--host", "-i", "0.2", "-n", "1", "--vm", name(vm), width=80).objects[name(vm)]
+    assert "LAST CPU" not in narrow["vcpu 0"] and "EXITS/s" in narrow["vcpu 0"]
+
+
+# ---- the same for programs ----------------------------------------------------------------------
+
+
+def test_json_and_csv_have_what_the_table_shows(vmm):
+    """Of a VM in which nothing moves."""
+    vm = vmm("--vcpus", "0,5", "--guest", "once")
+    words = ["--host", "--vm", name(vm), "--provider", "kvm"]
+    stats = answer("stats", *words)["stats"]
+    rows = list(csv.DictReader(io.StringIO(vitals("stats", *words, "-o", "csv").stdout)))
+    single = [s for s in stats if "value" in s]
+    assert [(s["name"], str(s["value"])) for s in single] == [
+        (row["name"], row["value"]) for row in rows if not row["bucket"]
+    ]
+    (listed,) = of_process(vm.pid)
+    (row,) = (row for row in csv.DictReader(io.StringIO(vitals("list", "-o", "csv").stdout))
+              if row["pid"] == str(vm.pid))  # fmt: skip
+    for field in ("vm", "state", "vcpus", "stats", "vmm", "pid", "uid", "way"):
+        assert row[field] == str(listed[field])
+    assert (listed["way"], listed["vmm"], listed["uid"]) == ("kernel", "bare-vmm", 0)
