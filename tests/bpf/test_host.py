@@ -11,6 +11,7 @@ import time
 import pytest
 
 from support.kernel_reader import NOBODY, as_nobody, process_status
+from support.namespaces import with_own_mounts
 from support.programs import VITALS, wait_until
 from support.stats_fds import StatsFds
 from support.this_host import WITHOUT_VM, by_object, name_of, of_process, values_of, vitals
@@ -161,7 +162,8 @@ def test_two_capabilities_are_enough(vmm, vitals_for_all, host):
     """Where /dev/kvm can be opened: here by another one in its place."""
     vm = vmm()
     device = os.path.join(host.path, "dev/kvm")
-    replaced = ["unshare", "-m", "sh", "-c", f"mount --bind {device} /dev/kvm && exec \"$@\"", "sh"]
+    mount = f"mount --bind {device} /dev/kvm && exec \"$@\""
+    replaced = [*with_own_mounts(), "sh", "-c", mount, "sh"]
     result = vitals("list", "--json", around=[*replaced, *as_nobody("bpf", "perfmon")],
                     program=vitals_for_all)  # fmt: skip
     assert result.returncode == 0, result.stderr

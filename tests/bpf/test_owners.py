@@ -4,9 +4,10 @@
 import pytest
 
 from support.kernel_reader import BPF_READER, Reader, children, process_status
+from support.namespaces import with_own_mounts
 from support.programs import wait_until
 
-IN_A_NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+IN_A_NAMESPACE = with_own_mounts("--pid", "--fork", "--mount-proc", "--kill-child")
 
 
 def of_vms(records):

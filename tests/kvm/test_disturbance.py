@@ -9,6 +9,7 @@ from support.programs import EMULATED, SANITIZED, cpu_time, wait_until
 from support.stats_fds import StatsFds
 
 QUERIES = 10_000
+OF_A_ROUND = 500
 AT_A_TIME = 20
 STATS = b'{"execute": "query-stats", "arguments": {"target": "vcpu"}}\n'
 VERSION = b'{"execute": "query-version"}\n'
@@ -62,28 +63,29 @@ def describe(name, exits, signal_exits, seconds):
 
 
 def test_queries_do_not_disturb_a_spinning_guest(programs):
-    """The host's timer and scheduler stop the vCPU now and then. How often, is seen by the same
-    round trips with a command that reads nothing, and by a time without any. Were the vCPU
-    interrupted by each query, there would be 10000 exits more."""
+    """The host's timer and scheduler stop the vCPU now and then, on a busy machine often. Were the
+    vCPU interrupted by each query, no round would have fewer exits than queries."""
     client, fds = start(programs, "spin")
     wait_until(lambda: Counters(fds).exits > 0, "the guest runs")
-    before = Counters(fds)
-    reply = ask_often(client, STATS, QUERIES)
-    exits, signal_exits, seconds = before.moved()
+    rounds = []
+    for _ in range(QUERIES // OF_A_ROUND):
+        before = Counters(fds)
+        reply = ask_often(client, STATS, OF_A_ROUND)
+        rounds.append(before.moved())
     assert len(reply["return"]["vcpus"]) == 1
+    exits, signal_exits, seconds = map(sum, zip(*rounds))
     describe(f"{QUERIES} query-stats", exits, signal_exits, seconds)
 
     before = Counters(fds)
     ask_often(client, VERSION, QUERIES)
-    control_exits, control_signal_exits, control_seconds = before.moved()
-    describe(f"{QUERIES} query-version", control_exits, control_signal_exits, control_seconds)
+    describe(f"{QUERIES} query-version", *before.moved())
 
     before = Counters(fds)
     time.sleep(seconds)
     describe("no queries", *before.moved())
 
-    assert signal_exits == control_signal_exits == 0
-    assert exits < QUERIES / 10 + 2 * control_exits * seconds / control_seconds
+    assert signal_exits == 0
+    assert min(exits for exits, _, _ in rounds) < OF_A_ROUND / 2
 
 
 def test_queries_do_not_disturb_a_halted_guest(programs):

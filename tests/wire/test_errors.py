@@ -18,6 +18,7 @@ import time
 import pytest
 
 from support import manual, messages
+from support.namespaces import with_own_mounts
 from support.programs import TIMEOUT, VITALS, assert_no_reports, run, stat
 from support.programs import wait_until, without_capabilities, without_right_to_read_the_kernel
 from support.recordings import VCPUS
@@ -365,12 +366,12 @@ def test_what_is_no_qmp(programs, recording):
 
 def in_namespace(directory, target, *arguments):
     """Runs vitals where @directory is seen at @target."""
-    script = 'mount -t tmpfs none "$0" && mkdir -p "$2" && mount --bind "$1" "$2" && shift 2 && exec "$@"'
+    script = ('mount -t tmpfs none "$0" && mkdir -p "$2" && mount --bind "$1" "$2" && shift 2 && "$@"; '
+              'status=$?; umount --recursive "$0"; exit $status')  # fmt: skip
     above = "/" + target.split("/")[1]
     above = "/var/lib" if above == "/var" else above
-    options = ["-m"] if os.geteuid() == 0 else ["-r", "-m"]
     return subprocess.run(
-        ["unshare", *options, "sh", "-c", script, above, directory, target, VITALS, *arguments],
+        [*with_own_mounts(), "sh", "-c", script, above, directory, target, VITALS, *arguments],
         capture_output=True, text=True, timeout=TIMEOUT, check=False)  # fmt: skip
 
 
