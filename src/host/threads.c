@@ -46,37 +46,6 @@ static struct host_process *find_process(const struct host_threads *threads, pid
                : NULL;
 }
 
-/* ---- user and system time ------------------------------------------------------------------- */
-
-/* @part of @whole, as large as the same share of @scale. */
-static uint64_t share(uint64_t part, uint64_t whole, uint64_t scale)
-{
-    return (uint64_t)((unsigned __int128)part * scale / whole);
-}
-
-/*
- * The kernel counts run time exactly, and user and system time by what it meets at each tick. As its
- * cputime_adjust() does for /proc, the run time is divided as the ticks say, and neither part falls.
- */
-static void divide_run_time(struct host_thread *thread)
-{
-    uint64_t *user = &thread->row[SCHED_USER], *system = &thread->row[SCHED_SYSTEM];
-    uint64_t run = thread->record->run_time;
-    uint64_t ticks = thread->record->user_time + thread->record->system_time;
-    uint64_t new_system = 0;
-
-    if (*user + *system >= run)
-        return;
-    if (ticks)
-        new_system = share(thread->record->system_time, ticks, run);
-    if (new_system < *system)
-        new_system = *system;
-    if (run - new_system < *user)
-        new_system = run - *user;
-    *system = new_system;
-    *user = run - new_system;
-}
-
 /* ---- taking a pass -------------------------------------------------------------------------- */
 
 static int reserve(struct host_threads *threads, size_t n)
@@ -201,6 +170,10 @@ static void add_up_processes(struct host_threads *threads, const struct thread_r
         add_ended(&all[i]);
 }
 
+/*
+ * User and system time are what the kernel met at its ticks. /proc stretches them to the exact run time,
+ * by a division that would fall now and then between two programs that do it.
+ */
 static void add_thread(struct host_threads *threads, const struct thread_record *record)
 {
     threads->threads[threads->n_threads++] = (struct host_thread){
@@ -211,6 +184,8 @@ static void add_thread(struct host_threads *threads, const struct thread_record 
         .row = {[SCHED_RUN] = record->run_time,
                 [SCHED_STEAL] = record->run_delay,
                 [SCHED_TIMESLICES] = record->timeslices,
+                [SCHED_USER] = record->user_time,
+                [SCHED_SYSTEM] = record->system_time,
                 [SCHED_VOLUNTARY_SWITCHES] = record->voluntary_switches,
                 [SCHED_INVOLUNTARY_SWITCHES] = record->involuntary_switches,
                 [SCHED_LAST_CPU] = record->cpu},
@@ -270,8 +245,6 @@ static void continue_threads(struct host_threads *threads)
             end_thread(threads, before);
             continue;
         }
-        now->row[SCHED_USER] = before->row[SCHED_USER];
-        now->row[SCHED_SYSTEM] = before->row[SCHED_SYSTEM];
         if (before->is_vcpu)
             host_threads_mark_vcpu(threads, now->thread);
     }
@@ -289,8 +262,6 @@ int host_threads_take(struct host_threads *threads, const struct thread_record *
     add_up_processes(threads, records, n);
     continue_processes(threads);
     continue_threads(threads);
-    for (size_t i = 0; i < n; i++)
-        divide_run_time(&threads->threads[i]);
     return 0;
 }
 

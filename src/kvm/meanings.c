@@ -361,7 +361,7 @@ const struct explanation explanations[] = {
      "Look at voluntary_switches and involuntary_switches for why it lost it."},
     {"sched", "vcpu", "user_ns",
      "Part of run_ns that went to the guest and to the VMM's own code. The kernel measures the "
-     "whole and estimates the parts.",
+     "whole, and estimates the parts at its ticks: they need not add up.",
      "Not bad by itself: the time of the guest is here.", "Compare with system_ns."},
     {"sched", "vcpu", "system_ns",
      "Part of run_ns that the host's kernel used for the vCPU, such as handling exits and polling "

@@ -10,7 +10,7 @@ import pytest
 from peers import QEMU, VCPUS, Peer, Qemu, missing_qemu
 from support.programs import Program, wait_until
 from support.qmp import Qmp
-from support.this_host import name_of, of_process, values_of, vitals
+from support.this_host import answer, name_of, of_process, values_of, vitals
 from test_verbs import build_rom
 
 UUID = "4a1c1e6a-0000-4000-8000-00000000c0de"
@@ -67,6 +67,23 @@ def test_a_qemu_without_any_monitor(without_monitor, tmp_path):
     stats = json.loads(vitals("diff", *files, "-o", "json").stdout)["stats"]
     assert any(s["vm"] == name and s["vcpu"] == 0 and s["delta"] > 0 for s in stats
                if s["type"] == "cumulative")  # fmt: skip
+
+
+def cumulative_values(name):
+    """{(vCPU or None, provider, statistic): value} of a VM, by a program of its own."""
+    return {(s["vcpu"], s["provider"], s["name"]): s["value"] for s in answer("stats")["stats"]
+            if s["vm"] == name and s["type"] == "cumulative"}  # fmt: skip
+
+
+def test_nothing_falls_from_one_program_to_the_next(without_monitor):
+    """As between two snapshots. User and system time would, if they were stretched to the run time
+    as /proc does: the guest of this VM halts often, so that its vCPU has both."""
+    qemu = without_monitor("-name", f"falls-{os.getpid()}")
+    before = {}
+    for _ in range(40):
+        now = cumulative_values(name_of(qemu.pid))
+        assert {key: (value, now[key]) for key, value in before.items() if now[key] < value} == {}
+        before = now
 
 
 @pytest.mark.parametrize("options, name", [

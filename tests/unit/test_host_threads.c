@@ -64,7 +64,7 @@ static void a_row_of_a_vcpu(void **state)
     record.cpu = 6;
     take(&threads, &record, 1);
     assert_true(host_threads_vcpu_row(&threads, VCPU, row));
-    assert_memory_equal(row, ((const uint64_t[]){1000, 2, 3, 750, 250, 4, 5, 6}), sizeof(row));
+    assert_memory_equal(row, ((const uint64_t[]){1000, 2, 3, 300, 100, 4, 5, 6}), sizeof(row));
     assert_false(host_threads_vcpu_row(&threads, PROCESS, row));
     host_threads_free(&threads);
 }
@@ -191,58 +191,6 @@ static void many_vms_in_one_process(void **state)
     host_threads_free(&threads);
 }
 
-/* ---- user and system time ------------------------------------------------------------------- */
-
-static void check_division(struct host_threads *threads, uint64_t run, uint64_t user_ticks,
-                           uint64_t system_ticks, uint64_t user)
-{
-    struct thread_record record = record_of(PROCESS, PROCESS, run);
-
-    record.user_time = user_ticks;
-    record.system_time = system_ticks;
-    take(threads, &record, 1);
-    assert_int_equal(vcpu_value(threads, PROCESS, SCHED_USER), user);
-    assert_int_equal(vcpu_value(threads, PROCESS, SCHED_SYSTEM), run - user);
-}
-
-static void run_time_is_divided_as_the_ticks_say(void **state)
-{
-    static const struct {
-        uint64_t run, user_ticks, system_ticks, user;
-    } cases[] = {
-        {0, 0, 0, 0},
-        {1000, 0, 0, 1000},  /* no tick has met it */
-        {1000, 0, 8, 0},     /* all of them in the kernel */
-        {1000, 8, 0, 1000},  /* none of them */
-        {1000, 3, 1, 750},   /* more than the ticks */
-        {10, 3000, 1000, 8}, /* less */
-        {UINT64_MAX, UINT64_MAX / 4, UINT64_MAX / 4, UINT64_MAX / 2 + 1},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
-        struct host_threads threads = {0};
-
-        check_division(&threads, cases[i].run, cases[i].user_ticks, cases[i].system_ticks,
-                       cases[i].user);
-        host_threads_free(&threads);
-    }
-}
-
-/* In proportion, both parts would fall now and then. */
-static void neither_part_falls(void **state)
-{
-    struct host_threads threads = {0};
-
-    (void)state;
-    check_division(&threads, 1000, 1, 1, 500);
-    check_division(&threads, 1010, 2, 1, 510);
-    check_division(&threads, 1020, 2, 4, 510);
-    check_division(&threads, 1020, 2, 4, 510);
-    check_division(&threads, 3000, 2, 4, 1000);
-    host_threads_free(&threads);
-}
-
 /* ---- from pass to pass ---------------------------------------------------------------------- */
 
 static void what_a_vcpu_did_stays_its_own(void **state)
@@ -280,7 +228,7 @@ static void another_thread_of_the_same_number_is_another(void **state)
     records[1].start_time = 5000;
     records[1].run_time = 3;
     take(&threads, records, 2);
-    assert_int_equal(vcpu_value(&threads, VCPU, SCHED_USER), 3);
+    assert_int_equal(vcpu_value(&threads, VCPU, SCHED_RUN), 3);
     assert_int_equal(vm_value(&threads, PROCESS, SCHED_OTHER_THREADS), 13);
     host_threads_free(&threads);
 }
@@ -326,7 +274,7 @@ static void another_process_of_the_same_number_begins_anew(void **state)
     take(&threads, records, 1);
     assert_int_equal(vm_value(&threads, PROCESS, SCHED_OTHER_THREADS), 7);
     assert_int_equal(vm_value(&threads, PROCESS, SCHED_MINOR_FAULTS), 0);
-    assert_int_equal(vcpu_value(&threads, PROCESS, SCHED_USER), 7);
+    assert_int_equal(vcpu_value(&threads, PROCESS, SCHED_RUN), 7);
     host_threads_free(&threads);
 }
 
@@ -379,8 +327,6 @@ int main(void)
         cmocka_unit_test(what_the_kernel_does_not_count_is_left_out),
         cmocka_unit_test(threads_of_processes_may_alternate),
         cmocka_unit_test(many_vms_in_one_process),
-        cmocka_unit_test(run_time_is_divided_as_the_ticks_say),
-        cmocka_unit_test(neither_part_falls),
         cmocka_unit_test(what_a_vcpu_did_stays_its_own),
         cmocka_unit_test(another_thread_of_the_same_number_is_another),
         cmocka_unit_test(what_is_cumulative_does_not_fall),
