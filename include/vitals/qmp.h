@@ -4,7 +4,12 @@
  *
  * One server holds any number of sockets, each bound to one context (one VM) and one dialect, and
  * any number of clients. It is read-only: no command changes a VM. A client that does not read its
- * replies is not read from either, so a client costs at most one request and one reply in memory.
+ * replies is not read from either, so a client costs at most one request and one reply in memory. One
+ * that takes nothing of a reply for a minute is closed.
+ *
+ * Files that a client sends along are refused by Linux 6.16 and later. An older kernel takes them, and
+ * only the end of the client lets go of them; as closing a file may take any time, the server makes a
+ * thread then, which does nothing else.
  *
  * A server runs in one of two ways:
  *  - in the VMM's own event loop: poll vitals_server_fd() for POLLIN and call

@@ -20,7 +20,9 @@
 #include "client/json_memory.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/closer.h"
 #include "base/json_number.h"
+#include "base/passed_files.h"
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
@@ -114,6 +116,7 @@ int connection_open(struct connection *connection, const char *path, unsigned qu
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (queue_ms ? 0 : SOCK_NONBLOCK), 0);
     if (fd < 0)
         return client_fail(error, errno, NULL, "%s: %s", path, strerror(errno));
+    passed_files_refuse(fd);
     err = connect_fd(fd, &address, queue_ms);
     if (err < 0) {
         close(fd);
@@ -136,10 +139,13 @@ int connection_adopt(struct connection *connection, int fd, const char *path, un
     *connection = (struct connection){
         .path = path,
         .fd = fd,
+        .passes_files = !passed_files_refuse(fd),
         .timeout_ms = timeout_ms,
         .parser = json_tokener_new(),
         .bytes = malloc(CLIENT_READ_SIZE),
     };
+    if (connection->passes_files)
+        passed_files_expect(fd);
     make_key(connection);
     if (connection->parser && connection->bytes)
         return 0;
@@ -147,21 +153,47 @@ int connection_adopt(struct connection *connection, int fd, const char *path, un
     return client_fail(error, ENOMEM, NULL, "%s: out of memory", path);
 }
 
+/* Where a thread is needed, it ends with the program if not before. */
+static void hang_up(const struct connection *connection)
+{
+    struct closer *closer;
+
+    if (!connection->passes_files || passed_files_drain(connection->fd)) {
+        close(connection->fd);
+        return;
+    }
+    closer = closer_new();
+    if (closer)
+        closer_take(closer, connection->fd);
+    closer_free(closer);
+}
+
 void connection_close(struct connection *connection)
 {
     if (connection->parser)
         json_tokener_free(connection->parser);
     free(connection->bytes);
-    close(connection->fd);
+    hang_up(connection);
 }
 
 /* ---- messages ------------------------------------------------------------------------------- */
+
+/* As recv(), or -errno. */
+static ssize_t receive(const struct connection *connection)
+{
+    ssize_t n;
+
+    if (connection->passes_files)
+        return passed_files_receive(connection->fd, connection->bytes, CLIENT_READ_SIZE);
+    n = recv(connection->fd, connection->bytes, CLIENT_READ_SIZE, 0);
+    return n < 0 ? -errno : n;
+}
 
 static int read_more(struct connection *connection, int64_t deadline)
 {
     for (;;) {
         int err = wait_for(connection->fd, POLLIN, deadline);
-        ssize_t n = err ? err : recv(connection->fd, connection->bytes, CLIENT_READ_SIZE, 0);
+        ssize_t n = err ? err : receive(connection);
 
         if (err)
             return err;
@@ -172,8 +204,10 @@ static int read_more(struct connection *connection, int64_t deadline)
             connection->end = (size_t)n;
             return 0;
         }
-        if (errno != EINTR && errno != EAGAIN)
-            return -errno;
+        if (n == -EBADMSG) /* no server of QMP sends files */
+            return -EPROTO;
+        if (n != -EINTR && n != -EAGAIN)
+            return (int)n;
     }
 }
 

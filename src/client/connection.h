@@ -27,6 +27,7 @@ struct json_tokener;
 struct connection {
     const char *path; /* for messages; borrowed */
     int fd;
+    bool passes_files;   /* the peer may, see base/passed_files.h */
     unsigned timeout_ms; /* of each exchange */
     struct json_tokener *parser;
     char *bytes; /* read, and not yet parsed from @start on */

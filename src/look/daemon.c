@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/passed_files.h"
+
 #define RUN_DIRECTORY "/run/vitals"
 
 static const char *run_directory(void)
@@ -31,8 +33,10 @@ static int try_daemon(const char *path)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
+    passed_files_refuse(fd);
     err = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-    close(fd);
+    if (passed_files_drain(fd)) /* else it is left open: closing it could take hours */
+        close(fd);
     return err == -EAGAIN ? 0 : err;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include "base/closer.h"
 #include "qmp/session.h"
 #include "server/protocol.h"
 #include "server/socket_file.h"
@@ -34,6 +35,11 @@ enum {
     SERVER_FILES_SHARE = 4,
     SERVER_FILES_LEFT_MAX = 256,
     ACCEPT_PAUSE_MS = 20, /* where there are no files, or no memory, for a client that waits */
+    /*
+     * A client that takes nothing of a reply for so long is closed. It may have no process any more:
+     * its own socket may lie in the queue that is not read meanwhile.
+     */
+    STALL_MS = 60 * 1000,
 };
 
 /*
@@ -54,6 +60,7 @@ struct transport {
     uint32_t slot;
     uint32_t interest; /* the events of epoll that are asked for */
     uint32_t noise;    /* refused messages in a row */
+    bool passes_files; /* there may be files in its queue, see base/passed_files.h */
     bool ended;        /* it sends no more */
     bool wants_write;  /* its protocol has something to say */
     struct protocol *protocol;
@@ -65,6 +72,8 @@ struct transport {
     bool ready;  /* in the server's list: it has a turn without waiting for its socket */
     TAILQ_ENTRY(transport) link;
     struct timer noise_pause;
+    struct timer stall; /* set while it has a reply to take */
+    int unread;         /* bytes in its socket when that was set */
 };
 TAILQ_HEAD(transport_list, transport);
 
@@ -73,6 +82,7 @@ struct vitals_listener {
     struct vitals_ctx *ctx;
     enum vitals_dialect dialect;
     int fd;
+    bool passes_files; /* its clients may */
     uint32_t slot;
     struct socket_file file; /* none where the socket was inherited */
     struct timer pause;
@@ -84,6 +94,7 @@ struct vitals_server {
     int wake_fd;  /* readable while a client is ready, or the thread is to stop */
     int spare_fd; /* given up to accept and close a client when no fd is left */
     bool woken;   /* by wake_fd, which has not been read since */
+    struct closer *closer;
     pthread_t thread;
     bool has_thread;
     atomic_bool stopping;
@@ -122,7 +133,12 @@ void transport_event(struct transport *transport, uint32_t events);
 void transport_close(struct transport *transport);
 /* Gives each client that was ready at the start of the call one turn. */
 void transports_serve_ready(struct vitals_server *server);
-void transport_resume(void *transport); /* its pause is over */
+void transport_resume(void *transport);  /* its pause is over */
+void transport_stalled(void *transport); /* it has had its reply for STALL_MS */
+
+/* hang_up.c: closes a client's socket, or a listening one, without waiting for a stranger. */
+void hang_up(struct vitals_server *server, int fd, bool passes_files);
+void hang_up_listening(struct vitals_listener *listener); /* and removes its file */
 
 /* listener.c; under the lock. */
 void listener_event(struct vitals_listener *listener);
@@ -136,11 +152,12 @@ struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ct
 void qmp_protocol_refuse(const struct vitals_server *server, int fd, int err);
 
 /* receive.c */
+enum { SENT_FDS_MAX = 253 }; /* SCM_MAX_FD: the kernel takes no more at a time */
 struct received_fds {
-    int fds[PROTOCOL_FDS_MAX];
+    int fds[SENT_FDS_MAX];
     uint32_t count;
 };
-/* As recv(), with the descriptors that came along. -EMSGSIZE: too many; all are closed then. */
+/* As recv(), with the descriptors that came along. -EMSGSIZE: too many; they stay in the queue. */
 ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct received_fds *ret_fds);
 
 /* socket.c */

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/passed_files.h"
 #include "base/sized.h"
 #include "qmp/dialect.h"
 #include "stats/report.h"
@@ -31,7 +32,7 @@ static int refuse_one(struct vitals_listener *listener)
     fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     err = fd < 0 ? -errno : 0;
     if (fd >= 0)
-        close(fd);
+        hang_up(server, fd, listener->passes_files);
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return err;
 }
@@ -90,7 +91,7 @@ static void accepted(struct vitals_listener *listener, int fd)
     if (!err)
         return;
     qmp_protocol_refuse(listener->server, fd, err);
-    close(fd);
+    hang_up(listener->server, fd, listener->passes_files);
 }
 
 /* 0: there may be more clients. */
@@ -120,8 +121,7 @@ void listener_free(struct vitals_listener *listener)
 {
     slot_remove(listener->server, listener->slot, listener->fd);
     timer_cancel(&listener->server->timers, TIMER_ACCEPT_PAUSE, &listener->pause);
-    socket_file_remove(&listener->file);
-    close(listener->fd);
+    hang_up_listening(listener);
     free(listener);
 }
 
@@ -158,6 +158,7 @@ static int add_listener(struct vitals_server *server, struct vitals_ctx *ctx,
     *listener = (struct vitals_listener){
         .server = server, .ctx = ctx, .dialect = dialect, .fd = fd, .file = *file};
     listener->pause.owner = listener;
+    listener->passes_files = !passed_files_refuse(fd);
     err = slot_add(server, SLOT_LISTENER, listener, fd, EPOLLIN, &listener->slot);
     if (err) {
         free(listener);

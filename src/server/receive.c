@@ -29,25 +29,45 @@ static void note_fds(struct received_fds *received, struct msghdr *message)
     }
 }
 
-ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct received_fds *ret_fds)
+/*
+ * A look gives descriptors of its own, so that what is closed here, if they are not wanted, is no last
+ * reference: the queue has that.
+ */
+static ssize_t look(int fd, void *bytes, size_t size, struct received_fds *ret_fds)
 {
     union {
         struct cmsghdr header; /* for its alignment */
-        char bytes[CMSG_SPACE(sizeof(ret_fds->fds))];
+        char bytes[CMSG_SPACE(SENT_FDS_MAX * sizeof(int))];
     } control;
     struct iovec part = {.iov_base = bytes, .iov_len = size};
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = &control,
-                             .msg_controllen = CMSG_LEN(sizeof(ret_fds->fds))};
-    ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+                             .msg_controllen = sizeof(control)};
+    struct received_fds all = {0};
+    ssize_t n = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
     if (n < 0)
         return -errno;
-    note_fds(ret_fds, &message);
-    if (message.msg_flags & MSG_CTRUNC) {
-        close_fds(ret_fds);
+    note_fds(&all, &message);
+    if (all.count > PROTOCOL_FDS_MAX || message.msg_flags & MSG_CTRUNC) {
+        close_fds(&all);
         return -EMSGSIZE;
     }
+    *ret_fds = all;
+    return n;
+}
+
+ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct received_fds *ret_fds)
+{
+    ssize_t n = look(fd, bytes, size, ret_fds);
+
+    if (n <= 0)
+        return n;
+    n = recv(fd, bytes, (size_t)n, MSG_DONTWAIT);
+    if (n >= 0)
+        return n;
+    n = -errno;
+    close_fds(ret_fds);
     return n;
 }

@@ -68,6 +68,9 @@ static int init(struct vitals_server *server, const struct vitals_server_options
         err = timers_init(&server->timers);
     if (!err)
         err = qmp_workbench_init(&server->bench);
+    server->closer = closer_new();
+    if (!err && !server->closer)
+        err = -ENOMEM;
     transports_init(server);
     if (!err)
         err = slot_add(server, SLOT_WAKE, server, server->wake_fd, EPOLLIN, &slot);
@@ -120,6 +123,7 @@ void vitals_server_free(struct vitals_server *server)
     close_fd(server->wake_fd);
     timers_free(&server->timers);
     close_fd(server->spare_fd);
+    closer_free(server->closer);
     pthread_mutex_destroy(&server->lock);
     free(server);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/passed_files.h"
 
 /* Directories with the name of a private one that are there already, before it is given up. */
 enum { PRIVATE_NAMES_TRIED = 16 };
@@ -169,8 +170,10 @@ static int connect_in(const struct making *making, int directory)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
+    passed_files_refuse(fd);
     err = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-    close(fd);
+    if (passed_files_drain(fd)) /* else it is left open: closing it could take hours */
+        close(fd);
     return err;
 }
 
@@ -342,7 +345,10 @@ static int make_socket(struct making *making, const char *path)
     if (err)
         return err;
     making->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return making->fd < 0 ? -errno : make_beside(making);
+    if (making->fd < 0)
+        return -errno;
+    passed_files_refuse(making->fd);
+    return make_beside(making);
 }
 
 static void close_fd(int fd)

@@ -14,6 +14,7 @@ static const struct {
 } kinds[TIMER_KINDS] = {
     [TIMER_NOISE_PAUSE] = {NOISE_PAUSE_MS, transport_resume},
     [TIMER_ACCEPT_PAUSE] = {ACCEPT_PAUSE_MS, listener_resume},
+    [TIMER_STALL] = {STALL_MS, transport_stalled},
 };
 
 static uint64_t now_ms(void)

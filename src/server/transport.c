@@ -8,9 +8,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
+#include <sys/ioctl.h>
+
+#include "base/passed_files.h"
 
 /* ---- queues --------------------------------------------------------------------------------- */
 
@@ -137,6 +140,28 @@ static void give_buffer_back(struct transport *transport)
     transport->sent = 0;
 }
 
+static int unread_bytes(const struct transport *transport)
+{
+    int n = 0;
+
+    ioctl(transport->fd, SIOCOUTQ, &n);
+    return n;
+}
+
+static void start_stall(struct transport *transport)
+{
+    transport->unread = unread_bytes(transport);
+    timer_set(&transport->server->timers, TIMER_STALL, &transport->stall);
+}
+
+static void watch_for_stall(struct transport *transport)
+{
+    if (!transport->output.data)
+        timer_cancel(&transport->server->timers, TIMER_STALL, &transport->stall);
+    else if (!transport->stall.at_ms)
+        start_stall(transport);
+}
+
 static int send_rest(struct transport *transport)
 {
     struct buf *output = &transport->output;
@@ -150,6 +175,8 @@ static int send_rest(struct transport *transport)
     transport->sent += (size_t)n;
     if (transport->sent == output->len)
         give_buffer_back(transport);
+    else if (n)
+        start_stall(transport);
     return 0;
 }
 
@@ -192,6 +219,8 @@ static ssize_t receive_bytes(struct transport *transport)
             protocol->ops->take_fds(protocol, fds.fds, fds.count);
         return n;
     }
+    if (transport->passes_files)
+        return passed_files_receive(transport->fd, server->input, sizeof(server->input));
     n = recv(transport->fd, server->input, sizeof(server->input), MSG_DONTWAIT);
     return n < 0 ? -errno : n;
 }
@@ -227,6 +256,7 @@ static void schedule(struct transport *transport)
     if (interest != transport->interest)
         slot_set_interest(transport->server, transport->slot, transport->fd, interest);
     transport->interest = interest;
+    watch_for_stall(transport);
 }
 
 /* What waits for its socket waits for this as well. All others are scheduled later. */
@@ -300,14 +330,17 @@ int transport_open(struct vitals_server *server, int fd, struct protocol *protoc
     struct transport *transport;
     int err;
 
-    if (server->n_clients >= server->options.clients_max)
+    if (server->n_clients + closer_pending(server->closer) >= server->options.clients_max)
         return -EUSERS;
     transport = calloc(1, sizeof(*transport));
     if (!transport)
         return -ENOMEM;
     *transport =
         (struct transport){.server = server, .listener = listener, .fd = fd, .protocol = protocol};
-    transport->noise_pause.owner = transport;
+    transport->noise_pause.owner = transport->stall.owner = transport;
+    transport->passes_files = protocol->ops->take_fds || !passed_files_refuse(fd);
+    if (transport->passes_files)
+        passed_files_expect(fd);
     protocol->transport = transport;
     err = add_transport(transport);
     if (err) {
@@ -327,7 +360,8 @@ void transport_close(struct transport *transport)
 
     leave_queue(transport);
     slot_remove(server, transport->slot, transport->fd);
-    close(transport->fd);
+    timer_cancel(&server->timers, TIMER_STALL, &transport->stall);
+    hang_up(server, transport->fd, transport->passes_files);
     server->n_clients--;
     server->held -= transport->held;
     transport->protocol->ops->free(transport->protocol);
@@ -378,4 +412,15 @@ void transport_resume(void *opaque)
 
     transport->noise = NOISE_MESSAGES; /* one more, and it is quiet again */
     schedule(transport);
+}
+
+/* A reader so slow that its socket has no room for more is none that has stalled. */
+void transport_stalled(void *opaque)
+{
+    struct transport *transport = opaque;
+
+    if (unread_bytes(transport) < transport->unread)
+        start_stall(transport);
+    else
+        transport_close(transport);
 }
