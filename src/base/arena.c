@@ -4,7 +4,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { ARENA_BLOCK = 64 * 1024 };
+/* There may be thousands of arenas, most of which hold little: each block is twice the one before. */
+enum { ARENA_FIRST_BLOCK = 4 * 1024, ARENA_BLOCK_MAX = 64 * 1024 };
 
 struct arena_block {
     struct arena_block *next;
@@ -12,12 +13,16 @@ struct arena_block {
     uint64_t bytes[];
 };
 
-static struct arena_block *new_block(size_t size)
+/* @last: NULL: none yet. */
+static struct arena_block *new_block(const struct arena_block *last, size_t size)
 {
+    size_t least = last ? 2 * last->size : ARENA_FIRST_BLOCK;
     struct arena_block *block;
 
-    if (size < ARENA_BLOCK)
-        size = ARENA_BLOCK;
+    if (least > ARENA_BLOCK_MAX)
+        least = ARENA_BLOCK_MAX;
+    if (size < least)
+        size = least;
     block = malloc(sizeof(*block) + size);
     if (block) {
         block->next = NULL;
@@ -29,12 +34,15 @@ static struct arena_block *new_block(size_t size)
 /* Moves on to the next block; one that is too small for @size is left out until the next reset. */
 static struct arena_block *next_block(struct arena *arena, size_t size)
 {
-    struct arena_block **link = arena->current ? &arena->current->next : &arena->blocks;
+    struct arena_block *last = arena->current;
+    struct arena_block **link = last ? &last->next : &arena->blocks;
 
-    while (*link && (*link)->size < size)
-        link = &(*link)->next;
+    while (*link && (*link)->size < size) {
+        last = *link;
+        link = &last->next;
+    }
     if (!*link)
-        *link = new_block(size);
+        *link = new_block(last, size);
     return *link;
 }
 

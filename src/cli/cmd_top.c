@@ -229,7 +229,8 @@ static bool take_results(struct top *top)
     }
     for (size_t i = 0; i < n; i++)
         take_slot(top, i);
-    model_arrange(&top->model);
+    if (!top->is_batch) /* a report makes each of its lists */
+        model_arrange(&top->model);
     if (is_over)
         top->turn = watch_turn(top->watch).number + 1;
     top->n_rounds += is_round;

@@ -122,13 +122,25 @@ static const struct client_stat *stats_of(const struct client *client,
     return NULL;
 }
 
+/* NULL: none of these can be. */
+static const bool *wanted_of(const struct query *query, const struct client_stat *stats)
+{
+    return stats ? &query->request->wanted[stats - query->client->stats] : NULL;
+}
+
+/* Of all schemas that an object may have values of. */
 static size_t count_wanted(const struct query *query)
 {
-    const struct client *client = query->client;
+    const struct stats_collection *collection = &query->client->local->collection;
     size_t n = 0;
 
-    for (size_t i = 0; i < client->n_stats; i++)
-        n += query->request->wanted[i] && !strcmp(client->stats[i].target, query->target);
+    for (size_t i = 0; i < collection->n_parts; i++) {
+        const struct stats_schema *schema = collection->parts[i].schema;
+        const bool *wanted = wanted_of(query, stats_of(query->client, schema));
+
+        for (uint32_t j = 0; wanted && j < schema->n_stats; j++)
+            n += wanted[j];
+    }
     return n;
 }
 
@@ -136,19 +148,22 @@ static int add_values(const struct query *query, const struct stats_part *part, 
                       struct client_object *object)
 {
     const struct client_stat *stats = stats_of(query->client, part->schema);
-    const bool *wanted = stats ? &query->request->wanted[stats - query->client->stats] : NULL;
+    const bool *wanted = wanted_of(query, stats);
+    size_t size = part->schema->row_len * sizeof(*row);
+    uint64_t *copy;
 
-    for (uint32_t i = 0; stats && i < part->schema->n_stats; i++) {
+    if (!stats)
+        return 0;
+    copy = arena_alloc(&query->snapshot->arena, size);
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, row, size);
+    for (uint32_t i = 0; i < part->schema->n_stats; i++) {
         const struct vitals_stat *desc = &part->schema->stats[i];
-        uint64_t *values;
 
-        if (!wanted[i])
-            continue;
-        values = arena_alloc(&query->snapshot->arena, desc->count * sizeof(*values));
-        if (!values)
-            return -ENOMEM;
-        memcpy(values, &row[desc->slot], desc->count * sizeof(*values));
-        object->values[object->n_values++] = (struct client_value){&stats[i], values, desc->count};
+        if (wanted[i])
+            object->values[object->n_values++] =
+                (struct client_value){&stats[i], &copy[desc->slot], desc->count};
     }
     return 0;
 }

@@ -137,9 +137,11 @@ void screen_line(const struct screen *screen, size_t line, struct buf *out)
     while (n && cells[n - 1].character == L' ')
         n--;
     for (size_t i = 0; i < n; i++) {
-        char bytes[MB_LEN_MAX];
-        size_t len = cells[i].character ? wcrtomb(bytes, cells[i].character, &state) : 0;
+        char bytes[MB_LEN_MAX] = {(char)cells[i].character};
+        size_t len = cells[i].character != 0;
 
+        if (cells[i].character > 0x7f)
+            len = wcrtomb(bytes, cells[i].character, &state);
         if (len != (size_t)-1)
             buf_append(out, bytes, len);
     }

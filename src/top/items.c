@@ -283,13 +283,12 @@ static uint64_t figures_of_all(const struct model *model)
 
 static bool any_is_at_rest(const struct model *model, enum model_level level)
 {
+    if (level == MODEL_OBJECTS)
+        return model->vm->has_vcpu_at_rest;
     for (size_t i = 0; i < model->n_vms; i++) {
         const struct model_vm *vm = model->vms[i];
 
-        if (!vm)
-            continue;
-        if (level == MODEL_VMS ? vm->is_at_rest && !vm->error
-                               : vm->has_vcpu_at_rest && (level == MODEL_VCPUS || vm == model->vm))
+        if (vm && (level == MODEL_VMS ? vm->is_at_rest && !vm->error : vm->has_vcpu_at_rest))
             return true;
     }
     return false;
