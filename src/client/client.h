@@ -91,6 +91,7 @@ struct client_object {
     enum client_state state;
     struct client_value *values;
     size_t n_values;
+    int64_t thread; /* as struct client_vcpu has it; 0: not known, either */
 };
 
 /* A reply to query-stats; of several targets, the replies one after the other. */

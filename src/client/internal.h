@@ -62,8 +62,8 @@ const struct client_stat *client_find_stat(const struct client *client, const ch
 /* Adds to the other targets what is none of them yet. -E2BIG, -ENOMEM. */
 int client_add_target(struct client *client, const char *target);
 
-/* The index of the vCPU at @path, or -1. */
-int64_t client_find_index(const struct client *client, const char *path);
+/* NULL: there is no vCPU at @path, or it is not known. */
+const struct client_vcpu *client_find_vcpu(const struct client *client, const char *path);
 
 /* NULL: no memory. */
 char *client_copy(struct arena *arena, const char *text);

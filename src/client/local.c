@@ -174,9 +174,12 @@ static int add_object(const struct query *query, size_t index, size_t n_wanted)
     struct client_snapshot *snapshot = &query->snapshot->public;
     struct arena *arena = &query->snapshot->arena;
     const char *path = collection->objects.paths[index];
+    const struct client_vcpu *vcpu =
+        strcmp(query->target, "vcpu") ? NULL : client_find_vcpu(query->client, path);
     struct client_object object = {
         .target = query->target,
-        .cpu_index = strcmp(query->target, "vcpu") ? -1 : client_find_index(query->client, path),
+        .cpu_index = vcpu ? vcpu->index : -1,
+        .thread = vcpu ? vcpu->thread : -1,
         .path = *path ? client_copy(arena, path) : NULL,
         .values = arena_alloc(arena, (n_wanted + 1) * sizeof(*object.values)),
     };

@@ -26,7 +26,7 @@ struct part {
 struct group {
     const struct part *parts;
     size_t n_parts, n_entries;
-    int64_t cpu_index;
+    const struct client_vcpu *vcpu; /* NULL: it is none that the peer has listed */
 };
 
 /* ---- parts ---------------------------------------------------------------------------------- */
@@ -231,7 +231,8 @@ static int add_object(struct query *query, const struct group *group)
     *object = (struct client_object){
         .target = query->target,
         .path = *path ? client_copy(arena, path) : NULL,
-        .cpu_index = group->cpu_index,
+        .cpu_index = group->vcpu ? group->vcpu->index : -1,
+        .thread = group->vcpu ? group->vcpu->thread : -1,
         .values = arena_alloc(arena, (room + 1) * sizeof(*object->values)),
     };
     if ((*path && !object->path) || !object->values)
@@ -241,11 +242,16 @@ static int add_object(struct query *query, const struct group *group)
     return err ? err : sort_values(object);
 }
 
+static uint64_t index_of(const struct group *group)
+{
+    return group->vcpu ? (uint64_t)group->vcpu->index : UINT64_MAX;
+}
+
 /* Those without an index come last; else as they came. */
 static int compare_groups(const void *a, const void *b)
 {
     const struct group *group_a = a, *group_b = b;
-    uint64_t index_a = (uint64_t)group_a->cpu_index, index_b = (uint64_t)group_b->cpu_index;
+    uint64_t index_a = index_of(group_a), index_b = index_of(group_b);
     size_t position_a = group_a->parts->position, position_b = group_b->parts->position;
 
     if (index_a != index_b)
@@ -264,7 +270,7 @@ static size_t make_groups(const struct query *query, const struct part *parts, s
         if (i == 0 || strcmp(parts[i - 1].path, parts[i].path))
             groups[n_groups++] = (struct group){
                 .parts = &parts[i],
-                .cpu_index = has_indices ? client_find_index(query->client, parts[i].path) : -1};
+                .vcpu = has_indices ? client_find_vcpu(query->client, parts[i].path) : NULL};
         groups[n_groups - 1].n_parts++;
         groups[n_groups - 1].n_entries += json_object_array_length(parts[i].entries);
     }

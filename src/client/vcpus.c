@@ -32,7 +32,7 @@ void client_sort_vcpus(struct client *client)
     qsort(client->by_path, client->n_vcpus, sizeof(*client->by_path), compare_paths);
 }
 
-int64_t client_find_index(const struct client *client, const char *path)
+const struct client_vcpu *client_find_vcpu(const struct client *client, const char *path)
 {
     size_t low = 0, high = client->n_vcpus;
 
@@ -44,9 +44,8 @@ int64_t client_find_index(const struct client *client, const char *path)
         else
             high = middle;
     }
-    return low < client->n_vcpus && !strcmp(client->by_path[low]->path, path)
-               ? client->by_path[low]->index
-               : -1;
+    return low < client->n_vcpus && !strcmp(client->by_path[low]->path, path) ? client->by_path[low]
+                                                                              : NULL;
 }
 
 int client_reserve_vcpus(struct client *client, size_t n)

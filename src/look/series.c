@@ -347,6 +347,7 @@ static struct series_object *take_object(struct series_vm *vm, struct former *fo
     object->is_reversed = snapshot->is_reversed;
     object->target = sampled->target;
     object->state = sampled->state;
+    object->thread = sampled->thread;
     object->vcpu = sampled->path ? sampled->cpu_index : -1;
     object->seen = vm->n_samples;
     take_values_of(vm, object, sampled, is_turned, seconds);

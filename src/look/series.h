@@ -31,8 +31,9 @@ struct series {
 
 struct series_object {
     const char *target;
-    char *path;   /* NULL: the VM */
-    int64_t vcpu; /* -1: no vCPU, or one without a number */
+    char *path;     /* NULL: the VM */
+    int64_t vcpu;   /* -1: no vCPU, or one without a number */
+    int64_t thread; /* of the vCPU; below 1: not known */
     enum client_state state;
     struct series **series;
     size_t n_series;

@@ -179,6 +179,8 @@ static double order_of_vm(const struct model *model, const struct model_item *it
         return figure_state(&item->vm->values, item->object) == NULL;
     if (column == model_column_last_cpu())
         return item->object && model_last_cpu(item->object, &cpu) ? (double)cpu : INFINITY;
+    if (column == model_column_thread())
+        return item->object && item->object->thread > 0 ? (double)item->object->thread : INFINITY;
     return order_of_figure(model, item, column - MODEL_COLUMN_FIGURES);
 }
 
@@ -307,6 +309,8 @@ bool model_has_column(const struct model *model, enum model_level level, size_t 
         return any_is_at_rest(model, level);
     if (column == model_column_last_cpu())
         return level != MODEL_VMS && known >> n_figures & 1;
+    if (column == model_column_thread())
+        return level != MODEL_VMS && known >> n_figures & 2;
     return known >> figure & 1 && (level != MODEL_VCPUS || !strcmp(figures[figure].target, "vcpu"));
 }
 

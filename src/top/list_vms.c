@@ -10,6 +10,7 @@ enum {
     RANK_VCPUS = 3,
     RANK_BUSIEST = COLUMN_EXTRA + 6, /* behind all figures */
     RANK_LAST_CPU = RANK_BUSIEST + 1,
+    RANK_THREAD = RANK_LAST_CPU + 1,
     EVENTS_WIDTH = 7, /* columns of a number of events: a million, or most of them per second */
 };
 
@@ -54,6 +55,12 @@ static void add_last_cpu(struct region *region)
                     "LAST CPU");
 }
 
+static void add_thread(struct region *region)
+{
+    if (model_has_column(region->model, region->model->level, model_column_thread()))
+        columns_add(&region->columns, model_column_thread(), COLUMN_NUMBER, RANK_THREAD, "THREAD");
+}
+
 static void add_columns(struct region *region)
 {
     bool is_vms = region->model->level == MODEL_VMS;
@@ -63,8 +70,10 @@ static void add_columns(struct region *region)
         columns_add(&region->columns, model_column_vcpus(), COLUMN_NUMBER, RANK_VCPUS, "VCPUS");
     add_state(region);
     add_all_figures(region);
-    if (!is_vms)
+    if (!is_vms) {
         add_last_cpu(region);
+        add_thread(region);
+    }
 }
 
 static void add_columns_of_vcpus(struct region *region)
@@ -74,6 +83,7 @@ static void add_columns_of_vcpus(struct region *region)
     add_state(region);
     add_all_figures(region);
     add_last_cpu(region);
+    add_thread(region);
 }
 
 /* ---- cells ---------------------------------------------------------------------------------- */
@@ -129,6 +139,14 @@ static void state_text(char text[SCREEN_TEXT_MAX], const struct model_item *item
     else if (!state)
         state = item->vm->values.status.text;
     snprintf(text, SCREEN_TEXT_MAX, "%s", item && (!state || !*state) ? "-" : state);
+}
+
+static void thread_text(char text[SCREEN_TEXT_MAX], const struct model_item *item)
+{
+    if (item && item->object->thread > 0)
+        snprintf(text, SCREEN_TEXT_MAX, "%lld", (long long)item->object->thread);
+    else
+        snprintf(text, SCREEN_TEXT_MAX, "%s", item ? "-" : "");
 }
 
 static void last_cpu_text(char text[SCREEN_TEXT_MAX], const struct model_item *item)
@@ -195,6 +213,8 @@ static void fill(const struct region *region, const struct model_item *item,
         state_text(text, item);
     } else if (column->id == model_column_last_cpu()) {
         last_cpu_text(text, item);
+    } else if (column->id == model_column_thread()) {
+        thread_text(text, item);
     } else if (column->id != model_column_busiest()) {
         figure_cell(text, model, item, column->id - MODEL_COLUMN_FIGURES);
     } else if (item) {

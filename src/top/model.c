@@ -145,6 +145,9 @@ static void find_figures(struct model_vm *vm)
     for (size_t i = 0; i < vm->values.n_objects && i < 2; i++)
         if (model_last_cpu(vm->values.objects[i], &cpu))
             vm->figures |= UINT64_C(1) << n_figures;
+    for (size_t i = 0; i < vm->values.n_objects; i++)
+        if (vm->values.objects[i]->thread > 0)
+            vm->figures |= UINT64_C(2) << n_figures;
 }
 
 static void find_rest(struct model_vm *vm)

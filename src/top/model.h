@@ -194,6 +194,7 @@ size_t model_count_columns(enum model_level level);
 size_t model_column_vcpus(void); /* how many; in the list of all vCPUs, which one */
 size_t model_column_busiest(void);
 size_t model_column_last_cpu(void);
+size_t model_column_thread(void);
 size_t model_column_state(void); /* there if something does not run */
 
 /* Sorts the lists of VMs and of all vCPUs by this column, in capitals or not; else by name. */

@@ -63,9 +63,14 @@ size_t model_column_last_cpu(void)
     return model_column_vcpus() + 2;
 }
 
-size_t model_column_state(void)
+size_t model_column_thread(void)
 {
     return model_column_vcpus() + 3;
+}
+
+size_t model_column_state(void)
+{
+    return model_column_vcpus() + 4;
 }
 
 static bool find_figure(const char *title, size_t *ret_column)

@@ -211,14 +211,16 @@ def test_the_line_for_the_host(three_vms):
         assert abs(number(line[title]) - sum(sums) / 6) <= 1
 
 
-def test_the_cpu_of_each_vcpu(vmm):
+def test_the_thread_and_the_cpu_of_each_vcpu(vmm, reader):
     """Where there is room."""
     vm = vmm("--vcpus", "0,1", "--guest", "spinning")
+    threads = {f"vcpu {r['vcpu_id']}": r["thread"] for r in reader.kvm(vm.pid) if r["kind"] == "vcpu"}
     shown = top("--host", "-i", "0.2", "-n", "1", "--vm", name(vm)).objects[name(vm)]
     for number_of in ("vcpu 0", "vcpu 1"):
         assert int(shown[number_of]["LAST CPU"]) in range(os.cpu_count())
+        assert int(shown[number_of]["THREAD"]) == threads[number_of]
     narrow = top("--host", "-i", "0.2", "-n", "1", "--vm", name(vm), width=80).objects[name(vm)]
-    assert "LAST CPU" not in narrow["vcpu 0"] and "EXITS/s" in narrow["vcpu 0"]
+    assert not {"LAST CPU", "THREAD"} & set(narrow["vcpu 0"]) and "EXITS/s" in narrow["vcpu 0"]
 
 
 # ---- the same for programs ----------------------------------------------------------------------

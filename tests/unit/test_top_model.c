@@ -89,8 +89,8 @@ static void sample_vm(struct fixture *fixture, size_t vm)
         };
 
         memcpy(values[i], all, sizeof(all));
-        vcpus[i] = (struct client_object){"vcpu",    paths[i],  (int64_t)i, fixture->states[i],
-                                          values[i], VCPU_STATS};
+        vcpus[i] = (struct client_object){"vcpu",    paths[i],   (int64_t)i, fixture->states[i],
+                                          values[i], VCPU_STATS, 0};
     }
     model_take(&fixture->model, vm,
                &(struct sample){&vm_snapshot, &vcpu_snapshot, NULL, fixture->status}, 1e9);
@@ -520,7 +520,8 @@ static void take_busy(struct fixture *fixture, uint64_t exits)
         {other_stat(HIST), buckets, BUCKETS},
         {other_stat(EXITS), &exits, 1},
     };
-    struct client_object vcpu = {"vcpu", "/vcpu0", 0, CLIENT_UNKNOWN, values, N_ELEMENTS(values)};
+    struct client_object vcpu = {"vcpu", "/vcpu0",           0, CLIENT_UNKNOWN,
+                                 values, N_ELEMENTS(values), 0};
 
     fixture->time_ns += 2000000000;
     take_vcpus(fixture, 1, &(struct client_snapshot){&vcpu, 1, fixture->time_ns, false});
@@ -886,8 +887,8 @@ static void take_sched(struct fixture *fixture, uint64_t seconds)
     uint64_t *all[] = {&run, &steal, &cpu, &poll, &fail};
     struct client_value values[2][VM_STAT], of_vm = {&sched_stats[VM_STAT], &throttled, 1};
     struct client_object vm = {.target = "vm", .cpu_index = -1, .values = &of_vm, .n_values = 1};
-    struct client_object vcpus[] = {{"vcpu", "/vcpu0", 0, CLIENT_UNKNOWN, values[0], VM_STAT},
-                                    {"vcpu", "/vcpu1", 1, CLIENT_UNKNOWN, values[1], VM_STAT}};
+    struct client_object vcpus[] = {{"vcpu", "/vcpu0", 0, CLIENT_UNKNOWN, values[0], VM_STAT, 4711},
+                                    {"vcpu", "/vcpu1", 1, CLIENT_UNKNOWN, values[1], VM_STAT, 0}};
 
     for (size_t i = 0; i < VM_STAT; i++) {
         values[0][i] = (struct client_value){&sched_stats[i], all[i], 1};
@@ -913,8 +914,9 @@ static void test_columns_of_the_host(void **state)
     press(fixture, "/idle\n\n");
     assert_contains(draw(fixture, 120, 24), "\nvm         -      -        10%     - ");
     assert_contains(text, "\nvcpu 0   50%    25%          -    3% ");
-    assert_contains(text, "LAST CPU\n");
-    assert_contains(text, "  5\n");
+    assert_contains(text, "LAST CPU  THREAD\n");
+    assert_contains(text, "  5    4711\n");
+    assert_contains(text, "  5       -\n");
     press(fixture, "v>>>"); /* there is nothing of the VM among vCPUs */
     check_absent(draw(fixture, 120, 24), "THROTTLED");
 }
@@ -951,7 +953,7 @@ static void take_many(struct fixture *fixture, size_t n)
         values[i] = (struct client_value){&vcpu_stats[EXITS], &exits[i], 1};
         snprintf(paths[i], sizeof(paths[i]), "/many%zu", i);
         vcpus[i] =
-            (struct client_object){"vcpu", paths[i], (int64_t)i, CLIENT_UNKNOWN, &values[i], 1};
+            (struct client_object){"vcpu", paths[i], (int64_t)i, CLIENT_UNKNOWN, &values[i], 1, 0};
     }
     take_vcpus(fixture, 1, &(struct client_snapshot){vcpus, n, fixture->time_ns, false});
 }
@@ -1099,9 +1101,9 @@ static void test_a_reset_is_of_the_whole_vm(void **state)
 static void test_vcpus_stay_in_order(void **state)
 {
     struct fixture *fixture = *state;
-    struct client_object vcpus[] = {{"vcpu", "/0", 0, CLIENT_UNKNOWN, NULL, 0},
-                                    {"vcpu", "/1", 1, CLIENT_UNKNOWN, NULL, 0},
-                                    {"vcpu", "/2", 2, CLIENT_UNKNOWN, NULL, 0}};
+    struct client_object vcpus[] = {{"vcpu", "/0", 0, CLIENT_UNKNOWN, NULL, 0, 0},
+                                    {"vcpu", "/1", 1, CLIENT_UNKNOWN, NULL, 0, 0},
+                                    {"vcpu", "/2", 2, CLIENT_UNKNOWN, NULL, 0, 0}};
     struct client_snapshot all = {vcpus, 3, 1, false}, later = {vcpus + 1, 2, 2, false};
     struct series_object *last;
 
@@ -1129,8 +1131,8 @@ static double take_wide(struct fixture *fixture, const struct client_stat *stats
         values[i] = (struct client_value){&stats[i], &exits, 1};
     for (size_t i = 0; i < TALL; i++) {
         snprintf(paths[i], sizeof(paths[i]), "/wide%zu", i);
-        vcpus[i] = (struct client_object){"vcpu",         paths[i],       (int64_t)i,
-                                          CLIENT_UNKNOWN, &values[first], WIDE - first};
+        vcpus[i] = (struct client_object){"vcpu",         paths[i],     (int64_t)i, CLIENT_UNKNOWN,
+                                          &values[first], WIDE - first, 0};
     }
     fixture->time_ns += 1000000000;
     begin = clock();
