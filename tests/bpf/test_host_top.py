@@ -242,3 +242,28 @@ def test_json_and_csv_have_what_the_table_shows(vmm):
     for field in ("vm", "state", "vcpus", "stats", "vmm", "pid", "uid", "way"):
         assert row[field] == str(listed[field])
     assert (listed["way"], listed["vmm"], listed["uid"]) == ("kernel", "bare-vmm", 0)
+
+
+# ---- very many ----------------------------------------------------------------------------------
+
+
+def cpu_time_of_turns(*words):
+    """Seconds, of the turns behind the first one."""
+
+    def run(count):
+        command = [VITALS, "top", "-b", "--host", "-i", "0.2", "-n", str(count), *words]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return used.ru_utime + used.ru_stime
+
+    return run(6) - run(1)
+
+
+def test_four_times_as_many_vms_take_four_times_as_long(vmm):
+    """And not sixteen times as long, as where each VM has to do with each other one."""
+    few, many = (vmm("--vms", n, "--vcpus", "0,1", "--no-rows", around=["prlimit", "--nofile=16384"])
+                 for n in (250, 1000))  # fmt: skip
+    taken = [cpu_time_of_turns("--vm", f"{name(vm)}*") for vm in (few, many)]
+    assert taken[1] <= 10 * taken[0], taken
