@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/json_write.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/unicode.h"
 
 /* ---- numbers -------------------------------------------------------------------------------- */
@@ -57,31 +54,38 @@ void json_put_i64(struct buf *buf, int64_t value)
 
 /* ---- strings -------------------------------------------------------------------------------- */
 
-static void put_unit(struct buf *buf, uint32_t unit)
+enum { ESCAPE_LEN = 6 }; /* \uXXXX */
+
+static char *put_unit(char *at, uint32_t unit)
 {
-    buf_printf(buf, "\\u%04X", unit);
+    static const char digits[] = "0123456789ABCDEF";
+
+    *at++ = '\\';
+    *at++ = 'u';
+    *at++ = digits[unit >> 12];
+    *at++ = digits[unit >> 8 & 0xf];
+    *at++ = digits[unit >> 4 & 0xf];
+    *at++ = digits[unit & 0xf];
+    return at;
 }
 
-static void put_escaped(struct buf *buf, int32_t code_point)
+static char *put_escaped(char *at, int32_t code_point)
 {
-    static const char shorthand[] = "\"\"\\\\\bb\ff\nn\rr\tt";
-    const char *p;
+    static const char shorthand[256] = {['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+                                        ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't'};
 
-    for (p = shorthand; *p; p += 2) {
-        if (*p == code_point) {
-            buf_append(buf, (const char[]){'\\', p[1]}, 2);
-            return;
-        }
+    if (code_point < 0)
+        return put_unit(at, 0xfffd);
+    if (code_point < 0x100 && shorthand[code_point]) {
+        *at++ = '\\';
+        *at++ = shorthand[code_point];
+        return at;
     }
-    if (code_point < 0) {
-        put_unit(buf, 0xfffd);
-    } else if (code_point < 0x10000) {
-        put_unit(buf, (uint32_t)code_point);
-    } else {
-        code_point -= 0x10000;
-        put_unit(buf, 0xd800 + ((uint32_t)code_point >> 10));
-        put_unit(buf, 0xdc00 + ((uint32_t)code_point & 0x3ff));
-    }
+    if (code_point < 0x10000)
+        return put_unit(at, (uint32_t)code_point);
+    code_point -= 0x10000;
+    at = put_unit(at, 0xd800 + ((uint32_t)code_point >> 10));
+    return put_unit(at, 0xdc00 + ((uint32_t)code_point & 0x3ff));
 }
 
 /* Printable, and neither a quote nor a backslash. */
@@ -90,6 +94,23 @@ static const bool is_plain[256] = {
     ['#' ... '['] = true,
     [']' ... '~'] = true,
 };
+
+/* There is room to be made only once for so many. */
+enum { ESCAPES_AT_A_TIME = 64 };
+
+static const char *put_escapes(struct buf *buf, const char *text)
+{
+    char *at;
+    int i;
+
+    if (!buf_reserve(buf, ESCAPES_AT_A_TIME * 2 * ESCAPE_LEN))
+        return text + strlen(text);
+    at = buf->data + buf->len;
+    for (i = 0; i < ESCAPES_AT_A_TIME && *text && !is_plain[(uint8_t)*text]; i++)
+        at = put_escaped(at, utf8_decode(&text));
+    buf->len = (size_t)(at - buf->data);
+    return text;
+}
 
 void json_put_string(struct buf *buf, const char *text)
 {
@@ -101,7 +122,7 @@ void json_put_string(struct buf *buf, const char *text)
             ;
         buf_append(buf, plain, (size_t)(text - plain));
         if (*text)
-            put_escaped(buf, utf8_decode(&text));
+            text = put_escapes(buf, text);
     }
     buf_append(buf, "\"", 1);
 }

@@ -421,9 +421,13 @@ static void end_number(struct frame *frame, struct frame_output *out)
             strtoll(text, NULL, 10);
         else
             strtoull(text, NULL, 10);
-        if (errno == ERANGE)
+        if (errno == ERANGE) {
             put_bytes(frame, out, ".0", 2);
+            integer = false;
+        }
     }
+    if (!integer)
+        frame->tokens += FRAME_FRACTION_TOKENS - 1;
     end_token(frame, out, '0');
 }
 

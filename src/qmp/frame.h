@@ -26,6 +26,9 @@
  */
 enum { FRAME_TOKENS_MAX = 1 << 16 };
 
+/* A number that is no integer takes as long to read and to write as so many others; none is needed. */
+enum { FRAME_FRACTION_TOKENS = 8 };
+
 enum frame_event {
     FRAME_MORE,    /* all bytes are taken, no message is complete */
     FRAME_MESSAGE, /* the text is one message: its tokens are valid JSON, its grammar is not checked */

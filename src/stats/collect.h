@@ -27,6 +27,7 @@ struct stats_request {
     bool all_objects;
     const char **objects; /* sorted and made unique by stats_collect() */
     size_t n_objects;
+    bool objects_sorted; /* it has done so: for requests that are answered in parts */
 };
 
 /* What one group gave. */

@@ -52,14 +52,25 @@ static void set_fields(struct stats_part *part, const struct stats_filter *filte
     }
 }
 
-static void apply_filter(struct stats_part *part, const struct stats_filter *filter)
+/* True: all are wanted by now, whatever other filters say. */
+static bool apply_filter(struct stats_part *part, const struct stats_filter *filter)
 {
     if (filter->provider && strcmp(filter->provider, part->schema->provider))
-        return;
+        return false;
     if (filter->all_fields)
         set_all(part);
     else
         set_fields(part, filter);
+    return filter->all_fields;
+}
+
+static void apply_filters(struct stats_part *part, const struct stats_request *request)
+{
+    size_t i;
+
+    for (i = 0; i < request->n_filters; i++)
+        if (apply_filter(part, &request->filters[i]))
+            return;
 }
 
 static void list_bits(struct stats_part *part)
@@ -78,16 +89,13 @@ static void list_bits(struct stats_part *part)
 
 int filter_resolve(struct stats_part *part, const struct stats_request *request)
 {
-    size_t i;
-
     part->n_wanted = 0;
     if (reserve(part))
         return -ENOMEM;
     if (request->all_stats)
         set_all(part);
     else
-        for (i = 0; i < request->n_filters; i++)
-            apply_filter(part, &request->filters[i]);
+        apply_filters(part, request);
     list_bits(part);
     return 0;
 }
@@ -101,6 +109,9 @@ void filter_sort_objects(struct stats_request *request)
 {
     size_t i, n = 0;
 
+    if (request->objects_sorted)
+        return;
+    request->objects_sorted = true;
     if (request->n_objects < 2)
         return;
     qsort(request->objects, request->n_objects, sizeof(*request->objects), compare_paths);

@@ -290,6 +290,15 @@ def test_the_most_tokens(client):
     assert len(client.ask(message_of_tokens(TOKENS_MAX - 1))["id"]) > TOKENS_MAX / 2 - 10
 
 
+def test_a_fraction_counts_as_eight_tokens(client):
+    """It takes as long: 7280 of them with commas, and ten tokens around, are 65529."""
+    fractions = ",".join(["0.5"] * 7280)
+    reply = client.ask('{"execute": "query-name", "id": [%s,0,0,[]]}' % fractions)
+    assert len(reply["id"]) == 7283
+    reply = client.ask('{"execute": "query-name", "id": [%s,0,0,0,0]}' % fractions)
+    assert reply["error"]["desc"] == "JSON token count limit exceeded"
+
+
 def test_one_token_too_many(client):
     assert errors_before_good_command(client, message_of_tokens(TOKENS_MAX + 1)) == [TOO_MANY]
     assert errors_before_good_command(client, message_of_tokens(TOKENS_MAX + 2)) == [TOO_MANY]
