@@ -6,11 +6,11 @@
 
 #include "base/unicode.h"
 
-/* What is no character is -1. */
+/* What is no character is -1. Those that turn the direction of writing: Bidi_Control of Unicode. */
 static bool is_plain(int32_t code_point)
 {
     bool is_control = code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
-    bool turns = code_point == 0x200e || code_point == 0x200f ||
+    bool turns = code_point == 0x061c || code_point == 0x200e || code_point == 0x200f ||
                  (code_point >= 0x202a && code_point <= 0x202e) ||
                  (code_point >= 0x2066 && code_point <= 0x2069);
     bool breaks = code_point == 0x2028 || code_point == 0x2029;

@@ -14,6 +14,7 @@
 #include "stats/histogram.h"
 #include "client/json_memory.h"
 #include "base/text.h"
+#include "base/unicode.h"
 #include "base/buf.h"
 #include "script.h"
 
@@ -50,6 +51,26 @@ static void test_plain_texts(void **state)
                 "a\xc3",
                 "?a?"); /* not UTF-8, and half a character */
     check_plain("\xc0\x80", "?");
+}
+
+/* All that have the property Bidi_Control, and those beside them that have not. */
+static void test_no_text_turns_the_direction_of_writing(void **state)
+{
+    static const uint32_t turns[] = {0x061c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c,
+                                     0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069};
+    static const uint32_t others[] = {0x061b, 0x061d, 0x200d, 0x2010, 0x202f, 0x2065, 0x206a};
+    char text[UTF8_MAX + 1];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < N_ELEMENTS(turns); i++) {
+        text[utf8_encode(turns[i], text)] = '\0';
+        check_plain(text, "?");
+    }
+    for (i = 0; i < N_ELEMENTS(others); i++) {
+        text[utf8_encode(others[i], text)] = '\0';
+        check_plain(text, text);
+    }
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
@@ -696,6 +717,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_texts),
+        cmocka_unit_test(test_no_text_turns_the_direction_of_writing),
         cmocka_unit_test(test_words_of_the_peer_are_made_plain),
         cmocka_unit_test(test_statistics_that_are_left_out),
         cmocka_unit_test(test_long_names),
