@@ -246,8 +246,12 @@ int vitals_server_stop(struct vitals_server *server)
     pthread_join(server->thread, NULL);
     server->has_thread = false;
     server->stopping = false;
+    /* Others may add clients meanwhile. */
+    if (pthread_mutex_lock(&server->lock))
+        return -EBUSY;
     eventfd_read(server->wake_fd, &value);
     if (server->n_ready)
         eventfd_write(server->wake_fd, 1);
+    pthread_mutex_unlock(&server->lock);
     return 0;
 }
