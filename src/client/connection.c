@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/closer.h"
+#include "base/json_members.h"
 #include "base/json_number.h"
 #include "base/passed_files.h"
 
@@ -215,6 +216,7 @@ static int read_more(struct connection *connection, int64_t deadline)
 struct size {
     size_t bytes, memory;
     struct json_numbers numbers;
+    struct json_members members;
 };
 
 static int check_size(const struct size *size)
@@ -230,10 +232,14 @@ static int parse_more(struct connection *connection, struct size *size,
 {
     const char *at = connection->bytes + connection->start;
     size_t n = connection->end - connection->start;
-    struct json_object *message = json_tokener_parse_ex(connection->parser, at, (int)n);
-    enum json_tokener_error result = json_tokener_get_error(connection->parser);
+    struct json_object *message;
+    enum json_tokener_error result;
     int err;
 
+    if (!json_members_fit(&size->members, at, n))
+        return -EBADMSG;
+    message = json_tokener_parse_ex(connection->parser, at, (int)n);
+    result = json_tokener_get_error(connection->parser);
     if (result != json_tokener_continue)
         n = json_tokener_get_parse_end(connection->parser);
     if (!json_numbers_fit(&size->numbers, at, n)) {
@@ -381,6 +387,7 @@ static int explain_greeting(const struct connection *connection, int err,
     case E2BIG:
     case EOVERFLOW:
     case ERANGE:
+    case EBADMSG:
         return client_fail(
             error, err,
             "The server does not greet as QMP servers do. QEMU's monitor for people and its "
@@ -451,6 +458,10 @@ static int explain_ask(const struct connection *connection, const char *command,
     case ERANGE:
         return client_fail(error, err, "The server greeted as a QMP server. It may be broken.",
                            "%s: the reply to %s has a number of more than 64 bits", path, command);
+    case EBADMSG:
+        return client_fail(error, err, "The server greeted as a QMP server. It may be broken.",
+                           "%s: the reply to %s has an object of more than %d members", path,
+                           command, JSON_MEMBERS_MAX);
     case EOVERFLOW:
         return client_fail(error, err, "The server may be broken, or the VM be in trouble.",
                            "%s: more than %d other messages, and no reply to %s", path,

@@ -2,11 +2,14 @@
 #include "look/snapshot_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "stats/histogram.h"
 #include "client/json.h"
@@ -14,6 +17,7 @@
 #include "base/buf.h"
 #include "base/count.h"
 #include "base/json_comma.h"
+#include "base/json_members.h"
 #include "base/json_number.h"
 #include "look/snapshot_vms.h"
 #include "qmp/stat_names.h"
@@ -70,17 +74,48 @@ static int read_bytes(struct reader *reader, FILE *file, struct buf *bytes)
     return ferror(file) ? fail(reader, "%s", strerror(errno)) : 0;
 }
 
+/* Of a pipe to which nobody writes, read() says that it has ended, and poll() that it has not begun. */
+static int await_writer(struct reader *reader, int fd, struct buf *bytes)
+{
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+    char byte;
+    ssize_t n;
+
+    if (poll(&pollfd, 1, SNAPSHOT_WRITER_MS) != 0)
+        return 0;
+    n = read(fd, &byte, sizeof(byte));
+    if (n == 0)
+        return fail(reader, "a pipe to which nobody writes");
+    if (n > 0)
+        buf_append(bytes, &byte, sizeof(byte));
+    return 0;
+}
+
+/* Opening does not wait for a writer. */
+static int read_named(struct reader *reader, struct buf *bytes)
+{
+    int fd = open(reader->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err = 0;
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    struct stat st;
+
+    if (!file) {
+        err = fail(reader, "%s", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return err;
+    }
+    if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+        err = await_writer(reader, fd, bytes);
+    fcntl(fd, F_SETFL, 0);
+    if (!err)
+        err = read_bytes(reader, file, bytes);
+    fclose(file);
+    return err;
+}
+
 static int read_path(struct reader *reader, struct buf *bytes)
 {
-    FILE *file = strcmp(reader->path, "-") ? fopen(reader->path, "re") : stdin;
-    int err;
-
-    if (!file)
-        return fail(reader, "%s", strerror(errno));
-    err = read_bytes(reader, file, bytes);
-    if (file != stdin)
-        fclose(file);
-    return err;
+    return strcmp(reader->path, "-") ? read_named(reader, bytes) : read_bytes(reader, stdin, bytes);
 }
 
 static int fail_to_parse(struct reader *reader, enum json_tokener_error result)
@@ -121,6 +156,7 @@ static bool begins_object(const char *bytes, size_t len)
 
 static int parse(struct reader *reader, const char *bytes, size_t len)
 {
+    struct json_members members = {0};
     struct json_tokener *parser;
     enum json_tokener_error result;
     size_t end;
@@ -132,6 +168,8 @@ static int parse(struct reader *reader, const char *bytes, size_t len)
                             "  'vitals snap' writes them; tables and CSV can't be read.");
     if (len > SNAPSHOT_FILE_MAX || json_memory(bytes, len) > SNAPSHOT_MEMORY_MAX)
         return fail(reader, "larger than a snapshot can be");
+    if (!json_members_fit(&members, bytes, len))
+        return fail(reader, "not a snapshot: an object of more than %d members", JSON_MEMBERS_MAX);
     parser = json_tokener_new();
     if (!parser)
         return fail(reader, "out of memory");

@@ -10,6 +10,7 @@ enum {
     SNAPSHOT_FILE_MAX = 256 * 1024 * 1024,    /* bytes */
     SNAPSHOT_MEMORY_MAX = 1024 * 1024 * 1024, /* bytes of the file once it is parsed */
     SNAPSHOT_ERROR_MAX = 512,
+    SNAPSHOT_WRITER_MS = 10 * 1000, /* for somebody to write to a pipe that has a name */
 };
 
 #define SNAPSHOT_TIME_MAX 1e12 /* seconds since 1970 */

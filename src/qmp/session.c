@@ -8,6 +8,7 @@
 #include "qmp/call.h"
 #include "qmp/dialect.h"
 #include "base/json_comma.h"
+#include "base/json_members.h"
 #include "base/json_write.h"
 #include "qmp/json_value.h"
 #include "qmp/version.h"
@@ -247,6 +248,13 @@ static bool has_trailing_comma(const struct buf *text, size_t at)
     return comma < text->len && comma <= at;
 }
 
+static bool has_large_object(const struct buf *text, uint32_t members)
+{
+    struct json_members counts = {0};
+
+    return members > JSON_MEMBERS_MAX && !json_members_fit(&counts, text->data, text->len);
+}
+
 /* @text ends in NUL: a number on its own has no other end. Returns an error's description or NULL. */
 static const char *parse(struct json_tokener *parser, const struct buf *text, uint32_t members,
                          struct json_object **ret_message)
@@ -255,6 +263,8 @@ static const char *parse(struct json_tokener *parser, const struct buf *text, ui
     enum json_tokener_error error;
     size_t at;
 
+    if (has_large_object(text, members))
+        return "JSON member count limit exceeded";
     json_tokener_reset(parser);
     *ret_message = json_tokener_parse_ex(parser, text->data, (int)text->len + 1);
     error = json_tokener_get_error(parser);

@@ -26,8 +26,10 @@ EXCEPTIONS = {
     "nesting": "More than 1024 brackets open at a time are refused.",
     "size": "A message of more than 1 MiB is refused.",
     "tokens": "A message of more than 65536 tokens is refused.",
+    "members": "An object of more than 256 members is refused.",
 }
 NESTING_MAX = 1024
+MEMBERS_MAX = 256
 MESSAGE_MAX = 1 << 20
 TOKENS_MAX = 1 << 16
 
@@ -190,7 +192,7 @@ def objects_and_arrays():
         [0, "", None, True, False, {}, [], [[]], [{}]],
     ]:
         yield good(json.dumps(value), value)
-    many = {f"key{i}": [i, {"i": -i}] for i in range(2000)}
+    many = {f"key{i}": [i, {"i": -i}] for i in range(MEMBERS_MAX)}
     yield good(json.dumps(many), many)
     for key in ["a", "1", "null", "true", "[]", "{}", "-", "1.5"]:
         yield bad(f"{{{key}: 1}}")
@@ -492,6 +494,9 @@ def limits(n_bytes, n_tokens):
         value = "x" * (MESSAGE_MAX - n_bytes - 2 + excess)
         yield string(value, exception)
         yield good(f"0.{'0' * (len(value) - 1)}1", 0.0, exception)
+    for excess, exception in [(0, None), (1, "members")]:
+        value = {str(number): number for number in range(MEMBERS_MAX + excess)}
+        yield good(json.dumps(value), value, exception)
     for excess, exception in [(0, None), (1, "tokens")]:
         room = TOKENS_MAX - n_tokens - 2 + excess  # for elements and commas
         value = [[]] if room % 2 == 0 else []

@@ -226,6 +226,8 @@ SOCKETS = [
          "PATH: the reply to COMMAND is not QMP", "broken"),
     Case("a large number", qemu(query_stats_schemas={"return": [2**64]}),
          "PATH: the reply to COMMAND has a number of more than 64 bits", "broken"),
+    Case("many members", qemu(query_stats_schemas={str(n): 0 for n in range(257)}),
+         "PATH: the reply to COMMAND has an object of more than N members", "broken"),
     Case("a long reply", qemu(query_stats_schemas=b'{"return": [' + b" " * (17 << 20)),
          "PATH: the reply to COMMAND is longer than N MiB", ""),
     Case("much memory", qemu(query_stats_schemas=b'{"return": "' + b"," * (8 << 20)),
@@ -532,6 +534,8 @@ def test_snapshots(programs, vm):
     large = programs.path("large")
     with open(large, "wb") as file:
         file.truncate((256 << 20) + 1)
+    silent = programs.path("silent")
+    os.mkfifo(silent)
     for arguments, status, entry, hint in [
         (["/no/file", after], 1, "PATH: ERROR", ""),
         ([__file__, after], 1, "PATH: not a snapshot: REASON", "'vitals snap' writes them"),
@@ -540,6 +544,7 @@ def test_snapshots(programs, vm):
         ([several, after], 1, "PATH: has more than one output", "tail -n 1"),
         ([other, after], 1, "PATH: a snapshot of version N; this vitals reads version N", ""),
         ([large, after], 1, "PATH: larger than a snapshot can be, N bytes", ""),
+        ([silent, after], 1, "PATH: a pipe to which nobody writes", ""),
         ([after, before], 1, "PATH is not older than PATH", "The older one comes first."),
         ([before, stranger], 3, "no statistic of PATH is in PATH", "must be of"),
         ([before, after, "--stat", "xyzzy"], 3, "no statistic matches 'WORD'", "vitals schemas"),

@@ -16,6 +16,8 @@ TOKENS_MAX = 1 << 16
 TOO_LARGE = "JSON token size limit exceeded"
 TOO_DEEP = "JSON nesting depth limit exceeded"
 TOO_MANY = "JSON token count limit exceeded"
+MEMBERS_MAX = 256
+TOO_LARGE_OBJECT = "JSON member count limit exceeded"
 DUPLICATE = "JSON parse error, duplicate key"
 
 
@@ -302,6 +304,20 @@ def test_a_fraction_counts_as_eight_tokens(client):
 def test_one_token_too_many(client):
     assert errors_before_good_command(client, message_of_tokens(TOKENS_MAX + 1)) == [TOO_MANY]
     assert errors_before_good_command(client, message_of_tokens(TOKENS_MAX + 2)) == [TOO_MANY]
+
+
+def test_the_most_members(client):
+    many = {str(number): number for number in range(MEMBERS_MAX)}
+    message = {"execute": "query-version", "id": [many, {"a": many}]}
+    assert client.ask(json.dumps(message))["id"] == [many, {"a": many}]
+
+
+def test_one_member_too_many(client):
+    many = {str(number): number for number in range(MEMBERS_MAX + 1)}
+    message = json.dumps({"execute": "query-version", "id": [{"a": many}]})
+    assert errors_before_good_command(client, message) == [TOO_LARGE_OBJECT]
+    arguments = json.dumps({"execute": "query-stats", "arguments": many})
+    assert errors_before_good_command(client, arguments) == [TOO_LARGE_OBJECT]
 
 
 def test_many_filters_and_names(client):

@@ -333,6 +333,21 @@ def test_one_is_standard_input(pair):
     assert json.loads(result.stdout)["stats"] == diff_json(*pair)
 
 
+def test_each_may_be_a_pipe(pair):
+    command = f"'{VITALS}' diff <(cat '{pair[0]}') <(sleep 0.2; cat '{pair[1]}') -o json"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, timeout=TIMEOUT,
+                            check=True)  # fmt: skip
+    assert json.loads(result.stdout)["stats"] == diff_json(*pair)
+
+
+def test_a_pipe_with_a_name(programs, pair):
+    path = programs.path("named")
+    os.mkfifo(path)
+    writer = subprocess.Popen(["sh", "-c", f"cat '{pair[0]}' > '{path}'"])
+    assert diff_json(path, pair[1]) == diff_json(*pair)
+    assert writer.wait(TIMEOUT) == 0
+
+
 def test_a_vcpu_that_is_only_in_one(programs, pair):
     after = json.loads(open(pair[1], encoding="utf-8").read())
     after["stats"] = [stat_ for stat_ in after["stats"] if stat_["path"] == "cpu/0"]
@@ -463,6 +478,7 @@ def test_wrong_usage(arguments):
     ("", "not a snapshot: empty"),
     ("{", "not a snapshot: "),
     ("[]", "not a snapshot: no JSON object"),
+    (json.dumps({str(n): 0 for n in range(257)}), "an object of more than 256 members"),
     ('{"schema_version": 1, "time": 1.5, "stats": {}}', "'vitals snap' writes them"),
     ('{"schema_version": 1, "time": 1.5, "stats": []} x', "not a snapshot: "),
     ('{"schema_version": 2, "time": 1.5, "stats": []}', "of version 2; this vitals reads version"),
