@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "args/cli.h"
+#include "base/count.h"
 #include "look/look.h"
 #include "look/progress.h"
 #include "show/row_output.h"
 #include "look/snapshot_life.h"
+#include "look/snapshot_vms.h"
 #include "stats/histogram.h"
 #include "show/histogram_text.h"
 
@@ -48,9 +50,14 @@ static bool is_any_vcpu(const struct look_options *options, const struct row *ro
     return !options->vcpus.n;
 }
 
+static const char *uuid_of(const struct row *row)
+{
+    return row->origin ? row->origin->uuid : NULL;
+}
+
 static bool is_wanted(const struct diff *diff, const struct snapshot_file *snapshot, size_t i)
 {
-    return look_wants_vm(&diff->look, snapshot->rows[i].vm) &&
+    return look_wants_vm(&diff->look, snapshot->rows[i].vm, uuid_of(&snapshot->rows[i])) &&
            look_wants_stat(&diff->look, &snapshot->stats[i]) &&
            is_any_vcpu(&diff->look.options, &snapshot->rows[i]);
 }
@@ -93,9 +100,22 @@ static int check_vcpu(struct diff *diff, const char *text)
     return status;
 }
 
+static size_t add_names(const struct snapshot_file *snapshot, const char **names)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < snapshot->n_rows; i++) {
+        names[n++] = snapshot->rows[i].vm;
+        if (uuid_of(&snapshot->rows[i]))
+            names[n++] = uuid_of(&snapshot->rows[i]);
+    }
+    return n;
+}
+
 static int check_vms(struct diff *diff)
 {
-    size_t n = 0, n_max = diff->before.n_rows + diff->after.n_rows;
+    const struct snapshot_file *both[] = {&diff->before, &diff->after};
+    size_t n = 0, n_max = 2 * (diff->before.n_rows + diff->after.n_rows);
     const char **names = calloc(n_max + 1, sizeof(*names));
     int status;
 
@@ -103,10 +123,8 @@ static int check_vms(struct diff *diff)
         fprintf(stderr, "%s: out of memory\n", diff->look.options.command);
         return EXIT_FAILURE;
     }
-    for (size_t i = 0; i < diff->before.n_rows; i++)
-        names[n++] = diff->before.rows[i].vm;
-    for (size_t i = 0; i < diff->after.n_rows; i++)
-        names[n++] = diff->after.rows[i].vm;
+    for (size_t i = 0; i < COUNT(both); i++)
+        n += add_names(both[i], names + n);
     status = look_check_vms(&diff->look, names, n);
     free(names);
     return status;
@@ -250,6 +268,11 @@ static void say_what_is_left_out(const struct diff *diff)
     say_what_is_of_the_host(diff);
 }
 
+static void put_vms(void *after, struct record_writer *to)
+{
+    snapshot_put_vms(to, after);
+}
+
 static int print_diff(struct diff *diff)
 {
     const char *const *paths = diff->paths.all;
@@ -265,6 +288,8 @@ static int print_diff(struct diff *diff)
         .is_exact = snapshot_seconds(&diff->before, &diff->after) < 10,
         .since = diff->before.time,
         .seconds = snapshot_seconds(&diff->before, &diff->after),
+        .put_head = put_vms,
+        .opaque = &diff->after,
         .value_title = "CHANGE",
         .value_text = diff->is_rates ? rate_text : change_text,
     };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "args/cli.h"
+#include "look/life.h"
 #include "look/look.h"
 #include "look/turns.h"
 #include "stats/histogram.h"
@@ -172,6 +173,7 @@ static void print_records(struct hist *hist, const struct sampler *sampler)
 {
     record_open(&hist->to);
     record_number(&hist->to, "time", NULL, "%.3f", hist->time);
+    life_put(&hist->to, &hist->look);
     record_list(&hist->to, "histograms");
     for (size_t i = 0; i < hist->n_charts; i++)
         chart_put(&hist->to, hist->time, &hist->charts[i]);

@@ -6,21 +6,10 @@
 #include "base/at_once.h"
 #include "look/look.h"
 #include "look/peer_text.h"
-#include "show/record.h"
-
-/* -1: it is not known. */
-static void put_number(struct record_writer *to, const char *name, const char *title,
-                       int64_t number)
-{
-    if (number < 0)
-        record_null(to, name, title);
-    else
-        record_i64(to, name, title, number);
-}
+#include "show/origin.h"
 
 static void put_vm(struct record_writer *to, const struct client *client)
 {
-    const struct client_origin *origin = client_origin(client);
     const struct client_status *status = client_status(client);
     char version[PEER_VERSION_MAX], text[PEER_TEXT_MAX];
     bool has_peer = client_peer(client) != CLIENT_LOCAL;
@@ -38,10 +27,7 @@ static void put_vm(struct record_writer *to, const struct client *client)
     record_text(to, "state", "STATE", *status->text ? status->text : NULL);
     record_u64(to, "vcpus", "VCPUS", n_vcpus);
     record_u64(to, "stats", "STATS", n_stats);
-    record_text(to, "vmm", has_peer ? NULL : "VMM", origin->vmm);
-    put_number(to, "pid", has_peer ? NULL : "PID", origin->pid);
-    put_number(to, "uid", has_peer ? NULL : "UID", origin->uid);
-    record_text(to, "way", NULL, origin->way);
+    origin_put(to, client_origin(client), !has_peer);
     record_text(to, NULL, has_peer ? "SPEAKS" : "WAY", text);
     record_text(to, NULL, has_peer ? "SOCKET" : NULL, client_socket(client));
 }
@@ -115,10 +101,11 @@ const struct verb verb_list = {
         "Lists all VMs of this host, or those that answer at sockets: name, number of vCPUs and "
         "statistics, and whose they are, or what the socket speaks.",
     .tables = {look_socket_options, look_vm_options, look_output_options},
-    .notes = "-o json prints one object: {\"schema_version\": 1, \"vms\": [...]}. Each VM has vm, "
-             "socket, peer (vitals or qemu), dialect, version, vcpus, stats, vmm, pid, uid and way "
-             "(kernel or socket); what is not known is null. -o csv has the same in columns.\n"
-             "\n"
-             "Exit status: 0, 1 for an error, 2 for wrong usage.",
+    .notes =
+        "-o json prints one object: {\"schema_version\": 1, \"vms\": [...]}. Each VM has vm, "
+        "socket, peer (vitals or qemu), dialect, version, vcpus, stats, vmm, pid, uid, way "
+        "(kernel or socket) and uuid; what is not known is null. -o csv has the same in columns.\n"
+        "\n"
+        "Exit status: 0, 1 for an error, 2 for wrong usage.",
     .run = run,
 };

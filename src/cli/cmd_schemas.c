@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "args/cli.h"
+#include "look/life.h"
 #include "look/look.h"
+#include "show/origin.h"
 #include "show/quantity.h"
 #include "show/record.h"
 
@@ -45,6 +47,8 @@ static void put_stat(struct record_writer *to, const struct look *look, const st
     record_stat(to, &stat->desc, "TYPE");
     record_text(to, NULL, "UNIT", unit);
     record_text(to, NULL, "BUCKETS", buckets);
+    if (to->format == OUTPUT_CSV)
+        origin_put(to, client_origin(client), false);
 }
 
 static void put_vm(struct record_writer *to, const struct look *look, const struct look_vm *vm)
@@ -66,6 +70,7 @@ static void print_schemas(const struct look *look)
     struct record_writer to = look_record_writer(look);
 
     record_open(&to);
+    life_put(&to, look);
     record_list(&to, "stats");
     for (size_t i = 0; i < look->n_vms; i++)
         put_vm(&to, look, &look->vms[i]);

@@ -151,7 +151,7 @@ static void refresh(struct place *place, void (*found)(void *opaque, const char 
     host_read(look->host); /* what it could not read is as it was */
     vms = host_vms(look->host, &n);
     for (size_t i = 0; i < n; i++)
-        if (look_wants_vm(look, vms[i]->name))
+        if (look_wants_vm(look, vms[i]->name, vms[i]->identity.uuid))
             found(opaque, vms[i]->name);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "host/process.h"
+#include "show/origin.h"
 
 enum { BOOT_ID_MAX = 64, HOST_MAX = 256 };
 
@@ -99,6 +100,7 @@ static void put_vm(struct record_writer *to, const struct client *client)
     record_text(to, "vm", NULL, client_vm_name(client));
     record_text(to, "socket", NULL, client_socket(client));
     record_text(to, "state", NULL, *status->text ? status->text : NULL);
+    origin_put(to, client_origin(client), false);
     put_start(to, "process", "process_start", process, process);
     record_list(to, "vcpus");
     for (size_t i = 0; i < n; i++)

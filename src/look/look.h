@@ -121,8 +121,8 @@ int look_wish(const void *look, const struct client *client, struct watch_wish *
 void look_arrange(const struct look_options *options, struct row_list *rows,
                   bool (*is_shown)(const struct row *row));
 
-/* By its name. */
-bool look_wants_vm(const struct look *look, const char *name);
+/* By its name, or its UUID, which may be NULL. */
+bool look_wants_vm(const struct look *look, const char *name, const char *uuid);
 
 /* @target: or CLIENT_OTHER_TARGETS, of which some may be wanted. */
 bool look_wants_target(const struct look *look, const char *target);
@@ -137,7 +137,7 @@ bool look_is_vcpu(const char *text, const struct client_vcpu *vcpu);
  */
 int look_refuse_vcpu(struct look *look, const char *text, int64_t *numbers, size_t n);
 
-/* Whether each --vm matches one of these names. 0, or the exit status once it has been said. */
+/* Whether each --vm matches one of these names, of which some may be UUIDs. 0, or the exit status once it has been said. */
 int look_check_vms(struct look *look, const char *const *names, size_t n);
 
 /* Statistics that there are. */

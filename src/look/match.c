@@ -49,14 +49,19 @@ static bool is_vm(const char *glob, const char *name)
     return !strcmp(glob, name) || pattern_matches(glob, false, name);
 }
 
-bool look_wants_vm(const struct look *look, const char *name)
+bool look_wants_vm(const struct look *look, const char *name, const char *uuid)
 {
     const struct cli_texts *globs = &look->options.vms;
     bool matches = !globs->n;
 
     for (size_t i = 0; i < globs->n && !matches; i++)
-        matches = is_vm(globs->all[i], name);
+        matches = is_vm(globs->all[i], name) || (uuid && !strcmp(globs->all[i], uuid));
     return matches;
+}
+
+static bool wants_client(const struct look *look, const struct client *client)
+{
+    return look_wants_vm(look, client_vm_name(client), client_origin(client)->uuid);
 }
 
 static bool any_is_vm(const char *glob, const char *const *names, size_t n)
@@ -83,14 +88,20 @@ int look_check_vms(struct look *look, const char *const *names, size_t n)
 
 static int check_vms(struct look *look)
 {
-    const char **names = calloc(look->n_vms + 1, sizeof(*names));
+    const char **names = calloc(2 * look->n_vms + 1, sizeof(*names));
+    size_t n = 0;
     int status;
 
     if (!names)
         return look_fail(look, NULL, "out of memory");
-    for (size_t i = 0; i < look->n_vms; i++)
-        names[i] = client_vm_name(look->vms[i].client);
-    status = look_check_vms(look, names, look->n_vms);
+    for (size_t i = 0; i < look->n_vms; i++) {
+        const struct client *client = look->vms[i].client;
+
+        names[n++] = client_vm_name(client);
+        if (client_origin(client)->uuid)
+            names[n++] = client_origin(client)->uuid;
+    }
+    status = look_check_vms(look, names, n);
     free(names);
     return status;
 }
@@ -101,7 +112,7 @@ int look_match_vms(struct look *look)
     size_t n = 0;
 
     for (size_t i = 0; status == 0 && look->options.vms.n && i < look->n_vms; i++) {
-        if (look_wants_vm(look, client_vm_name(look->vms[i].client)))
+        if (wants_client(look, look->vms[i].client))
             look->vms[n++] = look->vms[i];
         else if (!look->place) /* else it is the watch's */
             client_free(look->vms[i].client);
@@ -202,7 +213,7 @@ static bool *find_parts(const struct look *look, const struct look_stats *of_vm)
 bool *look_want(const struct look *look, const struct client *client)
 {
     struct look_stats of_vm;
-    bool is_wanted = look_wants_vm(look, client_vm_name(client)), *are_parts, *wanted;
+    bool is_wanted = wants_client(look, client), *are_parts, *wanted;
 
     of_vm.stats = client_stats(client, &of_vm.n);
     are_parts = find_parts(look, &of_vm);
@@ -400,7 +411,7 @@ int look_wish(const void *opaque, const struct client *client, struct watch_wish
     const struct look *look = opaque;
     struct watch_wish wish = {0};
 
-    if (!look_wants_vm(look, client_vm_name(client)))
+    if (!wants_client(look, client))
         return WATCH_UNWANTED;
     wish.wanted = look_want(look, client);
     if (!wish.wanted || (look->options.vcpus.n && !wish_vcpus(look, client, &wish))) {

@@ -36,7 +36,7 @@ const struct cli_option look_vm_options[] = {
      .at = AT(vms),
      .argument = "NAME",
      .words = CLI_VMS,
-     .help = "only VMs of this name, or whose names match this glob; can be given again"},
+     .help = "only VMs of this name or UUID, or whose names match this glob; can be given again"},
     {0},
 };
 

@@ -33,6 +33,12 @@ static bool name_vm(struct sampler_vm *vm, const char *name, const char *socket)
     return true;
 }
 
+/* A VM of this host has none, and is named by itself. */
+static const char *socket_of(const struct sampler *sampler, const struct sampler_vm *vm)
+{
+    return sampler->look->host ? NULL : vm->socket;
+}
+
 static bool make_room(struct sampler *sampler, size_t n)
 {
     struct sampler_vm *grown;
@@ -55,9 +61,12 @@ bool sampler_init(struct sampler *sampler, struct look *look)
     *sampler = (struct sampler){.look = look};
     sampler->outcomes = calloc(look->n_vms + 1, sizeof(*sampler->outcomes));
     has_memory = sampler->outcomes && make_room(sampler, look->n_vms);
-    for (size_t i = 0; has_memory && i < look->n_vms; i++)
-        has_memory = name_vm(&sampler->vms[i], client_vm_name(look->vms[i].client),
-                             client_path(look->vms[i].client));
+    for (size_t i = 0; has_memory && i < look->n_vms; i++) {
+        const struct client *client = look->vms[i].client;
+
+        sampler->vms[i].origin = client_origin(client);
+        has_memory = name_vm(&sampler->vms[i], client_vm_name(client), client_path(client));
+    }
     if (has_memory)
         return true;
     sampler_free(sampler);
@@ -222,6 +231,7 @@ static bool take_sample(struct sampler *sampler, struct sampler_vm *vm,
     vm->is_here = true;
     if (!name_vm(vm, result->vm_name, result->path))
         return false;
+    vm->origin = result->origin;
     series_take(&vm->values, &result->sample);
     return !vm->values.has_failed;
 }
@@ -270,7 +280,7 @@ void sampler_each_absent(const struct sampler *sampler,
 {
     for (size_t i = 0; i < sampler->n_vms; i++) {
         const struct sampler_vm *vm = &sampler->vms[i];
-        struct row_absent absent = {vm->name, vm->socket, vm->reason, vm->since};
+        struct row_absent absent = {vm->name, socket_of(sampler, vm), vm->reason, vm->since};
         char late[64];
 
         if (!vm->name || vm->is_here)
@@ -287,6 +297,7 @@ void sampler_each_absent(const struct sampler *sampler,
 /* ---- rows ----------------------------------------------------------------------------------- */
 
 struct showing {
+    const struct sampler *sampler;
     const struct sampler_vm *vm;
     bool wants_deltas;
     double epoch;
@@ -300,7 +311,8 @@ static void show_series(const struct showing *showing, const struct series_objec
     struct row row = series_row(object, series);
 
     row.vm = showing->vm->name;
-    row.socket = showing->vm->socket;
+    row.socket = socket_of(showing->sampler, showing->vm);
+    row.origin = showing->vm->origin;
     row.time = showing->epoch + (double)object->time_ns / 1e9;
     if (!showing->wants_deltas) {
         row.deltas = NULL;
@@ -314,7 +326,7 @@ static void show_series(const struct showing *showing, const struct series_objec
 void sampler_each(struct sampler *sampler, bool wants_deltas,
                   void (*show)(void *opaque, const struct row *row), void *opaque)
 {
-    struct showing showing = {NULL, wants_deltas, sampler->epoch, show, opaque};
+    struct showing showing = {sampler, NULL, wants_deltas, sampler->epoch, show, opaque};
 
     for (size_t i = 0; i < sampler->n_vms; i++) {
         const struct sampler_vm *vm = &sampler->vms[i];

@@ -8,7 +8,8 @@
 #include "show/row_output.h"
 
 struct sampler_vm {
-    char *name, *socket; /* as they are shown; NULL: there is no VM */
+    char *name, *socket;                /* as they are shown; NULL: there is no VM */
+    const struct client_origin *origin; /* stays as the descriptions of the values do */
     struct series_vm values;
     bool is_here; /* its values are of this sample */
     /* Else: */

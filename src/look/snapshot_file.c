@@ -491,6 +491,16 @@ bool snapshot_subtract(const struct snapshot_file *before, const struct snapshot
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
+static void find_origins(struct snapshot_file *snapshot)
+{
+    for (size_t i = 0; i < snapshot->n_rows; i++) {
+        const struct snapshot_vm *vm = snapshot_find_vm(snapshot, &snapshot->rows[i]);
+
+        if (vm)
+            snapshot->rows[i].origin = &vm->origin;
+    }
+}
+
 static int read_rows(struct reader *reader, struct json_object *stats)
 {
     struct snapshot_file *snapshot = reader->snapshot;
@@ -510,6 +520,7 @@ static int read_rows(struct reader *reader, struct json_object *stats)
             return fail(reader, "not a snapshot: statistic %zu lacks a member, or has a wrong one",
                         i + 1);
     snapshot->n_rows = n;
+    find_origins(snapshot);
     sort_rows(snapshot);
     return 0;
 }

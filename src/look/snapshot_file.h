@@ -26,6 +26,7 @@ struct snapshot_thread {
 
 struct snapshot_vm {
     const char *name, *socket;
+    struct client_origin origin;
     int64_t process; /* 0: not known */
     uint64_t process_start;
     struct snapshot_thread *threads; /* those that are known, by their paths */

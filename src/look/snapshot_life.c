@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "look/snapshot_vms.h"
+
 /* ---- hosts ---------------------------------------------------------------------------------- */
 
 enum snapshot_hosts snapshot_compare_hosts(const struct snapshot_file *before,
@@ -18,24 +20,6 @@ enum snapshot_hosts snapshot_compare_hosts(const struct snapshot_file *before,
 }
 
 /* ---- VMs and vCPUs -------------------------------------------------------------------------- */
-
-static const struct snapshot_vm *find_vm(const struct snapshot_file *snapshot,
-                                         const struct row *row)
-{
-    for (size_t low = 0, high = snapshot->n_vms; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        const struct snapshot_vm *vm = &snapshot->vms[middle];
-        int order = snapshot_compare_vms(vm->name, vm->socket, row->vm, row->socket);
-
-        if (!order)
-            return vm;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}
 
 static const struct snapshot_thread *find_thread(const struct snapshot_vm *vm, const char *path)
 {
@@ -107,8 +91,8 @@ static bool has_gone_down(const struct row *before, const struct row *after)
 static bool is_of_other_life(struct comparison *comparison, const struct row *before,
                              const struct row *after)
 {
-    const struct snapshot_vm *vm_before = find_vm(comparison->before, before);
-    const struct snapshot_vm *vm_after = find_vm(comparison->after, after);
+    const struct snapshot_vm *vm_before = snapshot_find_vm(comparison->before, before);
+    const struct snapshot_vm *vm_after = snapshot_find_vm(comparison->after, after);
 
     if (comparison->are_other_boots)
         return true;

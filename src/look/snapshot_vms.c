@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/json.h"
+#include "show/origin.h"
 
 int snapshot_compare_vms(const char *name, const char *socket, const char *other_name,
                          const char *other_socket)
@@ -29,6 +30,29 @@ static bool read_start(struct json_object *object, const char *number_name, cons
         return !json_object_object_get(object, number_name) &&
                !json_object_object_get(object, start_name);
     return number && start && *ret_number > 0 && json_object_get_int64(start) >= 0;
+}
+
+/* Older snapshots have none. False: it is wrong. */
+static bool read_text(struct json_object *object, const char *name, const char **ret_text)
+{
+    *ret_text = client_name(object, name);
+    return *ret_text || !json_object_object_get(object, name);
+}
+
+/* The same; -1. */
+static bool read_number(struct json_object *object, const char *name, int64_t *ret_number)
+{
+    struct json_object *number = client_member(object, name, json_type_int);
+
+    *ret_number = number ? json_object_get_int64(number) : -1;
+    return number ? *ret_number >= 0 : !json_object_object_get(object, name);
+}
+
+static bool read_origin(struct json_object *object, struct client_origin *origin)
+{
+    return read_text(object, "vmm", &origin->vmm) && read_number(object, "pid", &origin->pid) &&
+           read_number(object, "uid", &origin->uid) && read_text(object, "way", &origin->way) &&
+           read_text(object, "uuid", &origin->uuid);
 }
 
 static int compare_threads(const void *a, const void *b)
@@ -61,7 +85,7 @@ static bool read_vm(struct json_object *object, struct snapshot_vm *vm)
 
     vm->name = client_name(object, "vm");
     vm->socket = snapshot_read_socket(object);
-    return vm->name && vm->socket && vcpus &&
+    return vm->name && vm->socket && vcpus && read_origin(object, &vm->origin) &&
            read_start(object, "process", "process_start", &vm->process, &vm->process_start) &&
            read_threads(vcpus, vm);
 }
@@ -121,4 +145,37 @@ int snapshot_read_vms(struct snapshot_file *snapshot, size_t *ret_wrong)
         return 0;
     return json_object_is_type(list, json_type_array) ? read_list(snapshot, list, ret_wrong)
                                                       : -EINVAL;
+}
+
+const struct snapshot_vm *snapshot_find_vm(const struct snapshot_file *snapshot,
+                                           const struct row *row)
+{
+    for (size_t low = 0, high = snapshot->n_vms; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        const struct snapshot_vm *vm = &snapshot->vms[middle];
+        int order = snapshot_compare_vms(vm->name, vm->socket, row->vm, row->socket);
+
+        if (!order)
+            return vm;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+void snapshot_put_vms(struct record_writer *to, const struct snapshot_file *snapshot)
+{
+    record_list(to, "vms");
+    for (size_t i = 0; i < snapshot->n_vms; i++) {
+        const struct snapshot_vm *vm = &snapshot->vms[i];
+
+        record_begin(to);
+        record_text(to, "vm", NULL, vm->name);
+        record_text(to, "socket", NULL, *vm->socket ? vm->socket : NULL);
+        origin_put(to, &vm->origin, false);
+        record_end(to);
+    }
+    record_list_end(to);
 }

@@ -236,6 +236,7 @@ static int ask_session(const struct slot *slot, struct watch_result *result)
     result->time = clock_unix_time();
     result->vm_name = client_vm_name(source.client);
     result->path = client_path(source.client);
+    result->origin = client_origin(source.client);
     if (!client_has_statistics(source.client))
         return 0; /* it need not know how to answer */
     err = source_sample(&source, &result->sample, &result->error);

@@ -56,15 +56,16 @@ struct watch_options {
 struct watch_result {
     const char *key; /* as the place says; stays until the VM has left */
     struct sample sample;
-    double time;         /* of the sample, seconds since 1970 */
-    const char *vm_name; /* with a sample; stays as the descriptions do */
-    const char *path;    /* the same; to be shown */
-    bool is_back;        /* was lost, and is another now for all that is known; has a sample */
-    bool has_sample;     /* also when it was lost after that */
-    bool is_lost;        /* it failed; it is tried again, and heard of when it is back */
-    bool has_ended;      /* that is why: it is known to be no more */
-    bool has_left;       /* its place has not had it for long; nothing more comes of it */
-    double since;        /* lost: when it had been asked, seconds since 1970 */
+    double time;                        /* of the sample, seconds since 1970 */
+    const char *vm_name;                /* with a sample; stays as the descriptions do */
+    const char *path;                   /* the same; to be shown */
+    const struct client_origin *origin; /* the same */
+    bool is_back;    /* was lost, and is another now for all that is known; has a sample */
+    bool has_sample; /* also when it was lost after that */
+    bool is_lost;    /* it failed; it is tried again, and heard of when it is back */
+    bool has_ended;  /* that is why: it is known to be no more */
+    bool has_left;   /* its place has not had it for long; nothing more comes of it */
+    double since;    /* lost: when it had been asked, seconds since 1970 */
     struct client_error error;
 };
 

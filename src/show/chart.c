@@ -114,6 +114,7 @@ static void put_record(struct record_writer *to, double time, const struct chart
         put_json(to, chart);
     else
         put_csv(to, chart, i);
+    row_put_origin(to, &row);
     record_end(to);
 }
 

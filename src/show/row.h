@@ -6,11 +6,14 @@
 #include "vitals/stats.h"
 #include "show/quantity.h"
 
+struct client_origin; /* client/client.h */
+
 struct row {
-    const char *vm, *socket; /* vm NULL: all VMs together */
-    const char *target;      /* "vm", "vcpu", or another */
-    const char *path;        /* NULL: the VM */
-    int64_t vcpu;            /* -1: no vCPU, or one that the peer did not list */
+    const char *vm, *socket;            /* vm NULL: all VMs together */
+    const struct client_origin *origin; /* of the VM; NULL: not known */
+    const char *target;                 /* "vm", "vcpu", or another */
+    const char *path;                   /* NULL: the VM */
+    int64_t vcpu;                       /* -1: no vCPU, or one that the peer did not list */
     const char *provider;
     const struct vitals_stat *stat;
     const uint64_t *totals; /* as they are */

@@ -204,8 +204,10 @@ static void add_up(struct row_list *list, const struct row **rows, bool is_of_al
         row.totals = sums[i].totals;
         row.before = sums[i].before;
         row.deltas = sums[i].deltas;
-        if (is_of_all)
+        if (is_of_all) {
             row.vm = row.socket = NULL;
+            row.origin = NULL;
+        }
         row_list_add(ret_sums, &row);
     }
     free(sums);

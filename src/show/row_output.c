@@ -6,6 +6,7 @@
 
 #include "show/histogram_text.h"
 #include "show/moment.h"
+#include "show/origin.h"
 #include "stats/histogram.h"
 
 static const struct vitals_stat blank_stat = {.name = "", .base = 10, .count = 1};
@@ -32,7 +33,7 @@ void row_put_identity(struct record_writer *to, double time, const struct row *r
         record_number(to, "time", NULL, "%.3f", time);
     record_text(to, "vm", NULL, row->vm);
     record_text(to, NULL, has_vm ? "VM" : NULL, row->vm ? row->vm : "all");
-    record_text(to, "socket", NULL, row->socket);
+    record_text(to, "socket", NULL, row->socket && *row->socket ? row->socket : NULL);
     record_text(to, "target", NULL, row->target);
     if (row->vcpu >= 0)
         record_i64(to, "vcpu", NULL, row->vcpu);
@@ -43,6 +44,12 @@ void row_put_identity(struct record_writer *to, double time, const struct row *r
     record_text(to, "provider", "PROVIDER", row->provider);
     record_text(to, "name", "STAT", row->stat->name);
     record_stat(to, row->stat, NULL);
+}
+
+void row_put_origin(struct record_writer *to, const struct row *row)
+{
+    if (to->format == OUTPUT_CSV)
+        origin_put(to, row->origin, false);
 }
 
 /* ---- its values ----------------------------------------------------------------------------- */
@@ -132,6 +139,7 @@ static void put_record(struct row_output *output, const struct row *row, size_t 
         put_json(output, row);
     else
         put_csv(output, row, i);
+    row_put_origin(&output->to, row);
     record_end(&output->to);
 }
 

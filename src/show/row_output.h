@@ -53,6 +53,9 @@ void row_output_free(struct row_output *output);
  */
 void row_put_identity(struct record_writer *to, double time, const struct row *row, bool has_vm);
 
+/* CSV only, behind all other fields: whose VM it is. JSON has a list of VMs for it. */
+void row_put_origin(struct record_writer *to, const struct row *row);
+
 /* One of which only the titles count. */
 extern const struct row row_blank;
 

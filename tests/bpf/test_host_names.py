@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What VMs of this host are called by a stranger's command line."""
 
+import csv
+import json
 import os
+import time
+import uuid
 
 import pytest
 
@@ -100,3 +104,68 @@ def test_many_vms_of_one_name(disguised):
         assert set(found) - {NAMED, f"{NAMED}@{started.pid}"} == {
             f"{NAMED}@{started.pid}.{i}" for i in range(2, 50 if started is vms[0] else 51)
         }
+
+
+UUID = str(uuid.uuid4())
+ORIGIN = ("vmm", "pid", "uid", "way", "uuid")
+
+
+@pytest.fixture
+def with_uuid(disguised):
+    return disguised("/usr/bin/qemu-system-x86_64", "-name", NAMED, "-uuid", UUID)
+
+
+def origin_of(vm):
+    return tuple(vm[member] for member in ORIGIN)
+
+
+def test_whose_a_vm_is(with_uuid):
+    expected = ("qemu", with_uuid.pid, 0, "kernel", UUID)
+    for verb in ("list", "stats", "hist", "schemas", "snap"):
+        words = [verb] if verb == "snap" else [verb, "--json"]
+        (vm,) = json.loads(vitals(*words, "--vm", NAMED).stdout)["vms"]
+        assert (origin_of(vm), vm["socket"]) == (expected, None)
+    for verb in ("list", "stats", "hist", "schemas"):
+        lines = list(csv.DictReader(vitals(verb, "--vm", NAMED, "-o", "csv").stdout.splitlines()))
+        assert {origin_of(line) for line in lines} == {tuple(map(str, expected))}
+        assert {line["socket"] for line in lines} == {""}
+
+
+def test_a_vm_by_its_uuid(with_uuid):
+    for verb in ("list", "stats", "snap"):
+        words = [verb] if verb == "snap" else [verb, "--json"]
+        assert [vm["vm"] for vm in json.loads(vitals(*words, "--vm", UUID).stdout)["vms"]] == [NAMED]
+    result = vitals("stats", "--vm", UUID, "--stat", "exits", "-i", "0.1", "-n", "2", "--json")
+    for line in result.stdout.splitlines():
+        assert {stat["vm"] for stat in json.loads(line)["stats"]} == {NAMED}
+    result = vitals("list", "--vm", UUID[:-1] + "1")
+    assert result.returncode == 3 and UUID in result.stderr
+
+
+def test_whose_a_vm_was(with_uuid, tmp_path):
+    """Also of snapshots that do not say so, as older ones."""
+    before, after, old = (tmp_path / name for name in ("before", "after", "old"))
+    for path in (before, after):
+        assert vitals("snap", "--vm", NAMED, "-f", path).returncode == 0
+        time.sleep(0.01)
+    expected = ("qemu", with_uuid.pid, 0, "kernel", UUID)
+    found = json.loads(vitals("diff", "--all", "--vm", UUID, before, after, "--json").stdout)
+    assert [origin_of(vm) for vm in found["vms"]] == [expected]
+    assert {stat["socket"] for stat in found["stats"]} == {None}
+    lines = vitals("diff", "--all", before, after, "-o", "csv").stdout.splitlines()
+    assert {origin_of(line) for line in csv.DictReader(lines)} == {tuple(map(str, expected))}
+    snapshot = json.loads(after.read_text())
+    for vm in snapshot["vms"]:
+        for member in ORIGIN:
+            del vm[member]
+    old.write_text(json.dumps(snapshot))
+    result = vitals("diff", "--all", before, old, "--json")
+    assert result.returncode == 0, result.stderr
+    assert [origin_of(vm) for vm in json.loads(result.stdout)["vms"]] == [(None,) * 5]
+    for member, wrong in (("pid", "1"), ("uid", -1), ("vmm", 1), ("way", {}), ("uuid", [])):
+        snapshot["vms"][0][member] = wrong
+        old.write_text(json.dumps(snapshot))
+        result = vitals("diff", before, old)
+        assert result.returncode == 1
+        assert "VM 1 lacks a member, or has a wrong one" in result.stderr
+        del snapshot["vms"][0][member]

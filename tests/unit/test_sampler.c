@@ -62,7 +62,8 @@ static void check_deltas(struct values before, struct values now, const char *ex
     char text[64] = "", vm_name[] = "vm", path[] = "a.sock";
     struct client_snapshot snapshot_before, snapshot_now;
     struct sampler_vm vm = {.name = vm_name, .socket = path, .is_here = true};
-    struct sampler sampler = {.vms = &vm, .n_vms = 1};
+    struct look look = {0};
+    struct sampler sampler = {.look = &look, .vms = &vm, .n_vms = 1};
 
     take(&before, 1, &snapshot_before);
     take(&now, 2, &snapshot_now);
