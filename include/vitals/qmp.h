@@ -52,8 +52,9 @@ struct vitals_server_options {
      */
     uint32_t clients_max;
     /*
-     * Bytes of half-received requests and half-sent replies of all clients together. Beyond it, the
-     * client that holds the most is closed. 0: VITALS_MEMORY_MAX.
+     * Bytes of half-received requests and half-sent replies of all clients together. Beyond it, of the
+     * VM whose clients hold most, and there of the user who holds most, the client is closed that holds
+     * most for longest. 0: VITALS_MEMORY_MAX.
      */
     size_t memory_max;
 };

@@ -53,6 +53,16 @@ struct slot {
     void *owner;
 };
 
+/* The clients of one user at one VM, see accounts.c. */
+struct account {
+    const struct vitals_ctx *ctx; /* NULL: of clients that look at none */
+    uid_t user;
+    uint32_t n_clients;
+    size_t held;
+    LIST_ENTRY(account) link;
+};
+LIST_HEAD(account_list, account);
+
 struct transport {
     struct vitals_server *server;
     struct vitals_listener *listener;
@@ -68,8 +78,10 @@ struct transport {
     size_t fed;
     struct buf output; /* replies, from sent on not yet sent */
     size_t sent;
-    size_t held; /* bytes counted in the server's */
-    bool ready;  /* in the server's list: it has a turn without waiting for its socket */
+    size_t held; /* bytes counted in the server's, and in the account's */
+    struct account *account;
+    uint64_t progress_ns; /* when it last began to hold something, was answered, or took bytes */
+    bool ready;           /* in the server's list: it has a turn without waiting for its socket */
     TAILQ_ENTRY(transport) link;
     struct timer noise_pause;
     struct timer stall; /* set while it has a reply to take */
@@ -103,6 +115,7 @@ struct vitals_server {
     struct slot *slots;
     uint32_t n_slots, n_clients, n_ready;
     size_t held; /* bytes held for all clients */
+    struct account_list accounts;
     struct transport_list ready;
     struct timers timers;
     struct qmp_workbench bench;
@@ -135,6 +148,12 @@ void transport_close(struct transport *transport);
 void transports_serve_ready(struct vitals_server *server);
 void transport_resume(void *transport);  /* its pause is over */
 void transport_stalled(void *transport); /* it has had its reply for STALL_MS */
+
+/* accounts.c; the fd is a client's. NULL: no memory. */
+struct account *account_join(struct vitals_server *server, const struct vitals_ctx *ctx, int fd);
+void account_leave(struct account *account);
+/* The client to be closed where memory is short; NULL: there is none. */
+struct transport *account_find_burden(const struct vitals_server *server);
 
 /* hang_up.c: closes a client's socket, or a listening one, without waiting for a stranger. */
 void hang_up(struct vitals_server *server, int fd, bool passes_files);

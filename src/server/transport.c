@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
+#include "base/clock.h"
 #include "base/passed_files.h"
 
 /* ---- queues --------------------------------------------------------------------------------- */
@@ -46,29 +47,17 @@ static void count_held(struct transport *transport)
     const struct protocol *protocol = transport->protocol;
     size_t held = protocol->ops->memory(protocol) + transport->input.cap + transport->output.cap;
 
+    if (!transport->held)
+        transport->progress_ns = clock_now_ns();
     transport->server->held += held - transport->held;
+    transport->account->held += held - transport->held;
     transport->held = held;
-}
-
-static struct transport *largest_transport(struct vitals_server *server)
-{
-    struct transport *largest = NULL;
-    uint32_t i;
-
-    for (i = 0; i < server->n_slots; i++) {
-        struct transport *transport = server->slots[i].owner;
-
-        if (server->slots[i].kind == SLOT_TRANSPORT &&
-            (!largest || transport->held > largest->held))
-            largest = transport;
-    }
-    return largest;
 }
 
 static void limit_memory(struct vitals_server *server)
 {
     while (server->held > server->options.memory_max)
-        transport_close(largest_transport(server));
+        transport_close(account_find_burden(server));
 }
 
 /* ---- replies -------------------------------------------------------------------------------- */
@@ -173,6 +162,8 @@ static int send_rest(struct transport *transport)
     if (n < 0)
         return (int)n;
     transport->sent += (size_t)n;
+    if (n)
+        transport->progress_ns = clock_now_ns();
     if (transport->sent == output->len)
         give_buffer_back(transport);
     else if (n)
@@ -189,8 +180,10 @@ static size_t feed(struct transport *transport, const uint8_t *bytes, size_t len
     struct protocol *protocol = transport->protocol;
     size_t taken = protocol->ops->feed(protocol, bytes, len, &server->reply);
 
-    if (server->reply.len)
+    if (server->reply.len) {
         transport->noise = protocol->refused ? transport->noise + 1 : 0;
+        transport->progress_ns = clock_now_ns();
+    }
     return taken;
 }
 
@@ -342,8 +335,11 @@ int transport_open(struct vitals_server *server, int fd, struct protocol *protoc
     if (transport->passes_files)
         passed_files_expect(fd);
     protocol->transport = transport;
-    err = add_transport(transport);
+    transport->account = account_join(server, protocol->ctx, fd);
+    err = transport->account ? add_transport(transport) : -ENOMEM;
     if (err) {
+        if (transport->account)
+            account_leave(transport->account);
         free(transport);
         return err;
     }
@@ -364,6 +360,8 @@ void transport_close(struct transport *transport)
     hang_up(server, transport->fd, transport->passes_files);
     server->n_clients--;
     server->held -= transport->held;
+    transport->account->held -= transport->held;
+    account_leave(transport->account);
     transport->protocol->ops->free(transport->protocol);
     buf_free(&transport->input);
     buf_free(&transport->output);
@@ -373,6 +371,7 @@ void transport_close(struct transport *transport)
 void transports_init(struct vitals_server *server)
 {
     TAILQ_INIT(&server->ready);
+    LIST_INIT(&server->accounts);
 }
 
 void transport_event(struct transport *transport, uint32_t events)

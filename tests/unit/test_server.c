@@ -569,6 +569,46 @@ static void there_may_be_clients_max_clients(void **state)
 
 enum { KIB = 1024 };
 
+static void send_half(struct peer *peer, size_t len)
+{
+    send_repeated(peer, "{'execute':'query-name','id':'", "x", len, "");
+    settle(peer->server);
+}
+
+/* Also where one of them holds more than any client of the other, and for longer. */
+static void clients_of_one_vm_never_push_out_those_of_another(void **state)
+{
+    enum { N = 3 };
+    const struct vitals_server_options options = {VITALS_SERVER_OPTIONS_INIT,
+                                                  .memory_max = 600 * KIB};
+    struct site site = {.server = NULL};
+    struct vitals_listener *listener;
+    struct vitals_ctx *other = new_ctx();
+    struct peer peers[N], victim;
+    int i;
+
+    vitals_listener_close(((struct site *)*state)->listener);
+    make_site(&site, &options);
+    listener = listen_at(site.server, other, in_dir("other.sock"));
+    peer_open(&victim, site.server, in_dir("other.sock"));
+    send_half(&victim, 200 * KIB); /* 256 KiB are held for it */
+    for (i = 0; i < N; i++) {
+        open_peer(&site, &peers[i]);
+        send_half(&peers[i], 100 * KIB); /* 128 KiB each */
+    }
+    assert_int_equal(site.server->n_clients, N);
+    assert_true(site.server->held <= options.memory_max);
+    peer_send(&victim, "'}");
+    assert_non_null(peer_line(&victim));
+    assert_closed(&peers[0]); /* it holds as much as the others, and for longer */
+    for (i = 0; i < N; i++)
+        peer_close(&peers[i]);
+    peer_close(&victim);
+    check_ok(vitals_listener_close(listener));
+    check_ok(vitals_ctx_free(other));
+    free_site(&site);
+}
+
 static void beyond_memory_max_the_largest_client_goes(void **state)
 {
     const struct vitals_server_options options = {VITALS_SERVER_OPTIONS_INIT,
@@ -956,6 +996,7 @@ int main(void)
         cmocka_unit_test(options_that_are_zero_are_the_defaults),
         cmocka_unit_test(freeing_null_is_allowed),
         WITH_SITE(there_may_be_clients_max_clients),
+        WITH_SITE(clients_of_one_vm_never_push_out_those_of_another),
         WITH_SITE(beyond_memory_max_the_largest_client_goes),
         WITH_SITE(one_client_may_use_all_memory_but_no_more),
         WITH_SITE(a_half_closed_connection_is_answered),
