@@ -1,10 +1,43 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "base/buf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum { BUF_MIN = 256 };
+
+/* What is bounded is a stranger's doing: where it is much, it goes back to the system at once. */
+static bool is_mapped(const struct buf *buf, size_t cap)
+{
+    return buf->max && cap >= BUF_MAPPED;
+}
+
+static char *move_to_mapping(const struct buf *buf, size_t cap)
+{
+    char *data = mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (data == MAP_FAILED)
+        return NULL;
+    if (buf->len)
+        memcpy(data, buf->data, buf->len);
+    free(buf->data);
+    return data;
+}
+
+/* NULL: no memory, and all is as it was. */
+static char *resize(const struct buf *buf, size_t cap)
+{
+    char *data;
+
+    if (!is_mapped(buf, cap))
+        return realloc(buf->data, cap);
+    if (!is_mapped(buf, buf->cap))
+        return move_to_mapping(buf, cap);
+    data = mremap(buf->data, buf->cap, cap, MREMAP_MAYMOVE);
+    return data == MAP_FAILED ? NULL : data;
+}
 
 bool buf_reserve(struct buf *buf, size_t more)
 {
@@ -17,9 +50,15 @@ bool buf_reserve(struct buf *buf, size_t more)
         buf->failed = true;
         return false;
     }
+    if (buf->max && buf->len + more > buf->max) {
+        buf->failed = buf->full = true;
+        return false;
+    }
     while (cap - buf->len < more)
         cap *= 2;
-    data = realloc(buf->data, cap);
+    if (buf->max && cap > buf->max)
+        cap = buf->max;
+    data = resize(buf, cap);
     if (!data) {
         buf->failed = true;
         return false;
@@ -62,6 +101,9 @@ void buf_printf(struct buf *buf, const char *format, ...)
 
 void buf_free(struct buf *buf)
 {
-    free(buf->data);
+    if (is_mapped(buf, buf->cap))
+        munmap(buf->data, buf->cap);
+    else
+        free(buf->data);
     *buf = (struct buf){0};
 }

@@ -12,10 +12,14 @@
 #include <stdint.h>
 #include <string.h>
 
+enum { BUF_MAPPED = 128 * 1024 }; /* bytes from which on a bounded one is a mapping of its own */
+
 struct buf {
     char *data;
     size_t len, cap;
-    bool failed; /* memory was short: the contents are not complete */
+    size_t max;  /* bytes that it may take; 0: any number. To be set before it has any */
+    bool failed; /* memory was short, or max too little: the contents are not complete */
+    bool full;   /* it was max */
 };
 
 /* Makes room for @more bytes behind len. False: failed is set. */
@@ -29,7 +33,7 @@ void buf_free(struct buf *buf); /* leaves an empty buffer that can be used again
 static inline void buf_reset(struct buf *buf)
 {
     buf->len = 0;
-    buf->failed = false;
+    buf->failed = buf->full = false;
 }
 
 static inline void buf_append(struct buf *buf, const void *bytes, size_t len)

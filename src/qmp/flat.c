@@ -65,6 +65,8 @@ static void put_collection(struct qmp_call *call, struct list *list, bool is_vm)
                 put_result(list, &collection->parts[part], row,
                            is_vm ? NULL : collection->objects.paths[object]);
             qmp_send_early(call);
+            if (call->out->failed)
+                return;
         }
     }
 }
@@ -92,7 +94,7 @@ static int answer_each(struct qmp_call *call, struct list *list, struct stats_re
     size_t n = json_object_array_length(providers), i;
     int err = 0;
 
-    for (i = 0; i < n && !err; i++)
+    for (i = 0; i < n && !err && !call->out->failed; i++)
         err = answer(call, list, request, json_object_array_get_idx(providers, i));
     return err;
 }

@@ -81,7 +81,7 @@ static void put_vcpus(struct qmp_call *call, const struct stats_collection *coll
     size_t i;
 
     buf_puts(out, "{\"vcpus\": [");
-    for (i = 0; i < collection->objects.count; i++) {
+    for (i = 0; i < collection->objects.count && !out->failed; i++) {
         if (!has_rows(collection, i))
             continue;
         buf_puts(out, separator);

@@ -17,9 +17,11 @@
 
 /* ---- workbench and session ------------------------------------------------------------------ */
 
+enum { TEXT_MAX = 4 * VITALS_MESSAGE_MAX }; /* a quote may need an escape that it had not */
+
 int qmp_workbench_init(struct qmp_workbench *bench)
 {
-    *bench = (struct qmp_workbench){0};
+    *bench = (struct qmp_workbench){.text = {.max = TEXT_MAX}};
     /* The scanner is stricter: the parser never sees more than VITALS_NESTING_MAX. */
     bench->parser = json_tokener_new_ex(VITALS_NESTING_MAX + 2);
     if (!bench->parser)
@@ -186,13 +188,13 @@ static void run_message(struct qmp_session *session, struct qmp_workbench *bench
         return;
     }
     if (!call.error_class && out->failed)
-        qmp_fail(&call, QMP_GENERIC_ERROR, "out of memory");
+        qmp_fail(&call, QMP_GENERIC_ERROR, out->full ? "The reply is too long" : "out of memory");
     if (!call.error_class) {
         end_reply(out, message);
         return;
     }
     out->len = start;
-    out->failed = false;
+    out->failed = out->full = false;
     put_error(out, message, call.error_class, c_string(&bench->error));
 }
 
@@ -354,7 +356,7 @@ size_t qmp_session_feed(struct qmp_session *session, struct qmp_workbench *bench
     if (event == FRAME_MORE) {
         if (text == &bench->text && text->len) { /* the rest comes later: the session keeps it */
             session->partial = bench->text;
-            bench->text = (struct buf){0};
+            bench->text = (struct buf){.max = TEXT_MAX};
         }
         return taken;
     }

@@ -35,6 +35,8 @@ enum {
     SERVER_FILES_SHARE = 4,
     SERVER_FILES_LEFT_MAX = 256,
     ACCEPT_PAUSE_MS = 20, /* where there are no files, or no memory, for a client that waits */
+    SERVER_REPLY_MAX = 64 << 20, /* bytes of a reply that are written and not sent yet */
+    SERVER_REPLY_KEPT = 1 << 20, /* bytes of a buffer that are kept for the next reply */
     /*
      * A client that takes nothing of a reply for so long is closed. It may have no process any more:
      * its own socket may lie in the queue that is not read meanwhile.

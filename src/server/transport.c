@@ -92,7 +92,11 @@ void transport_send_early(struct transport *transport, struct buf *reply)
 
 static void start_reply(struct vitals_server *server)
 {
+    if (server->reply.cap > SERVER_REPLY_KEPT)
+        buf_free(&server->reply);
     buf_reset(&server->reply);
+    server->reply.max = server->options.memory_max < SERVER_REPLY_MAX ? server->options.memory_max
+                                                                      : SERVER_REPLY_MAX;
     server->reply_sent = 0;
     server->reply_error = 0;
 }
@@ -121,7 +125,7 @@ static void give_buffer_back(struct transport *transport)
 {
     struct vitals_server *server = transport->server;
 
-    if (server->reply.data)
+    if (server->reply.data || transport->output.cap > SERVER_REPLY_KEPT)
         buf_free(&transport->output);
     else
         server->reply = transport->output;

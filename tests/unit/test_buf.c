@@ -99,6 +99,40 @@ static void a_reset_keeps_the_memory(void **state)
     assert_int_equal(buf.cap, 0);
 }
 
+static void a_bounded_buffer_takes_its_max_and_no_more(void **state)
+{
+    struct buf buf = {.max = 1000};
+
+    (void)state;
+    buf_printf(&buf, "%0*d", 990, 7);
+    buf_append(&buf, "0123456789", 10);
+    assert_int_equal(buf.len, 1000);
+    assert_false(buf.failed);
+    buf_append(&buf, "x", 1);
+    assert_true(buf.failed && buf.full);
+    assert_int_equal(buf.len, 1000);
+    buf_reset(&buf);
+    assert_false(buf.failed || buf.full);
+    buf_free(&buf);
+}
+
+/* It is a mapping by then, and becomes a larger one. */
+static void a_large_bounded_buffer_keeps_its_bytes(void **state)
+{
+    struct buf buf = {.max = 10 * 1000 * 1000};
+    uint32_t i;
+
+    (void)state;
+    for (i = 0; i < buf.max / sizeof(i); i++)
+        buf_append(&buf, &i, sizeof(i));
+    assert_false(buf.failed);
+    assert_true(buf.cap >= BUF_MAPPED && buf.cap <= buf.max);
+    for (i = 0; i < buf.max / sizeof(i); i++)
+        assert_memory_equal(buf.data + i * sizeof(i), &i, sizeof(i));
+    buf_free(&buf);
+    assert_null(buf.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +143,8 @@ int main(void)
         cmocka_unit_test(room_is_made_exactly_as_asked),
         cmocka_unit_test(a_size_that_can_not_be_is_a_failure),
         cmocka_unit_test(a_reset_keeps_the_memory),
+        cmocka_unit_test(a_bounded_buffer_takes_its_max_and_no_more),
+        cmocka_unit_test(a_large_bounded_buffer_keeps_its_bytes),
     };
 
     return cmocka_run_group_tests_name("buffers", tests, NULL, NULL);
