@@ -449,6 +449,6 @@ def test_clients_leave_files_to_their_process(programs, limit, left):
     error = {"class": "GenericError"}
     error["desc"] = "Too many clients, its process can have no more open files"
     assert json.loads(greetings[last]) == {"error": error}
-    assert len(os.listdir(f"/proc/{server.pid}/fd")) == limit - left
+    wait_until(lambda: len(os.listdir(f"/proc/{server.pid}/fd")) == limit - left, "it is closed")
     clients[0].close()
     wait_until(lambda: b"QMP" in programs.connect(server).read_line(), "room for one")
