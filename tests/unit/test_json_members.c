@@ -23,6 +23,8 @@ static char *object_of(size_t n, const char *before, const char *behind)
     size_t size = strlen(before) + strlen(behind) + n * 16 + 3, i;
     char *text = malloc(size), *at = text;
 
+    if (!text)
+        abort();
     at += sprintf(at, "%s{", before);
     for (i = 0; i < n; i++)
         at += sprintf(at, "%s\"%zu\":0", i ? "," : "", i);
@@ -53,6 +55,8 @@ static void those_of_several_objects_are_not_added_up(void **state)
     char *list = malloc(3 * strlen(object) + 8);
 
     (void)state;
+    if (!list)
+        abort();
     sprintf(list, "[%s,[%s],%s]", object, object, object);
     check_fit(list, true);
     free(list);
@@ -65,6 +69,8 @@ static void those_around_an_object_go_on_behind_it(void **state)
     char *text = malloc(strlen(inner) + strlen(rest) + 32);
 
     (void)state;
+    if (!text)
+        abort();
     sprintf(text, "{\"x\":%s,%s", inner, rest + 1);
     check_fit(text, true);
     sprintf(text, "{\"x\":%s,\"y\":[],%s", inner, rest + 1);
