@@ -147,7 +147,7 @@ def test_members_of_hist(server):
 def test_members_of_diff(pair):
     (reply,) = json_of("diff", *pair)
     whole, element, *_ = manual.json_members("vitals-stats.1")
-    whole = [name for name in whole if name not in ("host", "boot_id", "boot_time", "vms")]
+    whole = [name for name in whole if name not in ("host", "boot_id", "boot_time")]
     (more,) = manual.json_members("vitals-diff.1")
     assert_members([reply], [*whole[:2], "since", *whole[2:]])
     (total,) = json_of("diff", *pair, "--total")
@@ -165,11 +165,11 @@ def columns_of(*arguments):
 
 def test_columns(server, pair):
     socket = ["--socket", server.path]
-    plain, rates = manual.csv_columns("vitals-stats.1")
-    assert columns_of("stats", *socket) == plain
-    assert columns_of("stats", *socket, *RATES) == plain + rates
+    plain, rates, whose = manual.csv_columns("vitals-stats.1")
+    assert columns_of("stats", *socket) == plain + whose
+    assert columns_of("stats", *socket, *RATES) == plain + rates + whose
     (more,) = manual.csv_columns("vitals-diff.1")
-    assert columns_of("diff", *pair) == plain + rates + more
+    assert columns_of("diff", *pair) == plain + rates + more + whose
     for verb, options in ("schemas", socket), ("hist", socket), ("list", socket), ("describe", []):
         (columns,) = manual.csv_columns(f"vitals-{verb}.1")
         assert columns_of(verb, *options) == columns
@@ -292,17 +292,18 @@ def test_a_histogram_that_was_reset(server):
         command = [VITALS, "hist", "log", "--socket", server.path, "--rates", "-i", "0.2",
                    "-n", "50", "-o", form]  # fmt: skip
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            titles = process.stdout.readline().split(",") if form == "csv" else []
+            titles = process.stdout.readline().strip().split(",") if form == "csv" else []
             process.stdout.readline()
             change(server, 3)
             for line in process.stdout:
-                if '"reset": true' in line or (titles and line.endswith(",1\n")):
+                fields = dict(zip(titles, line.strip().split(",")))
+                if '"reset": true' in line or fields.get("reset") == "1":
                     found[form] = line
                     break
             process.terminate()
             process.wait(TIMEOUT)
     (chart,) = loads(found["json"])["histograms"]
-    line = dict(zip([title.strip() for title in titles], found["csv"].strip().split(",")))
+    line = dict(zip(titles, found["csv"].strip().split(",")))
     assert chart["seconds"] > 0 and float(line["seconds"]) > 0
     assert {bucket["count"] for bucket in chart["buckets"]} <= {3, 6}
     assert line["reset"] == "1" and line["count"] in ("3", "6")

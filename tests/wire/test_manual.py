@@ -217,10 +217,11 @@ def limits_of_headers():
         "FRAME_TOKENS_MAX": "src/qmp/frame.h",
         "JSON_MEMBERS_MAX": "src/base/json_members.h",
         "FLAT_PROVIDERS_MAX": "src/qmp/flat.c",
+        "SERVER_REPLY_MAX": "src/server/internal.h",
     }
     for name, file in sources.items():
         text = (ROOT / file).read_text("utf-8")
-        yield name, re.search(rf"{name}\s+(?:= )?([^/}}\n]+)", text)[1]
+        yield name, re.search(rf"{name}\s+(?:= )?([^/,}}\n]+)", text)[1]
 
 
 def value_of(expression):
