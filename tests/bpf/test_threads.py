@@ -29,8 +29,26 @@ def test_all_threads_of_wanted_processes_and_no_others(reader, quiet, vmm):
     assert {r["thread"] for r in reader.ask("threads", quiet.pid)} == threads
 
 
+def schedstats(pid):
+    return [read(f"/proc/{pid}/task/{thread}/schedstat") for thread in os.listdir(f"/proc/{pid}/task")]
+
+
+def threads_at_rest(reader, pid):
+    """Their records of a moment before and after which /proc says the same: right after its start, and
+    on a busy machine, a thread may still be on its way to sleep."""
+    found = {}
+
+    def look():
+        before = schedstats(pid)
+        found.update(of_process(reader, pid))
+        return schedstats(pid) == before
+
+    wait_until(look, "all threads sleep")
+    return found
+
+
 def test_scheduling_of_each_thread(reader, quiet):
-    for thread, record in of_process(reader, quiet.pid).items():
+    for thread, record in threads_at_rest(reader, quiet.pid).items():
         task = f"/proc/{quiet.pid}/task/{thread}"
         times = [record["run_time"], record["run_delay"], record["timeslices"]]
         assert times == list(map(int, read(f"{task}/schedstat").split()))

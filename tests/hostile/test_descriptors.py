@@ -34,6 +34,8 @@ class LingeringFile:
 
     def __init__(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
+            # Chosen, it does not grow later and take what is to stay in the queue.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             self.file = socket.create_connection(listener.getsockname())
             self.peer, _ = listener.accept()
         self.file.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, LINGER))
