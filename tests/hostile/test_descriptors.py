@@ -5,6 +5,7 @@ The file is a TCP socket whose queue is full and that lingers for an hour: whoev
 sleeps for so long. Its sender has closed it, so that the receiver is the last.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -29,13 +30,22 @@ def open_files(server):
     return len(os.listdir(f"/proc/{server.pid}/fd"))
 
 
+@contextlib.contextmanager
+def stopped(process):
+    """A signal also ends the wait of a close() that goes on: whoever sends several files stops once."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: is_stopped(process.pid), "it stops")
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
 class LingeringFile:
     """A socket that is slow to close, until `end()`."""
 
     def __init__(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            # Chosen, it does not grow later and take what is to stay in the queue.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             self.file = socket.create_connection(listener.getsockname())
             self.peer, _ = listener.accept()
         self.file.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, LINGER))
@@ -56,8 +66,10 @@ class LingeringFile:
 
     def send_over(self, connection, data, receiver):
         """Sends it, and lets go of it before the receiver can. False: the kernel refuses."""
-        receiver.send_signal(signal.SIGSTOP)
-        wait_until(lambda: is_stopped(receiver.pid), "it stops")
+        with stopped(receiver):
+            return self.send_to_stopped(connection, data)
+
+    def send_to_stopped(self, connection, data):
         try:
             socket.send_fds(connection, [data], [self.file.fileno()])
             self.file.close()
@@ -66,8 +78,6 @@ class LingeringFile:
             self.file.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
             self.file.close()
             return False
-        finally:
-            receiver.send_signal(signal.SIGCONT)
 
     def end(self):
         """Who closes it goes on."""
@@ -145,8 +155,9 @@ def test_slots_of_clients_whose_files_are_slow_come_back(programs, attacked, hon
     files = [lingering() for _ in range(3)]
     client = honest(server)
     attackers = [programs.connect(server) for _ in files]
-    sent = [file.send_over(attacker.socket, b"{", server)
-            for file, attacker in zip(files, attackers, strict=True)]  # fmt: skip
+    with stopped(server):
+        sent = [file.send_to_stopped(attacker.socket, b"{")
+                for file, attacker in zip(files, attackers, strict=True)]  # fmt: skip
     for attacker in attackers:
         attacker.close()
     client.measure(0.2)
