@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "base/passed_files.h"
+#include "base/listener_probe.h"
 
 #define RUN_DIRECTORY "/run/vitals"
 
@@ -25,18 +23,12 @@ static const char *run_directory(void)
 static int try_daemon(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd, err;
+    int err;
 
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
     strcpy(address.sun_path, path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    passed_files_refuse(fd);
-    err = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-    if (passed_files_drain(fd)) /* else it is left open: closing it could take hours */
-        close(fd);
+    err = listener_probe(&address);
     return err == -EAGAIN ? 0 : err;
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/listener_probe.h"
 #include "base/passed_files.h"
 
 /* Directories with the name of a private one that are there already, before it is given up. */
@@ -159,22 +160,12 @@ static int address_in(const struct making *making, int directory, struct sockadd
     return 0;
 }
 
-static int connect_in(const struct making *making, int directory)
+static int probe_in(const struct making *making, int directory)
 {
     struct sockaddr_un address;
     int err = address_in(making, directory, &address);
-    int fd;
 
-    if (err)
-        return err;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    passed_files_refuse(fd);
-    err = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-    if (passed_files_drain(fd)) /* else it is left open: closing it could take hours */
-        close(fd);
-    return err;
+    return err ? err : listener_probe(&address);
 }
 
 static int stat_in(const struct making *making, int directory, struct stat *ret_stat)
@@ -227,7 +218,7 @@ static int check_stale(const struct making *making, int directory)
         return err == -ENOENT ? 0 : err;
     if (!S_ISSOCK(st.st_mode) || (making->is_shared && st.st_uid != geteuid()))
         return -EEXIST;
-    err = connect_in(making, directory);
+    err = probe_in(making, directory);
     return err == -ECONNREFUSED || err == -ENOENT ? 0 : -EADDRINUSE;
 }
 
