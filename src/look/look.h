@@ -137,7 +137,10 @@ bool look_is_vcpu(const char *text, const struct client_vcpu *vcpu);
  */
 int look_refuse_vcpu(struct look *look, const char *text, int64_t *numbers, size_t n);
 
-/* Whether each --vm matches one of these names, of which some may be UUIDs. 0, or the exit status once it has been said. */
+/*
+ * Whether each --vm matches one of these names, of which some may be UUIDs. 0, or the exit status once
+ * it has been said.
+ */
 int look_check_vms(struct look *look, const char *const *names, size_t n);
 
 /* Statistics that there are. */

@@ -11,9 +11,8 @@
 #include "base/clock.h"
 #include "server/internal.h"
 
-enum {
-    NEWEST_NS = 1000 * 1000
-}; /* who holds something counts as if it were for so long at least */
+/* Who holds something counts as if it were for so long at least. */
+enum { NEWEST_NS = 1000 * 1000 };
 
 /* Whoever made the connection; all whom the kernel does not name are one. */
 static uid_t user_of(int fd)

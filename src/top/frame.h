@@ -6,12 +6,12 @@
 #include "top/cells.h"
 #include "top/model.h"
 
-/* @hidden_order: what the list is sorted by, if that can't be seen; or NULL. */
 enum { FRAME_SIZE_MAX = 64 };
 
 /* "3 VMs", or of a host "3 VMs, 6 vCPUs (1.5 per CPU)". */
 void frame_size_text(char text[FRAME_SIZE_MAX], const struct model *model);
 
+/* @hidden_order: what the list is sorted by, if that can't be seen; or NULL. */
 void frame_put_header(struct screen *screen, const struct model *model, const char *hidden_order);
 
 /* Where the list is: "VMs > web1 > vcpu 3 > halt_wait_hist". */
