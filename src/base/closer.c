@@ -3,12 +3,13 @@
 
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <unistd.h>
+
+#include "base/library_thread.h"
 
 enum { STACK_SIZE = 256 * 1024 };
 
@@ -76,10 +77,8 @@ static void *run(void *opaque)
     return NULL;
 }
 
-/* With all signals blocked: they are the program's. */
 static int start_thread(struct closer *closer)
 {
-    sigset_t all, old;
     pthread_attr_t attr;
     pthread_t thread;
     int err;
@@ -87,10 +86,7 @@ static int start_thread(struct closer *closer)
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    err = pthread_create(&thread, &attr, run, closer);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    err = library_thread_create(&thread, &attr, run, closer);
     pthread_attr_destroy(&attr);
     return err;
 }

@@ -4,12 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/library_thread.h"
 #include "base/sized.h"
 
 /* ---- making and freeing --------------------------------------------------------------------- */
@@ -216,16 +216,12 @@ static void *run(void *opaque)
 
 int vitals_server_start(struct vitals_server *server)
 {
-    sigset_t all, old;
     int err;
 
     if (server->has_thread)
         return -EBUSY;
     server->stopping = false;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old); /* the thread inherits it */
-    err = pthread_create(&server->thread, NULL, run, server);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    err = library_thread_create(&server->thread, NULL, run, server);
     if (err)
         return -err;
     pthread_setname_np(server->thread, "vitals-qmp");

@@ -4,9 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/library_thread.h"
 #include "base/listener_probe.h"
 #include "base/passed_files.h"
 
@@ -315,15 +314,9 @@ static void *make_in_thread(void *opaque)
 /* The caller's thread shares its current directory with all others, and so must leave it alone. */
 static int make_beside(struct making *making)
 {
-    sigset_t all, old;
     pthread_t thread;
-    int err;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old); /* the thread inherits it */
-    err = pthread_create(&thread, NULL, make_in_thread, making);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (err)
+    if (library_thread_create(&thread, NULL, make_in_thread, making))
         return make(making);
     pthread_join(thread, NULL);
     return making->err;
