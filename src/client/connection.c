@@ -179,14 +179,17 @@ void connection_close(struct connection *connection)
 
 /* ---- messages ------------------------------------------------------------------------------- */
 
-/* As recv(), or -errno. */
+/*
+ * As recv() without waiting, or -errno. What poll() has seen may be gone, as a byte out of band that
+ * is dropped: waiting for more would know no deadline.
+ */
 static ssize_t receive(const struct connection *connection)
 {
     ssize_t n;
 
     if (connection->passes_files)
         return passed_files_receive(connection->fd, connection->bytes, CLIENT_READ_SIZE);
-    n = recv(connection->fd, connection->bytes, CLIENT_READ_SIZE, 0);
+    n = recv(connection->fd, connection->bytes, CLIENT_READ_SIZE, MSG_DONTWAIT);
     return n < 0 ? -errno : n;
 }
 

@@ -6,11 +6,12 @@ import io
 import json
 import socket
 import threading
+import time
 
 import pytest
 
-from support.programs import run
-from support.strangers import reply_to
+from support.programs import TIMEOUT, run
+from support.strangers import Stranger, greeting, reply_to
 
 GREETING = {"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 8}, "package": ""},
                     "capabilities": []}}
@@ -164,3 +165,33 @@ def test_paths_are_harmless(tmp_path):
     result = run("stats", "--socket", directory)
     assert result.returncode == 1
     assert_harmless(result.stderr)
+
+
+class OutOfBand(Stranger):
+    """Says one byte out of band where something is awaited, and nothing else."""
+
+    def __init__(self, path, banner):
+        super().__init__(path, banner)
+        self.served = []
+
+    def process_request(self, request, client_address):
+        request.sendall(self.banner)
+        request.send(b"x", socket.MSG_OOB)
+        self.served.append(request)
+
+    def stop(self):
+        super().stop()
+        for request in self.served:
+            request.close()
+
+
+@pytest.mark.parametrize("verb", ["list", "stats", "snap", "hist", "schemas", "doctor"])
+@pytest.mark.parametrize("banner", [b"", greeting((8, 2, 0))], ids=["greeting", "reply"])
+def test_a_byte_out_of_band_costs_no_more_than_silence(programs, verb, banner):
+    """poll() sees it, and recv() drops it."""
+    vm = programs.keep(OutOfBand(programs.path("vm.sock"), banner))
+    start = time.monotonic()
+    result = run(verb, "--socket", vm.path, "--timeout", "0.3")
+    assert result.returncode == 1
+    assert "within 0.3 s" in result.stdout + result.stderr
+    assert time.monotonic() - start < TIMEOUT / 2
