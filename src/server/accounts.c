@@ -24,25 +24,40 @@ static uid_t user_of(int fd)
     return peer.uid;
 }
 
+/* Those of one VM stand side by side. */
+static struct account *add_account(struct vitals_server *server, const struct vitals_ctx *ctx,
+                                   uid_t user, struct account *neighbour)
+{
+    struct account *account = calloc(1, sizeof(*account));
+
+    if (!account)
+        return NULL;
+    account->ctx = ctx;
+    account->user = user;
+    if (neighbour)
+        LIST_INSERT_AFTER(neighbour, account, link);
+    else
+        LIST_INSERT_HEAD(&server->accounts, account, link);
+    return account;
+}
+
 struct account *account_join(struct vitals_server *server, const struct vitals_ctx *ctx, int fd)
 {
     uid_t user = user_of(fd);
-    struct account *account;
+    struct account *account, *neighbour = NULL;
 
     LIST_FOREACH(account, &server->accounts, link)
     {
-        if (account->ctx == ctx && account->user == user)
-            break;
+        if (account->ctx == ctx) {
+            neighbour = account;
+            if (account->user == user)
+                break;
+        }
     }
-    if (!account) {
-        account = calloc(1, sizeof(*account));
-        if (!account)
-            return NULL;
-        account->ctx = ctx;
-        account->user = user;
-        LIST_INSERT_HEAD(&server->accounts, account, link);
-    }
-    account->n_clients++;
+    if (!account)
+        account = add_account(server, ctx, user, neighbour);
+    if (account)
+        account->n_clients++;
     return account;
 }
 
@@ -54,31 +69,19 @@ void account_leave(struct account *account)
     free(account);
 }
 
-static size_t held_at_vm(const struct vitals_server *server, const struct vitals_ctx *ctx)
-{
-    const struct account *account;
-    size_t held = 0;
-
-    LIST_FOREACH(account, &server->accounts, link)
-    {
-        held += account->ctx == ctx ? account->held : 0;
-    }
-    return held;
-}
-
 static const struct vitals_ctx *largest_vm(const struct vitals_server *server)
 {
-    const struct vitals_ctx *largest = NULL;
+    const struct vitals_ctx *largest = NULL, *ctx = NULL;
     const struct account *account;
-    size_t most = 0;
+    size_t held = 0, most = 0;
 
     LIST_FOREACH(account, &server->accounts, link)
     {
-        size_t held = held_at_vm(server, account->ctx);
-
+        held = (account->ctx == ctx ? held : 0) + account->held;
+        ctx = account->ctx;
         if (held > most) {
             most = held;
-            largest = account->ctx;
+            largest = ctx;
         }
     }
     return largest;
