@@ -105,9 +105,17 @@ enum vitals_type {
 /* For a histogram: the unit of its bounds. The buckets hold plain counts. */
 enum vitals_unit { VITALS_NONE, VITALS_BYTES, VITALS_SECONDS, VITALS_CYCLES, VITALS_BOOLEAN };
 
-/* Elements [slot, slot + count) of a row. */
+/*
+ * Elements [slot, slot + count) of a row.
+ *
+ * What tells a statistic from all others is its target, its provider and its name. Two providers of
+ * a target may have one name, since a kernel may add any name to provider 'kvm'; a filter by name
+ * alone finds both. Some clients look at the name alone: libvirt takes no statistic at all where one
+ * name is there twice, in two providers or in two targets. A provider that begins its names with
+ * its own is safe from that.
+ */
 struct vitals_stat {
-    const char *name;     /* [a-z][a-z0-9_-]{0,62}; unique among all providers of a target */
+    const char *name;     /* [a-z][a-z0-9_-]{0,62}; once in a group, see below */
     const char *help;     /* one sentence for people, UTF-8, or NULL */
     uint8_t type;         /* enum vitals_type */
     uint8_t unit;         /* enum vitals_unit */
@@ -160,8 +168,8 @@ struct vitals_group_ops {
 /*
  * Adds a group behind those that are registered; queries see it from now on. @ret_group may be NULL.
  * -EINVAL: a name, type, unit, base, slice or flag is not as described above; -E2BIG: a limit above,
- * or a member of a newer header is not 0; -EEXIST: another group of this target has a statistic of
- * one of the names, or the provider has a group for this target already; -ENOMEM. On every error,
+ * or a member of a newer header is not 0; -EEXIST: a name is there twice, or the provider has
+ * a group for this target already; -ENOMEM. On every error,
  * release() has been called, unless @ops->size is too small to have it.
  */
 int vitals_register(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,

@@ -144,9 +144,23 @@ static void cut_to_screen(struct hist *hist)
     buf_printf(out, note, n_left);
 }
 
+static bool are_namesakes(const struct row *a, const struct row *b)
+{
+    return !strcmp(a->stat->name, b->stat->name) && strcmp(a->provider, b->provider) != 0;
+}
+
+static void find_namesakes(struct hist *hist)
+{
+    for (size_t i = 0; i < hist->n_charts; i++)
+        for (size_t j = 0; j < i; j++)
+            if (are_namesakes(&hist->charts[i].row, &hist->charts[j].row))
+                hist->charts[i].has_namesake = hist->charts[j].has_namesake = true;
+}
+
 static void draw_all(struct hist *hist)
 {
     measure_terminal(hist);
+    find_namesakes(hist);
     hist->n_drawn = 0;
     for (size_t i = 0; i < hist->n_charts; i++)
         draw(hist, &hist->charts[i]);

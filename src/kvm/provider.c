@@ -333,11 +333,11 @@ static int new_vcpu(struct vitals_kvm *kvm, const char *path, int fd, struct kvm
 static int adopt_schema(struct vitals_kvm *kvm, struct stats_schema *schema)
 {
     if (!kvm->n_vcpus)
-        return registry_set_schema(kvm->vcpu_group, schema);
-    if (schema == kvm->vcpus[0]->object.schema)
-        return 0;
-    return ctx_fail(kvm->ctx, -EBADMSG, "the vCPU has other statistics than '%s'",
-                    kvm->vcpus[0]->path);
+        registry_set_schema(kvm->vcpu_group, schema);
+    else if (schema != kvm->vcpus[0]->object.schema)
+        return ctx_fail(kvm->ctx, -EBADMSG, "the vCPU has other statistics than '%s'",
+                        kvm->vcpus[0]->path);
+    return 0;
 }
 
 static int reserve_vcpu(struct vitals_kvm *kvm)

@@ -454,6 +454,15 @@ size_t series_count_vcpus(const struct series_vm *vm)
     return n;
 }
 
+bool series_has_namesake(const struct series_object *object, const struct series *series)
+{
+    for (size_t i = 0; i < object->n_series; i++)
+        if (object->series[i] != series &&
+            !strcmp(object->series[i]->stat->name, series->stat->name))
+            return true;
+    return false;
+}
+
 uint64_t series_total(const struct series *series, size_t i, enum series_since since)
 {
     bool is_based = since == SERIES_BASELINE && row_is_counting(series->stat);

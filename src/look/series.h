@@ -82,6 +82,9 @@ void series_free(struct series_vm *vm);
 bool series_is_vcpu(const struct series_object *object);
 size_t series_count_vcpus(const struct series_vm *vm);
 
+/* Whether another provider has a statistic of its name, too. */
+bool series_has_namesake(const struct series_object *object, const struct series *series);
+
 /* What bucket @i, or the value, has counted since its begin or the baseline. */
 uint64_t series_total(const struct series *series, size_t i, enum series_since since);
 

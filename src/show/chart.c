@@ -27,6 +27,8 @@ static void draw_title(struct buf *out, const struct chart *chart)
 {
     char object[QUANTITY_MAX];
 
+    if (chart->has_namesake)
+        buf_printf(out, "%s/", chart->row.provider);
     buf_printf(out, "%s of %s, ", chart->row.stat->name, chart->row.vm);
     if (chart->n_objects > 1)
         buf_printf(out, "%zu vCPUs", chart->n_objects);

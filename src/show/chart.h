@@ -10,6 +10,7 @@ struct chart {
     struct row row;   /* of the first object */
     uint64_t *values; /* as many as the row has */
     size_t n_objects;
+    bool has_namesake; /* another provider has a statistic of its name, too */
 };
 
 /* Adds the values of an object. */

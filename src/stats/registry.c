@@ -16,35 +16,19 @@ struct collecting {
 
 /* ---- registering ---------------------------------------------------------------------------- */
 
-static const char *shared_name(const struct stats_schema *a, const struct stats_schema *b)
-{
-    uint32_t i;
-
-    for (i = 0; i < a->n_stats; i++)
-        if (schema_find(b, a->stats[i].name) >= 0)
-            return a->stats[i].name;
-    return NULL;
-}
-
-/* Under the lock. Whether @schema can stand beside all groups but @except. */
-static int check_clash(struct vitals_ctx *ctx, const struct stats_schema *schema,
-                       const struct vitals_group *except)
+/*
+ * Under the lock. Names of statistics are each provider's own: a kernel that adds one must not push
+ * out a VMM's.
+ */
+static int check_clash(struct vitals_ctx *ctx, const struct stats_schema *schema)
 {
     const struct vitals_group *group;
-    const char *name;
 
-    for (group = ctx->groups; group; group = group->next) {
-        if (group == except || strcmp(group->schema->target, schema->target))
-            continue;
-        if (!strcmp(group->schema->provider, schema->provider))
+    for (group = ctx->groups; group; group = group->next)
+        if (!strcmp(group->schema->target, schema->target) &&
+            !strcmp(group->schema->provider, schema->provider))
             return error_set(&ctx->error, -EEXIST, "provider '%s' has a group for target '%s'",
                              schema->provider, schema->target);
-        name = shared_name(schema, group->schema);
-        if (name)
-            return error_set(&ctx->error, -EEXIST,
-                             "statistic '%s' of target '%s' exists: it is one of provider '%s'",
-                             name, schema->target, group->schema->provider);
-    }
     return 0;
 }
 
@@ -99,7 +83,7 @@ int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
         return ctx_fail(ctx, -ENOMEM, "no memory for a group");
     }
     pthread_mutex_lock(&ctx->lock);
-    err = check_clash(ctx, schema, NULL);
+    err = check_clash(ctx, schema);
     if (!err)
         append(ctx, group);
     pthread_mutex_unlock(&ctx->lock);
@@ -159,21 +143,16 @@ int vitals_register(struct vitals_ctx *ctx, const struct vitals_group_ops *given
     return err;
 }
 
-int registry_set_schema(struct vitals_group *group, struct stats_schema *schema)
+void registry_set_schema(struct vitals_group *group, struct stats_schema *schema)
 {
     struct vitals_ctx *ctx = group->ctx;
-    struct stats_schema *old = NULL;
-    int err;
+    struct stats_schema *old;
 
     pthread_mutex_lock(&ctx->lock);
-    err = check_clash(ctx, schema, group);
-    if (!err) {
-        old = group->schema;
-        group->schema = schema_ref(schema);
-    }
+    old = group->schema;
+    group->schema = schema_ref(schema);
     pthread_mutex_unlock(&ctx->lock);
     schema_unref(old);
-    return err;
 }
 
 /* ---- unregistering -------------------------------------------------------------------------- */

@@ -38,8 +38,11 @@ struct group_pin {
 int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
                  struct stats_schema *schema, struct vitals_group **ret_group);
 
-/* Gives a group another schema; -EEXIST on a name clash. Queries under way go on with the old one. */
-int registry_set_schema(struct vitals_group *group, struct stats_schema *schema);
+/*
+ * Gives a group another schema of the same provider and target. Queries under way go on with the old
+ * one.
+ */
+void registry_set_schema(struct vitals_group *group, struct stats_schema *schema);
 
 /*
  * A way through the groups, all zeros at first. It ends with those that were there when it began: a

@@ -83,12 +83,23 @@ static void fill_values(const struct region *region, const struct model_item *it
     free(space);
 }
 
+/* There may be no room for the providers. */
+static void name_text(char text[SCREEN_TEXT_MAX], const struct model_item *item)
+{
+    const struct series *series = item->series;
+
+    if (series_has_namesake(item->object, series))
+        snprintf(text, SCREEN_TEXT_MAX, "%s/%s", series->provider, series->stat->name);
+    else
+        snprintf(text, SCREEN_TEXT_MAX, "%s", series->stat->name);
+}
+
 static void fill(const struct region *region, const struct model_item *item,
                  const struct column *column, struct cell *ret_cell)
 {
     if (column->id == STAT) {
         ret_cell->style = STYLE_STRONG;
-        snprintf(ret_cell->text, sizeof(ret_cell->text), "%s", item->series->stat->name);
+        name_text(ret_cell->text, item);
     } else if (column->id == PROVIDER) {
         ret_cell->style = STYLE_DIM;
         snprintf(ret_cell->text, sizeof(ret_cell->text), "%s", item->series->provider);

@@ -162,18 +162,18 @@ def flat_base(value, where):
 def grouped_schemas(value, where, arguments):
     for providers in value.values():
         each_once([provider["provider"] for provider in providers], where)
-        each_once([stat["name"] for entry in providers for stat in entry["stats"]], where)
         for provider in providers:
             require(provider["stats"], where, provider)
+            each_once([stat["name"] for stat in provider["stats"]], where)
             for stat in provider["stats"]:
                 schema_value(stat, where)
 
 
 def flat_schemas(value, where, arguments):
     each_once([(entry["target"], entry["provider"]) for entry in value], where)
-    each_once([(e["target"], stat["name"]) for e in value for stat in e["stats"]], where)
     for entry in value:
         require(entry["stats"], where, entry)
+        each_once([stat["name"] for stat in entry["stats"]], where)
         for stat in entry["stats"]:
             schema_value(stat, where)
             flat_base(stat, where)

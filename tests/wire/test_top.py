@@ -25,6 +25,7 @@ from support.programs import (
     Program,
     assert_no_reports,
     run,
+    stat,
     wait_until,
 )
 from support.recordings import VCPUS
@@ -181,6 +182,20 @@ def test_levels(terminal):
     terminal.press("q")
     assert terminal.exit_status() == 0
     check_restored(terminal)
+
+
+def test_a_name_of_two_providers(programs):
+    """There is no room for the column with the providers."""
+    server = programs.server(name="guest")
+    for provider, value in (("kvm", 3), ("own", 500)):
+        server.tell("register", f"{provider}/vm", stat("exits"), stat(f"of_{provider}"))
+        server.tell("row", f"{provider}/vm", "vm", value, 0)
+    terminal = start(programs, "--socket", server.path, "-i", 0.2)
+    terminal.wait_for("1 VM, every 0.2 s, rates")
+    terminal.press("Enter")
+    terminal.wait_for("VMs > guest\n")
+    terminal.press("Enter")
+    terminal.wait_for("VMs > guest > vm\n", "\nkvm/exits ", "\nown/exits ", "\nof_kvm ", "\nof_own ")
 
 
 def test_rates_are_those_of_the_vm(terminal):
