@@ -9,6 +9,9 @@
  * is not user code (CPL 3), and the emulator knows only the common ones.
  */
 #include "demo/guest.h"
+#ifdef __CET__
+#include <cet.h> /* the host never runs this, so it keeps no rule of CET from the program */
+#endif
 
 #define AT(label) (GUEST_CODE + (label - guest_code))
 
