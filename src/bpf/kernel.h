@@ -72,12 +72,16 @@ struct mm_struct___before_6_2 {
 
 /* ---- processes and threads ------------------------------------------------------------------ */
 
+struct pid_namespace;
+
 struct upid {
     int nr;
+    struct pid_namespace *ns;
 };
 
 struct pid {
-    struct upid numbers[1];
+    unsigned int level;     /* of its own namespace; that of the initial one is 0 */
+    struct upid numbers[1]; /* one for each namespace, from the initial one down to its own */
 };
 
 typedef struct {
@@ -117,6 +121,7 @@ struct task_struct {
     struct thread_info thread_info;
     int pid, tgid;
     struct task_struct *group_leader;
+    struct pid *thread_pid;
     const struct cred *cred;
     struct mm_struct *mm;
     struct files_struct *files;

@@ -23,6 +23,7 @@ enum {
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 const volatile struct kvm_layout layout;
+const volatile struct numbers_here numbers_here;
 
 typedef __u64 record_words[(sizeof(struct kvm_record) + BPF_ROW_SIZE_MAX) / sizeof(__u64)];
 
@@ -101,9 +102,30 @@ static __u32 read_number(const void *object, __u32 offset)
     return number;
 }
 
+static const struct upid *number_at(const struct pid *pid, __u32 level)
+{
+    return (const void *)pid + bpf_core_field_offset(struct pid, numbers) +
+           level * bpf_core_type_size(struct upid);
+}
+
+/* The number of @pid in the namespace of the reader's /proc; 0: it has none there. */
+static __u32 find_number_here(const struct pid *pid)
+{
+    const struct pid *reader = bpf_get_current_task_btf()->thread_pid;
+    __u32 level = reader->level - numbers_here.namespaces_above;
+
+    if (level > reader->level || BPF_CORE_READ(pid, level) < level ||
+        BPF_CORE_READ(number_at(pid, level), ns) != BPF_CORE_READ(number_at(reader, level), ns))
+        return 0;
+    return BPF_CORE_READ(number_at(pid, level), nr);
+}
+
 static void take_process(struct kvm_record *record, const struct task_struct *task)
 {
     record->process = task->tgid;
+    record->process_here = numbers_here.are_initial
+                               ? record->process
+                               : find_number_here(task->group_leader->thread_pid);
     record->uid = task->cred->euid.val;
     record->start_time = task->group_leader->start_boottime;
 }
@@ -136,13 +158,14 @@ static void take_vcpu(struct kvm_record *record, const void *vcpu)
 
     record->vcpu_id = read_number(vcpu, layout.vcpu_id);
     record->thread = pid ? BPF_CORE_READ(pid, numbers[0].nr) : 0;
+    record->thread_here = numbers_here.are_initial || !pid ? record->thread : find_number_here(pid);
     record->in_kvm_run = read_word(vcpu, layout.vcpu_mutex_owner) != 0;
 }
 
 static void take_no_vcpu(struct kvm_record *record)
 {
     record->vcpu_id = 0;
-    record->thread = 0;
+    record->thread = record->thread_here = 0;
     record->in_kvm_run = 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "bpf/iterator.h"
 #include "bpf/layout.h"
+#include "bpf/own_numbers.h"
 #include "bpf/own_vm.h"
 #include "kvm_files.skel.h"
 
@@ -18,20 +19,25 @@ struct bpf_kvm {
     struct kvm_files_bpf *program;
     struct bpf_link *all, *one; /* one: only of one_process */
     pid_t one_process;
-    pid_t wanted;             /* of the last pass: others are left out; 0: none are */
-    bool has_initial_numbers; /* those of processes are the ones that we know */
+    pid_t wanted; /* of the last pass: others are left out; 0: none are */
+    struct own_numbers own;
     struct own_statistics statistics[KVM_KINDS];
     struct buf records;
 };
 
 /* ---- a pass --------------------------------------------------------------------------------- */
 
-/* Linux 6.1 and later look at one process only, if they are asked to. */
+/*
+ * Linux 6.1 and later look at one process only, if they are asked to, by its number in the namespace
+ * of who asks.
+ */
 static struct bpf_link *link_process(struct bpf_kvm *kvm, pid_t process)
 {
     union bpf_iter_link_info info = {.task.pid = (__u32)process};
     LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
 
+    if (kvm->own.namespaces_above)
+        return NULL;
     if (kvm->one && kvm->one_process == process)
         return kvm->one;
     bpf_link__destroy(kvm->one);
@@ -44,7 +50,7 @@ int bpf_kvm_read(struct bpf_kvm *kvm, pid_t process)
 {
     const struct bpf_link *link = process ? link_process(kvm, process) : kvm->all;
 
-    kvm->wanted = link || !kvm->has_initial_numbers ? 0 : process;
+    kvm->wanted = link ? 0 : process;
     return iterator_read(bpf_link__fd(link ? link : kvm->all), &kvm->records);
 }
 
@@ -76,7 +82,7 @@ const struct kvm_record *bpf_kvm_next(const struct bpf_kvm *kvm, const struct kv
 {
     do
         last = record_at(kvm, last ? end_of(kvm, last) : 0);
-    while (last && kvm->wanted && last->process != (__u32)kvm->wanted);
+    while (last && kvm->wanted && last->process_here != (__u32)kvm->wanted);
     return last;
 }
 
@@ -91,18 +97,18 @@ static bool is_ours(const struct bpf_kvm *kvm, const struct own_vm *vm,
                     const struct kvm_record *record)
 {
     return record->is_owner && record->fd == (__u32)vm->fds[record->kind] &&
-           (!kvm->has_initial_numbers || record->process == (__u32)getpid());
+           record->process_here == (__u32)kvm->own.process;
 }
 
 /* This thread has made the VM, and has run the vCPU. */
 static bool has_right_threads(const struct bpf_kvm *kvm, const struct own_vm *vm,
                               const struct kvm_record *record)
 {
-    __u32 thread = vm->has_run && record->kind == KVM_KIND_VCPU ? (__u32)gettid() : 0;
+    bool has_run = vm->has_run && record->kind == KVM_KIND_VCPU;
 
-    if (!kvm->has_initial_numbers) /* then we do not know our own */
-        return !thread == !record->thread;
-    return record->thread == thread && record->creator == gettid();
+    return record->thread_here == (has_run ? (__u32)kvm->own.thread : 0) &&
+           record->thread == (has_run ? (__u32)record->creator : 0) &&
+           (!kvm->own.are_initial || record->creator == kvm->own.thread);
 }
 
 static bool is_right(const struct bpf_kvm *kvm, const struct own_vm *vm,
@@ -149,7 +155,7 @@ static int compare_once(struct bpf_kvm *kvm, const struct own_vm *vm, struct bpf
 
     if (err)
         return err;
-    err = bpf_kvm_read(kvm, getpid());
+    err = bpf_kvm_read(kvm, kvm->own.process);
     if (err)
         bpf_why_set(why, err, BPF_MISSING_ITERATOR, NULL,
                     "the kernel does not let a program's records be read: %s", strerror(-err));
@@ -203,6 +209,8 @@ static int load_logged(struct bpf_kvm *kvm, const struct kvm_layout *layout, str
     if (!kvm->program)
         return bpf_why_not_loaded(why, -errno, "");
     memcpy(&kvm->program->rodata->layout, layout, sizeof(*layout));
+    kvm->program->rodata->numbers_here.are_initial = kvm->own.are_initial;
+    kvm->program->rodata->numbers_here.namespaces_above = kvm->own.namespaces_above;
     if (kvm_files_bpf__load(kvm->program) < 0)
         return bpf_why_not_loaded(why, -errno, log);
     kvm->all = bpf_program__attach_iter(kvm->program->progs.kvm_files, NULL);
@@ -247,7 +255,7 @@ int bpf_kvm_open(const char *root, struct bpf_why *why, struct bpf_kvm **ret_kvm
         return err;
     kvm = calloc(1, sizeof(*kvm));
     if (kvm) {
-        kvm->has_initial_numbers = bpf_in_initial_pid_namespace("");
+        own_numbers_read(&kvm->own);
         err = start(kvm, root, &vm, why);
     } else {
         err = bpf_why_set(why, -ENOMEM, BPF_MISSING_ITERATOR, NULL, "no memory");

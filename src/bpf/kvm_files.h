@@ -32,7 +32,7 @@ void bpf_kvm_close(struct bpf_kvm *kvm);
  */
 const struct kvm_stats_file *bpf_kvm_statistics(const struct bpf_kvm *kvm, enum kvm_kind kind);
 
-/* One pass: over the files of one process, or with 0 over those of all. */
+/* One pass: over the files of one process, by its number here, or with 0 over those of all. */
 int bpf_kvm_read(struct bpf_kvm *kvm, pid_t process);
 
 /*

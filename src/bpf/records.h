@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the programs in the kernel and their readers say to each other: compiled by both sides, so it
- * has the kernel's types. All numbers of processes and threads are those of the initial pid namespace.
+ * has the kernel's types. Numbers of processes and threads are those of the initial pid namespace,
+ * which join records; the ones "here" are for people and for /proc.
  */
 #ifndef BPF_RECORDS_H
 #define BPF_RECORDS_H
@@ -17,6 +18,12 @@ enum {
 #define BPF_UNKNOWN (~0ull) /* the kernel was built without this value */
 
 /* ---- kvm_files ------------------------------------------------------------------------------ */
+
+/* Whose numbers are the ones here: those of the pid namespace that the reader's /proc shows. */
+struct numbers_here {
+    __u32 are_initial;      /* it is the initial one */
+    __u32 namespaces_above; /* so many levels above the reader's own namespace */
+};
 
 enum kvm_kind { KVM_KIND_VM, KVM_KIND_VCPU, KVM_KINDS };
 
@@ -34,6 +41,7 @@ struct kvm_layout {
 struct kvm_record {
     __u32 kind;    /* enum kvm_kind */
     __u32 process; /* which has it open */
+    __u32 process_here;
     __u32 fd;
     __u32 uid;        /* the effective user of that process */
     __u64 start_time; /* of that process: ns since the host started */
@@ -42,10 +50,11 @@ struct kvm_record {
     __s32 creator;    /* the thread that made the VM; it may be gone */
     __s32 row_error;  /* 0, or -errno: the row could not be read */
     /* of a vCPU, otherwise 0 */
-    __u32 vcpu_id;    /* as the VMM gave it to KVM_CREATE_VCPU */
-    __u32 thread;     /* which ran it last; 0: it never ran */
-    __u32 in_kvm_run; /* a thread runs it, halted or not; or is in another call for a moment */
-    __u64 row[];      /* as the data block of its statistics file */
+    __u32 vcpu_id;     /* as the VMM gave it to KVM_CREATE_VCPU */
+    __u32 thread;      /* which ran it last; 0: it never ran */
+    __u32 thread_here; /* 0: it never ran, or its thread is not in a namespace that is seen here */
+    __u32 in_kvm_run;  /* a thread runs it, halted or not; or is in another call for a moment */
+    __u64 row[];       /* as the data block of its statistics file */
 };
 
 /* ---- threads -------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bpf/own_numbers.h"
 #include "bpf/threads.h"
 #include "host/threads.h"
 
@@ -23,10 +24,11 @@ struct host_sched {
     size_t vcpus_cap;
 };
 
-/* Only the initial pid namespace has the numbers that the kernel's records have. */
 static void open_quotas(struct host_sched *sched, const char *root)
 {
-    if (!bpf_in_initial_pid_namespace(root) || cgroups_new(root, &sched->cgroups))
+    struct own_numbers own;
+
+    if (!own_numbers_read(&own) || cgroups_new(root, &sched->cgroups))
         return;
     sched->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
@@ -88,8 +90,8 @@ static int want(struct host_sched *sched, struct host_vm *const *vms, size_t n)
     if (reserve(&sched->wanted, &sched->wanted_cap, n))
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        sched->wanted[sched->n_wanted++] = vms[i]->pid;
-        bpf_threads_want(sched->kernel, vms[i]->pid, true);
+        sched->wanted[sched->n_wanted++] = vms[i]->process;
+        bpf_threads_want(sched->kernel, vms[i]->process, true);
     }
     return 0;
 }
@@ -128,8 +130,8 @@ static uint64_t throttled_ns(struct host_sched *sched, struct host_vm *vm)
     if (sched->proc < 0 || reserve(&sched->vcpus, &sched->vcpus_cap, vm->n_vcpus))
         return 0;
     for (size_t i = 0; i < vm->n_vcpus; i++)
-        if (vm->vcpus[i].thread)
-            sched->vcpus[n++] = (pid_t)vm->vcpus[i].thread;
+        if (vm->vcpus[i].thread_here)
+            sched->vcpus[n++] = (pid_t)vm->vcpus[i].thread_here;
     vm->cgroups_of = sched->cgroups;
     if (host_threads_throttled_ns(&vm->cgroups, sched->cgroups, sched->proc, vm->pid, sched->vcpus,
                                   n, &ns))
@@ -139,7 +141,7 @@ static uint64_t throttled_ns(struct host_sched *sched, struct host_vm *vm)
 
 static void fill_rows(struct host_sched *sched, struct host_vm *vm)
 {
-    vm->has_sched_row = host_threads_vm_row(&sched->threads, vm->pid, vm->sched_row);
+    vm->has_sched_row = host_threads_vm_row(&sched->threads, vm->process, vm->sched_row);
     if (vm->has_sched_row)
         vm->sched_row[SCHED_THROTTLED] = throttled_ns(sched, vm);
     for (size_t i = 0; i < vm->n_vcpus; i++) {

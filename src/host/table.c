@@ -135,7 +135,7 @@ static int compare_ages(const void *a, const void *b)
     int order = compare(one->start_time, other->start_time);
 
     if (!order)
-        order = compare((uint64_t)one->pid, (uint64_t)other->pid);
+        order = compare((uint64_t)one->process, (uint64_t)other->process);
     return order ? order : compare(one->fd, other->fd);
 }
 
@@ -179,7 +179,7 @@ static void add(struct host_table *table, struct host_vm *vm)
 
 static bool is_same_process(const struct host_vm *a, const struct host_vm *b)
 {
-    return a->pid == b->pid && a->start_time == b->start_time;
+    return a->process == b->process && a->start_time == b->start_time;
 }
 
 /* @vms are the table's from here on, the oldest first. */

@@ -27,7 +27,8 @@ struct host_vm *host_vm_new(const struct host_records *records,
         return NULL;
     atomic_init(&vm->users, 1);
     vm->key = first->vm;
-    vm->pid = (pid_t)first->process;
+    vm->pid = (pid_t)first->process_here;
+    vm->process = (pid_t)first->process;
     vm->uid = first->uid;
     vm->creator = first->creator;
     vm->fd = first->fd;
@@ -83,7 +84,7 @@ bool host_vm_goes_on(const struct host_vm *vm, const struct host_records *record
     const struct kvm_record *first = records->records[0];
     size_t next = 0;
 
-    if ((pid_t)first->process != vm->pid || first->start_time != vm->start_time ||
+    if ((pid_t)first->process != vm->process || first->start_time != vm->start_time ||
         first->creator != vm->creator)
         return false;
     for (size_t i = 0; i < records->n; i++) {
@@ -106,9 +107,9 @@ bool host_vm_goes_on(const struct host_vm *vm, const struct host_records *record
 
 /* ---- values --------------------------------------------------------------------------------- */
 
-static int64_t thread_of(uint32_t thread)
+static int64_t known_thread(uint32_t thread_here)
 {
-    return thread ? (int64_t)thread : -1;
+    return thread_here ? (int64_t)thread_here : -1;
 }
 
 static void take_vcpu(const struct host_vm *vm, struct host_vcpu *vcpu,
@@ -116,10 +117,11 @@ static void take_vcpu(const struct host_vm *vm, struct host_vcpu *vcpu,
 {
     struct error_text error;
 
-    if (vm->ctx && vcpu->thread != record->thread)
+    if (vm->ctx && vcpu->thread_here != record->thread_here)
         objects_set_thread(&vm->ctx->objects, host_targets[KVM_KIND_VCPU], vcpu->path,
-                           thread_of(record->thread), &error);
+                           known_thread(record->thread_here), &error);
     vcpu->thread = record->thread;
+    vcpu->thread_here = record->thread_here;
     vcpu->is_running = record->in_kvm_run;
     vcpu->has_row = !record->row_error;
     if (vcpu->has_row)
@@ -132,7 +134,7 @@ static int add_object(const struct host_vm *vm, const struct host_vcpu *vcpu)
                                        .target = host_targets[KVM_KIND_VCPU],
                                        .path = vcpu->path,
                                        .number = vcpu->id,
-                                       .thread = thread_of(vcpu->thread)};
+                                       .thread = known_thread(vcpu->thread_here)};
     struct error_text error;
 
     return objects_add(&vm->ctx->objects, &claim, &error);

@@ -24,7 +24,8 @@ extern const char *const host_targets[KVM_KINDS]; /* "vm", "vcpu" */
 struct host_vcpu {
     char path[HOST_PATH_MAX]; /* "/kvm/vcpu[N]", N as the VMM gave it to KVM */
     uint32_t id;
-    uint32_t thread; /* 0: it never ran */
+    uint32_t thread; /* in the initial pid namespace; 0: it never ran */
+    uint32_t thread_here;
     bool is_running; /* a thread is in it */
     bool has_row;    /* the last pass could read it */
     uint64_t *row;
@@ -39,8 +40,9 @@ struct host_vm {
     atomic_uint users;
     bool is_gone;
 
-    uint64_t key; /* the kernel's address; not to be shown to anyone */
-    pid_t pid;
+    uint64_t key;  /* the kernel's address; not to be shown to anyone */
+    pid_t pid;     /* of its process, here; 0: it has none here */
+    pid_t process; /* the same in the initial pid namespace, as its threads' records have it */
     uid_t uid;
     int32_t creator;     /* the thread that made it, which may be gone */
     uint32_t fd;         /* the first file of it that was seen */

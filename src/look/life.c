@@ -39,6 +39,18 @@ static void put_host(struct record_writer *to)
 
 /* ---- VMs ------------------------------------------------------------------------------------ */
 
+/*
+ * The number here of a vCPU's thread. A VMM says which one it is to itself; what comes from the kernel
+ * is the one here. 0: not known.
+ */
+static pid_t find_thread(const struct client *client, pid_t process, int64_t thread)
+{
+    if (thread <= 0)
+        return 0;
+    return client_peer(client) == CLIENT_LOCAL ? (pid_t)thread
+                                               : process_find_thread(process, thread);
+}
+
 /* All vCPUs whose threads are known have them in this process. */
 static bool runs_all(pid_t process, const struct client_vcpu *vcpus, size_t n)
 {
@@ -58,7 +70,7 @@ static pid_t find_process(const struct client *client, const struct client_vcpu 
         first++;
     if (first == n)
         return 0;
-    if (process > 0 && runs_all(process, vcpus, n))
+    if (client_peer(client) == CLIENT_LOCAL || (process > 0 && runs_all(process, vcpus, n)))
         return process;
     process = process_of_thread((pid_t)vcpus[first].thread);
     return process > 0 && runs_all(process, vcpus, n) ? process : 0;
@@ -78,9 +90,10 @@ static void put_start(struct record_writer *to, const char *number_name, const c
     }
 }
 
-static void put_vcpu(struct record_writer *to, pid_t process, const struct client_vcpu *vcpu)
+static void put_vcpu(struct record_writer *to, const struct client *client, pid_t process,
+                     const struct client_vcpu *vcpu)
 {
-    pid_t thread = process && vcpu->thread > 0 ? process_find_thread(process, vcpu->thread) : 0;
+    pid_t thread = process ? find_thread(client, process, vcpu->thread) : 0;
 
     record_begin(to);
     record_i64(to, "vcpu", NULL, vcpu->index);
@@ -104,7 +117,7 @@ static void put_vm(struct record_writer *to, const struct client *client)
     put_start(to, "process", "process_start", process, process);
     record_list(to, "vcpus");
     for (size_t i = 0; i < n; i++)
-        put_vcpu(to, process, &vcpus[i]);
+        put_vcpu(to, client, process, &vcpus[i]);
     record_list_end(to);
     record_end(to);
 }

@@ -55,7 +55,7 @@ static void set_up(struct fixture *f)
         schema_unref(schemas[i]);
 }
 
-/* Of the process 10, which began at 100; the caller changes what it likes. */
+/* Of the process 10, here 30, which began at 100; the caller changes what it likes. */
 static struct kvm_record *record(struct fixture *f, uint64_t vm, enum kvm_kind kind, uint32_t id,
                                  uint64_t exits)
 {
@@ -65,12 +65,14 @@ static struct kvm_record *record(struct fixture *f, uint64_t vm, enum kvm_kind k
     assert_true(f->pass.n < RECORDS_MAX);
     *record = (struct kvm_record){.kind = kind,
                                   .process = 10,
+                                  .process_here = 30,
                                   .fd = (uint32_t)f->pass.n,
                                   .start_time = 100,
                                   .vm = vm,
                                   .is_owner = 1,
                                   .vcpu_id = id,
-                                  .thread = kind ? 1000 + id : 0};
+                                  .thread = kind ? 1000 + id : 0,
+                                  .thread_here = kind ? 3000 + id : 0};
     record->row[0] = exits;
     record->row[1] = 7;
     f->pass.records[f->pass.n++] = record;
@@ -114,12 +116,14 @@ static void a_vm_has_its_vcpus_in_the_order_of_ids(void **state)
     assert_int_equal(f.table.n, 1);
     vm = f.table.vms[0];
     assert_string_equal(vm->name, "web");
-    assert_int_equal(vm->pid, 10);
+    assert_int_equal(vm->process, 10);
+    assert_int_equal(vm->pid, 30);
     assert_int_equal(vm->row[0], 3);
     assert_int_equal(vm->n_vcpus, 2);
     assert_string_equal(vm->vcpus[0].path, "/kvm/vcpu[0]");
     assert_string_equal(vm->vcpus[1].path, "/kvm/vcpu[5]");
     assert_int_equal(vm->vcpus[1].thread, 1005);
+    assert_int_equal(vm->vcpus[1].thread_here, 3005);
     tear_down(&f);
 }
 
@@ -238,7 +242,7 @@ static void what_others_hold_is_no_vm(void **state)
     record(&f, 0xaa, KVM_KIND_VM, 0, 3)->is_owner = 0;
     update(&f);
     assert_int_equal(f.table.n, 1);
-    assert_int_equal(f.table.vms[0]->pid, 10);
+    assert_int_equal(f.table.vms[0]->pid, 30);
     assert_int_equal(f.table.vms[0]->n_vcpus, 2);
     tear_down(&f);
 }
@@ -262,7 +266,7 @@ static void vcpus_come_and_go(void **state)
     check_ok(objects_list(&vm->ctx->objects, "vcpu", &list));
     assert_int_equal(list.n, 2);
     assert_int_equal(list.objects[0].number, 2);
-    assert_int_equal(list.objects[0].thread, 1002);
+    assert_int_equal(list.objects[0].thread, 3002);
     assert_string_equal(list.objects[1].path, "/kvm/vcpu[5]");
     object_list_free(&list);
     tear_down(&f);
@@ -290,28 +294,31 @@ static void of_two_with_a_name_the_older_keeps_it(void **state)
     set_up(&f);
     record(&f, 0xaa, KVM_KIND_VM, 0, 3)->start_time = 200;
     f.pass.records[0]->process = 20;
+    f.pass.records[0]->process_here = 40;
     record(&f, 0xbb, KVM_KIND_VM, 0, 3);
     record(&f, 0x11, KVM_KIND_VM, 0, 3)->start_time = 200;
     f.pass.records[2]->process = 20;
+    f.pass.records[2]->process_here = 40;
     update(&f);
     assert_int_equal(f.table.n, 3);
     assert_string_equal(f.table.vms[0]->name, "web");
-    assert_int_equal(f.table.vms[0]->pid, 10);
-    assert_string_equal(f.table.vms[1]->name, "web@20");
-    assert_string_equal(f.table.vms[2]->name, "web@20.2");
+    assert_int_equal(f.table.vms[0]->pid, 30);
+    assert_string_equal(f.table.vms[1]->name, "web@40");
+    assert_string_equal(f.table.vms[2]->name, "web@40.2");
 
     /* The older one ends: nobody gets another name. */
     record(&f, 0xaa, KVM_KIND_VM, 0, 3)->start_time = 200;
     f.pass.records[0]->process = 20;
+    f.pass.records[0]->process_here = 40;
     update(&f);
     assert_int_equal(f.table.n, 1);
-    assert_string_equal(f.table.vms[0]->name, "web@20");
+    assert_string_equal(f.table.vms[0]->name, "web@40");
     tear_down(&f);
 }
 
 static void a_name_that_is_free_is_given_again(void **state)
 {
-    const char *const names[] = {"web", "web@10", "web@10.2", "web@10.3"};
+    const char *const names[] = {"web", "web@30", "web@30.2", "web@30.3"};
     struct fixture f;
 
     (void)state;
@@ -326,8 +333,8 @@ static void a_name_that_is_free_is_given_again(void **state)
             record(&f, vm, KVM_KIND_VM, 0, 3);
     update(&f);
     assert_int_equal(f.table.n, 5);
-    assert_string_equal(f.table.vms[3]->name, "web@10");
-    assert_string_equal(f.table.vms[4]->name, "web@10.4");
+    assert_string_equal(f.table.vms[3]->name, "web@30");
+    assert_string_equal(f.table.vms[4]->name, "web@30.4");
     tear_down(&f);
 }
 
