@@ -735,10 +735,12 @@ def silent_sockets(silent):
     return [listener.path for listener in silent]
 
 
-def test_silent_vms_are_waited_for_together(programs, silent):
-    """Each is connected to before the first is given up."""
+@pytest.mark.parametrize("verb", ["stats", "list", "doctor"])
+def test_silent_vms_are_waited_for_together(programs, verb):
+    """However many there are, each is connected to before the first is given up."""
+    silent = [programs.keep(Listener(programs.path(f"silent{i}.sock"))) for i in range(100)]
     sockets = [word for listener in silent for word in ("--socket", listener.path)]
-    process = programs.start([VITALS, "stats", *sockets, "--timeout", str(10 * TIMEOUT)])
+    process = programs.start([VITALS, verb, *sockets, "--timeout", str(10 * TIMEOUT)])
     for listener in silent:
         assert select.select(listener.sockets, [], [], TIMEOUT)[0], listener.path
     process.kill()
