@@ -44,9 +44,12 @@ int bpf_check_system(const char *root, struct bpf_why *why);
 int bpf_why_not_loaded(struct bpf_why *why, int err, const char *log);
 
 /*
- * Whether processes of all containers are seen. In another pid namespace only those of that one are;
- * a pod sees the host's with hostPID: true.
+ * Whether processes of all containers are seen. In another pid namespace only those of that one are,
+ * and of those below it.
  */
+#define BPF_HINT_PID_NAMESPACE                                                                     \
+    "A container sees those of the host with hostPID: true (Kubernetes), or --pid=host (docker, "  \
+    "podman)."
 bool bpf_in_initial_pid_namespace(const char *root);
 
 /*

@@ -83,6 +83,8 @@ static int connect_and_print(void *self)
         return status;
     read_all(look);
     print_vms(look);
+    if (look->options.format == OUTPUT_TABLE)
+        look_say_what_is_seen(look);
     return look->has_failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/count.h"
+#include "bpf/why.h"
 #include "doctor/doctor.h"
 #include "kvm/stats_fd.h"
 
@@ -352,6 +353,24 @@ static void check_kernel(struct doctor *doctor)
     }
 }
 
+/* Whose processes, and so whose VMs, can be seen. */
+static void check_pid_namespace(struct doctor *doctor)
+{
+    char path[DOCTOR_PATH_MAX];
+    struct stat st;
+
+    doctor_path(doctor, path, "/proc/self/ns/pid");
+    if (lstat(path, &st) < 0)
+        doctor_find(doctor, "pid namespace", FINDING_ABSENT, "%s: %s", path, strerror(errno));
+    else if (bpf_in_initial_pid_namespace(doctor->root))
+        doctor_find(doctor, "pid namespace", FINDING_OK,
+                    "the host's: without a socket, the VMs of all containers are seen as well");
+    else
+        finding_hint(doctor_find(doctor, "pid namespace", FINDING_WARNING,
+                                 "a container's: without a socket, only its own VMs are seen"),
+                     "%s", BPF_HINT_PID_NAMESPACE);
+}
+
 static void check_lockdown(struct doctor *doctor)
 {
     char line[LINE_SIZE], mode[32] = "";
@@ -450,6 +469,7 @@ void doctor_check_host(struct doctor *doctor)
 {
     check_kvm(doctor);
     check_kernel(doctor);
+    check_pid_namespace(doctor);
     check_lockdown(doctor);
     check_debugfs(doctor);
     check_user(doctor);

@@ -13,6 +13,8 @@
 #include "look/place.h"
 #include "look/private.h"
 
+#define HINT_ANY_VMM "A VM is here as soon as its VMM has made it, whichever VMM it is."
+
 static void release(void *opaque)
 {
     host_vm_unref(opaque);
@@ -86,6 +88,26 @@ static int refuse(struct look *look, const struct bpf_why *why)
     look_fail(look, hint, "no VM is named, and those of this host can't be read: %s", why->text);
     fprintf(stderr, "  --socket PATH asks one VM at its QMP socket, without any privilege.\n");
     return EXIT_FAILURE;
+}
+
+void look_say_what_is_seen(const struct look *look)
+{
+    bool sees_all = bpf_in_initial_pid_namespace("");
+    struct client_error error = {0};
+    size_t n;
+
+    if (!look->host)
+        return;
+    host_vms(look->host, &n);
+    if (sees_all && !n)
+        client_fail(&error, 0, HINT_ANY_VMM, "this host has no VMs");
+    else if (!sees_all && !n)
+        client_fail(&error, 0, BPF_HINT_PID_NAMESPACE, "this pid namespace has no VMs");
+    else if (!sees_all)
+        client_fail(&error, 0, BPF_HINT_PID_NAMESPACE,
+                    "only the VMs of this pid namespace are seen");
+    if (*error.text)
+        look_say(look, &error);
 }
 
 static int take_vms(struct look *look)

@@ -103,6 +103,12 @@ int look_open(struct look *look);
 /* Says what has happened to a VM, which may be nothing that is wrong. */
 void look_say(const struct look *look, const struct client_error *error);
 
+/*
+ * Where this host is looked at: says that it has no VMs, or that not all of them are seen. Nothing is
+ * wrong.
+ */
+void look_say_what_is_seen(const struct look *look);
+
 /* Says what went wrong with a VM. */
 void look_complain(struct look *look, const struct client_error *error);
 

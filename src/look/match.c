@@ -13,7 +13,6 @@
 #include "stats/histogram.h"
 
 #define HINT_KVM     "QEMU has them only where the VM runs with KVM: -accel kvm."
-#define HINT_ANY_VMM "A VM is here as soon as its VMM has made it, whichever VMM it is."
 #define HINT_LIST    "'vitals list' lists what there is."
 #define HINT_SCHEMAS "'vitals schemas' lists what there is."
 
@@ -34,7 +33,7 @@ int look_check_any(struct look *look)
         if (client_has_statistics(look->vms[i].client))
             return 0;
     if (look->host && !look->n_vms)
-        look_fail(look, HINT_ANY_VMM, "this host has no VMs");
+        look_say_what_is_seen(look);
     else if (look->n_vms == 1)
         look_fail(look, HINT_KVM, "%s: no statistics", client_path(look->vms[0].client));
     else

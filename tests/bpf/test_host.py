@@ -16,6 +16,11 @@ from support.programs import VITALS, wait_until
 from support.stats_fds import StatsFds
 from support.this_host import WITHOUT_VM, by_object, name_of, of_process, values_of, vitals
 
+NO_VMS = """vitals list: this host has no VMs
+  A VM is here as soon as its VMM has made it, whichever VMM it is.
+"""
+
+
 @pytest.fixture
 def vitals_for_all(tmp_path_factory):
     """The program where any user may run it."""
@@ -202,12 +207,30 @@ def test_a_host_without_vms(verb):
     """Only VMs of one's own pid namespace are seen."""
     result = vitals(verb, around=["unshare", "--pid", "--fork"])
     assert (result.returncode, result.stdout) == (3, "")
-    assert result.stderr.startswith(f"vitals {verb}: this host has no VMs\n  ")
+    assert result.stderr.startswith(f"vitals {verb}: this pid namespace has no VMs\n  A container sees")
 
 
 def test_a_list_without_vms():
     around = ["unshare", "--pid", "--fork"]
-    assert vitals("list", "--json", around=around).stdout == '{"schema_version": 1, "vms": []}\n'
+    result = vitals("list", "--json", around=around)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == '{"schema_version": 1, "vms": []}\n'
+    result = vitals("list", around=around)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr.startswith("vitals list: this pid namespace has no VMs\n  A container sees")
+
+
+def test_a_list_of_the_host_is_never_silent(vmm):
+    """The tests may not be alone on it."""
+
+    def is_said():
+        result = vitals("list")
+        assert result.returncode == 0
+        assert result.stderr in ("", NO_VMS) and bool(result.stdout) == (not result.stderr)
+
+    is_said()
+    vmm()
+    is_said()
 
 
 def sched_of(pid):

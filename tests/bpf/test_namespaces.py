@@ -55,6 +55,25 @@ def test_whose_a_vm_is_to_a_reader_in_its_namespace(container, vmm):
     assert (vm["vm"], vm["pid"], vm["vmm"]) == ("bare-vmm-1", 1, "bare-vmm")
 
 
+def test_a_list_says_that_it_sees_one_namespace(container):
+    result = container.vitals("list")
+    assert result.returncode == 0 and "bare-vmm-1" in result.stdout
+    first, hint = result.stderr.splitlines()
+    assert first == "vitals list: only the VMs of this pid namespace are seen"
+    assert "hostPID: true" in hint
+    result = container.vitals("list", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert vitals("list").stderr == ""
+
+
+@pytest.mark.parametrize("around, status", [((), "ok"), (("unshare", "--pid", "--fork"), "warning")])
+def test_the_doctor_says_whose_vms_are_seen(around, status):
+    result = vitals("doctor", "--json", around=around)
+    (check,) = [c for c in json.loads(result.stdout)["checks"] if c["check"] == "pid namespace"]
+    assert (check["status"], bool(check["hint"])) == (status, status == "warning")
+    assert ("hostPID: true" in str(check["hint"])) == (status == "warning")
+
+
 def test_a_name_of_the_command_line(vmm):
     container = Container(vmm, "inside")
     (vm,) = container.answer("list")["vms"]

@@ -15,8 +15,8 @@ import pytest
 from support.programs import TIMEOUT, run, without_capabilities
 
 WITHOUT_VM = {k: v for k, v in os.environ.items() if k != "VITALS_SOCKET"}
-CHECKS = ["kvm device", "kvm statistics", "a try", "kernel", "lockdown", "debugfs", "user",
-          "open files"]  # fmt: skip
+CHECKS = ["kvm device", "kvm statistics", "a try", "kernel", "pid namespace", "lockdown", "debugfs",
+          "user", "open files"]  # fmt: skip
 
 
 class Tree:
@@ -194,6 +194,19 @@ def test_a_kernel_without_a_version(tree, text):
     if text is not None:
         tree.write("proc/sys/kernel/osrelease", text)
     assert_check(tree.check("kernel"), "warning", "does not tell the version")
+
+
+@pytest.mark.parametrize("number, status", [(4026531836, "ok"), (4026532500, "warning")])
+def test_pid_namespace(tree, number, status):
+    path = tree.path / "proc/self/ns/pid"
+    path.parent.mkdir(parents=True)
+    path.symlink_to(f"pid:[{number}]")
+    check = tree.check("pid namespace")
+    assert (check["status"], bool(check["hint"])) == (status, status == "warning")
+
+
+def test_no_pid_namespace(tree):
+    assert tree.check("pid namespace")["status"] == "not there"
 
 
 @pytest.mark.parametrize("text, status, found", [

@@ -791,7 +791,8 @@ NOT_TRIED = [
 # Tried where there is KVM: in tests/bpf/test_host.py and test_host_changes.py.
 # And in test_looking.py.
 OF_A_DAEMON = ["PATH: the daemon does not answer: REASON"]
-OF_THE_HOST = ["this host has no VMs", "PATH: the VM has ended"]
+OF_THE_HOST = ["this host has no VMs", "PATH: the VM has ended", "this pid namespace has no VMs",
+               "only the VMs of this pid namespace are seen"]  # fmt: skip
 
 
 def test_the_manual_has_no_message_that_is_not_tried():
