@@ -11,6 +11,11 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
+enum {
+    CONTAINER_ID_LEN = 64,
+    CONTAINER_ID_SHOWN = 12, /* as `docker ps`, `podman ps` and `crictl ps` show it, or more */
+};
+
 /* How an option's value holds the name. */
 enum name_form {
     NAME_PLAIN,
@@ -242,34 +247,63 @@ static size_t without_suffix(const char *text, size_t len, const char *suffix)
     return len > n && strncmp(text + len - n, suffix, n) == 0 ? len - n : 0;
 }
 
+static bool are_digits(const char *text, size_t len, const char *others)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!isxdigit((unsigned char)text[i]) && !strchr(others, text[i]))
+            return false;
+    return true;
+}
+
+/* "pod" and a UID, and not "podman.service". */
+static bool is_pod(const char *component, size_t len)
+{
+    return begins_with(component, len, "pod") && are_digits(component + 3, len - 3, "-_");
+}
+
 /* Where a component says "pod": it may stand behind kubepods-CLASS-. 0: nowhere. */
 static size_t pod_length(const char *component, size_t len, const char **ret_pod)
 {
     size_t whole = without_suffix(component, len, ".slice");
-    const char *pod;
+    const char *pod = component;
 
-    if (begins_with(component, len, "pod")) {
-        *ret_pod = component;
-        return len;
+    if (whole && begins_with(component, whole, "kubepods")) {
+        pod = memmem(component, whole, "-pod", 4);
+        pod = pod ? pod + 1 : component;
+        len = (size_t)(component + whole - pod);
     }
-    pod = whole ? memmem(component, whole, "-pod", 4) : NULL;
-    if (!pod || !begins_with(component, len, "kubepods"))
-        return 0;
-    *ret_pod = pod + 1;
-    return (size_t)(component + whole - *ret_pod);
+    *ret_pod = pod;
+    return is_pod(pod, len) ? len : 0;
+}
+
+/*
+ * Runtimes name the group of a container by its id, alone or behind a word: docker-ID.scope,
+ * libpod-ID, cri-containerd-ID.scope, /docker/ID. NULL: it has none.
+ */
+static const char *find_container(const char *component, size_t len)
+{
+    size_t scope = without_suffix(component, len, ".scope");
+    size_t whole = scope ? scope : len;
+    const char *id = component + whole - CONTAINER_ID_LEN;
+
+    if (whole < CONTAINER_ID_LEN || !are_digits(id, CONTAINER_ID_LEN, ""))
+        return NULL;
+    return id == component || id[-1] == '-' ? id : NULL;
 }
 
 static void name_by_cgroup(const char *cgroup, struct identity *identity)
 {
-    const char *at = cgroup ? cgroup : "", *pod;
+    const char *at = cgroup ? cgroup : "", *pod, *id;
 
     while (*at && !identity->name[0]) {
         size_t len = strcspn(at, "/:\n"), scope = without_suffix(at, len, ".scope"), n;
 
         if (scope && begins_with(at, scope, "machine-"))
             take_machine(identity, at + strlen("machine-"), scope - strlen("machine-"));
-        else if ((n = pod_length(at, len, &pod)) > 3)
+        else if ((n = pod_length(at, len, &pod)) > 0)
             take_pod(identity, pod, n);
+        else if ((id = find_container(at, len)))
+            take_name(identity, id, CONTAINER_ID_SHOWN);
         at += len;
         at += *at != '\0';
     }

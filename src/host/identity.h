@@ -28,7 +28,10 @@ struct identity {
     char vmm[IDENTITY_VMM_MAX];   /* "qemu", "firecracker", ..., else the program's name */
 };
 
-/* The name is that of the command line; else of a systemd machine or a pod; else PROGRAM-PID. */
+/*
+ * The name is that of the command line; else of a systemd machine or a pod, or the short id of a
+ * container; else PROGRAM-PID.
+ */
 void identity_read(const struct process_text *process, struct identity *ret_identity);
 
 #endif

@@ -103,6 +103,69 @@ static void a_pod_has_a_uid(void **state)
         "vmm", "pod-1234-56ab");
 }
 
+#define ID       "e23ce43dcbe0feef12bc0199df6bf45dcf21d19260ace8544fe8b769fc2638bf"
+#define OTHER_ID "a1e311027d69c40fe0520f086f7b85bcc62f31ac97b47f1b03d68b494f432b50"
+
+/* As the runtimes name the groups of their containers, with systemd and without, in both versions. */
+static void a_container_has_a_short_id(void **state)
+{
+    static const char *const cgroups[] = {
+        "0::/system.slice/docker-" ID ".scope\n",
+        "0::/docker/" ID "\n",
+        "12:memory:/docker/" ID "\n11:cpu,cpuacct:/docker/" ID "\n1:name=systemd:/docker/" ID "\n",
+        "0::/machine.slice/libpod-" ID ".scope/container\n",
+        "0::/machine.slice/machine-libpod_pod_77.slice/libpod-" ID ".scope\n",
+        "0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID
+        ".scope/container\n",
+        "0::/libpod_parent/libpod-" ID "/ctr\n",
+        "0::/system.slice/crio-" ID ".scope/container\n",
+        "0::/system.slice/cri-containerd-" ID ".scope\n",
+        "11:cpu,cpuacct:/system.slice/containerd.service/system.slice:cri-containerd:" ID "\n",
+        "0::/system.slice/nerdctl-" ID ".scope\n",
+        "0::/default/" ID "\n",
+        "0::/system.slice/docker-" ID ".scope (deleted)\n0::/docker/" ID "\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cgroups) / sizeof(cgroups[0]); i++) {
+        check((struct process_text){LINE("vmm"), .cgroup = cgroups[i]}, "vmm", "e23ce43dcbe0");
+        check((struct process_text){LINE("firecracker\0--id\0fc-7"), .cgroup = cgroups[i]},
+              "firecracker", "fc-7");
+    }
+}
+
+static void what_holds_a_container_comes_first(void **state)
+{
+    (void)state;
+    check((struct process_text){LINE("vmm"), .cgroup = "0::/kubepods.slice/kubepods-pod1234_56ab."
+                                                       "slice/crio-" ID ".scope/container\n"},
+          "vmm", "pod-1234-56ab");
+    check((struct process_text){LINE("vmm"), .cgroup = "4:cpu:/kubepods/pod1234-56ab/" ID "\n"},
+          "vmm", "pod-1234-56ab");
+    check((struct process_text){LINE("vmm"), .cgroup = "0::/docker/" ID "/docker/" OTHER_ID "\n"},
+          "vmm", "e23ce43dcbe0");
+}
+
+static void what_is_no_id_names_nobody(void **state)
+{
+    static const char *const cgroups[] = {
+        "0::/system.slice/docker-e23ce43dcbe0.scope\n",
+        "0::/docker/" ID "0\n",
+        "0::/docker/g" ID "\n",
+        "0::/system.slice/docker-g" ID ".scope\n",
+        "0::/system.slice/docker.service\n",
+        "0::/user.slice/user-1000.slice/user@1000.service/app.slice/podman.service\n",
+        "0::/user.slice/podman-1234.scope\n",
+        "0::/kubepods.slice/kubepods-podman.slice\n",
+        "0::/pod\n",
+        "0::/\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cgroups) / sizeof(cgroups[0]); i++)
+        check((struct process_text){LINE("vmm"), .cgroup = cgroups[i]}, "vmm", "vmm-42");
+}
+
 static void anything_else_is_program_and_pid(void **state)
 {
     (void)state;
@@ -184,6 +247,9 @@ int main(void)
         cmocka_unit_test(a_machine_of_systemd_has_a_name),
         cmocka_unit_test(what_is_no_escape_of_systemd_stays),
         cmocka_unit_test(a_pod_has_a_uid),
+        cmocka_unit_test(a_container_has_a_short_id),
+        cmocka_unit_test(what_holds_a_container_comes_first),
+        cmocka_unit_test(what_is_no_id_names_nobody),
         cmocka_unit_test(anything_else_is_program_and_pid),
         cmocka_unit_test(what_a_stranger_wrote_is_made_plain),
         cmocka_unit_test(a_long_name_is_cut_at_a_whole_character),
