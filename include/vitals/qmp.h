@@ -16,6 +16,11 @@
  *    vitals_server_process(), from one thread at a time;
  *  - in a thread of its own: vitals_server_start().
  *
+ * A server is one process's. A child made by fork() has a copy that shares sockets and clients with its
+ * parent: there vitals_server_free() frees memory and closes the child's files, and the parent goes on
+ * serving; all other calls are -ECHILD, and do nothing. Where the child is to serve in the parent's
+ * place, as behind daemon(3), it calls vitals_server_take_over().
+ *
  * The server has no text of the last error: the -errno values are distinct. -E2BIG: a member of a
  * newer header is not 0; where a context is passed too, it has a text that says which.
  */
@@ -79,6 +84,14 @@ int vitals_server_process(struct vitals_server *server);
  */
 int vitals_server_start(struct vitals_server *server);
 int vitals_server_stop(struct vitals_server *server);
+
+/*
+ * In a child made by fork(): the server is this process's from now on. The parent must not use it any
+ * more, and end without freeing it, by _exit(), as daemon(3) does. A server with a thread can't be
+ * taken over, since the thread stays behind: stop it before the fork, and start it again. -EBUSY: it
+ * had a thread, or another thread of the parent was inside a call.
+ */
+int vitals_server_take_over(struct vitals_server *server);
 
 struct vitals_listen_options {
     size_t size; /* VITALS_LISTEN_OPTIONS_INIT */

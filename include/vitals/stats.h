@@ -85,6 +85,13 @@ int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx *
  */
 int vitals_ctx_free(struct vitals_ctx *ctx);
 
+/*
+ * After fork(), the child has a copy of each context, of its groups and providers, which works as
+ * before if no other thread was inside the library at the fork. If one was, calls may wait for ever,
+ * but for those that free: they are -ECHILD then and leave the copy as it is. release() is called in
+ * each process that frees. (KVM itself refuses a VM to all but the process that created it.)
+ */
+
 /* The text of the last error of any thread, or ""; always ends in NUL. Returns its whole length. */
 size_t vitals_error_text(struct vitals_ctx *ctx, char *buf, size_t size);
 

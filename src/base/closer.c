@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/closer.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -117,16 +118,52 @@ uint32_t closer_pending(const struct closer *closer)
     return closer->n_pending;
 }
 
-void closer_free(struct closer *closer)
+/* Under the lock. */
+static void forget_waiting(struct closer *closer)
 {
     struct closing *closing;
 
+    while ((closing = take_first(closer)))
+        free(closing);
+}
+
+void closer_free(struct closer *closer)
+{
     if (!closer)
         return;
     pthread_mutex_lock(&closer->lock);
     closer->freed = true;
     if (!closer->n_threads) /* none could be made: these stay open */
-        while ((closing = take_first(closer)))
-            free(closing);
+        forget_waiting(closer);
     unlock_and_destroy_unused(closer);
+}
+
+/* ---- after fork() --------------------------------------------------------------------------- */
+
+void closer_free_copy(struct closer *closer)
+{
+    if (!closer || pthread_mutex_trylock(&closer->lock))
+        return;
+    closer->freed = true;
+    closer->n_threads = 0;
+    forget_waiting(closer);
+    unlock_and_destroy_unused(closer);
+}
+
+int closer_take_over(struct closer *closer)
+{
+    struct closing *closing;
+
+    if (pthread_mutex_trylock(&closer->lock))
+        return -EBUSY;
+    closer->n_threads = 0;
+    closer->n_pending = 0; /* what one of its threads had in hand is the parent's */
+    STAILQ_FOREACH(closing, &closer->waiting, link)
+    {
+        closer->n_pending++;
+    }
+    if (closer->n_pending)
+        add_thread(closer);
+    pthread_mutex_unlock(&closer->lock);
+    return 0;
 }

@@ -26,4 +26,12 @@ uint32_t closer_pending(const struct closer *closer);
 /* What is still to be closed will be. NULL is allowed. */
 void closer_free(struct closer *closer);
 
+/*
+ * In a child made by fork(), which has none of the threads. What they had in hand is the parent's.
+ * Either frees the child's copy, which closes nothing, or goes on with what is still to be closed;
+ * -EBUSY: the copy was made while it was being changed.
+ */
+void closer_free_copy(struct closer *closer);
+int closer_take_over(struct closer *closer);
+
 #endif

@@ -288,9 +288,13 @@ static void free_vcpu(struct kvm_vcpu *vcpu)
 int vitals_kvm_free(struct vitals_kvm *kvm)
 {
     size_t i;
+    int err;
 
     if (!kvm)
         return 0;
+    err = ctx_check_copy(kvm->ctx);
+    if (err)
+        return err;
     if (registry_is_collecting(kvm->ctx))
         return ctx_fail(kvm->ctx, -EBUSY, "a provider can't be freed from inside collect()");
     vitals_unregister(kvm->vcpu_group);

@@ -457,8 +457,13 @@ static void free_vm(struct sched_vm *vm)
 
 int vitals_sched_free(struct vitals_sched *sched)
 {
+    int err;
+
     if (!sched)
         return 0;
+    err = ctx_check_copy(sched->ctx);
+    if (err)
+        return err;
     if (registry_is_collecting(sched->ctx))
         return ctx_fail(sched->ctx, -EBUSY, "a provider can't be freed from inside collect()");
     vitals_unregister(sched->vcpus.group);

@@ -41,7 +41,9 @@ int vitals_server_add_client(struct vitals_server *server, struct vitals_ctx *ct
     struct vitals_client_options options;
     int err;
 
-    err = take_options(ctx, given, &options);
+    err = server_check_process(server);
+    if (!err)
+        err = take_options(ctx, given, &options);
     if (!err)
         err = socket_check_connected(fd);
     if (err)
@@ -56,7 +58,10 @@ int vitals_server_add_client(struct vitals_server *server, struct vitals_ctx *ct
 int vitals_server_close_clients(struct vitals_server *server, const struct vitals_ctx *ctx)
 {
     uint32_t i;
+    int err = server_check_process(server);
 
+    if (err)
+        return err;
     if (pthread_mutex_lock(&server->lock))
         return -EBUSY;
     for (i = 0; i < server->n_slots; i++) {

@@ -9,7 +9,7 @@
 
 void hang_up(struct vitals_server *server, int fd, bool passes_files)
 {
-    if (!passes_files || passed_files_drain(fd))
+    if (server->is_copy || !passes_files || passed_files_drain(fd))
         close(fd);
     else
         closer_take(server->closer, fd);
@@ -24,6 +24,11 @@ void hang_up_listening(struct vitals_listener *listener)
     bool inherited = listener->file.directory < 0;
     int client, n;
 
+    if (listener->server->is_copy) {
+        socket_file_forget(&listener->file);
+        close(listener->fd);
+        return;
+    }
     socket_file_remove(&listener->file);
     if (listener->passes_files && !inherited)
         shutdown(listener->fd, SHUT_RDWR);

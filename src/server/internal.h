@@ -104,6 +104,8 @@ struct vitals_listener {
 
 struct vitals_server {
     struct vitals_server_options options;
+    pid_t process; /* whose it is: a child made by fork() has a copy that shares its files */
+    bool is_copy;  /* it is freed in a child: nothing may be done to what is shared */
     int epoll_fd;
     int wake_fd;  /* readable while a client is ready, or the thread is to stop */
     int spare_fd; /* given up to accept and close a client when no fd is left */
@@ -126,6 +128,9 @@ struct vitals_server {
     int reply_error;   /* what sending it early came to */
     uint8_t input[SERVER_READ_SIZE];
 };
+
+/* server.c; the start of each call from outside. -ECHILD: the server is another process's. */
+int server_check_process(const struct vitals_server *server);
 
 /* slots.c */
 int slot_add(struct vitals_server *server, enum slot_kind kind, void *owner, int fd,

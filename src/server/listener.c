@@ -194,7 +194,9 @@ int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
     struct socket_file file;
     int fd, err;
 
-    err = take_options(ctx, given, &options);
+    err = server_check_process(server);
+    if (!err)
+        err = take_options(ctx, given, &options);
     if (err)
         return err;
     fd = open_socket(ctx, &options, &file);
@@ -232,10 +234,14 @@ static void close_clients(struct vitals_listener *listener)
 int vitals_listener_close(struct vitals_listener *listener)
 {
     struct vitals_server *server;
+    int err;
 
     if (!listener)
         return 0;
     server = listener->server;
+    err = server_check_process(server);
+    if (err)
+        return err;
     if (pthread_mutex_lock(&server->lock))
         return -EBUSY;
     close_clients(listener);

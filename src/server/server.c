@@ -87,6 +87,7 @@ int vitals_server_new(const struct vitals_server_options *options,
 
     if (!server)
         return -ENOMEM;
+    server->process = getpid();
     server->epoll_fd = server->wake_fd = server->timers.fd = server->spare_fd = -1;
     init_lock(&server->lock);
     err = init(server, options);
@@ -110,11 +111,8 @@ static void close_all(struct vitals_server *server)
             listener_free(server->slots[i].owner);
 }
 
-void vitals_server_free(struct vitals_server *server)
+static void free_all(struct vitals_server *server)
 {
-    if (!server)
-        return;
-    vitals_server_stop(server);
     close_all(server);
     qmp_workbench_free(&server->bench);
     buf_free(&server->reply);
@@ -126,6 +124,69 @@ void vitals_server_free(struct vitals_server *server)
     closer_free(server->closer);
     pthread_mutex_destroy(&server->lock);
     free(server);
+}
+
+/* ---- after fork() --------------------------------------------------------------------------- */
+
+int server_check_process(const struct vitals_server *server)
+{
+    return server->process == getpid() ? 0 : -ECHILD;
+}
+
+/*
+ * The sockets, the epoll set and the socket's file are the parent's, too, so all that happens to them
+ * is that the child's copies are closed. What a thread of the parent was changing when it was copied
+ * is in no order, and stays.
+ */
+static void free_copy(struct vitals_server *server)
+{
+    server->is_copy = true;
+    closer_free_copy(server->closer);
+    server->closer = NULL;
+    if (pthread_mutex_trylock(&server->lock) == 0) {
+        pthread_mutex_unlock(&server->lock);
+        free_all(server);
+        return;
+    }
+    close_fd(server->epoll_fd);
+    close_fd(server->wake_fd);
+    timers_free(&server->timers);
+    close_fd(server->spare_fd);
+}
+
+void vitals_server_free(struct vitals_server *server)
+{
+    if (!server)
+        return;
+    if (server_check_process(server)) {
+        free_copy(server);
+        return;
+    }
+    vitals_server_stop(server);
+    free_all(server);
+}
+
+/* Under the lock. */
+static int take_over(struct vitals_server *server)
+{
+    int err = closer_take_over(server->closer);
+
+    if (!err)
+        server->process = getpid();
+    return err;
+}
+
+int vitals_server_take_over(struct vitals_server *server)
+{
+    int err;
+
+    if (!server_check_process(server))
+        return 0;
+    if (server->has_thread || pthread_mutex_trylock(&server->lock))
+        return -EBUSY;
+    err = take_over(server);
+    pthread_mutex_unlock(&server->lock);
+    return err;
 }
 
 /* ---- events --------------------------------------------------------------------------------- */
@@ -200,7 +261,11 @@ int vitals_server_fd(const struct vitals_server *server)
 
 int vitals_server_process(struct vitals_server *server)
 {
-    return server->has_thread ? -EBUSY : process(server, 0);
+    int err = server_check_process(server);
+
+    if (!err && server->has_thread)
+        err = -EBUSY;
+    return err ? err : process(server, 0);
 }
 
 /* ---- the thread ----------------------------------------------------------------------------- */
@@ -216,10 +281,12 @@ static void *run(void *opaque)
 
 int vitals_server_start(struct vitals_server *server)
 {
-    int err;
+    int err = server_check_process(server);
 
-    if (server->has_thread)
-        return -EBUSY;
+    if (!err && server->has_thread)
+        err = -EBUSY;
+    if (err)
+        return err;
     server->stopping = false;
     err = library_thread_create(&server->thread, NULL, run, server);
     if (err)
@@ -232,9 +299,10 @@ int vitals_server_start(struct vitals_server *server)
 int vitals_server_stop(struct vitals_server *server)
 {
     eventfd_t value;
+    int err = server_check_process(server);
 
-    if (!server->has_thread)
-        return 0;
+    if (err || !server->has_thread)
+        return err;
     if (pthread_equal(server->thread, pthread_self()))
         return -EBUSY;
     server->stopping = true;

@@ -58,7 +58,8 @@ int slot_set_interest(struct vitals_server *server, uint32_t slot, int fd, uint3
 
 void slot_remove(struct vitals_server *server, uint32_t slot, int fd)
 {
-    epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    if (!server->is_copy)
+        epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     server->slots[slot].kind = SLOT_FREE;
     server->slots[slot].owner = NULL;
     server->slots[slot].generation++;

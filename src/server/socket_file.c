@@ -355,12 +355,15 @@ int socket_file_make(const char *path, mode_t mode, struct socket_file *ret_file
     return making.fd;
 }
 
+void socket_file_forget(struct socket_file *file)
+{
+    close_fd(file->directory);
+    file->directory = -1;
+}
+
 void socket_file_remove(struct socket_file *file)
 {
-    if (file->directory < 0)
-        return;
-    if (is_own_file(file, file->directory))
+    if (file->directory >= 0 && is_own_file(file, file->directory))
         unlinkat(file->directory, file->name, 0);
-    close(file->directory);
-    file->directory = -1;
+    socket_file_forget(file);
 }

@@ -30,5 +30,7 @@ int socket_file_make(const char *path, mode_t mode, struct socket_file *ret_file
 
 /* If the file is still the same. */
 void socket_file_remove(struct socket_file *file);
+/* The file stays. */
+void socket_file_forget(struct socket_file *file);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/sized.h"
 #include "stats/registry.h"
@@ -70,6 +71,7 @@ static int init(struct vitals_ctx *ctx)
     ctx->pool = other ? schema_pool_ref(other->pool) : schema_pool_new();
     if (!ctx->pool)
         return -ENOMEM;
+    ctx->process = getpid();
     atomic_init(&ctx->running, true);
     objects_init(&ctx->objects);
     pthread_mutex_init(&ctx->lock, NULL);
@@ -96,10 +98,33 @@ int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx *
     return 0;
 }
 
+bool ctx_is_copy(const struct vitals_ctx *ctx)
+{
+    return ctx->process != getpid();
+}
+
+static bool is_free(pthread_mutex_t *lock)
+{
+    if (pthread_mutex_trylock(lock))
+        return false;
+    pthread_mutex_unlock(lock);
+    return true;
+}
+
+int ctx_check_copy(struct vitals_ctx *ctx)
+{
+    return !ctx_is_copy(ctx) || (is_free(&ctx->lock) && is_free(&ctx->objects.lock)) ? 0 : -ECHILD;
+}
+
 int vitals_ctx_free(struct vitals_ctx *ctx)
 {
+    int err;
+
     if (!ctx)
         return 0;
+    err = ctx_check_copy(ctx);
+    if (err)
+        return err;
     if (registry_is_collecting(ctx))
         return ctx_fail(ctx, -EBUSY, "a context can't be freed from inside collect()");
     while (ctx->groups)

@@ -16,6 +16,7 @@ struct collecting; /* a thread inside collect(), see registry.c */
 
 struct vitals_ctx {
     struct vitals_ctx_options options; /* name and uuid are copies */
+    pid_t process;                     /* whose it is: a child made by fork() has a copy */
     struct schema_pool *pool;
     atomic_bool running;
     struct objects objects;
@@ -27,5 +28,12 @@ struct vitals_ctx {
     struct collecting *collecting;
     struct error_text error;
 };
+
+/*
+ * A child made by fork() has a copy of the context, and none of the parent's other threads. -ECHILD:
+ * one of them was changing it; it can be neither used nor freed. Nothing waits here.
+ */
+int ctx_check_copy(struct vitals_ctx *ctx);
+bool ctx_is_copy(const struct vitals_ctx *ctx);
 
 #endif

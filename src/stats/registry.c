@@ -178,13 +178,16 @@ bool registry_is_collecting(struct vitals_ctx *ctx)
     return collecting;
 }
 
-/* Under the lock. Waits for the queries that use the group, then takes it off the list. */
+/*
+ * Under the lock. Waits for the queries that use the group, then takes it off the list. The queries of
+ * a parent don't run in its child.
+ */
 static void detach(struct vitals_ctx *ctx, struct vitals_group *group)
 {
     struct vitals_group **link = &ctx->groups;
 
     group->leaving = true;
-    while (group->pins)
+    while (group->pins && !ctx_is_copy(ctx))
         pthread_cond_wait(&ctx->unpinned, &ctx->lock);
     while (*link != group)
         link = &(*link)->next;
@@ -194,10 +197,14 @@ static void detach(struct vitals_ctx *ctx, struct vitals_group *group)
 int vitals_unregister(struct vitals_group *group)
 {
     struct vitals_ctx *ctx;
+    int err;
 
     if (!group)
         return 0;
     ctx = group->ctx;
+    err = ctx_check_copy(ctx);
+    if (err)
+        return err;
     pthread_mutex_lock(&ctx->lock);
     if (is_collecting(ctx)) {
         pthread_mutex_unlock(&ctx->lock);

@@ -398,6 +398,7 @@ static int listen_where_unshare_is_forbidden(struct server *server, const char *
     if (child == 0) {
         int err = forbid_unshare();
 
+        server->server = new_server(); /* that of the parent is not its own */
         _exit(err ? 255 : -listen_with_mode(server, path, mode));
     }
     assert_int_equal(waitpid(child, &status, 0), child);
