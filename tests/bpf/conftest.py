@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: MIT
-import os
-
 import pytest
 
-from support.kernel_reader import BareVmm, Host, Reader
+from support.kernel_reader import BareVmm, Host, Reader, missing_for_host
 
 
 @pytest.fixture(autouse=True, scope="session")
 def kvm():
     """Skips all tests where VMs can't be made, or other users' not be read."""
-    try:
-        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
-    except OSError as error:
-        pytest.skip(f"/dev/kvm can't be opened: {error.strerror}")
-    if os.geteuid() != 0:
-        pytest.skip("reading the VMs of a host from the kernel is tested as root")
+    if missing_for_host():
+        pytest.skip(missing_for_host())
 
 
 @pytest.fixture

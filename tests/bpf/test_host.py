@@ -13,7 +13,7 @@ import pytest
 from support.kernel_reader import NOBODY, as_nobody, process_status
 from support.namespaces import with_own_mounts
 from support.programs import VITALS, wait_until
-from support.stats_fds import StatsFds
+from support.stats_fds import values_of_files
 from support.this_host import WITHOUT_VM, by_object, name_of, of_process, values_of, vitals
 
 NO_VMS = """vitals list: this host has no VMs
@@ -56,16 +56,6 @@ def test_states(vmm, guest, state):
     (listed,) = (each for each in json.loads(vitals("list", "--json").stdout)["vms"]
                  if each["pid"] == vm.pid)  # fmt: skip
     assert listed["state"] == state
-
-
-def by_name(stats):
-    return {s.name: s.values if s.is_histogram else s.values[0] for s in stats if s.is_known}
-
-
-def values_of_files(programs, pid, vcpus):
-    files = programs.keep(StatsFds(pid))
-    of_vcpus = {number: by_name(files.read_vcpu(number)) for number in vcpus}
-    return {None: by_name(files.read_vm()), **of_vcpus}
 
 
 @pytest.mark.parametrize("guest", ["none", "once"])

@@ -24,6 +24,17 @@ MISSING = {
 }
 
 
+def missing_for_host():
+    """Why VMs can't be made here, or other users' not be read; or None."""
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return f"/dev/kvm can't be opened: {error.strerror}"
+    if os.geteuid() != 0:
+        return "reading the VMs of a host from the kernel is tested as root"
+    return None
+
+
 class Told(InputEnded):
     """A program that is told by lines, and answers each with lines up to a last one."""
 

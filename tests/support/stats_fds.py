@@ -50,3 +50,14 @@ class StatsFds:
     def stop(self):
         for fd in [self.vm, *self.vcpus.values()]:
             os.close(fd)
+
+
+def by_name(stats):
+    return {s.name: s.values if s.is_histogram else s.values[0] for s in stats if s.is_known}
+
+
+def values_of_files(programs, pid, vcpus):
+    """{None or the vCPU: {statistic: its value or values}} of the one VM of a process."""
+    files = programs.keep(StatsFds(pid))
+    of_vcpus = {number: by_name(files.read_vcpu(number)) for number in vcpus}
+    return {None: by_name(files.read_vm()), **of_vcpus}
