@@ -28,6 +28,7 @@ enum { SUMMARY_COLUMN = 14 };
     VERB(hist)                                                                                     \
     VERB(list)                                                                                     \
     VERB(schemas)                                                                                  \
+    VERB(serve)                                                                                    \
     VERB(snap)                                                                                     \
     VERB(stats)                                                                                    \
     VERB(top)

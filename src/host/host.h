@@ -28,7 +28,10 @@ int host_read(struct host *host);
 /* When the last pass began, of CLOCK_MONOTONIC. Stays at its place until the host is closed. */
 const uint64_t *host_time_ns(const struct host *host);
 
-/* The oldest process first. Valid until the next pass, as are VMs without a reference. */
+/*
+ * In the order in which passes found them, of one pass the oldest process first: what is new stands at
+ * the end. Valid until the next pass, as are VMs without a reference.
+ */
 struct host_vm *const *host_vms(const struct host *host, size_t *ret_n);
 
 #endif

@@ -4,6 +4,7 @@
 #define HOST_PRIVILEGES_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct privileges {
     bool
@@ -16,5 +17,11 @@ struct privileges {
  * it has; nothing can bring them back. -errno.
  */
 int privileges_drop(const struct privileges *kept);
+
+/*
+ * Root becomes another user, in this group alone, for all threads; its capabilities stay until they are
+ * dropped, but no program that is started can have any. Anybody else stays who he is. -errno.
+ */
+int privileges_become(uid_t uid, gid_t gid);
 
 #endif

@@ -9,15 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/listener_probe.h"
-
-#define RUN_DIRECTORY "/run/vitals"
-
-static const char *run_directory(void)
-{
-    const char *directory = getenv("VITALS_RUN_DIR");
-
-    return directory && *directory ? directory : RUN_DIRECTORY;
-}
+#include "host/run_path.h"
 
 /* 0, or -errno. Does not wait: one whose queue is full is there. */
 static int try_daemon(const char *path)
@@ -39,7 +31,7 @@ static bool is_absent(int err)
 
 char *daemon_find_sockets(const struct look *look)
 {
-    const char *directory = run_directory();
+    const char *directory = host_run_directory();
     struct client_error note = {0};
     char *path, *pattern = NULL;
     int err;

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/service.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "host/privileges.h"
+#include "host/run_path.h"
+#include "host/state.h"
+#include "serve/log.h"
+
+/* For what has arrived when the daemon is told to end. */
+#define DRAIN_NS UINT64_C(500000000)
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+/* Each VM takes four files, and each client one. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static bool open_directory(const struct serve_options *options, struct service *service)
+{
+    const char *path = options->run_directory ? options->run_directory : host_run_directory();
+    struct error_text error;
+    struct account account;
+
+    if (account_find(options->user, options->group, &account, &error) ||
+        run_directory_open(path, &account, &service->directory, &error)) {
+        serve_log(SERVE_ERROR, "%s", error.text);
+        return false;
+    }
+    return true;
+}
+
+static bool open_host(struct service *service)
+{
+    struct bpf_why why;
+
+    if (host_open("", &why, &service->host) == 0)
+        return true;
+    serve_log(SERVE_ERROR, "the VMs of this host can't be read: %s", why.text);
+    if (why.hint[0])
+        serve_log(SERVE_ERROR, "%s", why.hint);
+    return false;
+}
+
+static bool drop_privileges(const struct service *service)
+{
+    const struct account *account = &service->directory.account;
+    const struct privileges kept = {.loads_bpf = bpf_passes_need_capability("")};
+    int err = privileges_become(account->uid, account->gid);
+
+    if (!err)
+        err = privileges_drop(&kept);
+    if (err)
+        serve_log(SERVE_ERROR, "privileges can't be given up: %s", strerror(-err));
+    return !err;
+}
+
+static bool open_server(struct service *service)
+{
+    int err = vitals_server_new(NULL, &service->server);
+
+    if (err)
+        serve_log(SERVE_ERROR, "no server can be made: %s", strerror(-err));
+    return !err;
+}
+
+bool service_open(const struct serve_options *options, struct service *ret_service)
+{
+    struct service *service = ret_service;
+
+    *service = (struct service){.directory = {.vms = -1, .lock = -1}};
+    raise_file_limit();
+    if (!open_directory(options, service) || !open_host(service) || !drop_privileges(service) ||
+        !open_server(service)) {
+        service_close(service);
+        return false;
+    }
+    vm_sockets_init(&service->sockets, &service->directory, service->server,
+                    account_read_people(""));
+    service_pass(service, false);
+    return true;
+}
+
+/* ---- passes --------------------------------------------------------------------------------- */
+
+static void tell_states(struct service *service)
+{
+    size_t n;
+    struct host_vm *const *vms = host_vms(service->host, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        enum host_state state = host_vm_state(vms[i]);
+
+        vitals_set_running(vms[i]->ctx, state != HOST_PAUSED && state != HOST_NEVER_RAN);
+    }
+}
+
+void service_pass(struct service *service, bool retries)
+{
+    int err = host_read(service->host);
+
+    if (err && !service->has_failed)
+        serve_log(SERVE_WARNING, "the VMs of this host can't be read now: %s", strerror(-err));
+    service->has_failed = err;
+    tell_states(service);
+    vm_sockets_update(&service->sockets, service->host, retries);
+}
+
+void service_answer(struct service *service)
+{
+    vitals_server_process(service->server);
+}
+
+/* ---- closing -------------------------------------------------------------------------------- */
+
+static void drain(struct service *service)
+{
+    struct pollfd pollfd = {.fd = vitals_server_fd(service->server), .events = POLLIN};
+    uint64_t end = clock_now_ns() + DRAIN_NS;
+
+    while (clock_now_ns() < end && poll(&pollfd, 1, 0) > 0) {
+        service_pass(service, false);
+        service_answer(service);
+    }
+}
+
+void service_close(struct service *service)
+{
+    if (service->server)
+        drain(service);
+    vm_sockets_close(&service->sockets);
+    vitals_server_free(service->server);
+    host_close(service->host);
+    run_directory_close(&service->directory);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/vm_sockets.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/count.h"
+#include "serve/log.h"
+
+const char *const vm_socket_names[] = {
+    [VM_SOCKET_GROUPED] = "qmp.sock",
+    [VM_SOCKET_FLAT] = "qemu.sock",
+};
+ASSERT_COUNT(vm_socket_names, VM_SOCKETS);
+
+static const enum vitals_dialect dialects[] = {
+    [VM_SOCKET_GROUPED] = VITALS_DIALECT_GROUPED,
+    [VM_SOCKET_FLAT] = VITALS_DIALECT_FLAT,
+};
+ASSERT_COUNT(dialects, VM_SOCKETS);
+
+void vm_sockets_init(struct vm_sockets *sockets, const struct run_directory *directory,
+                     struct vitals_server *server, struct person_range people)
+{
+    *sockets = (struct vm_sockets){.directory = directory, .server = server, .people = people};
+}
+
+/* ---- one VM --------------------------------------------------------------------------------- */
+
+static void put_path(const struct vm_sockets *sockets, const struct vm_entry *entry,
+                     const char *file, char path[PATH_MAX])
+{
+    int len = snprintf(path, PATH_MAX, "%s/vms/%s", sockets->directory->path, entry->name);
+
+    if (file && len > 0 && len < PATH_MAX)
+        snprintf(path + len, PATH_MAX - (size_t)len, "/%s", file);
+}
+
+/* A VM of a person is shown to that person; those of a system's account have it in common. */
+static bool has_owner(const struct vm_sockets *sockets, const struct vm_entry *entry)
+{
+    uid_t uid = entry->vm->uid;
+
+    return uid >= sockets->people.min && uid <= sockets->people.max &&
+           uid != sockets->directory->account.uid;
+}
+
+/* @file NULL: into the directory. The others get what is theirs all the same. */
+static void let_owner_in(const struct vm_sockets *sockets, const struct vm_entry *entry,
+                         const char *file)
+{
+    char path[PATH_MAX];
+    int err;
+
+    if (!has_owner(sockets, entry))
+        return;
+    put_path(sockets, entry, file, path);
+    err = account_let_in(path, entry->vm->uid, file == NULL);
+    if (err)
+        serve_log(SERVE_WARNING, "%s: user %u, whose VM it is, can't be let in: %s", path,
+                  entry->vm->uid, strerror(-err));
+}
+
+static int make_directory(const struct vm_sockets *sockets, struct vm_entry *entry)
+{
+    int err;
+
+    if (entry->name[0])
+        return 0;
+    err = run_directory_add(sockets->directory, entry->vm->name, entry->name);
+    if (err)
+        entry->name[0] = '\0';
+    else
+        let_owner_in(sockets, entry, NULL);
+    return err;
+}
+
+static int make_socket(const struct vm_sockets *sockets, struct vm_entry *entry,
+                       enum vm_socket_kind kind)
+{
+    char path[PATH_MAX];
+    const struct vitals_listen_options options = {
+        VITALS_LISTEN_OPTIONS_INIT,
+        .path = path,
+        .mode = run_directory_socket_mode(sockets->directory),
+        .dialect = dialects[kind],
+    };
+    int err;
+
+    if (entry->listeners[kind])
+        return 0;
+    put_path(sockets, entry, vm_socket_names[kind], path);
+    err = vitals_server_listen(sockets->server, entry->vm->ctx, &options, &entry->listeners[kind]);
+    if (!err)
+        let_owner_in(sockets, entry, vm_socket_names[kind]);
+    return err;
+}
+
+static bool is_complete(const struct vm_entry *entry)
+{
+    return entry->listeners[VM_SOCKET_GROUPED] && entry->listeners[VM_SOCKET_FLAT];
+}
+
+static void open_entry(const struct vm_sockets *sockets, struct vm_entry *entry)
+{
+    int err = make_directory(sockets, entry);
+
+    for (size_t i = 0; i < VM_SOCKETS && !err; i++)
+        err = make_socket(sockets, entry, i);
+    if (err && !entry->has_failed)
+        serve_log(SERVE_WARNING, "%s: not all sockets of this VM can be made: %s", entry->vm->name,
+                  strerror(-err));
+    entry->has_failed = err;
+}
+
+static void close_entry(const struct vm_sockets *sockets, struct vm_entry *entry)
+{
+    for (size_t i = 0; i < VM_SOCKETS; i++)
+        vitals_listener_close(entry->listeners[i]);
+    if (entry->name[0])
+        run_directory_remove(sockets->directory, entry->name);
+    host_vm_unref(entry->vm);
+}
+
+/* ---- all ------------------------------------------------------------------------------------ */
+
+void vm_sockets_close(struct vm_sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->n; i++)
+        close_entry(sockets, &sockets->entries[i]);
+    free(sockets->entries);
+    sockets->entries = NULL;
+    sockets->n = sockets->cap = 0;
+}
+
+static void drop_gone(struct vm_sockets *sockets)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < sockets->n; i++) {
+        if (sockets->entries[i].vm->is_gone)
+            close_entry(sockets, &sockets->entries[i]);
+        else
+            sockets->entries[n++] = sockets->entries[i];
+    }
+    sockets->n = n;
+}
+
+static bool reserve(struct vm_sockets *sockets, size_t n)
+{
+    struct vm_entry *entries;
+
+    if (n <= sockets->cap)
+        return true;
+    entries = reallocarray(sockets->entries, 2 * n, sizeof(*entries));
+    if (!entries)
+        return false;
+    sockets->entries = entries;
+    sockets->cap = 2 * n;
+    return true;
+}
+
+/* Those that were there before stand in the same order; what is new stands behind them. */
+static void add_new(struct vm_sockets *sockets, struct host_vm *const *vms, size_t n)
+{
+    if (!reserve(sockets, n))
+        return;
+    for (size_t i = sockets->n; i < n; i++) {
+        sockets->entries[i] = (struct vm_entry){.vm = host_vm_ref(vms[i])};
+        open_entry(sockets, &sockets->entries[i]);
+    }
+    sockets->n = n;
+}
+
+static void retry(struct vm_sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->n; i++)
+        if (!is_complete(&sockets->entries[i]))
+            open_entry(sockets, &sockets->entries[i]);
+}
+
+void vm_sockets_update(struct vm_sockets *sockets, const struct host *host, bool retries)
+{
+    size_t n;
+    struct host_vm *const *vms = host_vms(host, &n);
+
+    drop_gone(sockets);
+    if (retries)
+        retry(sockets);
+    add_new(sockets, vms, n);
+}

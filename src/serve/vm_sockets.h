@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The sockets of each VM of the host: vms/NAME/qmp.sock, grouped, and vms/NAME/qemu.sock, flat. */
+#ifndef SERVE_VM_SOCKETS_H
+#define SERVE_VM_SOCKETS_H
+
+#include "host/host.h"
+#include "serve/run_directory.h"
+#include "vitals/qmp.h"
+
+enum vm_socket_kind { VM_SOCKET_GROUPED, VM_SOCKET_FLAT, VM_SOCKETS };
+
+struct vm_entry {
+    struct host_vm *vm;             /* a reference */
+    char name[SOCKET_NAME_MAX + 1]; /* of its directory; its own for life; empty: it has none yet */
+    struct vitals_listener *listeners[VM_SOCKETS]; /* NULL: could not be made yet */
+    bool has_failed;                               /* which was said */
+};
+
+struct vm_sockets {
+    const struct run_directory *directory;
+    struct vitals_server *server;
+    struct person_range people;
+    struct vm_entry *entries; /* in the order of host_vms() */
+    size_t n, cap;
+};
+
+extern const char *const vm_socket_names[VM_SOCKETS]; /* of their files */
+
+/* Both stay until it is closed. */
+void vm_sockets_init(struct vm_sockets *sockets, const struct run_directory *directory,
+                     struct vitals_server *server, struct person_range people);
+
+/* All are gone, with their directories. */
+void vm_sockets_close(struct vm_sockets *sockets);
+
+/*
+ * After a pass: VMs that are gone lose their sockets, and those that have none get some. What can't be
+ * made is said once for each VM, and tried again the next time that @retries is true.
+ */
+void vm_sockets_update(struct vm_sockets *sockets, const struct host *host, bool retries);
+
+#endif

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+import os
+import shutil
+
+import pytest
+
+from support.daemon import Daemon
+from support.kernel_reader import BareVmm, missing_for_host
+from support.programs import Program
+
+
+@pytest.fixture(autouse=True, scope="session")
+def kvm():
+    """Skips all tests where VMs can't be made, or other users' not be read."""
+    if missing_for_host():
+        pytest.skip(missing_for_host())
+
+
+@pytest.fixture
+def vmm(programs):
+    """Starts a VMM that knows nothing of vitals."""
+    return lambda *options, **words: programs.keep(BareVmm(programs.directory, *options, **words))
+
+
+@pytest.fixture
+def start(programs):
+    """Starts the daemon."""
+    return lambda *options, **words: programs.keep(Daemon(programs.directory, *options, **words))
+
+
+@pytest.fixture
+def daemon(start):
+    """One that runs as root's own."""
+    daemon = start("--user", "root", "--group", "root")
+    assert daemon.ready, daemon.log()
+    return daemon
+
+
+class Qemu(Program):
+    """One that is still about to start when its VM is there."""
+
+    def stop(self):
+        if not self.ended:
+            self.kill()
+
+
+@pytest.fixture
+def qemu(programs):
+    """Starts a QEMU that nobody can ask, with a VM that does not run."""
+    if not shutil.which("qemu-system-x86_64"):
+        pytest.skip("qemu-system-x86_64 is not installed")
+
+    def start(name, *options):
+        command = ["qemu-system-x86_64", "-enable-kvm", "-nodefaults", "-display", "none", "-S", "-m", "16",
+                   "-monitor", "none", "-name", f"guest={name},debug-threads=on", *options]  # fmt: skip
+        return programs.keep(Qemu(command, programs.directory))
+
+    return start
+
+
+@pytest.fixture
+def name():
+    """A VM's name that no other test has."""
+    return f"web-{os.getpid()}"
