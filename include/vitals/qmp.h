@@ -97,7 +97,8 @@ struct vitals_listen_options {
     size_t size; /* VITALS_LISTEN_OPTIONS_INIT */
     /*
      * Path of the socket to make. A socket file that nobody listens on any more is replaced; one
-     * that is live is -EADDRINUSE; any other file is -EEXIST, and so is a stale socket of another
+     * that is live, or that another server is replacing, is -EADDRINUSE; one whose mode does not let
+     * this user connect is -EACCES; any other file is -EEXIST, and so is a stale socket of another
      * user in a directory where others may write. Removed when the listener is closed.
      */
     const char *path;
@@ -115,9 +116,10 @@ struct vitals_listen_options {
  * The socket of a path is made by a thread that lives as long as the call: it takes a current
  * directory and a umask of its own with unshare(CLONE_FS). Where that is not allowed, /proc is used.
  * A sandbox that kills for it comes after this call, or is spared it by @options->fd. The directory
- * gets a directory of another name for a moment, and stays open as long as the listener.
+ * gets a directory of another name for a moment, and a lock file where a stale socket is replaced; it
+ * stays open as long as the listener.
  *
- * -EINVAL, -E2BIG, -ENAMETOOLONG, -EADDRINUSE, -EEXIST, -EBUSY from inside collect(), and what
+ * -EINVAL, -E2BIG, -ENAMETOOLONG, -EADDRINUSE, -EACCES, -EEXIST, -EBUSY from inside collect(), and what
  * socket(), bind(), listen() and mkdir() say. -EPERM: anyone may write to the directory, which has no
  * sticky bit; the context has a text. -ENOSYS: neither unshare() nor /proc.
  */

@@ -108,6 +108,8 @@ static const char *listen_hint(int err)
     case EPERM:
         return "'chmod o-w' on the directory, or 'chmod +t', or choose another one with --qmp";
     case EACCES:
+        return "choose a path in a directory where you may write, with --qmp; or remove a socket that "
+               "is there and that you may not connect to";
     case ENOENT:
         return "choose a path in a directory where you may write, with --qmp";
     case ENAMETOOLONG:

@@ -18,6 +18,7 @@
 #include "base/library_thread.h"
 #include "base/listener_probe.h"
 #include "base/passed_files.h"
+#include "server/name_lock.h"
 
 /* Directories with the name of a private one that are there already, before it is given up. */
 enum { PRIVATE_NAMES_TRIED = 16 };
@@ -207,6 +208,22 @@ static int bind_privately(struct making *making)
 
 /* ---- taking the name ------------------------------------------------------------------------ */
 
+/* What connecting to a socket says of it: 0 where nobody listens on it any more. */
+static int judge(int err)
+{
+    switch (err) {
+    case -ECONNREFUSED:
+    case -ENOENT:
+        return 0;
+    case 0:
+    case -EAGAIN:
+    case -EPROTOTYPE: /* it is of another type */
+        return -EADDRINUSE;
+    default: /* not even that is known: -EACCES, where the mode keeps this user out */
+        return err;
+    }
+}
+
 /* 0: there is nothing, or a socket that nobody listens on any more and that may be removed. */
 static int check_stale(const struct making *making, int directory)
 {
@@ -217,8 +234,7 @@ static int check_stale(const struct making *making, int directory)
         return err == -ENOENT ? 0 : err;
     if (!S_ISSOCK(st.st_mode) || (making->is_shared && st.st_uid != geteuid()))
         return -EEXIST;
-    err = probe_in(making, directory);
-    return err == -ECONNREFUSED || err == -ENOENT ? 0 : -EADDRINUSE;
+    return judge(probe_in(making, directory));
 }
 
 /* From the private directory to the one that was asked for. -EEXIST: the name is taken. */
@@ -251,8 +267,30 @@ static int exchange(const struct making *making)
     return -errno;
 }
 
-/* Another server may have been faster: then it stays, and this one has no socket. */
-static int replace_stale(const struct making *making)
+static bool is_own_file(const struct socket_file *file, int directory)
+{
+    struct stat st;
+
+    return fstatat(directory, file->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode) &&
+           st.st_dev == file->device && st.st_ino == file->inode;
+}
+
+/*
+ * What this one took was not stale: a program that takes no lock was faster. If another came while it
+ * was away, that one would have replaced it, too.
+ */
+static void put_back(const struct making *making)
+{
+    int err = exchange(making);
+
+    if (err == -ENOENT)
+        take_free_name(making);
+    else if (!err && !is_own_file(&making->file, making->private_directory))
+        exchange(making);
+}
+
+/* Under the lock. */
+static int replace(const struct making *making)
 {
     int err = check_stale(making, making->file.directory);
 
@@ -261,17 +299,25 @@ static int replace_stale(const struct making *making)
     if (err)
         return err == -ENOENT ? take_free_name(making) : err;
     err = check_stale(making, making->private_directory);
-    if (err && exchange(making) == -ENOENT)
-        take_free_name(making);
+    if (err)
+        put_back(making);
     return err;
 }
 
-static bool is_own_file(const struct socket_file *file, int directory)
+/*
+ * Servers that all find it stale must not exchange with each other: of three, each can get a live
+ * socket in its hands that is not the one it put there.
+ */
+static int replace_stale(const struct making *making)
 {
-    struct stat st;
+    struct name_lock lock;
+    int err = name_lock_take(&lock, making->file.directory, making->file.name);
 
-    return fstatat(directory, file->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode) &&
-           st.st_dev == file->device && st.st_ino == file->inode;
+    if (err)
+        return err;
+    err = replace(making);
+    name_lock_release(&lock);
+    return err;
 }
 
 static int take_name(const struct making *making)

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -322,7 +323,75 @@ static void a_strangers_stale_socket_is_only_replaced_where_he_may_not_write(voi
     answers(*state, in_dir("qmp.sock"));
 }
 
-enum { RIVALS = 8, ROUNDS = 20 };
+/* ---- servers that begin at once ------------------------------------------------------------- */
+
+enum { RIVALS = 8, ROUNDS = 20, ORDERS = 200 };
+
+/* Lets one rival after the other exchange names, in any order, once all that still run want to. */
+struct turnstile {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool is_on;
+    bool *waiting[RIVALS]; /* set when it may go */
+    size_t n_waiting, n_running;
+    unsigned random;
+};
+
+static struct turnstile turnstile = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                                     .changed = PTHREAD_COND_INITIALIZER};
+
+/* Under the mutex. */
+static void let_one_go(void)
+{
+    size_t i;
+
+    if (!turnstile.n_waiting || turnstile.n_waiting < turnstile.n_running)
+        return;
+    turnstile.random = turnstile.random * 1103515245 + 12345;
+    i = (turnstile.random >> 16) % turnstile.n_waiting;
+    *turnstile.waiting[i] = true;
+    turnstile.waiting[i] = turnstile.waiting[--turnstile.n_waiting];
+    pthread_cond_broadcast(&turnstile.changed);
+}
+
+static void begin_turns(size_t n, unsigned seed)
+{
+    turnstile.is_on = true;
+    turnstile.n_running = n;
+    turnstile.random = seed;
+}
+
+static void wait_for_turn(void)
+{
+    bool may_go = false;
+
+    pthread_mutex_lock(&turnstile.mutex);
+    if (turnstile.is_on) {
+        turnstile.waiting[turnstile.n_waiting++] = &may_go;
+        let_one_go();
+        while (!may_go)
+            pthread_cond_wait(&turnstile.changed, &turnstile.mutex);
+    }
+    pthread_mutex_unlock(&turnstile.mutex);
+}
+
+static void leave_turns(void)
+{
+    pthread_mutex_lock(&turnstile.mutex);
+    turnstile.n_running--;
+    let_one_go();
+    pthread_mutex_unlock(&turnstile.mutex);
+}
+
+int __real_renameat2(int from, const char *old, int to, const char *new, unsigned flags);
+int __wrap_renameat2(int from, const char *old, int to, const char *new, unsigned flags);
+int __wrap_renameat2(int from, const char *old, int to, const char *new, unsigned flags)
+{
+    if (flags & RENAME_EXCHANGE)
+        wait_for_turn();
+    return __real_renameat2(from, old, to, new, flags);
+}
+
 struct rival {
     struct server own;
     pthread_t thread;
@@ -335,41 +404,183 @@ static void *listen_as_rival(void *opaque)
     struct rival *rival = opaque;
 
     rival->err = listen_path(&rival->own, rival->path);
+    leave_turns();
     return NULL;
+}
+
+static void race(struct rival *rivals, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        rivals[i].own.server = new_server();
+        pthread_create(&rivals[i].thread, NULL, listen_as_rival, &rivals[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        pthread_join(rivals[i].thread, NULL);
+}
+
+/* One has the socket, which answers, and the others say so. */
+static void check_race(struct rival *rivals, size_t n)
+{
+    struct rival *winner = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        assert_true(rivals[i].err == 0 || rivals[i].err == -EADDRINUSE);
+        if (!rivals[i].err) {
+            assert_null(winner);
+            winner = &rivals[i];
+        }
+    }
+    assert_non_null(winner);
+    answers(&winner->own, winner->path);
+    assert_int_equal(n_files(in_dir("")), 1);
+}
+
+static void race_for_stale_socket(size_t n, unsigned seed, bool takes_turns)
+{
+    struct rival rivals[RIVALS] = {0};
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s", in_dir("qmp.sock"));
+    close(listening_fd(path));
+    for (size_t i = 0; i < n; i++)
+        rivals[i] = (struct rival){.own.ctx = new_ctx(), .path = path};
+    begin_turns(n, seed);
+    turnstile.is_on = takes_turns;
+    race(rivals, n);
+    turnstile.is_on = false;
+    check_race(rivals, n);
+    for (size_t i = 0; i < n; i++) {
+        vitals_server_free(rivals[i].own.server);
+        check_ok(vitals_ctx_free(rivals[i].own.ctx));
+    }
 }
 
 static void of_servers_that_find_a_stale_socket_one_replaces_it(void **state)
 {
-    struct rival rivals[RIVALS] = {0};
-    int round, i, winner;
-    char path[256];
-
     (void)state;
-    snprintf(path, sizeof(path), "%s", in_dir("qmp.sock"));
-    for (i = 0; i < RIVALS; i++)
-        rivals[i] = (struct rival){.own.ctx = new_ctx(), .path = path};
-    for (round = 0; round < ROUNDS; round++) {
-        close(listening_fd(path));
-        for (i = 0, winner = -1; i < RIVALS; i++) {
-            rivals[i].own.server = new_server();
-            pthread_create(&rivals[i].thread, NULL, listen_as_rival, &rivals[i]);
-        }
-        for (i = 0; i < RIVALS; i++) {
-            pthread_join(rivals[i].thread, NULL);
-            assert_true(rivals[i].err == 0 || rivals[i].err == -EADDRINUSE);
-            if (!rivals[i].err) {
-                assert_int_equal(winner, -1);
-                winner = i;
-            }
-        }
-        assert_int_not_equal(winner, -1);
-        answers(&rivals[winner].own, path);
-        assert_int_equal(n_files(in_dir("")), 1);
-        for (i = 0; i < RIVALS; i++)
-            vitals_server_free(rivals[i].own.server);
+    for (unsigned round = 0; round < ROUNDS; round++)
+        race_for_stale_socket(RIVALS, round, false);
+}
+
+static void so_it_is_in_any_order(void **state)
+{
+    (void)state;
+    for (unsigned seed = 0; seed < ORDERS; seed++)
+        race_for_stale_socket(seed % 2 ? 3 : 4, seed, true);
+}
+
+/* ---- the lock among servers of one user ----------------------------------------------------- */
+
+#define LOCK_NAME ".qmp.sock.vitals-lock"
+
+static int hold_lock(mode_t mode)
+{
+    int fd = open(in_dir(LOCK_NAME), O_RDWR | O_CREAT | O_CLOEXEC, mode);
+
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    return fd;
+}
+
+static void a_server_that_replaces_a_socket_is_not_waited_for(void **state)
+{
+    int fd = hold_lock(0600);
+
+    check_ok(listen_path(*state, in_dir("other.sock")));
+    check_ok(listen_path(*state, in_dir("qmp.sock"))); /* there is nothing to replace */
+    close(listening_fd(in_dir("stale.sock")));
+    check_ok(listen_path(*state, in_dir("stale.sock")));
+    assert_int_equal(unlink(in_dir("qmp.sock")), 0);
+    close(listening_fd(in_dir("qmp.sock")));
+    check_error(listen_path(*state, in_dir("qmp.sock")), EADDRINUSE);
+    close(fd);
+    check_ok(listen_path(*state, in_dir("qmp.sock")));
+    answers(*state, in_dir("qmp.sock"));
+    assert_int_equal(n_files(in_dir("")), 3);
+}
+
+/* A server that was killed has left it. */
+static void a_lock_that_nobody_has_is_taken(void **state)
+{
+    close(hold_lock(0600));
+    close(listening_fd(in_dir("qmp.sock")));
+    check_ok(listen_path(*state, in_dir("qmp.sock")));
+    assert_int_equal(n_files(in_dir("")), 1);
+}
+
+/* What others can open, they can lock. */
+static void a_lock_that_others_could_hold_is_none(void **state)
+{
+    int fd = hold_lock(0644);
+
+    close(listening_fd(in_dir("qmp.sock")));
+    check_ok(listen_path(*state, in_dir("qmp.sock")));
+    answers(*state, in_dir("qmp.sock"));
+    assert_int_equal(n_files(in_dir("")), 2);
+    close(fd);
+}
+
+static void what_is_in_the_place_of_the_lock_is_not_touched(void **state)
+{
+    write_file(in_dir("victim"), "x");
+    assert_int_equal(chmod(in_dir("victim"), 0600), 0);
+    close(listening_fd(in_dir("qmp.sock")));
+    assert_int_equal(symlink("victim", in_dir(LOCK_NAME)), 0);
+    check_ok(listen_path(*state, in_dir("qmp.sock")));
+    assert_true(S_ISLNK(mode_of(in_dir(LOCK_NAME))));
+    assert_int_equal(unlink(in_dir(LOCK_NAME)), 0);
+    assert_int_equal(link(in_dir("victim"), in_dir(LOCK_NAME)), 0);
+    assert_int_equal(unlink(in_dir("qmp.sock")), 0);
+    close(listening_fd(in_dir("qmp.sock")));
+    check_ok(listen_path(*state, in_dir("qmp.sock")));
+    assert_true(S_ISREG(mode_of(in_dir(LOCK_NAME))));
+    assert_true(S_ISREG(mode_of(in_dir("victim"))));
+}
+
+/* ---- permissions ---------------------------------------------------------------------------- */
+
+enum { NOBODY = 65534 };
+
+/* In a process of its own, as somebody without privileges, whose the directory is. */
+static int listen_as_nobody(struct server *server, const char *path)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (geteuid() == 0 &&
+            (setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY)))
+            _exit(255);
+        _exit(-listen_path(server, path));
     }
-    for (i = 0; i < RIVALS; i++)
-        check_ok(vitals_ctx_free(rivals[i].own.ctx));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return -WEXITSTATUS(status);
+}
+
+static void make_stale_of_nobody(const char *path, mode_t mode)
+{
+    unlink(path);
+    close(listening_fd(path));
+    assert_int_equal(chmod(path, mode), 0);
+    if (geteuid() == 0)
+        assert_int_equal(chown(path, NOBODY, NOBODY), 0);
+}
+
+/* Nobody can tell whether it is in use. */
+static void a_socket_that_may_not_be_connected_to_is_not_called_in_use(void **state)
+{
+    static const mode_t modes[] = {0060, 0400, 0006, 0000};
+
+    if (geteuid() == 0)
+        assert_int_equal(chown(in_dir(""), NOBODY, NOBODY), 0);
+    for (size_t i = 0; i < N_ELEMENTS(modes); i++) {
+        make_stale_of_nobody(in_dir("qmp.sock"), modes[i]);
+        check_error(listen_as_nobody(*state, in_dir("qmp.sock")), EACCES);
+        assert_int_equal(mode_of(in_dir("qmp.sock")), S_IFSOCK | modes[i]);
+    }
+    make_stale_of_nobody(in_dir("qmp.sock"), 0200);
+    check_ok(listen_as_nobody(*state, in_dir("qmp.sock")));
 }
 
 /* ---- sandboxes ------------------------------------------------------------------------------ */
@@ -685,6 +896,12 @@ int main(void)
         WITH_SERVER(a_directory_is_not_touched),
         WITH_SERVER(a_strangers_stale_socket_is_only_replaced_where_he_may_not_write),
         WITH_SERVER(of_servers_that_find_a_stale_socket_one_replaces_it),
+        WITH_SERVER(so_it_is_in_any_order),
+        WITH_SERVER(a_server_that_replaces_a_socket_is_not_waited_for),
+        WITH_SERVER(a_lock_that_nobody_has_is_taken),
+        WITH_SERVER(a_lock_that_others_could_hold_is_none),
+        WITH_SERVER(what_is_in_the_place_of_the_lock_is_not_touched),
+        WITH_SERVER(a_socket_that_may_not_be_connected_to_is_not_called_in_use),
         WITH_SERVER(proc_is_used_where_a_sandbox_forbids_unshare),
         WITH_SERVER(closing_removes_the_socket),
         WITH_SERVER(freeing_the_server_removes_its_sockets),
