@@ -145,11 +145,13 @@ static void say(const struct top *top, size_t i, const char *text)
 static void take_loss(struct top *top, size_t i, const struct watch_result *result)
 {
     const struct model_vm *vm = top->model.vms[i];
+    /* VMs of a host come and go; one that was named is missed. */
+    bool is_missed = !(top->look.host && result->has_ended);
 
     model_lose(&top->model, i, look_reason(&result->error, vm->socket), result->since);
-    top->tales[i] = (struct tale){.error = result->error};
-    /* VMs of a host come and go; one that was named is missed. */
-    top->look.has_failed |= !(top->look.host && result->has_ended);
+    if (is_missed)
+        top->tales[i] = (struct tale){.error = result->error};
+    top->look.has_failed |= is_missed;
     if (top->is_batch)
         look_say(&top->look, &result->error);
 }

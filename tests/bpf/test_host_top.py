@@ -13,6 +13,7 @@ import pytest
 
 from support.batch import Report, reports, top
 from support.programs import TIMEOUT, VITALS, Program, assert_no_reports, wait_until
+from support.terminal import start
 from support.this_host import WITHOUT_VM, answer, of_process, vitals
 
 
@@ -55,6 +56,20 @@ def test_who_starts_and_who_has_ended(programs, vmm):
     wait_until(lambda: "VCPUS" in shown.last(name), "another one has the name")
     assert f"vitals top: {name}: the VM has ended\n" in shown.log()
     assert f"vitals top: {name}: is back\n" in shown.log()
+
+
+def test_who_has_ended_is_not_told_again_at_the_end(programs, vmm):
+    """VMs of a host come and go: their lines on the screen were enough."""
+    other, vm = vmm(), vmm()
+    chosen = [f"--vm={name(each)}" for each in (other, vm)]
+    terminal = start(programs, "--host", *chosen, "-i", 0.1, width=100)
+    terminal.wait_for(name(vm))
+    vm.tell("close", 0)
+    terminal.wait_for(name(other), "the VM has ended")
+    terminal.press("q")
+    assert terminal.exit_status() == 0
+    assert terminal.read(".errors") == ""
+
 
 def name(vm):
     return f"bare-vmm-{vm.pid}"
