@@ -99,11 +99,12 @@ struct vitals_listen_options {
      * Path of the socket to make. A socket file that nobody listens on any more is replaced; one
      * that is live, or that another server is replacing, is -EADDRINUSE; one whose mode does not let
      * this user connect is -EACCES; any other file is -EEXIST, and so is a stale socket of another
-     * user in a directory where others may write. Removed when the listener is closed.
+     * user in a directory where others may write. Removed when the listener is closed. A path that
+     * begins with '@' is -EINVAL: abstract sockets have neither owner nor mode.
      */
     const char *path;
-    int fd;                      /* where path is NULL: a listening unix socket to take over */
-    mode_t mode;                 /* permissions of the socket file, whatever the umask; 0: 0600 */
+    int fd;      /* where path is NULL: a listening unix socket to take over, of type SOCK_STREAM */
+    mode_t mode; /* permissions of the socket file, whatever the umask; 0: 0600 */
     enum vitals_dialect dialect; /* the form of the two commands on this socket */
     uint32_t reserved;           /* was padding: never read, and never given a meaning */
 };

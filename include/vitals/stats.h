@@ -79,9 +79,9 @@ struct vitals_ctx_options {
 int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx **ret_ctx);
 
 /*
- * Unregisters what is left and frees the context. Sockets and clients that are served with it must
- * be closed before, and no other thread may use it any more. -EBUSY from inside collect() (nothing
- * happens then). NULL is allowed.
+ * Unregisters the groups that are left and frees the context. No other thread may use it any more.
+ * -EBUSY, and nothing happens: a socket or a client is still served with it, or it has a provider of
+ * vitals/kvm.h, vitals/sched.h; or this is inside collect(). NULL is allowed.
  */
 int vitals_ctx_free(struct vitals_ctx *ctx);
 
@@ -113,7 +113,7 @@ enum vitals_type {
 enum vitals_unit { VITALS_NONE, VITALS_BYTES, VITALS_SECONDS, VITALS_CYCLES, VITALS_BOOLEAN };
 
 /*
- * Elements [slot, slot + count) of a row.
+ * Elements [slot, slot + count) of a row, which are no other statistic's of the group.
  *
  * What tells a statistic from all others is its target, its provider and its name. Two providers of
  * a target may have one name, since a kernel may add any name to provider 'kvm'; a filter by name
@@ -158,7 +158,8 @@ struct vitals_group_ops {
      * least one statistic of the group; several rows may be filled at a time. An object that can't
      * be read is dropped by vitals_row_fail(), which costs no other object anything. Returns 0, or
      * -errno: then the whole group is left out of the reply, and the other groups are answered.
-     * Must not call vitals_unregister() or vitals_ctx_free() (-EBUSY).
+     * Must not call vitals_unregister() or vitals_ctx_free() (-EBUSY). No C++ exception may leave
+     * it, nor longjmp(): locks would be held for ever. Declare it noexcept, and catch inside.
      */
     int (*collect)(void *opaque, struct vitals_sink *sink);
     /*

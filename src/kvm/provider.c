@@ -266,6 +266,7 @@ int vitals_kvm_new(struct vitals_ctx *ctx, int fd, struct vitals_kvm **ret_kvm)
     if (!kvm)
         return ctx_fail(ctx, -ENOMEM, "no memory for provider 'kvm'");
     kvm->ctx = ctx;
+    ctx_use(ctx);
     kvm->vm.fd = -1;
     init_lock(&kvm->lock);
     err = add_vm_group(kvm, fd);
@@ -305,6 +306,7 @@ int vitals_kvm_free(struct vitals_kvm *kvm)
     paths_free(&kvm->paths);
     close_object(&kvm->vm);
     pthread_rwlock_destroy(&kvm->lock);
+    ctx_leave(kvm->ctx);
     free(kvm);
     return 0;
 }

@@ -245,6 +245,18 @@ static bool is_repeated(const struct vitals_stat *stats, uint32_t n, const char 
     return false;
 }
 
+/* Another statistic's elements of the row can't be this one's, too. */
+static bool is_overlapping(const struct vitals_stat *stats, uint32_t n)
+{
+    const struct vitals_stat *stat = &stats[n];
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        if (stats[i].slot < stat->slot + stat->count && stat->slot < stats[i].slot + stats[i].count)
+            return true;
+    return false;
+}
+
 uint32_t kvm_stats_file_describe(struct kvm_stats_file *file, struct vitals_stat *stats,
                                  struct error_text *error)
 {
@@ -260,8 +272,11 @@ uint32_t kvm_stats_file_describe(struct kvm_stats_file *file, struct vitals_stat
             error_set(&why, 0, "statistic '%.63s' is there twice", name);
         else if (!check_numbers(&stats[n], &why) &&
                  !schema_check_stat(&stats[n], file->row_len, &why)) {
-            n++;
-            continue;
+            if (!is_overlapping(stats, n)) {
+                n++;
+                continue;
+            }
+            error_set(&why, 0, "statistic '%.63s' overlaps another one", name);
         }
         if (!file->n_left_out++)
             *error = why;

@@ -430,6 +430,7 @@ int vitals_sched_new(struct vitals_ctx *ctx, struct vitals_sched **ret_sched)
     if (!sched)
         return ctx_fail(ctx, -ENOMEM, "no memory for provider 'sched'");
     sched->ctx = ctx;
+    ctx_use(ctx);
     err = open_process(sched);
     if (!err) {
         find_what_is_left_out(sched);
@@ -473,6 +474,7 @@ int vitals_sched_free(struct vitals_sched *sched)
     free_vm(&sched->vm);
     if (sched->directory >= 0)
         close(sched->directory);
+    ctx_leave(sched->ctx);
     free(sched);
     return 0;
 }

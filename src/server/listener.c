@@ -122,6 +122,7 @@ void listener_free(struct vitals_listener *listener)
     slot_remove(listener->server, listener->slot, listener->fd);
     timer_cancel(&listener->server->timers, TIMER_ACCEPT_PAUSE, &listener->pause);
     hang_up_listening(listener);
+    ctx_leave(listener->ctx);
     free(listener);
 }
 
@@ -141,6 +142,9 @@ static int open_socket(struct vitals_ctx *ctx, const struct vitals_listen_option
     err = socket_file_make(options->path, options->mode, ret_file);
     if (err == -EPERM)
         ctx_fail(ctx, err, "anyone may write to the directory of %s, and put another socket there",
+                 options->path);
+    if (err == -EINVAL)
+        ctx_fail(ctx, err, "path '%s' is empty, or begins with '@': that is no file; './@...' is",
                  options->path);
     return err;
 }
@@ -164,6 +168,7 @@ static int add_listener(struct vitals_server *server, struct vitals_ctx *ctx,
         free(listener);
         return err;
     }
+    ctx_use(ctx);
     *ret_listener = listener;
     return 0;
 }

@@ -52,6 +52,7 @@ static size_t memory(const struct protocol *protocol)
 
 static void free_qmp(struct protocol *protocol)
 {
+    ctx_leave(qmp_of(protocol)->session.ctx);
     qmp_session_free(&qmp_of(protocol)->session);
     free(protocol);
 }
@@ -68,6 +69,7 @@ struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ct
         return NULL;
     qmp->protocol.ops = &qmp_ops;
     qmp->protocol.ctx = ctx;
+    ctx_use(ctx);
     qmp->bench = &server->bench;
     qmp_session_init(&qmp->session, ctx, dialect);
     return &qmp->protocol;

@@ -9,13 +9,15 @@
 
 int socket_check_listening(int fd)
 {
-    int listening = 0, domain = 0;
+    int listening = 0, domain = 0, type = 0;
     socklen_t len = sizeof(int);
 
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
         getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0)
         return -errno;
-    if (domain != AF_UNIX || !listening)
+    /* Of packets, what is not read of one is lost. */
+    if (domain != AF_UNIX || type != SOCK_STREAM || !listening)
         return -EINVAL;
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
         return -errno;

@@ -42,7 +42,8 @@ static int split(const char *path, char *directory, char *name)
     const char *slash = strrchr(path, '/');
     size_t len = slash ? (size_t)(slash - path) : 0;
 
-    if (!*path)
+    /* "@name" stands for a name without a file in other programs, which nobody could protect. */
+    if (!*path || *path == '@')
         return -EINVAL;
     if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
         return -ENAMETOOLONG;

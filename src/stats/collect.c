@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/count.h"
 #include "stats/filter.h"
 #include "stats/report.h"
 
@@ -22,12 +23,29 @@ static const char vm_path[] = "";
 
 /* ---- what a provider calls ------------------------------------------------------------------ */
 
-static void log_failure(const struct group_pin *pin, const char *what, int err)
+static bool is_logged_first(struct vitals_group *group, enum group_failure failure, unsigned number)
 {
-    if (atomic_exchange(&pin->group->failure_logged, true))
-        return;
-    ctx_log(pin->group->ctx, VITALS_LOG_WARNING, "provider '%s', target '%s': %s: %s",
-            pin->schema->provider, pin->schema->target, what, strerror(-err));
+    unsigned last = GROUP_ERRNO_WORDS * 64 - 1;
+    unsigned long long bit;
+
+    number = number < last ? number : last;
+    bit = 1ull << (number % 64);
+    return !(atomic_fetch_or(&group->failures_logged[failure][number / 64], bit) & bit);
+}
+
+static void log_failure(const struct group_pin *pin, enum group_failure failure, int err)
+{
+    static const char *const texts[] = {
+        [FAILURE_ROW_PATH] = "a row needs the path of its object, and that of target 'vm' none",
+        [FAILURE_OBJECT] = "an object can't be read",
+        [FAILURE_GROUP] = "nothing can be read",
+    };
+    unsigned number = err < 0 ? 0u - (unsigned)err : (unsigned)err;
+
+    ASSERT_COUNT(texts, GROUP_FAILURES);
+    if (is_logged_first(pin->group, failure, number))
+        ctx_log(pin->group->ctx, VITALS_LOG_WARNING, "provider '%s', target '%s': %s: %s",
+                pin->schema->provider, pin->schema->target, texts[failure], strerror((int)number));
 }
 
 static const char *checked_path(struct vitals_sink *sink, const char *object)
@@ -37,10 +55,7 @@ static const char *checked_path(struct vitals_sink *sink, const char *object)
     if (!sink->is_vm && object && *object &&
         strnlen(object, VITALS_OBJECT_MAX + 1) <= VITALS_OBJECT_MAX)
         return object;
-    log_failure(sink->pin,
-                sink->is_vm ? "the row of target 'vm' has no path"
-                            : "the path of a row is missing or too long",
-                -EINVAL);
+    log_failure(sink->pin, FAILURE_ROW_PATH, -EINVAL);
     return NULL;
 }
 
@@ -121,7 +136,7 @@ void vitals_row_fail(struct vitals_sink *sink, int err)
 {
     if (!sink->last_row)
         return;
-    log_failure(sink->pin, "an object can't be read", err < 0 ? err : -err);
+    log_failure(sink->pin, FAILURE_OBJECT, err);
     sink->part->rows[sink->last_row - 1] = NULL;
     sink->last_row = 0;
 }
@@ -182,7 +197,7 @@ static int collect_group(struct stats_collection *collection, const struct group
         return err;
     err = registry_collect(pin, &sink);
     if (err) {
-        log_failure(pin, "nothing can be read", err < 0 ? err : -err);
+        log_failure(pin, FAILURE_GROUP, err);
         return 0;
     }
     schema_ref(part->schema);

@@ -127,6 +127,10 @@ int vitals_ctx_free(struct vitals_ctx *ctx)
         return err;
     if (registry_is_collecting(ctx))
         return ctx_fail(ctx, -EBUSY, "a context can't be freed from inside collect()");
+    if (ctx->users && !ctx_is_copy(ctx))
+        return ctx_fail(ctx, -EBUSY,
+                        "the context has %u listeners, clients and providers, which go first",
+                        ctx->users);
     while (ctx->groups)
         vitals_unregister(ctx->groups);
     objects_free(&ctx->objects);

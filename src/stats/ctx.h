@@ -17,6 +17,7 @@ struct collecting; /* a thread inside collect(), see registry.c */
 struct vitals_ctx {
     struct vitals_ctx_options options; /* name and uuid are copies */
     pid_t process;                     /* whose it is: a child made by fork() has a copy */
+    atomic_uint users; /* listeners, clients and providers, which must go before it does */
     struct schema_pool *pool;
     atomic_bool running;
     struct objects objects;
@@ -28,6 +29,16 @@ struct vitals_ctx {
     struct collecting *collecting;
     struct error_text error;
 };
+
+static inline void ctx_use(struct vitals_ctx *ctx)
+{
+    ctx->users++;
+}
+
+static inline void ctx_leave(struct vitals_ctx *ctx)
+{
+    ctx->users--;
+}
 
 /*
  * A child made by fork() has a copy of the context, and none of the parent's other threads. -ECHILD:

@@ -8,6 +8,14 @@
 
 #include "stats/ctx.h"
 
+enum group_failure {
+    FAILURE_ROW_PATH, /* a path where there must be none, or none where there must be one */
+    FAILURE_OBJECT,
+    FAILURE_GROUP,
+    GROUP_FAILURES,
+};
+enum { GROUP_ERRNO_WORDS = 4 }; /* of 64 bits; errors of higher numbers are one */
+
 struct vitals_group {
     struct vitals_ctx *ctx;
     struct vitals_group *next;
@@ -17,7 +25,8 @@ struct vitals_group {
     void (*release)(void *opaque);
     void *opaque;
     pthread_mutex_t turn; /* held around collect() of a group that is not concurrent */
-    atomic_bool failure_logged;
+    /* By what failed, and by errno: what was logged once is not logged again. */
+    atomic_ullong failures_logged[GROUP_FAILURES][GROUP_ERRNO_WORDS];
 
     /* under ctx->lock */
     struct stats_schema *schema;

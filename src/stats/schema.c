@@ -198,6 +198,41 @@ static int check_names_differ(const struct stats_schema *schema, struct error_te
     return 0;
 }
 
+/* The statistic that has an element of the row already; else they are those of number @i from now on. */
+static const struct vitals_stat *take_slice(const struct vitals_stat *stats, uint32_t i,
+                                            uint32_t *owners)
+{
+    uint32_t element;
+
+    for (element = stats[i].slot; element < stats[i].slot + stats[i].count; element++) {
+        if (owners[element])
+            return &stats[owners[element] - 1];
+        owners[element] = i + 1;
+    }
+    return NULL;
+}
+
+static int check_slices_differ(const struct stats_schema *schema, struct error_text *error)
+{
+    uint32_t *owners = calloc(schema->row_len + 1, sizeof(*owners));
+    const struct vitals_stat *owner;
+    uint32_t i;
+    int err = 0;
+
+    if (!owners)
+        return error_set(error, -ENOMEM, "no memory for a schema");
+    for (i = 0; i < schema->n_stats && !err; i++) {
+        owner = take_slice(schema->stats, i, owners);
+        if (owner)
+            err = error_set(error, -EINVAL,
+                            "statistic '%s': elements [%u, %u) are those of statistic '%s', too",
+                            schema->stats[i].name, schema->stats[i].slot,
+                            schema->stats[i].slot + schema->stats[i].count, owner->name);
+    }
+    free(owners);
+    return err;
+}
+
 int schema_new(const struct vitals_group_ops *ops, struct error_text *error,
                struct stats_schema **ret_schema)
 {
@@ -218,6 +253,8 @@ int schema_new(const struct vitals_group_ops *ops, struct error_text *error,
     schema->row_len = ops->row_len;
     copy_stats(schema, ops);
     err = check_names_differ(schema, error);
+    if (!err)
+        err = check_slices_differ(schema, error);
     if (err) {
         schema_unref(schema);
         return err;

@@ -2,6 +2,7 @@
 /* What a query selects, what a provider is asked, and what is left when part of it fails. */
 #include "ask.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -393,9 +394,8 @@ static void wrong_paths_get_no_row_and_are_logged_once(void **state)
     vm->sched.inside = offer_bad_paths;
     assert_answer(vm->ctx, "cpu/0 sched:runs=0,waits=1; cpu/1 sched:runs=10,waits=11",
                   .target = "vcpu", .filters = FILTERS({"sched", NULL}));
-    assert_int_equal(vm->book.lines, 1);
-    assert_contains(vm->book.last, "sched");
-    assert_contains(vm->book.last, "path");
+    free(ask_all(vm->ctx, "vcpu"));
+    assert_int_equal(vm->book.lines, 2); /* of paths, and of the row that it let fail */
 }
 
 static void offer_a_path_for_the_vm(struct fake *fake, struct vitals_sink *sink)
@@ -412,6 +412,8 @@ static void the_vm_has_no_path(void **state)
     vm->memory.inside = offer_a_path_for_the_vm;
     assert_answer(vm->ctx, "vm mem:used=7", .target = "vm");
     assert_int_equal(vm->book.lines, 1);
+    assert_contains(vm->book.last, "mem");
+    assert_contains(vm->book.last, "path");
 }
 
 /* ---- failures ------------------------------------------------------------------------------- */
@@ -491,8 +493,30 @@ static void a_failure_is_logged_once(void **state)
         free(ask_all(vm->ctx, "vcpu"));
     assert_int_equal(vm->sched.collects, 5);
     assert_int_equal(vm->book.lines, 1);
-    vm->memory.result = -ENODEV; /* another cause */
+    vm->memory.result = -ENODEV; /* another group */
     free(ask_all(vm->ctx, "vm"));
+    assert_int_equal(vm->book.lines, 2);
+    vm->sched.result = -ENOMEM; /* another cause */
+    for (i = 0; i < 5; i++)
+        free(ask_all(vm->ctx, "vcpu"));
+    assert_int_equal(vm->book.lines, 3);
+    assert_contains(vm->book.last, strerror(ENOMEM));
+    vm->sched.result = -EIO; /* the first one again */
+    free(ask_all(vm->ctx, "vcpu"));
+    assert_int_equal(vm->book.lines, 3);
+}
+
+/* Errors of any number: the last bit stands for all above. */
+static void errors_that_have_no_name_are_logged_once(void **state)
+{
+    static const int results[] = {-254, -255, -256, -4095, INT_MIN, INT_MAX};
+    struct vm *vm = *state;
+    size_t i;
+
+    for (i = 0; i < N_ELEMENTS(results); i++) {
+        vm->sched.result = results[i];
+        free(ask_all(vm->ctx, "vcpu"));
+    }
     assert_int_equal(vm->book.lines, 2);
 }
 
@@ -611,6 +635,7 @@ int main(void)
         WITH_VM(a_failure_without_a_row_harms_no_other_object),
         WITH_VM(a_group_that_fails_drops_only_itself),
         WITH_VM(a_failure_is_logged_once),
+        WITH_VM(errors_that_have_no_name_are_logged_once),
         WITH_VM(a_failure_that_ends_is_forgotten),
         WITH_VM(a_collection_serves_different_queries_in_turn),
         cmocka_unit_test(a_collection_outlives_the_groups_it_was_made_from),

@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "fake.h"
+#include "peer.h"
 #include "stats/report.h"
 #include "vitals/vitals.h"
 
@@ -22,6 +23,53 @@ static void freeing_null_is_allowed(void **state)
     (void)state;
     check_ok(vitals_ctx_free(NULL));
     check_ok(vitals_unregister(NULL));
+}
+
+/* It would be used after it was freed. */
+static void a_context_that_is_served_is_not_freed(void **state)
+{
+    struct vitals_server *server;
+    struct vitals_ctx *ctx;
+    struct peer peer;
+    int fd;
+
+    check_ok(vitals_ctx_new(NULL, &ctx));
+    server = new_server();
+    listen_at(server, ctx, in_dir("qmp.sock"));
+    check_error(vitals_ctx_free(ctx), EBUSY);
+    peer_open(&peer, server, in_dir("qmp.sock"));
+    assert_answers(&peer);
+    peer_close(&peer);
+    vitals_server_free(server);
+
+    server = new_server();
+    fd = peer_pair(&peer, server);
+    check_ok(vitals_server_add_client(server, ctx, fd, NULL));
+    check_error(vitals_ctx_free(ctx), EBUSY);
+    check_ok(vitals_server_close_clients(server, ctx));
+    check_ok(vitals_ctx_free(ctx));
+    peer_close(&peer);
+    vitals_server_free(server);
+    (void)state;
+}
+
+static void a_context_with_a_provider_of_the_library_is_not_freed(void **state)
+{
+    struct vitals_sched *sched;
+    struct vitals_kvm *kvm;
+    struct vitals_ctx *ctx;
+
+    (void)state;
+    check_ok(vitals_ctx_new(NULL, &ctx));
+    check_ok(vitals_kvm_new(ctx, -1, &kvm));
+    check_error(vitals_kvm_new(ctx, -1, &kvm), EEXIST); /* leaves nothing behind */
+    check_error(vitals_ctx_free(ctx), EBUSY);
+    check_ok(vitals_kvm_free(kvm));
+    if (vitals_sched_new(ctx, &sched) == 0) {
+        check_error(vitals_ctx_free(ctx), EBUSY);
+        check_ok(vitals_sched_free(sched));
+    }
+    check_ok(vitals_ctx_free(ctx));
 }
 
 static void the_name_is_copied(void **state)
@@ -226,6 +274,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_context_needs_no_options),
         cmocka_unit_test(freeing_null_is_allowed),
+        cmocka_unit_test_setup_teardown(a_context_that_is_served_is_not_freed, make_dir,
+                                        remove_dir),
+        cmocka_unit_test(a_context_with_a_provider_of_the_library_is_not_freed),
         cmocka_unit_test(the_name_is_copied),
         cmocka_unit_test(the_uuid_is_copied),
         cmocka_unit_test(a_uuid_of_another_form_is_refused),

@@ -190,6 +190,17 @@ static void a_path_must_name_a_file(void **state)
         check_error(listen_path(*state, in_dir(names[i])), EEXIST);
 }
 
+/* As others write names that have no file, no mode and no owner. */
+static void an_abstract_name_is_refused(void **state)
+{
+    char text[200];
+
+    check_error(listen_path(*state, "@vitals-test"), EINVAL);
+    vitals_error_text(((struct server *)*state)->ctx, text, sizeof(text));
+    assert_contains(text, "@vitals-test");
+    assert_false(exists("@vitals-test"));
+}
+
 static void a_directory_that_anyone_may_write_needs_the_sticky_bit(void **state)
 {
     struct server *server = *state;
@@ -741,10 +752,16 @@ static void an_fd_that_is_refused_stays_the_callers(void **state)
 static void an_fd_must_be_a_listening_unix_socket(void **state)
 {
     int not_listening = socket(AF_UNIX, SOCK_STREAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
+    int packets = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    const struct sockaddr family = {.sa_family = AF_UNIX};
 
     check_error(listen_fd(*state, not_listening), EINVAL);
     assert_int_equal(listen(tcp, 1), 0); /* on any free port */
     check_error(listen_fd(*state, tcp), EINVAL);
+    assert_int_equal(bind(packets, &family, sizeof(family)), 0); /* to any free name */
+    assert_int_equal(listen(packets, 1), 0);
+    check_error(listen_fd(*state, packets), EINVAL);
+    close(packets);
     close(not_listening);
     close(tcp);
 }
@@ -885,6 +902,7 @@ int main(void)
         WITH_SERVER(a_path_has_at_most_107_bytes),
         WITH_SERVER(a_path_must_have_a_directory),
         WITH_SERVER(a_path_must_name_a_file),
+        WITH_SERVER(an_abstract_name_is_refused),
         WITH_SERVER(a_directory_that_anyone_may_write_needs_the_sticky_bit),
         WITH_SERVER(nothing_but_the_socket_is_left),
         WITH_SERVER(a_relative_path_is_one_too),

@@ -175,6 +175,61 @@ static void a_statistic_must_have_a_shape_that_makes_sense(void **state)
         register_shape(&shapes[i]);
 }
 
+/* ---- slices --------------------------------------------------------------------------------- */
+
+struct overlap {
+    const char *what;
+    uint32_t slot, count; /* of a counter or histogram beside one of elements 4 to 7 */
+    int expected;
+};
+
+static const struct overlap overlaps[] = {
+    {"before it", 3, 1, 0},
+    {"its first element", 4, 1, -EINVAL},
+    {"a counter inside", 6, 1, -EINVAL},
+    {"its last element", 7, 1, -EINVAL},
+    {"behind it", 8, 1, 0},
+    {"a histogram up to it", 1, 3, 0},
+    {"a histogram with its first element", 2, 3, -EINVAL},
+    {"a histogram around it", 3, 6, -EINVAL},
+    {"the same elements", 4, 4, -EINVAL},
+    {"a histogram from its last element on", 7, 4, -EINVAL},
+};
+
+static void no_two_statistics_have_an_element(void **state)
+{
+    char text[200];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < N_ELEMENTS(overlaps); i++) {
+        const struct overlap *overlap = &overlaps[i];
+        const struct vitals_stat stats[] = {
+            {.name = "first", .type = VITALS_LOG_HIST, .base = 10, .count = 4, .slot = 4},
+            {.name = "second",
+             .type = VITALS_LOG_HIST,
+             .base = 10,
+             .count = (uint16_t)overlap->count,
+             .slot = overlap->slot},
+        };
+        struct vitals_ctx *ctx = new_ctx();
+        struct fake fake = statistic_named("x");
+        struct vitals_group_ops ops = fake_ops(&fake);
+        int result;
+
+        ops.stats = stats;
+        ops.n_stats = 2;
+        ops.row_len = 16;
+        result = vitals_register(ctx, &ops, NULL);
+        if (result != overlap->expected)
+            fail_msg("%s: %d, expected %d", overlap->what, result, overlap->expected);
+        vitals_error_text(ctx, text, sizeof(text));
+        if (result)
+            assert_non_null(strstr(text, "'second'"));
+        vitals_ctx_free(ctx);
+    }
+}
+
 /* ---- the group ------------------------------------------------------------------------------ */
 
 /* Registers, and checks the result and that release() has been called, or has not. */
@@ -604,6 +659,7 @@ int main(void)
         cmocka_unit_test(a_statistic_without_a_name_is_refused),
         cmocka_unit_test(a_name_of_64_bytes_is_past_a_limit),
         cmocka_unit_test(a_statistic_must_have_a_shape_that_makes_sense),
+        cmocka_unit_test(no_two_statistics_have_an_element),
         cmocka_unit_test(a_group_needs_collect),
         cmocka_unit_test(a_group_needs_statistics),
         cmocka_unit_test(statistics_that_are_null_are_refused),

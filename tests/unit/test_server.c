@@ -757,10 +757,10 @@ static void register_many(struct site *site)
     ops = fake_ops(&site->fake);
     for (i = 0; i < N; i++) {
         snprintf(names[i], sizeof(names[i]), "s%u", i);
-        stats[i] = (struct vitals_stat){.name = names[i], .base = 10, .count = 1};
+        stats[i] = (struct vitals_stat){.name = names[i], .base = 10, .count = 1, .slot = i};
     }
     ops.stats = stats;
-    ops.n_stats = N;
+    ops.n_stats = ops.row_len = N;
     check_ok(vitals_register(site->ctx, &ops, NULL));
     free(stats);
     free(names);

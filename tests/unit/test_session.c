@@ -502,6 +502,7 @@ static int collect_kinds(void *opaque, struct vitals_sink *sink)
     row[1] = 5; /* a boolean */
     row[2] = 1;
     row[4] = 3;
+    row[5] = 3;
     return 0;
 }
 
@@ -525,14 +526,14 @@ static void register_kinds(struct vitals_ctx *ctx)
         {.name = "log",
          .base = 10,
          .count = 1,
-         .slot = 4,
+         .slot = 5,
          .type = VITALS_LOG_HIST,
          .unit = VITALS_SECONDS,
          .exponent = -9},
     };
     const struct vitals_group_ops ops = {
         VITALS_GROUP_OPS_INIT,        .provider = "kinds", .target = "vm",          .stats = stats,
-        .n_stats = N_ELEMENTS(stats), .row_len = 5,        .collect = collect_kinds};
+        .n_stats = N_ELEMENTS(stats), .row_len = 6,        .collect = collect_kinds};
 
     check_ok(vitals_register(ctx, &ops, NULL));
 }

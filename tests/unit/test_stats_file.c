@@ -364,6 +364,28 @@ static void all_that_is_left_out_is_counted_and_the_first_is_named(void **state)
     free_file(&file);
 }
 
+static void what_overlaps_another_is_left_out(void **state)
+{
+    static const struct plan_stat stats[] = {
+        {.name = "hist", .flags = FILE_LOG_HIST, .size = 4, .slot = 2},
+        {.name = "inside", .slot = 3},
+        {.name = "same", .flags = FILE_LOG_HIST, .size = 4, .slot = 2},
+        {.name = "behind", .slot = 6},
+    };
+    const struct plan plan = {.stats = stats, .n_stats = N_ELEMENTS(stats)};
+    struct built_file file = build_file(&plan);
+    struct parsed parsed;
+
+    (void)state;
+    check_ok(parse(&file, &parsed));
+    assert_int_equal(parsed.n_stats, 2);
+    assert_string_equal(parsed.stats[1].name, "behind");
+    assert_int_equal(parsed.file.n_left_out, 2);
+    assert_contains(parsed.first_left_out, "inside");
+    free_parsed(&parsed);
+    free_file(&file);
+}
+
 /* The end of the data is that of all values, so that a read of the block is never cut. */
 static void values_that_are_left_out_still_belong_to_the_row(void **state)
 {
@@ -720,6 +742,7 @@ int main(void)
         cmocka_unit_test(what_means_nothing_is_left_out),
         cmocka_unit_test(all_that_is_left_out_is_counted_and_the_first_is_named),
         cmocka_unit_test(values_that_are_left_out_still_belong_to_the_row),
+        cmocka_unit_test(what_overlaps_another_is_left_out),
         cmocka_unit_test(describing_twice_gives_the_same),
         cmocka_unit_test(the_id_says_thread_and_vcpu),
         cmocka_unit_test(an_id_without_an_end_is_broken),
