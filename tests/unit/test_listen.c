@@ -562,6 +562,7 @@ static int listen_as_nobody(struct server *server, const char *path)
         if (geteuid() == 0 &&
             (setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY)))
             _exit(255);
+        server->server = new_server(); /* that of the parent is not its own */
         _exit(-listen_path(server, path));
     }
     assert_int_equal(waitpid(child, &status, 0), child);
