@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """VMMs that come, go and change between two looks: each is right in the next one."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -169,18 +170,26 @@ def test_a_vmm_that_is_killed_in_the_middle_of_a_pass(programs, vmm):
         assert all(line.endswith(": the VM has ended") for line in watch.log().splitlines())
 
 
+@contextlib.contextmanager
+def between_turns(watch):
+    """What is done here, a watcher sees at once: it has no turn meanwhile, however long that takes."""
+    watch.send_signal(signal.SIGSTOP)
+    yield
+    watch.send_signal(signal.SIGCONT)
+
+
 @pytest.mark.parametrize("verb", [("stats", "-o", "json"), ("top", "-b")], ids=lambda verb: verb[0])
-def test_a_name_that_another_vm_takes_is_no_failure(programs, vmm, verb):
+def test_a_name_that_another_vm_takes_is_no_failure(vmm, verb):
     vm = vmm()
     words = [VITALS, *verb, "--host", "-i", "0.3", "-n", "6"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
         watch.stdout.readline()
-        for _ in range(3):
+        with between_turns(watch):
             vm.tell("close", 0)
-            time.sleep(0.3)
-            vm.tell("make")
-        _, errors = watch.communicate(timeout=TIMEOUT)
-    assert f"bare-vmm-{vm.pid}: the VM has ended\n" in errors
+        ended = f"vitals {verb[0]}: bare-vmm-{vm.pid}: the VM has ended\n"
+        assert any(line == ended for line in watch.stderr)
+        vm.tell("make")
+        watch.communicate(timeout=TIMEOUT)
     assert watch.returncode == 0
 
 
@@ -192,10 +201,11 @@ def test_a_vm_that_ends_is_no_failure(vmm):
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
         first = json.loads(watch.stdout.readline())
         name = f"bare-vmm-{vm.pid}"
-        vm.stop()
+        with between_turns(watch):
+            vm.stop()
         rest, errors = watch.communicate(timeout=TIMEOUT)
     shown = [{stat["vm"] for stat in turn["stats"]} for turn in (first, *map(json.loads, rest.splitlines()))]
-    assert [name in names for names in shown] == [True, False, False]
+    assert [name in names for names in shown] in ([True, False, False], [True, True, False])
     assert f"vitals stats: {name}: the VM has ended\n" in errors
     assert watch.returncode == 0
 

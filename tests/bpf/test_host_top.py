@@ -24,6 +24,7 @@ class Batch(Program):
         self.output = pathlib.Path(programs.path("top"))
         run = ["sh", "-c", f'exec "$@" >{self.output}', "sh", VITALS, "top", "-b", "--host", *words]
         self.output.touch()
+        self.read_to = 0  # where the last whole report begins
         super().__init__(["env", "COLUMNS=200", *run], programs.directory)
 
     def stop(self):
@@ -34,8 +35,13 @@ class Batch(Program):
 
     def last(self, name):
         """The line of a VM in the last whole report, or {}."""
-        *_, whole, _ = ["", "", *re.split(r"(?m)^\n(?=vitals top: )", self.output.read_text("utf-8"))]
-        return Report(whole).vms.get(name, {}) if whole else {}
+        with self.output.open("rb") as file:
+            file.seek(self.read_to)
+            *parts, _ = re.split(rb"(?m)^\n(?=vitals top: )", file.read())
+        if not parts:
+            return {}
+        self.read_to += sum(len(part) + 1 for part in parts[:-1])
+        return Report(parts[-1].decode()).vms.get(name, {})
 
 
 def test_who_starts_and_who_has_ended(programs, vmm):

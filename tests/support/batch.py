@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What `vitals top -b` prints, as tables."""
 
+import functools
 import re
 import subprocess
 
@@ -31,10 +32,14 @@ class Report:
 
     def __init__(self, text):
         self.head, _, rest = text.partition("\n")
-        first, *blocks = rest.strip("\n").split("\n\n")
+        first, *self.blocks = rest.strip("\n").split("\n\n")
         self.vms = {row["VM"]: row for row in table(first)}
-        named = (block.partition("\n") for block in blocks)
-        self.objects = {name: {row["OBJECT"]: row for row in table(block)} for name, _, block in named}
+
+    @functools.cached_property
+    def objects(self):
+        """Those of each VM: made of thousands of lines where there are as many VMs."""
+        named = (block.partition("\n") for block in self.blocks)
+        return {name: {row["OBJECT"]: row for row in table(block)} for name, _, block in named}
 
 
 def reports(text):
