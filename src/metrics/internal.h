@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files of openmetrics.h. */
+#ifndef METRICS_INTERNAL_H
+#define METRICS_INTERNAL_H
+
+#include "base/arena.h"
+#include "metrics/family.h"
+#include "metrics/key_map.h"
+#include "metrics/openmetrics.h"
+
+#define NO_NUMBER UINT32_MAX
+
+enum { METRICS_CHUNK = 64 * 1024 }; /* bytes after which the sink gets them */
+
+/* The value of one object. */
+struct cell {
+    const uint64_t *values;
+    uint32_t object, n;
+};
+
+/* A bound of a histogram: values of the buckets before @bucket are below it. */
+struct bound {
+    size_t bucket, at, len; /* of its label, in the texts */
+};
+
+/* A statistic as one schema describes it; another schema may have it with another scale. */
+struct column {
+    const char *provider, *target;
+    const struct vitals_stat *stat;
+    struct cell *cells; /* by their objects */
+    size_t n_cells, cap;
+    size_t n_max;            /* of the values of a cell */
+    uint32_t family;         /* NO_NUMBER: it has none, for @reason */
+    uint32_t next_in_family; /* or NO_NUMBER */
+    enum metrics_reason reason;
+    uint32_t sum; /* of a histogram: the column of its sums, or NO_NUMBER */
+    bool is_wanted;
+    struct bound *bounds; /* of a histogram, as far as they are exposed */
+    size_t n_bounds;
+};
+
+struct family {
+    char *name;
+    enum family_kind kind;
+    const char *unit;
+    uint32_t first, last; /* columns */
+    bool is_cut;
+};
+
+struct object {
+    uint32_t vm;
+    const char *target, *path;
+    int64_t number;
+    size_t labels_at, labels_len; /* {vm="web1",vcpu="0" */
+    bool is_repeated;
+};
+
+struct vm {
+    struct metrics_vm given;
+    size_t label_at, label_len; /* vm="web1" */
+};
+
+struct collector {
+    const char *name;
+    uint64_t duration_ns;
+};
+
+struct metrics {
+    struct vm *vms;
+    size_t n_vms, cap_vms;
+    struct object *objects;
+    size_t n_objects, cap_objects;
+    struct column *columns;
+    size_t n_columns, cap_columns;
+    struct family *families;
+    size_t n_families, cap_families;
+    struct collector *collectors;
+    size_t n_collectors, cap_collectors;
+    struct key_map column_keys, names, labels_seen;
+    struct arena arena;
+    struct buf key;   /* scratch */
+    struct buf texts; /* labels */
+    uint32_t last;    /* the column of the last value */
+    bool is_labelled;
+    bool failed;
+};
+
+/* Finds the labels of all VMs and objects. */
+void metrics_label(struct metrics *metrics);
+
+/* A text of a stranger as the value of a label, with its quotes. */
+void label_put_value(struct buf *out, const char *text);
+
+struct writer {
+    struct metrics *metrics;
+    const struct metrics_form *form;
+    const struct metrics_sink *sink;
+    struct metrics_report report;
+    struct buf out;
+    bool is_refused; /* by the sink */
+};
+
+/* Gives what there is to the sink. */
+void writer_flush(struct writer *to);
+
+/* TYPE, UNIT and HELP. @unit: or NULL. */
+void writer_put_head(struct writer *to, const char *name, enum family_kind kind, const char *unit,
+                     const char *help);
+
+/* What each VM is, and what is to be known of the exposition itself. */
+void self_reserve_names(struct metrics *metrics);
+size_t self_count(const struct writer *to);
+size_t self_count_vms(const struct writer *to);
+void self_put_vms(struct writer *to);
+void self_put(struct writer *to);
+
+#endif

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/* Values as text: family by family, and in a family object by object. */
+#define _GNU_SOURCE
+#include "metrics/openmetrics.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/json_write.h"
+#include "metrics/decimal.h"
+#include "metrics/internal.h"
+#include "stats/histogram.h"
+
+#define END_MAX 8 /* of the name of a sample: "_bucket", */
+
+/* ---- out ------------------------------------------------------------------------------------ */
+
+static void give(struct writer *to)
+{
+    to->report.n_bytes += to->out.len;
+    if (to->sink && to->sink->put && !to->is_refused)
+        to->is_refused = !to->sink->put(to->sink->opaque, to->out.data, to->out.len);
+    to->out.len = 0;
+}
+
+void writer_flush(struct writer *to)
+{
+    if (to->out.len >= METRICS_CHUNK)
+        give(to);
+}
+
+/* Room for a line of @len bytes and a number. NULL: no memory. */
+static inline char *begin_line(struct writer *to, size_t len)
+{
+    writer_flush(to);
+    return buf_reserve(&to->out, len + END_MAX + DECIMAL_MAX) ? to->out.data + to->out.len : NULL;
+}
+
+static inline void end_line(struct writer *to, char *at)
+{
+    *at++ = '\n';
+    to->out.len = (size_t)(at - to->out.data);
+}
+
+/* The one format has quotes escaped, the other one not. */
+static void put_help_text(struct writer *to, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\\' || (*text == '"' && to->form->format == METRICS_OPENMETRICS))
+            buf_append(&to->out, "\\", 1);
+        buf_append(&to->out, text, 1);
+    }
+    buf_puts(&to->out, "\n");
+}
+
+void writer_put_head(struct writer *to, const char *name, enum family_kind kind, const char *unit,
+                     const char *help)
+{
+    static const char *const kinds[][2] = {[FAMILY_COUNTER] = {"counter", "counter"},
+                                           [FAMILY_GAUGE] = {"gauge", "gauge"},
+                                           [FAMILY_HISTOGRAM] = {"histogram", "histogram"},
+                                           [FAMILY_INFO] = {"info", "gauge"}};
+    bool is_prometheus = to->form->format == METRICS_PROMETHEUS;
+    const char *end = is_prometheus && kind == FAMILY_COUNTER ? "_total"
+                      : is_prometheus && kind == FAMILY_INFO  ? "_info"
+                                                              : "";
+
+    buf_printf(&to->out, "# TYPE %s%s %s\n", name, end, kinds[kind][is_prometheus]);
+    if (unit && !is_prometheus)
+        buf_printf(&to->out, "# UNIT %s %s\n", name, unit);
+    buf_printf(&to->out, "# HELP %s%s ", name, end);
+    put_help_text(to, help);
+}
+
+/* ---- bounds of histograms ------------------------------------------------------------------- */
+
+/*
+ * The bound below which are the values of all buckets before @bucket. False: there is none, as it is
+ * not above the one before.
+ */
+static bool find_bound(const struct column *column, size_t bucket, uint64_t *bound)
+{
+    uint64_t before = *bound;
+
+    *bound = histogram_lower_bound(column->stat, bucket);
+    return *bound > before && *bound != UINT64_MAX;
+}
+
+static bool is_kept(const struct writer *to, const struct column *column, size_t bucket)
+{
+    if (!to->form->is_thin)
+        return true;
+    if (column->stat->type == VITALS_LINEAR_HIST)
+        return bucket % 2 == 0;
+    return bucket % 2 == 1 && bucket > column->n_max / 3;
+}
+
+static void add_bound(struct writer *to, struct column *column, size_t bucket, uint64_t value)
+{
+    struct buf *texts = &to->metrics->texts;
+    struct bound *bound = &column->bounds[column->n_bounds++];
+
+    *bound = (struct bound){.bucket = bucket, .at = texts->len};
+    buf_puts(texts, ",le=\"");
+    if (buf_reserve(texts, DECIMAL_MAX))
+        texts->len = (size_t)(decimal_put_bound(texts->data + texts->len, value, column->stat->base,
+                                                column->stat->exponent) -
+                              texts->data);
+    buf_puts(texts, "\"} ");
+    bound->len = texts->len - bound->at;
+}
+
+/* The last bucket has none. Beyond the end of the numbers there are none, either. */
+static void find_bounds(struct writer *to, struct column *column)
+{
+    uint64_t value = 0;
+
+    free(column->bounds);
+    column->n_bounds = 0;
+    column->bounds = calloc(column->n_max + 1, sizeof(*column->bounds));
+    to->metrics->failed |= !column->bounds;
+    for (size_t i = 1; column->bounds && i < column->n_max && find_bound(column, i, &value); i++)
+        if (is_kept(to, column, i))
+            add_bound(to, column, i, value);
+    to->metrics->failed |= to->metrics->texts.failed;
+}
+
+/* Those of an object with @n buckets. */
+static size_t count_bounds(const struct column *column, size_t n)
+{
+    size_t n_bounds = column->n_bounds;
+
+    while (n_bounds && column->bounds[n_bounds - 1].bucket >= n)
+        n_bounds--;
+    return n_bounds;
+}
+
+/* ---- how much there is ---------------------------------------------------------------------- */
+
+/* The sums of all objects, one after the other. */
+struct sums {
+    const struct column *column; /* NULL: there are none */
+    size_t next;
+};
+
+static struct sums sums_of(const struct metrics *metrics, const struct column *column)
+{
+    return (struct sums){column->sum == NO_NUMBER ? NULL : &metrics->columns[column->sum], 0};
+}
+
+/* Objects come in their order. NULL: this one has none. */
+static const uint64_t *find_sum(struct sums *sums, uint32_t object)
+{
+    const struct column *column = sums->column;
+
+    while (column && sums->next < column->n_cells && column->cells[sums->next].object < object)
+        sums->next++;
+    if (!column || sums->next == column->n_cells || column->cells[sums->next].object != object)
+        return NULL;
+    return column->cells[sums->next].values;
+}
+
+static size_t count_cell(const struct column *column, const struct cell *cell, struct sums *sums)
+{
+    if (family_kind(column->stat) != FAMILY_HISTOGRAM)
+        return 1;
+    return count_bounds(column, cell->n) + 1 + (find_sum(sums, cell->object) ? 2 : 0);
+}
+
+static size_t count_column(struct writer *to, const struct column *column)
+{
+    struct sums sums = sums_of(to->metrics, column);
+    size_t n = 0;
+
+    for (size_t i = 0; i < column->n_cells; i++) {
+        const struct cell *cell = &column->cells[i];
+        size_t of_cell = count_cell(column, cell, &sums);
+
+        if (to->metrics->objects[cell->object].is_repeated)
+            to->report.dropped[METRICS_OBJECT] += of_cell;
+        else
+            n += of_cell;
+    }
+    return n;
+}
+
+static void note_series(struct writer *to, const struct column *column, size_t n)
+{
+    to->report.n_series += n;
+    if (!strcmp(column->target, "vcpu"))
+        to->report.of_vcpus += n;
+}
+
+static size_t count_family(struct writer *to, const struct family *family, bool is_noted)
+{
+    size_t n = 0;
+
+    for (uint32_t i = family->first; i != NO_NUMBER; i = to->metrics->columns[i].next_in_family) {
+        const struct column *column = &to->metrics->columns[i];
+        size_t of_column = column->is_wanted ? count_column(to, column) : 0;
+
+        if (is_noted)
+            note_series(to, column, of_column);
+        n += of_column;
+    }
+    return n;
+}
+
+/* One that does not fit is left out for all VMs: half a family would make wrong sums. */
+static void plan_family(struct writer *to, struct family *family)
+{
+    struct metrics_report before = to->report;
+    size_t n = count_family(to, family, true);
+
+    family->is_cut = to->form->series_max && to->report.n_series > to->form->series_max;
+    if (!family->is_cut)
+        return;
+    to->report = before;
+    to->report.dropped[METRICS_LIMIT] += n;
+}
+
+static void plan_columns(struct writer *to)
+{
+    struct metrics *metrics = to->metrics;
+    const struct metrics_form *form = to->form;
+
+    for (size_t i = 0; i < metrics->n_columns; i++) {
+        struct column *column = &metrics->columns[i];
+
+        column->is_wanted = !form->wants || form->wants(form->opaque, column->provider,
+                                                        column->target, column->stat);
+        if (column->is_wanted && family_kind(column->stat) == FAMILY_HISTOGRAM)
+            find_bounds(to, column);
+        if (column->is_wanted && column->family == NO_NUMBER && !metrics->failed)
+            to->report.dropped[column->reason] += count_column(to, column);
+    }
+}
+
+static bool is_of_pass(const struct family *family, bool is_of_histograms)
+{
+    return (family->kind == FAMILY_HISTOGRAM) == is_of_histograms;
+}
+
+static void plan(struct writer *to)
+{
+    struct metrics *metrics = to->metrics;
+
+    plan_columns(to);
+    to->report.of_itself = self_count(to);
+    to->report.n_series = to->report.of_itself + self_count_vms(to);
+    for (int pass = 0; pass < 2 && !metrics->failed; pass++)
+        for (size_t i = 0; i < metrics->n_families; i++)
+            if (is_of_pass(&metrics->families[i], pass))
+                plan_family(to, &metrics->families[i]);
+}
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+/* The name of a family's samples. */
+struct sample_name {
+    const char *text, *end;
+    size_t len, end_len;
+};
+
+static struct sample_name name_samples(const struct family *family, const char *end)
+{
+    return (struct sample_name){family->name, end, strlen(family->name), strlen(end)};
+}
+
+static inline char *put_start(char *at, const struct sample_name *name, const char *labels,
+                              size_t len)
+{
+    at = mempcpy(at, name->text, name->len);
+    at = mempcpy(at, name->end, name->end_len);
+    return mempcpy(at, labels, len);
+}
+
+static void put_scalar(struct writer *to, const struct sample_name *name,
+                       const struct object *object, const struct vitals_stat *stat, uint64_t value)
+{
+    char *at = begin_line(to, name->len + object->labels_len);
+
+    if (!at)
+        return;
+    at = put_start(at, name, to->metrics->texts.data + object->labels_at, object->labels_len);
+    at = mempcpy(at, "} ", 2);
+    end_line(to, decimal_put(at, value, stat->base, stat->exponent));
+}
+
+static void put_scalars(struct writer *to, const struct family *family, const struct column *column)
+{
+    struct sample_name name = name_samples(family, family->kind == FAMILY_COUNTER ? "_total" : "");
+
+    for (size_t i = 0; i < column->n_cells; i++) {
+        const struct object *object = &to->metrics->objects[column->cells[i].object];
+
+        if (!object->is_repeated)
+            put_scalar(to, &name, object, column->stat, column->cells[i].values[0]);
+    }
+}
+
+static void put_bucket(struct writer *to, const struct sample_name *name,
+                       const struct object *object, const char *le, size_t len, uint64_t count)
+{
+    char *at = begin_line(to, name->len + object->labels_len + len);
+
+    if (!at)
+        return;
+    at = put_start(at, name, to->metrics->texts.data + object->labels_at, object->labels_len);
+    at = mempcpy(at, le, len);
+    end_line(to, u64_to_text(at, count));
+}
+
+/* Where they are too many to be counted, they are as many as can be. */
+static uint64_t add_up(uint64_t count, const uint64_t *buckets, size_t from, size_t to)
+{
+    for (; from < to; from++)
+        if (__builtin_add_overflow(count, buckets[from], &count))
+            return UINT64_MAX;
+    return count;
+}
+
+/* Returns how many values there are. */
+static uint64_t put_buckets(struct writer *to, const struct sample_name *name,
+                            const struct column *column, const struct cell *cell)
+{
+    static const char last[] = ",le=\"+Inf\"} ";
+    const struct object *object = &to->metrics->objects[cell->object];
+    size_t n_bounds = count_bounds(column, cell->n), done = 0;
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < n_bounds; i++) {
+        const struct bound *bound = &column->bounds[i];
+
+        count = add_up(count, cell->values, done, bound->bucket);
+        done = bound->bucket;
+        put_bucket(to, name, object, to->metrics->texts.data + bound->at, bound->len, count);
+    }
+    count = add_up(count, cell->values, done, cell->n);
+    put_bucket(to, name, object, last, sizeof(last) - 1, count);
+    return count;
+}
+
+static void put_histograms(struct writer *to, const struct family *family,
+                           const struct column *column)
+{
+    static const struct vitals_stat plain = {.base = 10};
+    struct sample_name bucket = name_samples(family, "_bucket");
+    struct sample_name count = name_samples(family, "_count"), sum = name_samples(family, "_sum");
+    struct sums sums = sums_of(to->metrics, column);
+
+    for (size_t i = 0; i < column->n_cells; i++) {
+        const struct cell *cell = &column->cells[i];
+        const struct object *object = &to->metrics->objects[cell->object];
+        const uint64_t *of_all = find_sum(&sums, cell->object);
+        uint64_t n;
+
+        if (object->is_repeated)
+            continue;
+        n = put_buckets(to, &bucket, column, cell);
+        if (!of_all)
+            continue;
+        put_scalar(to, &count, object, &plain, n);
+        put_scalar(to, &sum, object, sums.column->stat, *of_all);
+    }
+}
+
+static bool is_wanted(const struct metrics *metrics, const struct family *family)
+{
+    bool is = false;
+
+    for (uint32_t i = family->first; i != NO_NUMBER; i = metrics->columns[i].next_in_family)
+        is |= metrics->columns[i].is_wanted && metrics->columns[i].n_cells;
+    return is && !family->is_cut;
+}
+
+static void put_family(struct writer *to, const struct family *family)
+{
+    const struct metrics *metrics = to->metrics;
+    const struct column *first = &metrics->columns[family->first];
+    struct buf help = {0};
+
+    family_put_help(&help, first->provider, first->target, first->stat);
+    to->out.failed |= help.failed;
+    if (!help.failed)
+        writer_put_head(to, family->name, family->kind, family->unit, help.data);
+    buf_free(&help);
+    for (uint32_t i = family->first; i != NO_NUMBER; i = metrics->columns[i].next_in_family) {
+        const struct column *column = &metrics->columns[i];
+
+        if (column->is_wanted && family->kind == FAMILY_HISTOGRAM)
+            put_histograms(to, family, column);
+        else if (column->is_wanted)
+            put_scalars(to, family, column);
+    }
+}
+
+static void put_values(struct writer *to)
+{
+    const struct metrics *metrics = to->metrics;
+
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < metrics->n_families && !to->out.failed && !to->is_refused; i++)
+            if (is_of_pass(&metrics->families[i], pass) &&
+                is_wanted(metrics, &metrics->families[i]))
+                put_family(to, &metrics->families[i]);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+static void count_objects(struct writer *to)
+{
+    const struct metrics *metrics = to->metrics;
+
+    for (size_t i = 0; i < metrics->n_objects; i++)
+        to->report.n_vcpus +=
+            !strcmp(metrics->objects[i].target, "vcpu") && !metrics->objects[i].is_repeated;
+    for (size_t i = 0; i < metrics->n_vms; i++)
+        to->report.n_vms += metrics->vms[i].given.name && !metrics->vms[i].given.is_down;
+}
+
+static void put_all(struct writer *to)
+{
+    self_put_vms(to);
+    put_values(to);
+    self_put(to);
+    if (to->form->format == METRICS_OPENMETRICS)
+        buf_puts(&to->out, "# EOF\n");
+    if (!to->out.failed)
+        give(to);
+}
+
+int metrics_write(struct metrics *metrics, const struct metrics_form *form,
+                  const struct metrics_sink *sink, struct metrics_report *ret_report)
+{
+    struct writer to = {.metrics = metrics, .form = form, .sink = sink};
+    size_t n_texts;
+    bool has_failed;
+
+    metrics_label(metrics);
+    n_texts = metrics->texts.len;
+    if (!metrics->failed)
+        plan(&to);
+    if (metrics->failed || !buf_reserve(&to.out, METRICS_CHUNK))
+        return -ENOMEM;
+    count_objects(&to);
+    put_all(&to);
+    metrics->texts.len = n_texts; /* without the bounds */
+    if (ret_report)
+        *ret_report = to.report;
+    has_failed = to.out.failed;
+    buf_free(&to.out);
+    return has_failed ? -ENOMEM : to.is_refused ? -EPIPE : 0;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* Values as they are added: VMs, their objects, and a column for each statistic. */
+#include <stdlib.h>
+
+#include "base/count.h"
+#include "kvm/meanings.h"
+#include "metrics/decimal.h"
+#include "metrics/internal.h"
+
+enum { GROW_FIRST = 16 };
+
+/* Room for one more. False: there is no memory. */
+static bool grow(struct metrics *metrics, void *elements, size_t n, size_t *cap, size_t size)
+{
+    size_t wanted = *cap ? 2 * *cap : GROW_FIRST;
+    void *grown;
+
+    if (n < *cap)
+        return true;
+    memcpy(&grown, elements, sizeof(grown));
+    grown = n < NO_NUMBER / 2 ? reallocarray(grown, wanted, size) : NULL;
+    if (!grown) {
+        metrics->failed = true;
+        return false;
+    }
+    memcpy(elements, &grown, sizeof(grown));
+    *cap = wanted;
+    return true;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+struct metrics *metrics_new(void)
+{
+    struct metrics *metrics = calloc(1, sizeof(*metrics));
+
+    if (metrics)
+        metrics_clear(metrics);
+    return metrics;
+}
+
+static void free_columns(struct metrics *metrics)
+{
+    for (size_t i = 0; i < metrics->n_columns; i++) {
+        free(metrics->columns[i].cells);
+        free(metrics->columns[i].bounds);
+    }
+    metrics->n_columns = 0;
+}
+
+void metrics_clear(struct metrics *metrics)
+{
+    free_columns(metrics);
+    metrics->n_vms = metrics->n_objects = metrics->n_families = metrics->n_collectors = 0;
+    metrics->last = NO_NUMBER;
+    metrics->is_labelled = metrics->failed = false;
+    key_map_clear(&metrics->column_keys);
+    key_map_clear(&metrics->names);
+    key_map_clear(&metrics->labels_seen);
+    arena_reset(&metrics->arena);
+    self_reserve_names(metrics);
+}
+
+void metrics_free(struct metrics *metrics)
+{
+    if (!metrics)
+        return;
+    free_columns(metrics);
+    free(metrics->vms);
+    free(metrics->objects);
+    free(metrics->columns);
+    free(metrics->families);
+    free(metrics->collectors);
+    key_map_free(&metrics->column_keys);
+    key_map_free(&metrics->names);
+    key_map_free(&metrics->labels_seen);
+    arena_free(&metrics->arena);
+    buf_free(&metrics->key);
+    buf_free(&metrics->texts);
+    free(metrics);
+}
+
+void metrics_add_vm(struct metrics *metrics, const struct metrics_vm *vm)
+{
+    if (!grow(metrics, &metrics->vms, metrics->n_vms, &metrics->cap_vms, sizeof(*metrics->vms)))
+        return;
+    metrics->vms[metrics->n_vms++] = (struct vm){.given = *vm};
+    metrics->is_labelled = false;
+}
+
+void metrics_add_object(struct metrics *metrics, const char *target, const char *path,
+                        int64_t number)
+{
+    if (!metrics->n_vms || !grow(metrics, &metrics->objects, metrics->n_objects,
+                                 &metrics->cap_objects, sizeof(*metrics->objects)))
+        return;
+    metrics->objects[metrics->n_objects++] = (struct object){
+        .vm = (uint32_t)metrics->n_vms - 1, .target = target, .path = path, .number = number};
+    metrics->is_labelled = false;
+}
+
+void metrics_add_collector(struct metrics *metrics, const char *name, uint64_t duration_ns)
+{
+    if (grow(metrics, &metrics->collectors, metrics->n_collectors, &metrics->cap_collectors,
+             sizeof(*metrics->collectors)))
+        metrics->collectors[metrics->n_collectors++] = (struct collector){name, duration_ns};
+}
+
+/* ---- families ------------------------------------------------------------------------------- */
+
+static bool reserve_name(struct metrics *metrics, const char *name, const char *end,
+                         uint32_t number)
+{
+    bool is_new;
+
+    buf_reset(&metrics->key);
+    buf_puts(&metrics->key, name);
+    buf_puts(&metrics->key, end);
+    metrics->failed |= metrics->key.failed;
+    return !metrics->failed && key_map_get(&metrics->names, metrics->key.data, metrics->key.len,
+                                           number, &is_new) == number;
+}
+
+/* Two families must not have samples of one name. */
+static bool reserve_names(struct metrics *metrics, const struct family *family, uint32_t number)
+{
+    static const char *const ends[][5] = {
+        [FAMILY_COUNTER] = {"", "_total", "_created"},
+        [FAMILY_GAUGE] = {""},
+        [FAMILY_HISTOGRAM] = {"", "_bucket", "_count", "_sum", "_created"},
+        [FAMILY_INFO] = {"", "_info"},
+    };
+    bool are_free = true;
+
+    for (size_t i = 0; i < COUNT(ends[0]) && ends[family->kind][i]; i++)
+        are_free &= reserve_name(metrics, family->name, ends[family->kind][i], number);
+    return are_free;
+}
+
+/* Another scale of the same statistic. */
+static bool continues(const struct metrics *metrics, const struct family *family,
+                      const struct column *column)
+{
+    const struct column *first = &metrics->columns[family->first];
+
+    return family->kind == family_kind(column->stat) &&
+           !strcmp(first->provider, column->provider) && !strcmp(first->target, column->target) &&
+           !strcmp(first->stat->name, column->stat->name);
+}
+
+/* The family of this name, or a new one. The column is not in it yet. */
+static uint32_t find_family(struct metrics *metrics, const char *name, const struct column *column)
+{
+    uint32_t number = (uint32_t)metrics->n_families;
+    bool is_new;
+    struct family family = {.kind = family_kind(column->stat),
+                            .unit = family_unit(column->stat),
+                            .first = NO_NUMBER,
+                            .last = NO_NUMBER};
+    uint32_t found = key_map_get(&metrics->names, name, strlen(name), number, &is_new);
+
+    if (!is_new)
+        return found < number && continues(metrics, &metrics->families[found], column) ? found
+                                                                                       : NO_NUMBER;
+    family.name = arena_alloc(&metrics->arena, strlen(name) + 1);
+    if (!family.name || !grow(metrics, &metrics->families, number, &metrics->cap_families,
+                              sizeof(*metrics->families))) {
+        metrics->failed = true;
+        return NO_NUMBER;
+    }
+    strcpy(family.name, name);
+    metrics->families[metrics->n_families++] = family;
+    return reserve_names(metrics, &family, number) ? number : NO_NUMBER;
+}
+
+static void join_family(struct metrics *metrics, uint32_t number)
+{
+    struct column *column = &metrics->columns[number];
+    struct buf name = {0};
+    struct family *family;
+
+    if (!decimal_can_scale(column->stat->base, column->stat->exponent)) {
+        column->reason = METRICS_EXPONENT;
+        return;
+    }
+    family_put_name(&name, column->provider, column->target, column->stat);
+    buf_append(&name, "", 1);
+    metrics->failed |= name.failed;
+    column->reason = METRICS_NAME;
+    column->family = name.failed ? NO_NUMBER : find_family(metrics, name.data, column);
+    buf_free(&name);
+    if (column->family == NO_NUMBER)
+        return;
+    family = &metrics->families[column->family];
+    if (family->first == NO_NUMBER)
+        family->first = number;
+    else
+        metrics->columns[family->last].next_in_family = number;
+    family->last = number;
+}
+
+/* ---- columns -------------------------------------------------------------------------------- */
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || !strcmp(a, b);
+}
+
+static bool is_same_scale(const struct vitals_stat *a, const struct vitals_stat *b)
+{
+    return a->type == b->type && a->unit == b->unit && a->base == b->base &&
+           a->exponent == b->exponent && a->bucket_size == b->bucket_size;
+}
+
+static bool is_column(const struct column *column, const char *provider, const char *target,
+                      const struct vitals_stat *stat)
+{
+    return is_same_text(column->stat->name, stat->name) && is_same_scale(column->stat, stat) &&
+           is_same_text(column->target, target) && is_same_text(column->provider, provider);
+}
+
+static void put_key(struct buf *key, const char *provider, const char *target,
+                    const struct vitals_stat *stat)
+{
+    buf_reset(key);
+    buf_append(key, provider, strlen(provider) + 1);
+    buf_append(key, target, strlen(target) + 1);
+    buf_append(key, stat->name, strlen(stat->name) + 1);
+    buf_append(key, &stat->type, sizeof(stat->type));
+    buf_append(key, &stat->unit, sizeof(stat->unit));
+    buf_append(key, &stat->base, sizeof(stat->base));
+    buf_append(key, &stat->exponent, sizeof(stat->exponent));
+    buf_append(key, &stat->bucket_size, sizeof(stat->bucket_size));
+}
+
+/* Its sums are a counter of the same objects, in the same unit. */
+static bool is_sum(const struct column *column, const struct column *of)
+{
+    const char *name = !strcmp(of->provider, "kvm") ? kvm_sum_of_histogram(of->stat->name) : NULL;
+
+    return name && family_kind(of->stat) == FAMILY_HISTOGRAM && !strcmp(column->stat->name, name) &&
+           family_kind(column->stat) == FAMILY_COUNTER && column->stat->unit == of->stat->unit &&
+           !strcmp(column->target, of->target) && !strcmp(column->provider, of->provider);
+}
+
+static void find_sums(struct metrics *metrics, uint32_t number)
+{
+    struct column *column = &metrics->columns[number];
+
+    for (uint32_t i = 0; i < number; i++) {
+        struct column *other = &metrics->columns[i];
+
+        if (column->sum == NO_NUMBER && is_sum(other, column))
+            column->sum = i;
+        if (other->sum == NO_NUMBER && is_sum(column, other))
+            other->sum = number;
+    }
+}
+
+static uint32_t add_column(struct metrics *metrics, const char *provider, const char *target,
+                           const struct vitals_stat *stat)
+{
+    uint32_t number = (uint32_t)metrics->n_columns;
+
+    if (!grow(metrics, &metrics->columns, number, &metrics->cap_columns, sizeof(*metrics->columns)))
+        return NO_NUMBER;
+    metrics->columns[metrics->n_columns++] = (struct column){.provider = provider,
+                                                             .target = target,
+                                                             .stat = stat,
+                                                             .family = NO_NUMBER,
+                                                             .next_in_family = NO_NUMBER,
+                                                             .sum = NO_NUMBER};
+    join_family(metrics, number);
+    find_sums(metrics, number);
+    return number;
+}
+
+/* Mostly it is the one behind the last: objects have their values in one order. */
+static uint32_t find_column(struct metrics *metrics, const char *provider, const char *target,
+                            const struct vitals_stat *stat)
+{
+    uint32_t next = metrics->last + 1, number;
+    bool is_new;
+
+    if (next < metrics->n_columns && is_column(&metrics->columns[next], provider, target, stat))
+        return next;
+    put_key(&metrics->key, provider, target, stat);
+    metrics->failed |= metrics->key.failed;
+    if (metrics->failed)
+        return NO_NUMBER;
+    number = key_map_get(&metrics->column_keys, metrics->key.data, metrics->key.len,
+                         (uint32_t)metrics->n_columns, &is_new);
+    metrics->failed |= metrics->column_keys.failed;
+    if (metrics->failed)
+        return NO_NUMBER;
+    return is_new ? add_column(metrics, provider, target, stat) : number;
+}
+
+void metrics_add_value(struct metrics *metrics, const char *provider,
+                       const struct vitals_stat *stat, const uint64_t *values, size_t n)
+{
+    uint32_t object = (uint32_t)metrics->n_objects - 1, number;
+    struct column *column;
+
+    if (!metrics->n_objects || !n || n > UINT32_MAX || metrics->failed)
+        return;
+    number = find_column(metrics, provider, metrics->objects[object].target, stat);
+    if (number == NO_NUMBER)
+        return;
+    metrics->last = number;
+    column = &metrics->columns[number];
+    if (!grow(metrics, &column->cells, column->n_cells, &column->cap, sizeof(*column->cells)))
+        return;
+    column->cells[column->n_cells++] = (struct cell){values, object, (uint32_t)n};
+    if (n > column->n_max)
+        column->n_max = n;
+}
