@@ -156,10 +156,11 @@ static int open_output(struct replacement *replacement, const char *path)
     return fd;
 }
 
-int replacement_begin(struct replacement *ret_replacement, const char *path)
+static int begin(struct replacement *ret_replacement, const char *path,
+                 int (*open_path)(struct replacement *replacement, const char *path))
 {
     struct replacement replacement = {.mode = mode_of_new_files()};
-    int fd = open_output(&replacement, path);
+    int fd = open_path(&replacement, path);
 
     if (fd < 0) {
         forget(&replacement);
@@ -170,6 +171,16 @@ int replacement_begin(struct replacement *ret_replacement, const char *path)
         close(fd);
     *ret_replacement = replacement;
     return 0;
+}
+
+int replacement_begin(struct replacement *ret_replacement, const char *path)
+{
+    return begin(ret_replacement, path, open_output);
+}
+
+int replacement_begin_here(struct replacement *ret_replacement, const char *path)
+{
+    return begin(ret_replacement, path, open_new);
 }
 
 /* What can't be written is not written again when the program ends. */

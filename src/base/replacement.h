@@ -19,6 +19,9 @@ struct replacement {
  */
 int replacement_begin(struct replacement *ret_replacement, const char *path);
 
+/* The same, always to a new file that takes the place of whatever has this path: no link is followed. */
+int replacement_begin_here(struct replacement *ret_replacement, const char *path);
+
 /* All is written. It has the file's name now, or the old file is as it was. 0 or -errno. */
 int replacement_end(struct replacement *replacement);
 

@@ -25,6 +25,7 @@ enum { SUMMARY_COLUMN = 14 };
     VERB(describe)                                                                                 \
     VERB(diff)                                                                                     \
     VERB(doctor)                                                                                   \
+    VERB(export)                                                                                   \
     VERB(hist)                                                                                     \
     VERB(list)                                                                                     \
     VERB(schemas)                                                                                  \

@@ -64,7 +64,7 @@ static int negotiate(struct client *client, bool *ret_is_vitals, struct client_e
 }
 
 /* "/run/web1.sock" is "web1". */
-static char *name_from_path(const char *path)
+char *client_name_from_path(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
@@ -82,7 +82,8 @@ static int read_vm_name(struct client *client, struct client_error *error)
     if (err)
         return err;
     name = client_string(value, "name");
-    client->vm_name = name && *name ? strndup(name, CLIENT_NAME_MAX) : name_from_path(client->path);
+    client->vm_name =
+        name && *name ? strndup(name, CLIENT_NAME_MAX) : client_name_from_path(client->path);
     json_object_put(reply);
     if (!client->vm_name)
         return client_out_of_memory(client, error);

@@ -145,6 +145,10 @@ void client_interrupt(struct client *client);
 const char *client_path(const struct client *client);    /* to be shown; its odd bytes are ? */
 const char *client_socket(const struct client *client);  /* the same; NULL: it has none */
 const char *client_vm_name(const struct client *client); /* without one: from the socket's path */
+
+/* What a VM is called that has no name, from the path of its socket. From malloc(), or NULL. */
+char *client_name_from_path(const char *path);
+
 enum client_peer client_peer(const struct client *client);
 const struct client_origin *client_origin(const struct client *client);
 

@@ -25,6 +25,7 @@ void look_free(struct look *look)
     socket_list_free(&look->sockets);
     free(look->vms);
     free(look->are_parts);
+    free(look->lost);
     free(look->paths);
 }
 

@@ -57,6 +57,8 @@ struct look {
     size_t n_paths;
     struct look_vm *vms;
     size_t n_vms;
+    const char **lost; /* paths of sockets that could not be opened */
+    size_t n_lost;
     char *daemon_sockets;                          /* where it has answered; or NULL */
     struct host *host;                             /* where its VMs are looked at, or NULL */
     struct place *place;                           /* where they come from, once they are watched */
@@ -99,6 +101,9 @@ int look_connect(struct look *look);
 
 /* The same, and finds what is wanted in their schemas. 0, or the exit status. */
 int look_open(struct look *look);
+
+/* Finds what is wanted in the schemas of the VMs that are open. 0, or the exit status. */
+int look_choose(struct look *look);
 
 /* Says what has happened to a VM, which may be nothing that is wrong. */
 void look_say(const struct look *look, const struct client_error *error);

@@ -34,13 +34,18 @@ int look_connect(struct look *look)
     return status ? status : look_match_vms(look);
 }
 
+int look_choose(struct look *look)
+{
+    int status = look_check_any(look);
+
+    if (status == 0)
+        status = look_match_vcpus(look);
+    return status ? status : look_match_stats(look);
+}
+
 int look_open(struct look *look)
 {
     int status = look_connect(look);
 
-    if (status == 0)
-        status = look_check_any(look);
-    if (status == 0)
-        status = look_match_vcpus(look);
-    return status ? status : look_match_stats(look);
+    return status ? status : look_choose(look);
 }

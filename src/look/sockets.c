@@ -235,6 +235,12 @@ static void tell_what_is_no_qmp(const struct opening *opening)
     free(paths);
 }
 
+static void lose(struct look *look, size_t i, const struct client_error *error)
+{
+    look->lost[look->n_lost++] = look->sockets.all[i].path;
+    look_complain(look, error);
+}
+
 static void take_clients(struct look *look, const struct opening *opening)
 {
     struct progress *progress = progress_begin_vms(look->options.command, look->n_sockets);
@@ -246,7 +252,7 @@ static void take_clients(struct look *look, const struct opening *opening)
             look->vms[look->n_vms++] = (struct look_vm){.socket = look->sockets.all[i].path,
                                                         .client = opening->clients[i]};
         else if (!is_excused(opening, i))
-            look_complain(look, &opening->errors[i]);
+            lose(look, i, &opening->errors[i]);
     }
     tell_what_is_no_qmp(opening);
 }
@@ -263,7 +269,8 @@ int look_open_vms(struct look *look)
     bool has_memory;
 
     look->vms = calloc(n + 1, sizeof(*look->vms));
-    has_memory = opening.clients && opening.errors && opening.errs && look->vms;
+    look->lost = calloc(n + 1, sizeof(*look->lost));
+    has_memory = opening.clients && opening.errors && opening.errs && look->vms && look->lost;
     if (has_memory)
         take_clients(look, &opening);
     free(opening.clients);

@@ -13,7 +13,7 @@ PLACEHOLDERS = {
     "PATH": "[^:]+",
     "WORD": "[^']*",
     "OPTION": "--?[a-z]+",
-    "KIND": "target|format|order",
+    "KIND": "target|format|order|preset",
     "COMMAND": "q[a-z_-]+",
     "N": "[0-9]+",
     "SECONDS": "[0-9.]+",

@@ -7,7 +7,7 @@ from support import manual
 from support.programs import ROOT
 
 SOURCES = ROOT / "src"
-LOOKING = ["describe", "diff", "doctor", "hist", "list", "schemas", "snap", "stats", "top"]
+LOOKING = ["describe", "diff", "doctor", "export", "hist", "list", "schemas", "snap", "stats", "top"]
 
 # What says a message, and which argument has the text: (name, files, number).
 SAYING = [

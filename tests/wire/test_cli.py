@@ -12,7 +12,7 @@ import pytest
 from support.programs import ROOT, TIMEOUT, VITALS, run
 from support.strangers import FakeQemu
 
-VERBS = ["completion", "demo", "describe", "diff", "doctor", "hist", "list", "schemas", "snap", "stats",
+VERBS = ["completion", "demo", "describe", "diff", "doctor", "export", "hist", "list", "schemas", "snap", "stats",
          "top"]
 
 

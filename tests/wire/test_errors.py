@@ -567,6 +567,31 @@ def test_a_snapshot_that_cant_be_written(programs, vm):
     assert_error(result, "snap", 1, "PATH: ERROR", f"{path}: No such", "this user may write to")
 
 
+def test_a_textfile_that_cant_be_written(programs, vm):
+    result = vitals("export", "--socket", vm, "--textfile", programs.path("none"))
+    path = programs.path("none/vitals.prom")
+    assert_error(result, "export", 1, "PATH: ERROR", f"{path}: No such", "this user may write to")
+
+
+def test_series_that_are_left_out(vm):
+    result = vitals("export", "--socket", vm, "--max-series", 1)
+    line, hint = result.stderr.splitlines()
+    assert_message("export", line, "N series are left out: there are too many")
+    assert result.returncode == 1 and "--max-series" in hint
+    assert 'vitals_series_dropped{reason="limit"}' in result.stdout
+
+
+def test_series_that_cant_be_told_apart(server):
+    server.tell("register", "p/vm", stat("a-b"), stat("a_b"))
+    server.tell("row", "p/vm", "vm", 1, 2)
+    result = vitals("export", "--socket", server.path)
+    line, hint = result.stderr.splitlines()
+    entry = "N series are left out: they can't be told apart, or have no scale"
+    assert_message("export", line, entry)
+    assert result.returncode == 1 and "vitals_series_dropped" in hint
+    assert 'vitals_series_dropped{reason="name"} 1' in result.stdout
+
+
 def test_snapshots_that_do_not_match(programs):
     server = programs.server()
     server.tell("register", "p/vm", stat("count"), stat("old"), stat("new"))
@@ -628,7 +653,7 @@ def test_no_right_to_read_the_host(verb):
 
 
 UNKNOWN = "unrecognized option 'WORD'"
-ALL_VERBS = [*VERBS, "doctor"]
+ALL_VERBS = [*VERBS, "doctor", "export"]
 
 
 @pytest.mark.parametrize("verb, options, entry, named, hint", [
@@ -662,6 +687,11 @@ ALL_VERBS = [*VERBS, "doctor"]
     ("stats", ["-o", "xml"], "OPTION: unknown KIND 'WORD'; there is: REASON", "csv", ""),
     ("doctor", ["-o", "csv"], "OPTION: unknown KIND 'WORD'; there is: REASON", "json", ""),
     ("doctor", ["--root", "x" * 5000], "--root: longer than N bytes", "3840", ""),
+    ("export", ["--textfile", ""], "--textfile: the path is missing", "", ""),
+    ("export", ["--textfile", "x", "-o", "openmetrics"],
+     "--textfile and -o openmetrics exclude each other", "", ""),
+    ("export", ["--for", "3"], "--for needs --explain-cost", "", ""),
+    ("export", ["--preset", "all"], "OPTION: unknown KIND 'WORD'; there is: REASON", "minimal", ""),
     ("hist", ["--vcpu", "0", "--target", "vm"], "--vcpu and --target WORD exclude each other", "",
      ""),
 ])  # fmt: skip
@@ -716,6 +746,7 @@ FOR_EVER = ["-i", "0.01"]  # and a large output, which does not wait for the end
 
 @pytest.mark.parametrize("arguments", [
     ["stats"], ["schemas"], ["stats", "-o", "json"], ["list"], ["describe"], ["doctor"], ["snap"],
+    ["export"],
     ["stats", *FOR_EVER, "-o", "json"], ["stats", *FOR_EVER, "-o", "csv"], ["stats", *FOR_EVER],
     ["stats", *FOR_EVER, "--rates", "-o", "json"], ["hist", *FOR_EVER, "-o", "json"],
     ["hist", *FOR_EVER], ["top", "-b", "-i", "0.05"],

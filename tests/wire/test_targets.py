@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from support import exposition
 from support.programs import run
 from support.strangers import FakeQemu, greeting, reply_to
 
@@ -119,6 +120,17 @@ def test_each_object_has_rows(vm):
     assert [(row["target"], row["path"]) for row in rows if row["name"] == "algs"] == [
         ("cryptodev", OBJECTS[0]), ("cryptodev", OBJECTS[1]), ("disk", OBJECTS[2]), ("disk", SAME)
     ]  # fmt: skip
+
+
+def test_each_object_has_metrics(vm):
+    """What is no vCPU is told apart by its path."""
+    for text_format, read in exposition.READERS.items():
+        found = read(show("export", vm, "-o", text_format))
+        for target, path, name, value in EXPECTED:
+            provider = PROVIDERS[target]
+            words = [provider, target, name] if provider != target else [provider, name]
+            labels = {"vm": {}, "vcpu": {"vcpu": "0"}}.get(target, {"object": path})
+            assert found.value("_".join(words) + "_total", vm="guest", **labels) == str(value)
 
 
 def test_what_there_is(vm):
