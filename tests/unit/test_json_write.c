@@ -25,6 +25,8 @@ int __wrap___snprintf_chk(char *out, size_t size, int flag, size_t room, const c
     __attribute__((format(printf, 5, 6)));
 
 static int print_in_locale(char *out, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+static int print_in_locale(char *out, size_t size, const char *format, va_list args)
 {
     char text[256], *point;
     int len = vsnprintf(text, sizeof(text), format, args);
