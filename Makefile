@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo bench bench-kernel check check-emulated check-lockdown check-suites deps build install check-sanitizers coverage fuzz format clean
+.PHONY: help demo bench bench-kernel check check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -24,6 +24,7 @@ help:
 	@echo '  make bench             round trips beside the physical limit and QEMU, load, memory'
 	@echo '  make bench-kernel      one pass over 1000 VMs, read from the kernel; as root'
 	@echo '  make fuzz              each fuzz target for SECONDS=60'
+	@echo '  make chaos             clients that do anything, for SECONDS=60: with ASan and UBSan, then with TSan'
 	@echo '  make format            clang-format on all C files'
 	@echo '  make clean             remove all build directories'
 
@@ -109,6 +110,13 @@ build-fuzz/build.ninja:
 fuzz: build-fuzz/build.ninja
 	@meson compile -C build-fuzz
 	@fuzz/run build-fuzz $(SECONDS)
+
+# Half of the time as on a kernel without SO_PASSRIGHTS.
+chaos: build-asan/build.ninja build-tsan/build.ninja
+	@meson compile -C build-asan
+	@meson compile -C build-tsan
+	@tests/hostile/chaos.py build-asan --seconds $(SECONDS)
+	@tests/hostile/chaos.py build-tsan --seconds $(SECONDS)
 
 SECONDS ?= 60
 
