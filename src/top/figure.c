@@ -177,7 +177,7 @@ static void add_part(struct figure_value *value, size_t index, const struct seri
     const struct figure *figure = &figures[index];
     bool is_known = true;
 
-    if (is_rate(index, since) && figure->goes_on && is_at_rest(vm, object))
+    if (figure->goes_on && (!has_run(object) || (is_rate(index, since) && is_at_rest(vm, object))))
         return;
     if (figure->kind == FIGURE_SHARE)
         is_known = is_rate(index, since) ? take_share(object, figure, &part->sum)

@@ -1075,6 +1075,28 @@ static void test_totals_of_a_halt_that_goes_on(void **state)
     assert_true(idle_of(fixture, values->objects[1], SERIES_BEGIN) == 5);
 }
 
+/* KVM says of a vCPU that waits to be started that it is halted. Nobody sleeps there. */
+static void test_no_totals_of_a_halt_of_what_never_ran(void **state)
+{
+    struct fixture *fixture = *state;
+    struct series_vm *values = &fixture->model.vms[0]->values;
+
+    memset(fixture->wait[0], 0, sizeof(fixture->wait[0]));
+    memset(fixture->exits[0], 0, sizeof(fixture->exits[0]));
+    fixture->blocking[0][1] = 1;
+    for (int i = 0; i < 4; i++) {
+        fixture->exits[0][0] += 10;
+        fixture->time_ns += 1000000000;
+        sample_vm(fixture, 0);
+    }
+    assert_true(idle_of(fixture, values->objects[2], SERIES_BEGIN) < 0);
+    assert_true(idle_of(fixture, NULL, SERIES_BEGIN) == 0);
+    fixture->exits[0][1] = 1;
+    fixture->time_ns += 1000000000;
+    sample_vm(fixture, 0);
+    assert_true(idle_of(fixture, values->objects[2], SERIES_BEGIN) == 4);
+}
+
 /* Where one counter went down, all of the VM began anew. */
 static void test_a_reset_is_of_the_whole_vm(void **state)
 {
@@ -1308,6 +1330,7 @@ int main(void)
         TEST(test_a_vm_that_never_ran),
         TEST(test_vcpus_that_do_not_run),
         TEST(test_totals_of_a_halt_that_goes_on),
+        TEST(test_no_totals_of_a_halt_of_what_never_ran),
         TEST(test_a_reset_is_of_the_whole_vm),
         TEST(test_vcpus_stay_in_order),
         TEST(test_thousands_of_statistics_that_move),
