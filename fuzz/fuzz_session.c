@@ -133,7 +133,7 @@ static void talk(const uint8_t *data, size_t size, size_t piece, struct buf *out
     size_t at, n;
 
     qmp_session_init(&session, world.ctx,
-                     size && data[0] == ' ' ? VITALS_DIALECT_FLAT : VITALS_DIALECT_GROUPED);
+                     size && data[0] == ' ' ? VITALS_DIALECT_FLAT : VITALS_DIALECT_GROUPED, NULL);
     session.negotiated = size && data[0] != '{';
     qmp_session_greet(&session, out);
     for (at = 0; at < size; at += n) {

@@ -22,7 +22,8 @@
  * place, as behind daemon(3), it calls vitals_server_take_over().
  *
  * The server has no text of the last error: the -errno values are distinct. -E2BIG: a member of a
- * newer header is not 0; where a context is passed too, it has a text that says which.
+ * newer header is not 0; where a context is passed too, it has a text that says which. It also has one
+ * that says what is wrong with the names of providers.
  */
 #ifndef VITALS_QMP_H
 #define VITALS_QMP_H
@@ -35,10 +36,11 @@
 extern "C" {
 #endif
 
-#define VITALS_MESSAGE_MAX (1 << 20)         /* bytes of one request */
-#define VITALS_NESTING_MAX 1024              /* brackets open at a time in one request */
-#define VITALS_CLIENTS_MAX 4096              /* clients of a server, by default */
-#define VITALS_MEMORY_MAX  (256 * (1 << 20)) /* bytes held for slow clients, by default */
+#define VITALS_MESSAGE_MAX   (1 << 20)         /* bytes of one request */
+#define VITALS_NESTING_MAX   1024              /* brackets open at a time in one request */
+#define VITALS_CLIENTS_MAX   4096              /* clients of a server, by default */
+#define VITALS_MEMORY_MAX    (256 * (1 << 20)) /* bytes held for slow clients, by default */
+#define VITALS_PROVIDERS_MAX 16                /* providers that can be chosen for a listener */
 
 struct vitals_server;
 struct vitals_listener; /* one listening socket of a server */
@@ -107,6 +109,19 @@ struct vitals_listen_options {
     mode_t mode; /* permissions of the socket file, whatever the umask; 0: 0600 */
     enum vitals_dialect dialect; /* the form of the two commands on this socket */
     uint32_t reserved;           /* was padding: never read, and never given a meaning */
+    /*
+     * The providers that are shown: names joined by commas, such as "kvm,sched"; NULL: all. To the
+     * clients of this socket it is as if there were no others: query-stats and query-stats-schemas
+     * have nothing of them, query-qmp-schema does not name them, and to ask for one is the error of a
+     * provider that does not exist. What other commands say of the VM stays the same. A provider may be
+     * named here before it is registered. -EINVAL: an entry is empty, no name, or there twice; -E2BIG:
+     * a name is too long, or there are more than VITALS_PROVIDERS_MAX.
+     *
+     * A VM that has providers beside 'kvm' shows "kvm" alone to clients that were written for QEMU:
+     * libvirt drops all values of the VM where two providers have some, and a program whose list of
+     * providers is fixed, as with qapi-rs, refuses the whole reply.
+     */
+    const char *providers;
 };
 #define VITALS_LISTEN_OPTIONS_INIT .size = sizeof(struct vitals_listen_options)
 
@@ -138,6 +153,7 @@ struct vitals_client_options {
     size_t size;                 /* VITALS_CLIENT_OPTIONS_INIT */
     enum vitals_dialect dialect; /* the form of the two commands for this client */
     uint32_t reserved;           /* must be 0 */
+    const char *providers;       /* that are shown to it, as those of a listener */
 };
 #define VITALS_CLIENT_OPTIONS_INIT .size = sizeof(struct vitals_client_options)
 
@@ -147,9 +163,9 @@ struct vitals_client_options {
  * memory_max, and is closed when the other end is, or by vitals_server_close_clients() or
  * vitals_server_free(); one of these must come before @ctx is freed. If the call succeeds, @fd
  * belongs to the library, also where the other end has gone already; else it stays the caller's.
- * -EINVAL: an unknown dialect, or no stream socket of AF_UNIX; -ENOTSOCK; -EBADF; -ENOTCONN; -EUSERS:
- * there are clients_max clients; -EEXIST: @fd is served already; -E2BIG, -ENOMEM, -ENOSPC; -EBUSY
- * from inside collect().
+ * -EINVAL: an unknown dialect, wrong names of providers, or no stream socket of AF_UNIX; -ENOTSOCK;
+ * -EBADF; -ENOTCONN; -EUSERS: there are clients_max clients; -EEXIST: @fd is served already; -E2BIG,
+ * -ENOMEM, -ENOSPC; -EBUSY from inside collect().
  */
 int vitals_server_add_client(struct vitals_server *server, struct vitals_ctx *ctx, int fd,
                              const struct vitals_client_options *options);

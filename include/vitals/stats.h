@@ -117,9 +117,10 @@ enum vitals_unit { VITALS_NONE, VITALS_BYTES, VITALS_SECONDS, VITALS_CYCLES, VIT
  *
  * What tells a statistic from all others is its target, its provider and its name. Two providers of
  * a target may have one name, since a kernel may add any name to provider 'kvm'; a filter by name
- * alone finds both. Some clients look at the name alone: libvirt takes no statistic at all where one
- * name is there twice, in two providers or in two targets. A provider that begins its names with
- * its own is safe from that.
+ * alone finds both. Some clients look at the name alone: libvirt says "Duplicate hash table key" and
+ * takes no statistic at all where one name is there twice, in two providers or in targets "vm" and
+ * "vcpu". A provider that begins its names with its own, and has none in both targets, is safe from
+ * that; one that is not can be hidden from such clients (vitals_listen_options, vitals/qmp.h).
  */
 struct vitals_stat {
     const char *name;     /* [a-z][a-z0-9_-]{0,62}; once in a group, see below */

@@ -158,13 +158,13 @@ static void put_schema(struct list *list, const struct stats_schema *schema)
     buf_printf(out, "], \"target\": \"%s\"}", schema->target);
 }
 
-static void put_target(struct list *list, struct vitals_ctx *ctx, const char *target,
+static void put_target(struct list *list, const struct qmp_session *session, const char *target,
                        const char *provider)
 {
     struct group_pin pin;
-    struct group_walk walk = {0};
+    struct group_walk walk = {.providers = session->providers};
 
-    while (registry_pin_next(ctx, target, &walk, &pin)) {
+    while (registry_pin_next(session->ctx, target, &walk, &pin)) {
         if (pin.schema->n_stats && (!provider || !strcmp(provider, pin.schema->provider)))
             put_schema(list, pin.schema);
         registry_unpin(&pin);
@@ -176,8 +176,8 @@ static void query_schemas(struct qmp_call *call, const char *provider)
     struct list list = {.out = call->out, .separator = ""};
 
     buf_puts(call->out, "[");
-    put_target(&list, call->session->ctx, "vcpu", provider);
-    put_target(&list, call->session->ctx, "vm", provider);
+    put_target(&list, call->session, "vcpu", provider);
+    put_target(&list, call->session, "vm", provider);
     buf_puts(call->out, "]");
 }
 

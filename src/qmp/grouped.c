@@ -145,14 +145,14 @@ static void put_schema(struct buf *out, const struct stats_schema *schema)
 }
 
 /* The member of @target, unless it would be empty. Returns whether something was written. */
-static bool put_target(struct buf *out, struct vitals_ctx *ctx, const char *target,
+static bool put_target(struct buf *out, const struct qmp_session *session, const char *target,
                        const char *provider, const char *separator)
 {
     struct group_pin pin;
-    struct group_walk walk = {0};
+    struct group_walk walk = {.providers = session->providers};
     bool any = false;
 
-    while (registry_pin_next(ctx, target, &walk, &pin)) {
+    while (registry_pin_next(session->ctx, target, &walk, &pin)) {
         if (pin.schema->n_stats && (!provider || !strcmp(provider, pin.schema->provider))) {
             if (any)
                 buf_puts(out, ", ");
@@ -170,13 +170,12 @@ static bool put_target(struct buf *out, struct vitals_ctx *ctx, const char *targ
 
 static void query_schemas(struct qmp_call *call, const char *provider)
 {
-    struct vitals_ctx *ctx = call->session->ctx;
     struct buf *out = call->out;
     bool any;
 
     buf_puts(out, "{");
-    any = put_target(out, ctx, "vcpu", provider, "");
-    put_target(out, ctx, "vm", provider, any ? ", " : "");
+    any = put_target(out, call->session, "vcpu", provider, "");
+    put_target(out, call->session, "vm", provider, any ? ", " : "");
     buf_puts(out, "}");
 }
 

@@ -6,6 +6,7 @@
 
 struct value_list {
     struct buf *out;
+    const struct providers *shown;
     const struct qapi_introspection *piece;
     const char *separator;
 };
@@ -14,6 +15,8 @@ static void put_value(void *opaque, const char *value)
 {
     struct value_list *list = opaque;
 
+    if (!providers_have(list->shown, value))
+        return;
     buf_puts(list->out, list->separator);
     buf_puts(list->out, list->piece->value_prefix);
     buf_puts(list->out, value);
@@ -28,7 +31,8 @@ void qmp_query_qmp_schema(struct qmp_call *call)
 
     for (i = 0; i < schema->n_introspection; i++) {
         const struct qapi_introspection *piece = &schema->introspection[i];
-        struct value_list list = {.out = call->out, .piece = piece, .separator = ""};
+        struct value_list list = {
+            .out = call->out, .shown = call->session->providers, .piece = piece, .separator = ""};
 
         buf_puts(call->out, piece->text);
         if (piece->open_enum) /* the providers are the only one */

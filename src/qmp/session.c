@@ -42,14 +42,16 @@ void qmp_workbench_free(struct qmp_workbench *bench)
 }
 
 void qmp_session_init(struct qmp_session *session, struct vitals_ctx *ctx,
-                      enum vitals_dialect dialect)
+                      enum vitals_dialect dialect, struct providers *providers)
 {
-    *session = (struct qmp_session){.ctx = ctx, .dialect = qmp_dialect(dialect)};
+    *session = (struct qmp_session){
+        .ctx = ctx, .dialect = qmp_dialect(dialect), .providers = providers_ref(providers)};
 }
 
 void qmp_session_free(struct qmp_session *session)
 {
     buf_free(&session->partial);
+    providers_unref(session->providers);
 }
 
 void qmp_session_greet(const struct qmp_session *session, struct buf *out)
@@ -129,9 +131,12 @@ static bool check_form(struct qmp_call *call, struct json_object *message)
 
 /* ---- dispatch ------------------------------------------------------------------------------- */
 
-static bool accepts_value(void *ctx, const char *enum_name, const char *value)
+static bool accepts_value(void *opaque, const char *enum_name, const char *value)
 {
-    return !strcmp(enum_name, QAPI_STATS_PROVIDER) && registry_has_provider(ctx, value);
+    const struct qmp_session *session = opaque;
+
+    return !strcmp(enum_name, QAPI_STATS_PROVIDER) && providers_have(session->providers, value) &&
+           registry_has_provider(session->ctx, value);
 }
 
 static bool find_command(struct qmp_call *call, const char *name)
@@ -151,7 +156,7 @@ static bool find_command(struct qmp_call *call, const char *name)
 
 static bool check_arguments(struct qmp_call *call)
 {
-    const struct qapi_open_enums open = {.accepts = accepts_value, .opaque = call->session->ctx};
+    const struct qapi_open_enums open = {.accepts = accepts_value, .opaque = call->session};
 
     buf_reset(&call->bench->error);
     if (qapi_check_arguments(call->command->arguments, call->arguments, &open, &call->bench->error))

@@ -41,14 +41,16 @@ struct qmp_dialect; /* the schema and the form of replies of a socket, see diale
 struct qmp_session {
     struct vitals_ctx *ctx;
     const struct qmp_dialect *dialect;
+    struct providers *providers; /* that are shown; NULL: all */
     struct frame frame;
     struct buf partial; /* the message under way, if the bytes so far end inside of one */
     bool negotiated;
     bool refused; /* the last reply was an error about the form of the message: noise, perhaps */
 };
 
+/* Takes a reference to @providers, which may be NULL. */
 void qmp_session_init(struct qmp_session *session, struct vitals_ctx *ctx,
-                      enum vitals_dialect dialect);
+                      enum vitals_dialect dialect, struct providers *providers);
 void qmp_session_free(struct qmp_session *session);
 
 /* Appends the greeting. */

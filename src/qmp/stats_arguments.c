@@ -23,6 +23,7 @@ int stats_read_objects(struct qmp_call *call, struct stats_request *request)
     struct json_object *vcpus = qmp_argument(call, "vcpus");
 
     request->target = json_object_get_string(qmp_argument(call, "target"));
+    request->providers = call->session->providers;
     request->all_objects = !vcpus;
     return vcpus ? read_strings(call, vcpus, &request->objects, &request->n_objects) : 0;
 }

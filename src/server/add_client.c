@@ -8,8 +8,9 @@
 #include "server/internal.h"
 #include "stats/report.h"
 
+/* @ret_providers: a reference, or NULL. */
 static int take_options(struct vitals_ctx *ctx, const struct vitals_client_options *given,
-                        struct vitals_client_options *options)
+                        struct vitals_client_options *options, struct providers **ret_providers)
 {
     static const struct sized sized =
         SIZED("vitals_server_add_client", struct vitals_client_options, size);
@@ -20,18 +21,22 @@ static int take_options(struct vitals_ctx *ctx, const struct vitals_client_optio
     err = given ? sized_take(&sized, given, options, &error) : 0;
     if (err)
         return ctx_fail(ctx, err, "%s", error.text);
-    return qmp_dialect(options->dialect) && !options->reserved ? 0 : -EINVAL;
+    if (!qmp_dialect(options->dialect) || options->reserved)
+        return -EINVAL;
+    err = providers_parse(options->providers, &error, ret_providers);
+    return err ? ctx_fail(ctx, err, "%s", error.text) : 0;
 }
 
-/* Under the lock. */
-static int add_client(struct vitals_server *server, struct vitals_ctx *ctx, int fd,
-                      enum vitals_dialect dialect)
+static int open_client(struct vitals_server *server, int fd, struct protocol *protocol)
 {
-    struct protocol *protocol = qmp_protocol_new(server, ctx, dialect);
-    int err = protocol ? transport_open(server, fd, protocol, NULL) : -ENOMEM;
+    int err = socket_check_connected(fd);
 
-    if (err && protocol)
-        protocol->ops->free(protocol);
+    if (err)
+        return err;
+    if (pthread_mutex_lock(&server->lock))
+        return -EBUSY;
+    err = transport_open(server, fd, protocol, NULL);
+    pthread_mutex_unlock(&server->lock);
     return err;
 }
 
@@ -39,19 +44,22 @@ int vitals_server_add_client(struct vitals_server *server, struct vitals_ctx *ct
                              const struct vitals_client_options *given)
 {
     struct vitals_client_options options;
+    struct providers *providers;
+    struct protocol *protocol;
     int err;
 
     err = server_check_process(server);
     if (!err)
-        err = take_options(ctx, given, &options);
-    if (!err)
-        err = socket_check_connected(fd);
+        err = take_options(ctx, given, &options, &providers);
     if (err)
         return err;
-    if (pthread_mutex_lock(&server->lock))
-        return -EBUSY;
-    err = add_client(server, ctx, fd, options.dialect);
-    pthread_mutex_unlock(&server->lock);
+    protocol = qmp_protocol_new(server, ctx, options.dialect, providers);
+    providers_unref(providers);
+    if (!protocol)
+        return -ENOMEM;
+    err = open_client(server, fd, protocol);
+    if (err)
+        protocol->ops->free(protocol);
     return err;
 }
 

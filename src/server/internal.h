@@ -95,6 +95,7 @@ struct vitals_listener {
     struct vitals_server *server;
     struct vitals_ctx *ctx;
     enum vitals_dialect dialect;
+    struct providers *providers; /* that its clients are shown; NULL: all */
     int fd;
     bool passes_files; /* its clients may */
     uint32_t slot;
@@ -172,8 +173,9 @@ void listener_resume(void *listener);                 /* its pause is over */
 void listener_free(struct vitals_listener *listener); /* its clients are gone */
 
 /* qmp_protocol.c */
+/* Takes a reference to @providers, which may be NULL. NULL: no memory. */
 struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ctx *ctx,
-                                  enum vitals_dialect dialect); /* NULL: no memory */
+                                  enum vitals_dialect dialect, struct providers *providers);
 /* Says why it is not served, if that is not for lack of memory. */
 void qmp_protocol_refuse(const struct vitals_server *server, int fd, int err);
 

@@ -75,7 +75,8 @@ static int serve(struct vitals_listener *listener, int fd)
 
     if (!leaves_files(fd))
         return -EMFILE;
-    protocol = qmp_protocol_new(listener->server, listener->ctx, listener->dialect);
+    protocol =
+        qmp_protocol_new(listener->server, listener->ctx, listener->dialect, listener->providers);
     if (!protocol)
         return -ENOMEM;
     err = transport_open(listener->server, fd, protocol, listener);
@@ -123,6 +124,7 @@ void listener_free(struct vitals_listener *listener)
     timer_cancel(&listener->server->timers, TIMER_ACCEPT_PAUSE, &listener->pause);
     hang_up_listening(listener);
     ctx_leave(listener->ctx);
+    providers_unref(listener->providers);
     free(listener);
 }
 
@@ -150,31 +152,40 @@ static int open_socket(struct vitals_ctx *ctx, const struct vitals_listen_option
 }
 
 /* Under the lock. */
-static int add_listener(struct vitals_server *server, struct vitals_ctx *ctx,
-                        enum vitals_dialect dialect, int fd, const struct socket_file *file,
-                        struct vitals_listener **ret_listener)
+static int add_listener(const struct vitals_listener *wanted, struct vitals_listener **ret_listener)
 {
-    struct vitals_listener *listener = calloc(1, sizeof(*listener));
+    struct vitals_listener *listener = malloc(sizeof(*listener));
     int err;
 
     if (!listener)
         return -ENOMEM;
-    *listener = (struct vitals_listener){
-        .server = server, .ctx = ctx, .dialect = dialect, .fd = fd, .file = *file};
+    *listener = *wanted;
     listener->pause.owner = listener;
-    listener->passes_files = !passed_files_refuse(fd);
-    err = slot_add(server, SLOT_LISTENER, listener, fd, EPOLLIN, &listener->slot);
+    listener->passes_files = !passed_files_refuse(listener->fd);
+    err =
+        slot_add(listener->server, SLOT_LISTENER, listener, listener->fd, EPOLLIN, &listener->slot);
     if (err) {
         free(listener);
         return err;
     }
-    ctx_use(ctx);
+    ctx_use(listener->ctx);
+    providers_ref(listener->providers);
     *ret_listener = listener;
     return 0;
 }
 
+static int check_options(struct vitals_listen_options *options)
+{
+    if (!qmp_dialect(options->dialect) || options->mode & ~(mode_t)0777)
+        return -EINVAL;
+    if (!options->mode)
+        options->mode = 0600;
+    return options->path || options->fd >= 0 ? 0 : -EINVAL;
+}
+
+/* @ret_providers: a reference, or NULL. */
 static int take_options(struct vitals_ctx *ctx, const struct vitals_listen_options *given,
-                        struct vitals_listen_options *options)
+                        struct vitals_listen_options *options, struct providers **ret_providers)
 {
     static const struct sized sized =
         SIZED("vitals_server_listen", struct vitals_listen_options, fd);
@@ -183,11 +194,33 @@ static int take_options(struct vitals_ctx *ctx, const struct vitals_listen_optio
 
     if (err)
         return ctx_fail(ctx, err, "%s", error.text);
-    if (!qmp_dialect(options->dialect) || options->mode & ~(mode_t)0777)
-        return -EINVAL;
-    if (!options->mode)
-        options->mode = 0600;
-    return options->path || options->fd >= 0 ? 0 : -EINVAL;
+    err = check_options(options);
+    if (err)
+        return err;
+    err = providers_parse(options->providers, &error, ret_providers);
+    return err ? ctx_fail(ctx, err, "%s", error.text) : 0;
+}
+
+/* @wanted: what the listener begins with, but for the socket. */
+static int open_listener(struct vitals_listener *wanted,
+                         const struct vitals_listen_options *options,
+                         struct vitals_listener **ret_listener)
+{
+    struct vitals_server *server = wanted->server;
+    int err = -EBUSY;
+
+    wanted->fd = open_socket(wanted->ctx, options, &wanted->file);
+    if (wanted->fd < 0)
+        return wanted->fd;
+    if (!pthread_mutex_lock(&server->lock)) {
+        err = add_listener(wanted, ret_listener);
+        pthread_mutex_unlock(&server->lock);
+    }
+    if (err && options->path) {
+        socket_file_remove(&wanted->file);
+        close(wanted->fd);
+    }
+    return err;
 }
 
 int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
@@ -195,27 +228,16 @@ int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
                          struct vitals_listener **ret_listener)
 {
     struct vitals_listen_options options;
-    struct vitals_listener *listener = NULL;
-    struct socket_file file;
-    int fd, err;
+    struct vitals_listener wanted = {.server = server, .ctx = ctx}, *listener;
+    int err = server_check_process(server);
 
-    err = server_check_process(server);
     if (!err)
-        err = take_options(ctx, given, &options);
+        err = take_options(ctx, given, &options, &wanted.providers);
     if (err)
         return err;
-    fd = open_socket(ctx, &options, &file);
-    if (fd < 0)
-        return fd;
-    err = -EBUSY;
-    if (!pthread_mutex_lock(&server->lock)) {
-        err = add_listener(server, ctx, options.dialect, fd, &file, &listener);
-        pthread_mutex_unlock(&server->lock);
-    }
-    if (err && options.path) {
-        socket_file_remove(&file);
-        close(fd);
-    }
+    wanted.dialect = options.dialect;
+    err = open_listener(&wanted, &options, &listener);
+    providers_unref(wanted.providers);
     if (!err && ret_listener)
         *ret_listener = listener;
     return err;

@@ -61,7 +61,7 @@ static const struct protocol_ops qmp_ops = {
     .greet = greet, .feed = feed, .finish = finish, .memory = memory, .free = free_qmp};
 
 struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ctx *ctx,
-                                  enum vitals_dialect dialect)
+                                  enum vitals_dialect dialect, struct providers *providers)
 {
     struct qmp_protocol *qmp = calloc(1, sizeof(*qmp));
 
@@ -71,7 +71,7 @@ struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ct
     qmp->protocol.ctx = ctx;
     ctx_use(ctx);
     qmp->bench = &server->bench;
-    qmp_session_init(&qmp->session, ctx, dialect);
+    qmp_session_init(&qmp->session, ctx, dialect, providers);
     return &qmp->protocol;
 }
 

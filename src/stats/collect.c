@@ -223,7 +223,7 @@ int stats_collect(struct stats_collection *collection, struct vitals_ctx *ctx,
                   struct stats_request *request)
 {
     struct group_pin pin;
-    struct group_walk walk = {0};
+    struct group_walk walk = {.providers = request->providers};
     int err = 0;
 
     reset(collection);

@@ -21,6 +21,7 @@ struct stats_filter {
 
 struct stats_request {
     const char *target;
+    const struct providers *providers; /* others are as if there were none; NULL: all are shown */
     bool all_stats; /* no filters were given; an empty list of filters selects nothing */
     const struct stats_filter *filters;
     size_t n_filters;

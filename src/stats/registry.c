@@ -228,7 +228,8 @@ static struct vitals_group *find_next(struct vitals_ctx *ctx, const char *target
 
     for (group = ctx->groups; group && group->order <= walk->end; group = group->next)
         if (group->order > walk->order && !group->leaving &&
-            (!target || !strcmp(group->schema->target, target)))
+            (!target || !strcmp(group->schema->target, target)) &&
+            providers_have(walk->providers, group->schema->provider))
             return group;
     return NULL;
 }

@@ -7,6 +7,7 @@
 #define STATS_REGISTRY_H
 
 #include "stats/ctx.h"
+#include "stats/providers.h"
 
 enum group_failure {
     FAILURE_ROW_PATH, /* a path where there must be none, or none where there must be one */
@@ -54,10 +55,11 @@ int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
 void registry_set_schema(struct vitals_group *group, struct stats_schema *schema);
 
 /*
- * A way through the groups, all zeros at first. It ends with those that were there when it began: a
- * provider that is replaced meanwhile does not answer twice.
+ * A way through the groups of some providers, with all else zero at first. It ends with those that
+ * were there when it began: a provider that is replaced meanwhile does not answer twice.
  */
 struct group_walk {
+    const struct providers *providers; /* NULL: all */
     uint64_t order, end;
 };
 

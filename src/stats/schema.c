@@ -28,8 +28,7 @@ static bool has_name_characters(const char *name)
     return true;
 }
 
-/* @what: "provider", "statistic". */
-static int check_name(const char *what, const char *name, struct error_text *error)
+int schema_check_name(const char *what, const char *name, struct error_text *error)
 {
     if (!has_name_characters(name))
         return error_set(error, -EINVAL, "%s name '%.100s' is not [a-z][a-z0-9_-]{0,62}", what,
@@ -68,7 +67,7 @@ static int check_shape(const struct vitals_stat *stat, struct error_text *error)
 
 int schema_check_stat(const struct vitals_stat *stat, uint32_t row_len, struct error_text *error)
 {
-    int err = check_name("statistic", stat->name, error);
+    int err = schema_check_name("statistic", stat->name, error);
 
     if (err)
         return err;
@@ -82,10 +81,10 @@ int schema_check_stat(const struct vitals_stat *stat, uint32_t row_len, struct e
 
 static int check_ops(const struct vitals_group_ops *ops, struct error_text *error)
 {
-    int err = check_name("provider", ops->provider, error);
+    int err = schema_check_name("provider", ops->provider, error);
 
     if (!err)
-        err = check_name("target", ops->target, error);
+        err = schema_check_name("target", ops->target, error);
     if (err)
         return err;
     if (ops->n_stats > VITALS_STATS_MAX)

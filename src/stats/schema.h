@@ -40,6 +40,9 @@ void schema_unref(struct stats_schema *schema); /* NULL is allowed */
 /* The index of the statistic @name, or -1. */
 int64_t schema_find(const struct stats_schema *schema, const char *name);
 
+/* Whether @name can be that of a provider, target or statistic (@what); if not, -EINVAL or -E2BIG. */
+int schema_check_name(const char *what, const char *name, struct error_text *error);
+
 /* Whether @stat is described as the public header asks; if not, says why. */
 int schema_check_stat(const struct vitals_stat *stat, uint32_t row_len, struct error_text *error);
 

@@ -25,8 +25,10 @@ static struct vitals_ctx *ctx;
 
 #ifdef GROWN
 #define SET_NEW_MEMBER(pointer, type) ((pointer)->grown = !strcmp(asking, type))
+#define CHOOSE_PROVIDERS(pointer)     ((pointer)->providers = "abi,later")
 #else
 #define SET_NEW_MEMBER(pointer, type) ((void)0)
+#define CHOOSE_PROVIDERS(pointer)     ((void)0) /* the first headers did not have it */
 #endif
 
 /* Zeros for a struct, or for some, behind which no memory can be read. */
@@ -122,6 +124,7 @@ static void listen_at(struct vitals_server *server, const char *path)
     options->path = path;
     options->mode = 0600;
     options->dialect = VITALS_DIALECT_FLAT;
+    CHOOSE_PROVIDERS(options);
     SET_NEW_MEMBER(options, "vitals_listen_options");
     check("vitals_server_listen", vitals_server_listen(server, ctx, options, NULL));
 }
@@ -177,6 +180,7 @@ static void add_client(struct vitals_server *server)
     }
     *options =
         (struct vitals_client_options){VITALS_CLIENT_OPTIONS_INIT, .dialect = VITALS_DIALECT_FLAT};
+    CHOOSE_PROVIDERS(options);
     SET_NEW_MEMBER(options, "vitals_client_options");
     check("vitals_server_add_client", vitals_server_add_client(server, ctx, fds[1], options));
     expect(fds[0], "\"QMP\"");

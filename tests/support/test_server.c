@@ -27,7 +27,9 @@
  *      cpu PATH ID                adds its vCPU of this id, which is created at first and never runs
  *      unplug PATH                removes the vCPU
  *      running 0|1                whether the guest runs
- *      listen SOCKET DIALECT      serves the same on another socket, in dialect grouped or flat
+ *      listen SOCKET DIALECT [PROVIDERS]
+ *                                 serves the same on another socket, in dialect grouped or flat; of
+ *                                 these providers only, whose names commas join
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -353,6 +355,7 @@ static long run_listen(struct line *line)
 {
     struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT, .path = line->argv[0]};
 
+    options.providers = line->argc > 2 ? line->argv[2] : NULL;
     if (!strcmp(line->argv[1], "flat"))
         options.dialect = VITALS_DIALECT_FLAT;
     else if (strcmp(line->argv[1], "grouped"))

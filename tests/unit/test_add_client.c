@@ -19,7 +19,7 @@
 struct site {
     struct vitals_server *server;
     struct vitals_ctx *ctx;
-    struct fake fake; /* lives until its context is freed */
+    struct fake fake, other; /* live until their context is freed */
 };
 
 static int open_site(void **state)
@@ -105,6 +105,39 @@ static void each_client_has_its_dialect(void **state)
     assert_contains(first_schemas(site, VITALS_DIALECT_FLAT, &flat), "\"target\": \"vm\"");
     peer_close(&grouped);
     peer_close(&flat);
+}
+
+static void ask_schemas(struct peer *peer)
+{
+    peer_send(peer, "{'execute':'query-stats-schemas'}\n");
+}
+
+/* Of two clients of a VM. The text may be gone meanwhile. */
+static void each_client_has_its_providers(void **state)
+{
+    struct site *site = *state;
+    char names[] = "later,other";
+    const struct vitals_client_options options = {VITALS_CLIENT_OPTIONS_INIT, .providers = names};
+    struct peer chosen, all;
+    int fd = peer_pair(&chosen, site->server);
+
+    site->fake = (struct fake){.provider = "sched", .target = "vm", .names = {"runs"}};
+    site->other = (struct fake){.provider = "other", .target = "vm", .names = {"stops"}};
+    check_ok(fake_register(site->ctx, &site->fake, NULL));
+    check_ok(vitals_server_add_client(site->server, site->ctx, fd, &options));
+    memset(names, 'x', sizeof(names) - 1);
+    add_peer(site, &all);
+    peer_negotiate(&chosen);
+    peer_negotiate(&all);
+    ask_schemas(&chosen);
+    assert_line(&chosen, "{\"return\": {}}");
+    check_ok(fake_register(site->ctx, &site->other, NULL));
+    ask_schemas(&chosen);
+    assert_contains(peer_line(&chosen), "{\"vm\": [{\"provider\": \"other\"");
+    ask_schemas(&all);
+    assert_contains(peer_line(&all), "{\"vm\": [{\"provider\": \"sched\"");
+    peer_close(&chosen);
+    peer_close(&all);
 }
 
 static void a_connection_accepted_elsewhere_is_served(void **state)
@@ -294,18 +327,45 @@ static void wrong_options_leave_the_fd_with_the_caller(void **state)
     assert_contains(text, "of the struct vitals_client_options for vitals_server_add_client()");
 }
 
-static void options_without_a_dialect_are_taken(void **state)
+static void wrong_providers_leave_the_fd_with_the_caller(void **state)
 {
-    const struct vitals_client_options options = {.size = sizeof(options.size)};
-    struct vitals_client_options *older = older_struct(&options, options.size);
+    const struct vitals_client_options empty = {VITALS_CLIENT_OPTIONS_INIT, .providers = "kvm,"};
+    const struct vitals_client_options many = {VITALS_CLIENT_OPTIONS_INIT,
+                                               .providers = "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q"};
     struct site *site = *state;
+    char text[200];
+
+    refuse_options(site, &empty, EINVAL);
+    vitals_error_text(site->ctx, text, sizeof(text));
+    assert_string_equal(text, "providers: entry 2 is empty");
+    refuse_options(site, &many, E2BIG);
+    vitals_error_text(site->ctx, text, sizeof(text));
+    assert_string_equal(text, "providers: more than 16 names");
+}
+
+static void take_older_options(struct site *site, size_t size)
+{
+    const struct vitals_client_options options = {.size = size, .providers = "none"};
+    struct vitals_client_options *older = older_struct(&options, size);
     struct peer peer;
     int fd = peer_pair(&peer, site->server);
 
     check_ok(vitals_server_add_client(site->server, site->ctx, fd, older));
-    peer_negotiate(&peer);
     free(older);
+    peer_negotiate(&peer);
+    ask_schemas(&peer);
+    assert_contains(peer_line(&peer), "{\"vm\": [{\"provider\": \"sched\"");
     peer_close(&peer);
+}
+
+static void older_options_are_taken(void **state)
+{
+    struct site *site = *state;
+
+    site->fake = (struct fake){.provider = "sched", .target = "vm", .names = {"runs"}};
+    check_ok(fake_register(site->ctx, &site->fake, NULL));
+    take_older_options(site, offsetof(struct vitals_client_options, dialect));
+    take_older_options(site, offsetof(struct vitals_client_options, providers));
 }
 
 /* ---- limits --------------------------------------------------------------------------------- */
@@ -454,6 +514,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_SITE(an_end_of_a_socketpair_is_served),
         WITH_SITE(each_client_has_its_dialect),
+        WITH_SITE(each_client_has_its_providers),
         WITH_SITE(a_connection_accepted_elsewhere_is_served),
         WITH_SITE(a_client_that_does_not_read_keeps_nobody_waiting),
         WITH_SITE(it_is_closed_when_the_peer_closes),
@@ -464,7 +525,8 @@ int main(void)
         WITH_SITE(what_is_no_connected_stream_is_refused),
         WITH_SITE(an_fd_is_served_once),
         WITH_SITE(wrong_options_leave_the_fd_with_the_caller),
-        WITH_SITE(options_without_a_dialect_are_taken),
+        WITH_SITE(wrong_providers_leave_the_fd_with_the_caller),
+        WITH_SITE(older_options_are_taken),
         WITH_SITE(it_counts_among_clients_max),
         WITH_SITE(it_counts_among_memory_max),
         WITH_SITE(a_thread_that_waits_serves_it),

@@ -809,6 +809,51 @@ static void unknown_dialects_are_refused(void **state)
     assert_false(exists(in_dir("qmp.sock")));
 }
 
+static void refuse_providers(struct server *server, const char *names, int err,
+                             const char *expected)
+{
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT,
+                                                  .path = in_dir("qmp.sock"), .providers = names};
+    char text[200];
+
+    check_error(try_listen(server, &options), err);
+    assert_false(exists(in_dir("qmp.sock")));
+    vitals_error_text(server->ctx, text, sizeof(text));
+    assert_string_equal(text, expected);
+}
+
+static void wrong_providers_are_refused(void **state)
+{
+    refuse_providers(*state, "", EINVAL, "providers: entry 1 is empty");
+    refuse_providers(*state, "kvm,,sched", EINVAL, "providers: entry 2 is empty");
+    refuse_providers(*state, "kvm;sched", EINVAL,
+                     "provider name 'kvm;sched' is not [a-z][a-z0-9_-]{0,62}");
+    refuse_providers(*state, "kvm,kvm", EINVAL, "providers: 'kvm' is named twice");
+    refuse_providers(*state, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", E2BIG,
+                     "providers: more than 16 names");
+}
+
+/* They go with the listener: a sanitizer sees what is left. */
+static void the_providers_may_be_sixteen(void **state)
+{
+    char names[] = "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p";
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT,
+                                                  .path = in_dir("qmp.sock"), .providers = names};
+    struct server *server = *state;
+    struct vitals_listener *listener;
+    struct peer peer;
+
+    check_ok(vitals_server_listen(server->server, server->ctx, &options, &listener));
+    memset(names, 'x', sizeof(names) - 1);
+    assert_true(providers_have(listener->providers, "p"));
+    assert_false(providers_have(listener->providers, "kvm"));
+    peer_open(&peer, server->server, in_dir("qmp.sock"));
+    assert_answers(&peer);
+    check_ok(vitals_listener_close(listener));
+    assert_closed(&peer);
+    peer_close(&peer);
+}
+
 static void options_of_a_shorter_struct_are_refused_unread(void **state)
 {
     size_t *options = malloc(sizeof(size_t));
@@ -818,23 +863,33 @@ static void options_of_a_shorter_struct_are_refused_unread(void **state)
     free(options);
 }
 
-static void older_options_are_taken(void **state)
+static void take_older_options(struct server *server, size_t size, enum vitals_dialect expected)
 {
     const struct vitals_listen_options options = {
-        .size = offsetof(struct vitals_listen_options, dialect),
+        .size = size,
         .path = in_dir("qmp.sock"),
         .mode = 0640,
         .dialect = VITALS_DIALECT_FLAT,
+        .providers = "kvm",
     };
-    struct vitals_listen_options *older = older_struct(&options, options.size);
-    struct server *server = *state;
+    struct vitals_listen_options *older = older_struct(&options, size);
     struct vitals_listener *listener;
 
     check_ok(vitals_server_listen(server->server, server->ctx, older, &listener));
-    assert_int_equal(listener->dialect, VITALS_DIALECT_GROUPED);
+    assert_int_equal(listener->dialect, expected);
+    assert_null(listener->providers);
     assert_int_equal(mode_of(in_dir("qmp.sock")) & 07777, 0640);
     answers(server, in_dir("qmp.sock"));
+    check_ok(vitals_listener_close(listener));
     free(older);
+}
+
+static void older_options_are_taken(void **state)
+{
+    take_older_options(*state, offsetof(struct vitals_listen_options, dialect),
+                       VITALS_DIALECT_GROUPED);
+    take_older_options(*state, offsetof(struct vitals_listen_options, providers),
+                       VITALS_DIALECT_FLAT);
 }
 
 static void newer_options_are_taken_if_they_ask_for_nothing_new(void **state)
@@ -936,6 +991,8 @@ int main(void)
         WITH_SERVER(an_fd_is_not_looked_at_where_there_is_a_path),
         WITH_SERVER(there_must_be_a_path_or_an_fd),
         WITH_SERVER(unknown_dialects_are_refused),
+        WITH_SERVER(wrong_providers_are_refused),
+        WITH_SERVER(the_providers_may_be_sixteen),
         WITH_SERVER(options_of_a_shorter_struct_are_refused_unread),
         WITH_SERVER(older_options_are_taken),
         WITH_SERVER(newer_options_are_taken_if_they_ask_for_nothing_new),

@@ -177,7 +177,7 @@ static void a_warm_session_allocates_nothing(void **state)
     check_ok(add_recorded(kvm, "cpu/0"));
     check_ok(add_recorded(kvm, "cpu/1"));
     check_ok(qmp_workbench_init(&bench));
-    qmp_session_init(&session, ctx, VITALS_DIALECT_GROUPED);
+    qmp_session_init(&session, ctx, VITALS_DIALECT_GROUPED, NULL);
     session.negotiated = true;
     for (i = 0; i < 10; i++) {
         buf_reset(&out);
@@ -370,7 +370,7 @@ static void a_session_that_lacks_memory_goes_on(void **state)
 
         check_ok(fake_register(ctx, &fake, NULL));
         check_ok(qmp_workbench_init(&bench));
-        qmp_session_init(&session, ctx, VITALS_DIALECT_GROUPED);
+        qmp_session_init(&session, ctx, VITALS_DIALECT_GROUPED, NULL);
         session.negotiated = true;
         fail_allocation(++n);
         feed(&session, &bench, &out);
@@ -403,7 +403,7 @@ static void a_list_of_vcpus_for_which_there_is_no_memory_is_an_error(void **stat
     check_ok(add_recorded(kvm, "cpu/0"));
     check_ok(add_recorded(kvm, "cpu/1"));
     check_ok(qmp_workbench_init(&bench));
-    qmp_session_init(&session, ctx, VITALS_DIALECT_GROUPED);
+    qmp_session_init(&session, ctx, VITALS_DIALECT_GROUPED, NULL);
     session.negotiated = true;
     do {
         buf_reset(&out);
@@ -440,7 +440,7 @@ static void a_server_that_can_not_be_made_leaves_nothing(void **state)
 static void a_socket_that_could_not_be_opened_can_be_opened_again(void **state)
 {
     const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT,
-                                                  .path = in_dir("qmp.sock")};
+                                                  .path = in_dir("qmp.sock"), .providers = "kvm"};
     long n = 0;
 
     (void)state;
@@ -497,6 +497,7 @@ static void a_client_for_whom_there_is_no_memory_is_closed(void **state)
 /* The fd stays the caller's each time. */
 static void a_client_that_could_not_be_added_can_be_added_again(void **state)
 {
+    const struct vitals_client_options options = {VITALS_CLIENT_OPTIONS_INIT, .providers = "kvm"};
     struct vitals_ctx *ctx = new_ctx();
     struct peer peer;
     long n = 0;
@@ -507,11 +508,11 @@ static void a_client_that_could_not_be_added_can_be_added_again(void **state)
         int fd = peer_pair(&peer, server), err;
 
         fail_allocation(++n);
-        err = vitals_server_add_client(server, ctx, fd, NULL);
+        err = vitals_server_add_client(server, ctx, fd, &options);
         assert_true(err == (allocations.failed ? -ENOMEM : 0));
         allocations.fail_at = 0;
         if (err)
-            check_ok(vitals_server_add_client(server, ctx, fd, NULL));
+            check_ok(vitals_server_add_client(server, ctx, fd, &options));
         peer_negotiate(&peer);
         peer_close(&peer);
         vitals_server_free(server);

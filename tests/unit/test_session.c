@@ -80,7 +80,7 @@ static struct qmp_session new_session(struct vm *vm, bool negotiated)
 {
     struct qmp_session session;
 
-    qmp_session_init(&session, vm->ctx, VITALS_DIALECT_GROUPED);
+    qmp_session_init(&session, vm->ctx, VITALS_DIALECT_GROUPED, NULL);
     session.negotiated = negotiated;
     return session;
 }

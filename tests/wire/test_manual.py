@@ -214,6 +214,7 @@ def limits_of_headers():
         "VITALS_NESTING_MAX": "include/vitals/qmp.h",
         "VITALS_CLIENTS_MAX": "include/vitals/qmp.h",
         "VITALS_MEMORY_MAX": "include/vitals/qmp.h",
+        "VITALS_PROVIDERS_MAX": "include/vitals/qmp.h",
         "FRAME_TOKENS_MAX": "src/qmp/frame.h",
         "JSON_MEMBERS_MAX": "src/base/json_members.h",
         "FLAT_PROVIDERS_MAX": "src/qmp/flat.c",
