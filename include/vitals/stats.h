@@ -123,7 +123,7 @@ enum vitals_unit { VITALS_NONE, VITALS_BYTES, VITALS_SECONDS, VITALS_CYCLES, VIT
  * that; one that is not can be hidden from such clients (vitals_listen_options, vitals/qmp.h).
  */
 struct vitals_stat {
-    const char *name;     /* [a-z][a-z0-9_-]{0,62}; once in a group, see below */
+    const char *name;     /* [a-z][a-z0-9_-]{0,62}; once in a group, see above */
     const char *help;     /* one sentence for people, UTF-8, or NULL */
     uint8_t type;         /* enum vitals_type */
     uint8_t unit;         /* enum vitals_unit */

@@ -7,6 +7,7 @@
 #include "args/cli.h"
 #include "base/count.h"
 #include "qmp/dialect.h"
+#include "stats/providers.h"
 
 #define MODE_MAX 0777
 
@@ -19,7 +20,7 @@ static const struct {
 };
 ASSERT_COUNT(dialects, QMP_DIALECTS);
 
-static int parse_dialect(const char *value, struct vitals_listen_options *options,
+static int parse_dialect(char *value, struct vitals_listen_options *options,
                          char error[CLI_ERROR_MAX])
 {
     size_t len;
@@ -36,8 +37,7 @@ static int parse_dialect(const char *value, struct vitals_listen_options *option
     return -EINVAL;
 }
 
-static int parse_mode(const char *value, struct vitals_listen_options *options,
-                      char error[CLI_ERROR_MAX])
+static int parse_mode(char *value, struct vitals_listen_options *options, char error[CLI_ERROR_MAX])
 {
     char *end;
     unsigned long mode = strtoul(value, &end, 8);
@@ -50,13 +50,33 @@ static int parse_mode(const char *value, struct vitals_listen_options *options,
     return 0;
 }
 
+/* A comma ends the pair, so that colons join the names. */
+static int parse_providers(char *value, struct vitals_listen_options *options,
+                           char error[CLI_ERROR_MAX])
+{
+    struct providers *providers;
+    struct error_text text;
+    int err;
+
+    for (char *colon = value; (colon = strchr(colon, ':'));)
+        *colon = ',';
+    err = providers_parse(value, &text, &providers);
+    if (err) {
+        snprintf(error, CLI_ERROR_MAX, "%.*s", CLI_ERROR_MAX - 1, text.text);
+        return err;
+    }
+    providers_unref(providers);
+    options->providers = value;
+    return 0;
+}
+
 static const struct {
     const char *key;
-    int (*parse)(const char *value, struct vitals_listen_options *options,
-                 char error[CLI_ERROR_MAX]);
+    int (*parse)(char *value, struct vitals_listen_options *options, char error[CLI_ERROR_MAX]);
 } keys[] = {
     {"dialect", parse_dialect},
     {"mode", parse_mode},
+    {"providers", parse_providers},
 };
 
 static int parse_pair(char *pair, struct vitals_listen_options *options, char error[CLI_ERROR_MAX])
@@ -69,7 +89,8 @@ static int parse_pair(char *pair, struct vitals_listen_options *options, char er
             return keys[i].parse(value + 1, options, error);
     }
     snprintf(error, CLI_ERROR_MAX,
-             "'%.40s' is not understood; behind the path there can be dialect=NAME and mode=OCTAL",
+             "'%.40s' is not understood; behind the path there can be dialect=NAME, mode=OCTAL and "
+             "providers=NAME:NAME",
              pair);
     return -EINVAL;
 }

@@ -79,11 +79,14 @@ static const struct cli_option options_table[] = {
      .kind = CLI_PARSED,
      .parse = add_socket,
      .at = 0,
-     .argument = "PATH[,dialect=grouped|flat][,mode=OCTAL]",
+     .argument = "PATH[,KEY=VALUE]...",
      .words = CLI_FILES,
      .help = "unix socket to serve on; can be given " TEXT(
          DEMO_SOCKETS_MAX) " times (default: "
-                           "vitals-demo-PID.sock in $XDG_RUNTIME_DIR or /tmp, mode 0600)"},
+                           "vitals-demo-PID.sock in $XDG_RUNTIME_DIR or /tmp)\n"
+                           "dialect=grouped|flat  form of replies (default: grouped)\n"
+                           "mode=OCTAL  permissions of the socket (default: 0600)\n"
+                           "providers=NAME[:NAME]...  show only these (default: all)"},
     {.name = "name",
      .kind = CLI_TEXT,
      .at = AT(name),

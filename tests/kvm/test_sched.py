@@ -8,6 +8,7 @@ import time
 import pytest
 
 from support.programs import wait_until
+from support.readers import as_libvirt
 
 TICK = 10**9 // os.sysconf("SC_CLK_TCK")
 
@@ -53,6 +54,17 @@ def in_proc(pid, thread):
         "last_cpu": int(stat[36]),
     }
 
+
+def test_libvirt_has_all_of_kvm_beside_it(programs):
+    """It drops what the VM has if there are two providers, and everything if they share a name."""
+    paths = {names: programs.path(f"{names}.sock") for names in ("kvm", "sched", "kvm:sched")}
+    sockets = [f"{path},dialect=flat,providers={names}" for names, path in paths.items()]
+    options = [word for socket in sockets[1:] for word in ("--qmp", socket)]
+    programs.demo("--sched", "--vcpus", 2, *options, path=sockets[0])
+    kvm, sched, both = (as_libvirt(programs.client(path)) for path in paths.values())
+    assert {"vcpu.0.exits.sum", "vcpu.1.exits.sum", "vm.remote_tlb_flush.sum"} < set(kvm)
+    assert {"vcpu.1.steal_ns.sum", "vm.threads.cur"} < set(sched)
+    assert both and not [name for name in both if name.startswith("vm.")]
 
 
 def test_vcpus_of_a_paused_vm(programs):

@@ -62,6 +62,12 @@ def test_help_of_demo_has_all_options():
         assert f" --{option} " in text
 
 
+def test_help_of_demo_has_all_that_can_stand_behind_a_path():
+    shown = run("demo", "--help").stdout.partition("--qmp ")[2].partition("--name ")[0]
+    for key in "dialect=grouped|flat", "mode=OCTAL", "providers=NAME":
+        assert re.search(rf"^ +{re.escape(key)}", shown, re.MULTILINE)
+
+
 def test_version():
     version = re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text())[1]
     result = run("--version")
@@ -144,6 +150,9 @@ def test_wrong_verbs(arguments, text):
     assert_usage_error(run(*arguments), "vitals", text)
 
 
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
 @pytest.mark.parametrize(
     "options, text",
     [
@@ -166,6 +175,15 @@ def test_wrong_verbs(arguments, text):
         (["--qmp", "/tmp/x,dialect=latin"], "--qmp: unknown dialect 'latin'; there is: grouped"),
         (["--qmp", "/tmp/x,colour=red"], "--qmp: 'colour=red' is not understood"),
         (["--qmp", "/tmp/x,"], "--qmp: '' is not understood"),
+        (["--qmp", "/tmp/x,providers="], "--qmp: providers: entry 1 is empty"),
+        (["--qmp", "/tmp/x,providers=kvm::demo"], "--qmp: providers: entry 2 is empty"),
+        (["--qmp", "/tmp/x,providers=kvm:"], "--qmp: providers: entry 2 is empty"),
+        (["--qmp", "/tmp/x,providers=KVM"], "--qmp: provider name 'KVM' is not [a-z]"),
+        (["--qmp", f"/tmp/x,providers={'n' * 64}"], f"--qmp: provider name '{'n' * 64}' has 64"),
+        (["--qmp", "/tmp/x,providers=kvm:kvm"], "--qmp: providers: 'kvm' is named twice"),
+        (["--qmp", "/tmp/x,providers=kvm,sched"], "--qmp: 'sched' is not understood; behind the "
+         "path there can be dialect=NAME, mode=OCTAL and providers=NAME:NAME"),
+        (["--qmp", f"/tmp/x,providers={':'.join(LETTERS[:17])}"], "--qmp: providers: more than 16"),
         (["--qmp", "/tmp/x"] * 17, "--qmp: no more than 16 sockets"),
         (["--seconds", "0"], "--seconds: '0' is no number of seconds from 0.001 to 1e+09"),
         (["--seconds", "-1"], "--seconds: '-1' is no number"),

@@ -8,6 +8,8 @@ import pytest
 from support.introspection import Schema
 from support.programs import ServerError, stat
 from support.qmp import QmpError
+from support.readers import SUFFIXES, DuplicateKey, UnknownProvider, as_fixed_list, as_libvirt
+from support.recordings import VCPUS, vcpu_stats, vm_stats
 
 PROVIDERS_MAX = 16
 DIALECTS = ["grouped", "flat"]
@@ -205,3 +207,53 @@ def test_one_provider_too_many(server):
 ])  # fmt: skip
 def test_wrong_names(server, names, text):
     assert refused(server, names) == ("EINVAL", text)
+
+
+# ---- clients that were written for QEMU ---------------------------------------------------------
+
+
+@pytest.fixture
+def demo(programs, recording):
+    """Sockets of a demo in dialect 'flat': one with all providers, and one with kvm's alone."""
+    paths = {name: programs.path(f"{name}.sock") for name in ("all", "kvm")}
+    programs.demo(
+        "--recording", recording, "--sched", "--qmp", f"{paths['kvm']},dialect=flat,providers=kvm",
+        path=f"{paths['all']},dialect=flat",
+    )  # fmt: skip
+    return {name: programs.client(path) for name, path in paths.items()}
+
+
+def named(stats):
+    suffixes = list(SUFFIXES.values())  # in the order of the kernel's numbers of types
+    return {f"{s.name}.{suffixes[s.type]}" for s in stats if s.type < len(suffixes)}
+
+
+def test_libvirt_has_all_of_the_one_provider(demo):
+    parameters = as_libvirt(demo["kvm"])
+    expected = {f"vm.{name}" for name in named(vm_stats(0))}
+    for i in range(VCPUS):
+        expected |= {f"vcpu.{i}.{name}" for name in named(vcpu_stats(0, i))}
+    assert set(parameters) == expected
+    assert parameters["vcpu.2.exits.sum"] == 2 and parameters["vm.pages_4k.cur"] == 500
+
+
+def test_libvirt_drops_values_of_the_vm_where_there_are_more(demo):
+    """So that the test above is one."""
+    assert not [name for name in as_libvirt(demo["all"]) if name.startswith("vm.")]
+
+
+@pytest.mark.parametrize("dialect", ["flat"], indirect=True)
+@pytest.mark.parametrize("target", ["vm", "vcpu"])
+def test_libvirt_drops_everything_where_a_name_is_there_twice(server, listen, target):
+    """As stats.h says to authors of providers."""
+    register(server, "one")
+    server.tell("register", f"twice/{target}", stat("one_vcpu"))
+    assert as_libvirt(listen("one"))
+    with pytest.raises(DuplicateKey, match="one_vcpu"):
+        as_libvirt(listen())
+
+
+def test_a_fixed_list_of_providers(demo):
+    assert all(as_fixed_list(demo["kvm"]))
+    with pytest.raises(UnknownProvider):
+        as_fixed_list(demo["all"])
