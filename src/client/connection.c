@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "client/json.h"
-#include "client/json_memory.h"
+#include "base/json_memory.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/closer.h"

@@ -13,7 +13,7 @@
 
 #include "stats/histogram.h"
 #include "client/json.h"
-#include "client/json_memory.h"
+#include "base/json_memory.h"
 #include "base/buf.h"
 #include "base/count.h"
 #include "base/json_comma.h"

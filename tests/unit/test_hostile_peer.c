@@ -12,7 +12,7 @@
 #include "client/connection.h"
 #include "client/bucket_order.h"
 #include "stats/histogram.h"
-#include "client/json_memory.h"
+#include "base/json_memory.h"
 #include "base/text.h"
 #include "base/unicode.h"
 #include "base/buf.h"

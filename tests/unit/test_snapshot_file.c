@@ -6,7 +6,7 @@
 
 #include "check.h"
 #include "look/snapshot_life.h"
-#include "client/json_memory.h"
+#include "base/json_memory.h"
 #include "base/buf.h"
 
 /* ---- texts ---------------------------------------------------------------------------------- */

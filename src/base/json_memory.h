@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How much memory JSON takes once it is parsed, before it is. */
-#ifndef CLIENT_JSON_MEMORY_H
-#define CLIENT_JSON_MEMORY_H
+#ifndef BASE_JSON_MEMORY_H
+#define BASE_JSON_MEMORY_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/json_memory.h"
+#include "base/json_memory.h"
 
 #include <stdint.h>
 
