@@ -8,7 +8,7 @@
 
 enum { BUF_MIN = 256 };
 
-/* What is bounded is a stranger's doing: where it is much, it goes back to the system at once. */
+/* What is bounded is a stranger's doing: but for a little, it goes back to the system at once. */
 static bool is_mapped(const struct buf *buf, size_t cap)
 {
     return buf->max && cap >= BUF_MAPPED;
@@ -105,5 +105,5 @@ void buf_free(struct buf *buf)
         munmap(buf->data, buf->cap);
     else
         free(buf->data);
-    *buf = (struct buf){0};
+    *buf = (struct buf){.max = buf->max};
 }

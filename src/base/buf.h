@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { BUF_MAPPED = 128 * 1024 }; /* bytes from which on a bounded one is a mapping of its own */
+enum { BUF_MAPPED = 4 * 1024 }; /* bytes from which on a bounded one is a mapping of its own */
 
 struct buf {
     char *data;
@@ -28,7 +28,7 @@ void buf_append_slowly(struct buf *buf, const void *bytes, size_t len);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
-void buf_free(struct buf *buf); /* leaves an empty buffer that can be used again */
+void buf_free(struct buf *buf); /* leaves an empty buffer with the same max */
 
 static inline void buf_reset(struct buf *buf)
 {

@@ -17,11 +17,11 @@
 #include <unistd.h>
 
 #include "client/json.h"
-#include "base/json_memory.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/closer.h"
 #include "base/json_members.h"
+#include "base/json_memory.h"
 #include "base/json_number.h"
 #include "base/passed_files.h"
 

@@ -140,6 +140,7 @@ static void end_token(struct frame *frame, struct frame_output *out, uint8_t las
     if (frame->skip == SKIP_NOTHING) {
         frame->event = FRAME_MESSAGE;
         out->members = frame->members;
+        out->tokens = frame->tokens;
     }
     start_message(frame);
 }
@@ -195,6 +196,7 @@ static void take_structure(struct frame *frame, struct frame_output *out, uint8_
     frame->braces += (byte == '{') - (byte == '}');
     frame->brackets += (byte == '[') - (byte == ']');
     frame->members += byte == ':';
+    frame->tokens += byte == '{' ? FRAME_OBJECT_TOKENS - 1 : 0;
     if (is_misplaced(frame, byte)) {
         refuse_misplaced(frame, out);
         return;

@@ -21,10 +21,13 @@
 #include "base/buf.h"
 
 /*
- * Tokens in one message. A parsed token takes up to 300 bytes of memory, so the size of a message
- * alone would allow too much. A list of 30000 strings is below it.
+ * Tokens in one message. What json-c makes of a token takes up to 80 bytes beside its text, so the
+ * size of a message alone would allow too much. A list of 30000 strings is below it.
  */
 enum { FRAME_TOKENS_MAX = 1 << 16 };
+
+/* An object takes as much memory as so many others: json-c makes a table for 16 members at once. */
+enum { FRAME_OBJECT_TOKENS = 8 };
 
 /* A number that is no integer takes as long to read and to write as so many others; none is needed. */
 enum { FRAME_FRACTION_TOKENS = 8 };
@@ -51,6 +54,7 @@ struct frame_output {
     struct buf *text;  /* of the message under way */
     struct buf *error; /* QEMU's description, where the event is FRAME_ERROR */
     uint32_t members;  /* where it is FRAME_MESSAGE: how many members its objects have in all */
+    uint32_t tokens;   /* and how many tokens it counts as */
 };
 
 /* Takes bytes up to the end of one message, with the white space behind, or the place of one error.

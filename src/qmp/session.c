@@ -9,6 +9,7 @@
 #include "qmp/dialect.h"
 #include "base/json_comma.h"
 #include "base/json_members.h"
+#include "base/json_memory.h"
 #include "base/json_write.h"
 #include "qmp/json_value.h"
 #include "qmp/version.h"
@@ -17,16 +18,47 @@
 
 /* ---- workbench and session ------------------------------------------------------------------ */
 
-enum { TEXT_MAX = 4 * VITALS_MESSAGE_MAX }; /* a quote may need an escape that it had not */
+enum {
+    TEXT_MAX = 4 * VITALS_MESSAGE_MAX, /* a quote may need an escape that it had not */
+    KEPT = 64 * 1024, /* bytes of each thing on the bench that are kept for the next message */
+};
+
+/* The scanner is stricter: the parser never sees more than VITALS_NESTING_MAX. */
+static struct json_tokener *new_parser(void)
+{
+    return json_tokener_new_ex(VITALS_NESTING_MAX + 2);
+}
 
 int qmp_workbench_init(struct qmp_workbench *bench)
 {
-    *bench = (struct qmp_workbench){.text = {.max = TEXT_MAX}};
-    /* The scanner is stricter: the parser never sees more than VITALS_NESTING_MAX. */
-    bench->parser = json_tokener_new_ex(VITALS_NESTING_MAX + 2);
-    if (!bench->parser)
-        return -ENOMEM;
-    return 0;
+    *bench = (struct qmp_workbench){.text = {.max = TEXT_MAX},
+                                    .error = {.max = TEXT_MAX},
+                                    .arena = {.kept = KEPT}};
+    bench->parser = new_parser();
+    return bench->parser ? 0 : -ENOMEM;
+}
+
+/* A parser keeps room for the longest string that it has seen. */
+static void renew_parser(struct qmp_workbench *bench)
+{
+    struct json_tokener *parser = new_parser();
+
+    if (!parser)
+        return;
+    json_tokener_free(bench->parser);
+    bench->parser = parser;
+}
+
+/* Behind a message whose text had @len bytes: what an unusual one took goes back. */
+static void clear_bench(struct qmp_workbench *bench, size_t len)
+{
+    if (len > KEPT)
+        renew_parser(bench);
+    else
+        json_tokener_reset(bench->parser); /* of one that had an error it has the beginning */
+    if (bench->error.cap > KEPT)
+        buf_free(&bench->error);
+    arena_reset(&bench->arena);
 }
 
 void qmp_workbench_free(struct qmp_workbench *bench)
@@ -182,7 +214,6 @@ static void run_message(struct qmp_session *session, struct qmp_workbench *bench
     struct qmp_call call = {.session = session, .bench = bench, .out = out};
     size_t start = out->len;
 
-    arena_reset(&bench->arena);
     bench->sent_early = false;
     bench->send_at = SEND_EARLY_AT;
     buf_puts(out, "{\"return\": ");
@@ -262,17 +293,33 @@ static bool has_large_object(const struct buf *text, uint32_t members)
     return members > JSON_MEMBERS_MAX && !json_members_fit(&counts, text->data, text->len);
 }
 
-/* @text ends in NUL: a number on its own has no other end. Returns an error's description or NULL. */
-static const char *parse(struct json_tokener *parser, const struct buf *text, uint32_t members,
+/*
+ * json-c does not get over a lack of memory: 0.16 dies of it, or goes on with half a string. So there
+ * must be as much as it can take. Another thread of the process can still take it first.
+ */
+static bool has_memory_to_parse(const struct frame_output *in)
+{
+    size_t size = json_memory(in->text->data, in->text->len);
+    struct buf probe = {.max = size > KEPT ? size : 0}; /* what is small costs no system call */
+    bool there = buf_reserve(&probe, size);
+
+    buf_free(&probe);
+    return there;
+}
+
+/* The text ends in NUL: a number on its own has no other end. Returns an error's description or NULL. */
+static const char *parse(struct json_tokener *parser, const struct frame_output *in,
                          struct json_object **ret_message)
 {
+    const struct buf *text = in->text;
     bool infinite = false;
     enum json_tokener_error error;
     size_t at;
 
-    if (has_large_object(text, members))
+    if (has_large_object(text, in->members))
         return "JSON member count limit exceeded";
-    json_tokener_reset(parser);
+    if (!has_memory_to_parse(in))
+        return "out of memory";
     *ret_message = json_tokener_parse_ex(parser, text->data, (int)text->len + 1);
     error = json_tokener_get_error(parser);
     at = json_tokener_get_parse_end(parser);
@@ -280,7 +327,7 @@ static const char *parse(struct json_tokener *parser, const struct buf *text, ui
         return "JSON parse error, expecting value";
     if (error != json_tokener_success)
         return grammar_error(error, text->data[at]);
-    if (count_members(*ret_message, &infinite) != members)
+    if (count_members(*ret_message, &infinite) != in->members)
         return "JSON parse error, duplicate key";
     if (infinite)
         return "JSON parse error, number is too large";
@@ -289,7 +336,7 @@ static const char *parse(struct json_tokener *parser, const struct buf *text, ui
     return NULL;
 }
 
-enum { LAST_TEXT_MAX = 4096 }; /* longer messages are not kept */
+enum { LAST_TEXT_MAX = 4096, LAST_TOKENS_MAX = 1024 }; /* longer messages are not kept */
 
 static bool is_last_message(const struct qmp_workbench *bench, const struct buf *text)
 {
@@ -297,12 +344,14 @@ static bool is_last_message(const struct qmp_workbench *bench, const struct buf 
            memcmp(text->data, bench->last_text.data, text->len) == 0;
 }
 
-static void keep_message(struct qmp_workbench *bench, const struct buf *text,
+static void keep_message(struct qmp_workbench *bench, const struct frame_output *in,
                          struct json_object *message)
 {
+    const struct buf *text = in->text;
+
     json_object_put(bench->last_message);
     bench->last_message = NULL;
-    if (text->len > LAST_TEXT_MAX)
+    if (text->len > LAST_TEXT_MAX || in->tokens > LAST_TOKENS_MAX)
         return;
     buf_reset(&bench->last_text);
     buf_append(&bench->last_text, text->data, text->len);
@@ -311,27 +360,27 @@ static void keep_message(struct qmp_workbench *bench, const struct buf *text,
 }
 
 /* A message of the same text as the last one means the same: two fifths of a small query is parsing. */
-static const char *parse_or_recall(struct qmp_workbench *bench, struct buf *text, uint32_t members,
+static const char *parse_or_recall(struct qmp_workbench *bench, const struct frame_output *in,
                                    struct json_object **ret_message)
 {
     const char *error;
 
-    if (is_last_message(bench, text)) {
+    if (is_last_message(bench, in->text)) {
         *ret_message = json_object_get(bench->last_message);
         return NULL;
     }
-    c_string(text);
-    error = text->failed ? "out of memory" : parse(bench->parser, text, members, ret_message);
+    c_string(in->text);
+    error = in->text->failed ? "out of memory" : parse(bench->parser, in, ret_message);
     if (!error)
-        keep_message(bench, text, *ret_message);
+        keep_message(bench, in, *ret_message);
     return error;
 }
 
-static void take_message(struct qmp_session *session, struct qmp_workbench *bench, struct buf *text,
-                         uint32_t members, struct buf *out)
+static void take_message(struct qmp_session *session, struct qmp_workbench *bench,
+                         const struct frame_output *in, struct buf *out)
 {
     struct json_object *message = NULL;
-    const char *error = parse_or_recall(bench, text, members, &message);
+    const char *error = parse_or_recall(bench, in, &message);
 
     if (error) {
         put_error(out, NULL, QMP_GENERIC_ERROR, error);
@@ -340,6 +389,7 @@ static void take_message(struct qmp_session *session, struct qmp_workbench *benc
         run_message(session, bench, message, out);
     }
     json_object_put(message);
+    clear_bench(bench, in->text->len);
 }
 
 /* ---- bytes in ------------------------------------------------------------------------------- */
@@ -366,7 +416,7 @@ size_t qmp_session_feed(struct qmp_session *session, struct qmp_workbench *bench
         return taken;
     }
     if (event == FRAME_MESSAGE)
-        take_message(session, bench, text, output.members, out);
+        take_message(session, bench, &output, out);
     else
         refuse_bytes(session, bench, out);
     buf_reset(text);

@@ -332,8 +332,11 @@ int transport_open(struct vitals_server *server, int fd, struct protocol *protoc
     transport = calloc(1, sizeof(*transport));
     if (!transport)
         return -ENOMEM;
-    *transport =
-        (struct transport){.server = server, .listener = listener, .fd = fd, .protocol = protocol};
+    *transport = (struct transport){.server = server,
+                                    .listener = listener,
+                                    .fd = fd,
+                                    .protocol = protocol,
+                                    .input = {.max = SERVER_READ_SIZE}};
     transport->noise_pause.owner = transport->stall.owner = transport;
     transport->passes_files = protocol->ops->take_fds || !passed_files_refuse(fd);
     if (transport->passes_files)

@@ -37,9 +37,9 @@ def requests(dialect):
         "the same vCPU": query("vcpu", vcpus=[VCPU % 0] * (n // 2)),
     }
     if dialect == "grouped":
-        found["empty filters"] = query("vcpu", filters=[{}] * (n // 3))
+        found["empty filters"] = query("vcpu", filters=[{}] * (n // 10))
         found["fields"] = query("vcpu", filters=[{"fields": names(n // 2 - 8)}])
-        found["filters of nothing"] = query("vcpu", filters=[{"fields": []}] * (n // 7))
+        found["filters of nothing"] = query("vcpu", filters=[{"fields": []}] * (n // 14))
     else:
         found["providers and vCPUs"] = query(
             "vcpu", vcpus=names(n // 2 - 64), providers=[{"provider": "kvm"}] * 16)  # fmt: skip

@@ -102,6 +102,32 @@ static void a_large_piece_finds_its_place_between_small_ones(void **state)
     arena_free(&arena);
 }
 
+/* Of those that hold strangers' requests: what one took must not add up. */
+static void a_reset_keeps_so_much_and_no_more(void **state)
+{
+    struct arena arena = {.kept = 100000};
+    unsigned char *before[PIECES], *after[PIECES];
+    size_t size;
+
+    (void)state;
+    for (size = 1000; size < 3000000; size += 20000) {
+        unsigned char *piece = arena_alloc(&arena, size);
+
+        assert_non_null(piece);
+        memset(piece, 1, size);
+        assert_true(arena_memory(&arena) >= size);
+        arena_reset(&arena);
+        assert_true(arena_memory(&arena) < 101000);
+    }
+    assert_true(fill_and_check(&arena, 20, before));
+    arena_reset(&arena);
+    assert_true(fill_and_check(&arena, 20, after));
+    assert_memory_equal(before, after, sizeof(before));
+    arena_free(&arena);
+    assert_int_equal(arena_memory(&arena), 0);
+    assert_int_equal(arena.kept, 100000);
+}
+
 static void an_arena_can_be_used_again_when_it_was_freed(void **state)
 {
     struct arena arena = {0};
@@ -124,6 +150,7 @@ int main(void)
         cmocka_unit_test(pieces_grow_past_one_block),
         cmocka_unit_test(the_same_memory_comes_back_after_a_reset),
         cmocka_unit_test(a_large_piece_finds_its_place_between_small_ones),
+        cmocka_unit_test(a_reset_keeps_so_much_and_no_more),
         cmocka_unit_test(an_arena_can_be_used_again_when_it_was_freed),
     };
 

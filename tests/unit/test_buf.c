@@ -131,6 +131,7 @@ static void a_large_bounded_buffer_keeps_its_bytes(void **state)
         assert_memory_equal(buf.data + i * sizeof(i), &i, sizeof(i));
     buf_free(&buf);
     assert_null(buf.data);
+    assert_int_equal(buf.max, 10 * 1000 * 1000);
 }
 
 int main(void)

@@ -704,6 +704,30 @@ static void one_token_more_is_too_many(void **state)
     free(more);
 }
 
+/* @n tokens, of which an empty object counts as some more. */
+static char *list_with_an_object(size_t n, const char *end)
+{
+    char *list = list_of_tokens(n - FRAME_OBJECT_TOKENS, end), *text = malloc(strlen(list) + 2);
+
+    sprintf(text, "[{}%s", list + 2);
+    free(list);
+    return text;
+}
+
+static void an_object_counts_as_more_tokens(void **state)
+{
+    char *most = list_with_an_object(FRAME_TOKENS_MAX, "");
+    char *expected = list_with_an_object(FRAME_TOKENS_MAX, "\n");
+    char *more = list_with_an_object(FRAME_TOKENS_MAX + 1, "{}");
+
+    (void)state;
+    check_long(most, expected);
+    check_long(more, "! JSON token count limit exceeded\n{}\n");
+    free(most);
+    free(expected);
+    free(more);
+}
+
 /* ---- members -------------------------------------------------------------------------------- */
 
 static uint32_t members_of(const char *input)
@@ -810,6 +834,7 @@ int main(void)
         cmocka_unit_test(one_bracket_more_is_too_deep),
         cmocka_unit_test(a_message_may_have_65536_tokens),
         cmocka_unit_test(one_token_more_is_too_many),
+        cmocka_unit_test(an_object_counts_as_more_tokens),
         cmocka_unit_test(members_are_counted),
         cmocka_unit_test(any_bytes_give_the_same_in_any_pieces),
     };

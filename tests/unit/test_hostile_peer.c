@@ -346,6 +346,23 @@ static void test_memory_is_estimated(void **state)
     check_estimate("[", "{\"name\": \"s#\", \"type\": \"peak\"}", "]");
 }
 
+/* A list that may still grow takes more than one that is done. */
+static void test_memory_of_open_lists_is_estimated(void **state)
+{
+    struct json_tokener *parser = json_tokener_new_ex(1001);
+    struct mallinfo2 before, after;
+    char lists[1000];
+
+    (void)state;
+    memset(lists, '[', sizeof(lists));
+    before = mallinfo2();
+    assert_null(json_tokener_parse_ex(parser, lists, sizeof(lists)));
+    after = mallinfo2();
+    assert_int_equal(json_tokener_get_error(parser), json_tokener_continue);
+    assert_true(after.uordblks - before.uordblks <= json_memory(lists, sizeof(lists)));
+    json_tokener_free(parser);
+}
+
 /* Commas in a text count, too, which spares the test the memory. */
 static char *reply_of_memory(size_t memory)
 {
@@ -727,6 +744,7 @@ int main(void)
         cmocka_unit_test(test_most_vcpus),
         cmocka_unit_test(test_most_bytes),
         cmocka_unit_test(test_memory_is_estimated),
+        cmocka_unit_test(test_memory_of_open_lists_is_estimated),
         cmocka_unit_test(test_most_memory),
         cmocka_unit_test(test_memory_that_is_kept),
         cmocka_unit_test(test_byte_after_byte),
