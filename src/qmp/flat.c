@@ -58,7 +58,7 @@ static void put_collection(struct qmp_call *call, struct list *list, bool is_vm)
     size_t part, object;
 
     for (part = 0; part < collection->n_parts; part++) {
-        for (object = 0; object < collection->objects.count; object++) {
+        for (object = collection->first; object < collection->objects.count; object++) {
             const uint64_t *row = stats_part_row(&collection->parts[part], object);
 
             if (row)
@@ -75,17 +75,25 @@ static void put_collection(struct qmp_call *call, struct list *list, bool is_vm)
 static int answer(struct qmp_call *call, struct list *list, struct stats_request *request,
                   struct json_object *entry)
 {
+    struct stats_collection *collection = &call->bench->collection;
+    bool is_vm = !strcmp(request->target, "vm");
     struct stats_filter filter;
+    int err;
 
     if (entry && stats_read_filter(call, entry, "names", &filter))
         return -ENOMEM;
     request->all_stats = !entry;
     request->filters = &filter;
     request->n_filters = 1;
-    if (stats_collect(&call->bench->collection, call->session->ctx, request))
-        return -ENOMEM;
-    put_collection(call, list, !strcmp(request->target, "vm"));
-    return 0;
+    err = stats_collect(collection, call->session->ctx, request);
+    if (!err)
+        put_collection(call, list, is_vm);
+    while (!err && collection->n_cut && !call->out->failed) {
+        err = stats_collect_more(collection, call->session->ctx, request);
+        if (!err)
+            put_collection(call, list, is_vm);
+    }
+    return err;
 }
 
 static int answer_each(struct qmp_call *call, struct list *list, struct stats_request *request,

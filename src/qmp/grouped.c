@@ -74,26 +74,41 @@ static bool has_rows(const struct stats_collection *collection, size_t object)
     return false;
 }
 
-static void put_vcpus(struct qmp_call *call, const struct stats_collection *collection)
+static void put_objects(struct qmp_call *call, const char **separator)
 {
-    const char *separator = "";
+    const struct stats_collection *collection = &call->bench->collection;
     struct buf *out = call->out;
     size_t i;
 
-    buf_puts(out, "{\"vcpus\": [");
-    for (i = 0; i < collection->objects.count && !out->failed; i++) {
+    for (i = collection->first; i < collection->objects.count && !out->failed; i++) {
         if (!has_rows(collection, i))
             continue;
-        buf_puts(out, separator);
+        buf_puts(out, *separator);
         buf_puts(out, "{\"path\": ");
         json_put_string(out, collection->objects.paths[i]);
         buf_puts(out, ", \"providers\": ");
         put_providers(out, collection, i);
         buf_puts(out, "}");
-        separator = ", ";
+        *separator = ", ";
         qmp_send_early(call);
     }
-    buf_puts(out, "]}");
+}
+
+static int put_vcpus(struct qmp_call *call, struct stats_request *request)
+{
+    struct stats_collection *collection = &call->bench->collection;
+    const char *separator = "";
+    int err = 0;
+
+    buf_puts(call->out, "{\"vcpus\": [");
+    put_objects(call, &separator);
+    while (!err && collection->n_cut && !call->out->failed) {
+        err = stats_collect_more(collection, call->session->ctx, request);
+        if (!err)
+            put_objects(call, &separator);
+    }
+    buf_puts(call->out, "]}");
+    return err;
 }
 
 /* The VM is the only object of its target. */
@@ -109,13 +124,19 @@ static void query_stats(struct qmp_call *call)
     struct stats_collection *collection = &call->bench->collection;
     struct stats_request request = {0};
 
-    if (stats_read_objects(call, &request) || read_filters(call, &request) ||
-        stats_collect(collection, call->session->ctx, &request))
-        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
-    else if (!strcmp(request.target, "vm"))
+    int err;
+
+    err = stats_read_objects(call, &request);
+    if (!err)
+        err = read_filters(call, &request);
+    if (!err)
+        err = stats_collect(collection, call->session->ctx, &request);
+    if (!err && !strcmp(request.target, "vm"))
         put_vm(call->out, collection);
-    else
-        put_vcpus(call, collection);
+    else if (!err)
+        err = put_vcpus(call, &request);
+    if (err)
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
 }
 
 /* ---- query-stats-schemas -------------------------------------------------------------------- */

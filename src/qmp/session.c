@@ -33,7 +33,8 @@ int qmp_workbench_init(struct qmp_workbench *bench)
 {
     *bench = (struct qmp_workbench){.text = {.max = TEXT_MAX},
                                     .error = {.max = TEXT_MAX},
-                                    .arena = {.kept = KEPT}};
+                                    .arena = {.kept = KEPT},
+                                    .collection = {.rows_max = STATS_ROWS_MAX}};
     bench->parser = new_parser();
     return bench->parser ? 0 : -ENOMEM;
 }
@@ -59,6 +60,7 @@ static void clear_bench(struct qmp_workbench *bench, size_t len)
     if (bench->error.cap > KEPT)
         buf_free(&bench->error);
     arena_reset(&bench->arena);
+    stats_collection_trim(&bench->collection);
 }
 
 void qmp_workbench_free(struct qmp_workbench *bench)

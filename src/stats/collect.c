@@ -73,6 +73,14 @@ static int64_t add_object(struct stats_collection *collection, const char *path)
     return (int64_t)collection->objects.count - 1;
 }
 
+static bool has_room_for_object(const struct stats_collection *collection)
+{
+    size_t n = collection->objects.count - collection->first;
+
+    return (!collection->objects_max || n < collection->objects_max) &&
+           (!collection->end || collection->objects.count < collection->end);
+}
+
 /*
  * Objects come in the same order from every group and in every query, so a comparison most often
  * replaces the search.
@@ -80,14 +88,33 @@ static int64_t add_object(struct stats_collection *collection, const char *path)
 static int64_t object_index(struct vitals_sink *sink, const char *path)
 {
     struct path_table *objects = &sink->collection->objects;
+    bool has_room = has_room_for_object(sink->collection);
     int64_t index;
 
     if (sink->next < objects->count && !strcmp(objects->paths[sink->next], path))
         return (int64_t)sink->next;
-    if (sink->next == objects->count && paths_add_expected(objects, path))
+    if (has_room && sink->next == objects->count && paths_add_expected(objects, path))
         return (int64_t)sink->next;
     index = paths_find(objects, path);
-    return index >= 0 ? index : add_object(sink->collection, path);
+    if (index >= 0)
+        return index;
+    if (has_room)
+        return add_object(sink->collection, path);
+    sink->collection->n_cut++;
+    return -1;
+}
+
+/*
+ * False: the rows are too many. How many objects have room shows when all groups are known; then all
+ * begins again, with so many.
+ */
+static bool reserve_bytes(struct stats_collection *collection, size_t size)
+{
+    if (collection->rows_max && !collection->objects_max &&
+        collection->rows_size + size > collection->rows_max)
+        collection->is_full = true;
+    collection->rows_size += size;
+    return !collection->is_full;
 }
 
 static int reserve_rows(struct stats_part *part, size_t n)
@@ -115,20 +142,26 @@ uint64_t *vitals_row(struct vitals_sink *sink, const char *object)
     size_t size = part->schema->row_len * sizeof(uint64_t);
     const char *path = checked_path(sink, object);
     int64_t index;
-    uint64_t *row;
+    uint64_t *row, **slot;
 
     sink->last_row = 0;
     if (!path || (object && !filter_wants_object(sink->collection->request, path)))
         return NULL;
     index = object_index(sink, path);
-    if (index < 0 || reserve_rows(part, (size_t)index + 1) || part->rows[index])
+    if (index < 0)
+        return NULL;
+    sink->next = (size_t)index + 1;
+    if ((size_t)index < part->first || reserve_rows(part, sink->next - part->first))
+        return NULL;
+    slot = &part->rows[(size_t)index - part->first];
+    if (*slot || !reserve_bytes(sink->collection, size))
         return NULL;
     row = arena_alloc(&sink->collection->rows, size);
     if (!row)
         return NULL;
     memset(row, 0, size);
-    part->rows[index] = row;
-    sink->next = sink->last_row = (size_t)index + 1;
+    *slot = row;
+    sink->last_row = sink->next;
     return row;
 }
 
@@ -137,7 +170,7 @@ void vitals_row_fail(struct vitals_sink *sink, int err)
     if (!sink->last_row)
         return;
     log_failure(sink->pin, FAILURE_OBJECT, err);
-    sink->part->rows[sink->last_row - 1] = NULL;
+    sink->part->rows[sink->last_row - 1 - sink->part->first] = NULL;
     sink->last_row = 0;
 }
 
@@ -190,11 +223,15 @@ static int collect_group(struct stats_collection *collection, const struct group
     if (!part)
         return -ENOMEM;
     part->n_rows = 0;
+    part->first = collection->first;
     part->schema = pin->schema;
     sink.is_vm = !strcmp(pin->schema->target, "vm");
     err = filter_resolve(part, collection->request);
     if (err || !part->n_wanted)
         return err;
+    collection->object_size += part->schema->row_len * sizeof(uint64_t);
+    if (collection->is_full)
+        return 0;
     err = registry_collect(pin, &sink);
     if (err) {
         log_failure(pin, FAILURE_GROUP, err);
@@ -205,13 +242,21 @@ static int collect_group(struct stats_collection *collection, const struct group
     return 0;
 }
 
-static void reset(struct stats_collection *collection)
+static void drop_rows(struct stats_collection *collection)
 {
     while (collection->n_parts)
         schema_unref(collection->parts[--collection->n_parts].schema);
+    collection->rows.kept = STATS_ROWS_KEPT;
     arena_reset(&collection->rows);
+    collection->rows_size = collection->object_size = collection->n_cut = 0;
+    collection->is_full = false;
+}
+
+static void drop_objects(struct stats_collection *collection)
+{
+    collection->first = collection->objects_max = collection->end = 0;
     if (collection->n_names == collection->objects.count) {
-        paths_again(&collection->objects);
+        paths_again(&collection->objects, 0);
         return;
     }
     collection->n_names = 0;
@@ -219,16 +264,14 @@ static void reset(struct stats_collection *collection)
     arena_reset(&collection->names);
 }
 
-int stats_collect(struct stats_collection *collection, struct vitals_ctx *ctx,
-                  struct stats_request *request)
+static int ask_groups(struct stats_collection *collection, struct vitals_ctx *ctx,
+                      struct stats_request *request)
 {
     struct group_pin pin;
     struct group_walk walk = {.providers = request->providers};
     int err = 0;
 
-    reset(collection);
     collection->request = request;
-    filter_sort_objects(request);
     while (!err && registry_pin_next(ctx, request->target, &walk, &pin)) {
         err = collect_group(collection, &pin);
         registry_unpin(&pin);
@@ -237,11 +280,54 @@ int stats_collect(struct stats_collection *collection, struct vitals_ctx *ctx,
     return err;
 }
 
+/* Asks for the rows of as many objects as have room: at least one. */
+static int ask(struct stats_collection *collection, struct vitals_ctx *ctx,
+               struct stats_request *request)
+{
+    int err = ask_groups(collection, ctx, request);
+
+    if (err || !collection->is_full)
+        return err;
+    collection->objects_max = collection->rows_max / collection->object_size;
+    if (!collection->objects_max)
+        collection->objects_max = 1;
+    drop_rows(collection);
+    paths_again(&collection->objects, collection->first);
+    return ask_groups(collection, ctx, request);
+}
+
+int stats_collect(struct stats_collection *collection, struct vitals_ctx *ctx,
+                  struct stats_request *request)
+{
+    int err;
+
+    drop_rows(collection);
+    drop_objects(collection);
+    filter_sort_objects(request);
+    err = ask(collection, ctx, request);
+    if (collection->n_cut)
+        collection->end = collection->objects.count + collection->n_cut;
+    return err;
+}
+
+int stats_collect_more(struct stats_collection *collection, struct vitals_ctx *ctx,
+                       struct stats_request *request)
+{
+    drop_rows(collection);
+    collection->first = collection->objects.count;
+    return collection->first < collection->end ? ask(collection, ctx, request) : 0;
+}
+
+void stats_collection_trim(struct stats_collection *collection)
+{
+    drop_rows(collection);
+}
+
 void stats_collection_free(struct stats_collection *collection)
 {
     size_t i;
 
-    reset(collection);
+    drop_rows(collection);
     for (i = 0; i < collection->parts_cap; i++) {
         free(collection->parts[i].wanted_bits);
         free(collection->parts[i].wanted);

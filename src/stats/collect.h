@@ -37,13 +37,28 @@ struct stats_part {
     uint64_t *wanted_bits; /* by index of the statistic */
     uint32_t *wanted;      /* the indices of the wanted statistics, ascending */
     uint32_t n_wanted, wanted_cap;
-    uint64_t **rows; /* by index of the object; NULL: this group has no row for it */
+    size_t first;    /* the object of the first row */
+    uint64_t **rows; /* of the objects from there on; NULL: this group has no row for it */
     size_t n_rows, rows_cap;
 };
+
+/*
+ * Bytes of rows at a time that whoever answers strangers holds; more only where the rows of one object
+ * are. And those that are kept for the next query: 1000 vCPUs of KVM take 2.5 MB.
+ */
+enum { STATS_ROWS_MAX = 16 << 20, STATS_ROWS_KEPT = 4 << 20 };
 
 struct stats_collection {
     struct stats_request *request;
     struct path_table objects; /* in the order in which the groups named them first */
+    size_t first;              /* those before it were given before, see stats_collect_more() */
+    size_t rows_max;           /* bytes of rows at a time; 0: all. To be set before there are any */
+    size_t objects_max;        /* at a time: as many as have room; at least one */
+    size_t rows_size;          /* bytes of rows that there are */
+    bool is_full;              /* more rows were asked for than have room: it begins again */
+    size_t object_size;        /* bytes of the rows of one object, where all groups have it */
+    size_t n_cut;              /* times that a new object had no room */
+    size_t end;                /* objects that the whole answer has at most; 0: not known yet */
     struct stats_part *parts;  /* in the order of registration */
     size_t n_parts, parts_cap;
     struct arena rows, names;
@@ -52,10 +67,21 @@ struct stats_collection {
 
 /*
  * Asks the groups of the request's target. Never fails as a whole: what can't be read is left out,
- * and reported once through the log. -ENOMEM. The result lives until the next call.
+ * and reported once through the log. -ENOMEM. The result lives until the next call of one of these.
  */
 int stats_collect(struct stats_collection *collection, struct vitals_ctx *ctx,
                   struct stats_request *request);
+
+/*
+ * The objects of the same request that had no room before, where rows_max is set: the result is of
+ * those from `first` on. To be called while n_cut is not 0. Objects that are new since the first call
+ * may be left out.
+ */
+int stats_collect_more(struct stats_collection *collection, struct vitals_ctx *ctx,
+                       struct stats_request *request);
+
+/* The result is not needed any more: gives rows back beyond what the usual query takes. */
+void stats_collection_trim(struct stats_collection *collection);
 
 void stats_collection_free(struct stats_collection *collection);
 
@@ -65,7 +91,9 @@ const struct stats_schema *sink_schema(const struct vitals_sink *sink);
 /* The row of object number @object, or NULL. */
 static inline const uint64_t *stats_part_row(const struct stats_part *part, size_t object)
 {
-    return object < part->n_rows ? part->rows[object] : NULL;
+    size_t i = object - part->first;
+
+    return i < part->n_rows ? part->rows[i] : NULL;
 }
 
 #endif

@@ -29,11 +29,11 @@ int64_t paths_find(const struct path_table *table, const char *path);
 int paths_add(struct path_table *table, const char *path);
 
 /*
- * Empties the table for a time in which the same paths will most likely come in the same order.
- * paths_add_expected() adds one that does, for the price of a comparison; for one that does not it
- * returns false, and paths_add() forgets the others. The texts must live on.
+ * Drops all but the first @n paths, for a time in which the others will most likely come again in the
+ * same order. paths_add_expected() adds one that does, for the price of a comparison; for one that
+ * does not it returns false, and paths_add() forgets the others. The texts must live on.
  */
-void paths_again(struct path_table *table);
+void paths_again(struct path_table *table, size_t n);
 bool paths_add_expected(struct path_table *table, const char *path);
 
 void paths_reset(struct path_table *table); /* empty; the memory is kept */

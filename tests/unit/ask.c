@@ -75,15 +75,12 @@ static void put_object(struct buf *out, const struct stats_collection *collectio
     }
 }
 
-static char *to_text(const struct stats_collection *collection)
+static void put_objects(struct buf *out, const struct stats_collection *collection)
 {
-    struct buf out = {0};
     size_t i;
 
-    for (i = 0; i < collection->objects.count; i++)
-        put_object(&out, collection, i);
-    buf_append(&out, "", 1);
-    return out.data;
+    for (i = collection->first; i < collection->objects.count; i++)
+        put_object(out, collection, i);
 }
 
 /* ---- asking --------------------------------------------------------------------------------- */
@@ -100,14 +97,24 @@ char *ask_with(struct stats_collection *collection, struct vitals_ctx *ctx, cons
                                     .all_objects = !asked->objects,
                                     .objects = objects,
                                     .n_objects = n_objects};
-    char *text = NULL;
+    struct buf out = {0};
+    int err;
 
     if (n_objects)
         memcpy(objects, asked->objects, n_objects * sizeof(*objects));
-    if (!stats_collect(collection, ctx, &request))
-        text = to_text(collection);
+    err = stats_collect(collection, ctx, &request);
+    if (!err)
+        put_objects(&out, collection);
+    while (!err && collection->n_cut) {
+        err = stats_collect_more(collection, ctx, &request);
+        if (!err)
+            put_objects(&out, collection);
+    }
+    buf_append(&out, "", 1);
     free(objects);
-    return text;
+    if (err)
+        buf_free(&out);
+    return out.data;
 }
 
 char *ask(struct vitals_ctx *ctx, const struct ask *asked)

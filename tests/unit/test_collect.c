@@ -598,6 +598,155 @@ static void many_objects_are_found_by_their_path(void **state)
     vitals_ctx_free(ctx);
 }
 
+/* ---- more rows than have room --------------------------------------------------------------- */
+
+enum { MANY = 25, MANY_SIZE = 4 * sizeof(uint64_t) }; /* objects, and the rows of one of them */
+
+/* A VM of two providers. They name the objects in opposite orders if @reverse. */
+struct many {
+    struct vitals_ctx *ctx;
+    char names[MANY + 1][16];
+    const char *paths[MANY + 2], *reversed[MANY + 1];
+    struct fake one, two;
+};
+
+static void make_many(struct many *many, bool reverse)
+{
+    *many = (struct many){
+        .ctx = new_ctx(),
+        .one = {.provider = "one", .target = "vcpu", .names = {"a", "b", "c"}},
+        .two = {.provider = "two", .target = "vcpu", .names = {"d"}},
+    };
+    for (int i = 0; i <= MANY; i++)
+        snprintf(many->names[i], sizeof(many->names[i]), "cpu/%d", i);
+    for (int i = 0; i < MANY; i++) {
+        many->paths[i] = many->names[i];
+        many->reversed[MANY - 1 - i] = many->names[i];
+    }
+    many->one.objects = many->paths;
+    many->two.objects = reverse ? many->reversed : many->paths;
+    check_ok(fake_register(many->ctx, &many->one, NULL));
+    check_ok(fake_register(many->ctx, &many->two, NULL));
+}
+
+/* Each object once, with the rows of both, whatever has room. Returns how often a provider was asked. */
+static unsigned check_many(struct many *many, size_t rows_max, const char *expected)
+{
+    struct stats_collection collection = {.rows_max = rows_max};
+    const struct ask all = {.target = "vcpu"};
+    unsigned collects = 0;
+
+    for (int i = 0; i < 3; i++) {
+        char *answer = ask_with(&collection, many->ctx, &all);
+
+        assert_string_equal(answer, expected);
+        collects = many->one.collects;
+        many->one.collects = 0;
+        free(answer);
+    }
+    stats_collection_free(&collection);
+    return collects;
+}
+
+static void rows_that_have_no_room_come_later(void **state)
+{
+    struct many many;
+    char *expected;
+
+    (void)state;
+    make_many(&many, false);
+    expected = ask_all(many.ctx, "vcpu");
+    many.one.collects = 0;
+    assert_int_equal(check_many(&many, MANY * MANY_SIZE, expected), 1);
+    assert_int_equal(check_many(&many, MANY * MANY_SIZE - 1, expected), 1 + 2);
+    assert_int_equal(check_many(&many, 10 * MANY_SIZE, expected), 1 + 3);
+    assert_int_equal(check_many(&many, MANY_SIZE, expected), 1 + MANY);
+    assert_int_equal(check_many(&many, 1, expected), 1 + MANY);
+    free(expected);
+    vitals_ctx_free(many.ctx);
+}
+
+static void rows_come_together_in_whatever_order_they_are_given(void **state)
+{
+    struct many many;
+    char *expected;
+
+    (void)state;
+    make_many(&many, true);
+    expected = ask_all(many.ctx, "vcpu");
+    check_many(&many, 10 * MANY_SIZE, expected);
+    check_many(&many, 1, expected);
+    free(expected);
+    vitals_ctx_free(many.ctx);
+}
+
+static void rows_never_take_more_than_they_may(void **state)
+{
+    struct stats_collection collection = {.rows_max = 10 * MANY_SIZE};
+    struct stats_request request = {.target = "vcpu", .all_stats = true, .all_objects = true};
+    struct many many;
+
+    (void)state;
+    make_many(&many, false);
+    check_ok(stats_collect(&collection, many.ctx, &request));
+    assert_int_equal(collection.rows_size, 10 * MANY_SIZE);
+    check_ok(stats_collect_more(&collection, many.ctx, &request));
+    assert_int_equal(collection.rows_size, 10 * MANY_SIZE);
+    assert_int_equal(collection.first, 10);
+    check_ok(stats_collect_more(&collection, many.ctx, &request));
+    assert_int_equal(collection.rows_size, 5 * MANY_SIZE);
+    assert_int_equal(collection.n_cut, 0);
+    assert_null(stats_part_row(&collection.parts[0], 19));
+    assert_int_equal(stats_part_row(&collection.parts[0], 20)[0], 200);
+    stats_collection_free(&collection);
+    vitals_ctx_free(many.ctx);
+}
+
+static void wanted_objects_come_later_too(void **state)
+{
+    struct stats_collection collection = {.rows_max = MANY_SIZE};
+    struct many many;
+    char *answer;
+
+    (void)state;
+    make_many(&many, false);
+    answer = ask_with(&collection, many.ctx,
+                      &(struct ask){.target = "vcpu",
+                                    .objects = LIST("cpu/3", "cpu/20", "no"),
+                                    .filters = FILTERS({NULL, LIST("b", "d")})});
+    assert_string_equal(answer, "cpu/3 one:b=31 two:d=30; cpu/20 one:b=201 two:d=200");
+    free(answer);
+    stats_collection_free(&collection);
+    vitals_ctx_free(many.ctx);
+}
+
+/* Gives its objects other names each time. */
+static void rename_all(struct fake *fake, struct vitals_sink *sink)
+{
+    struct many *many = fake->opaque;
+
+    (void)sink;
+    for (int i = 0; i < MANY; i++)
+        snprintf(many->names[i], sizeof(many->names[i]), "%u/%d", (unsigned)fake->collects, i);
+}
+
+static void an_answer_ends_whatever_is_new_meanwhile(void **state)
+{
+    struct stats_collection collection = {.rows_max = MANY_SIZE};
+    struct many many;
+    char *answer;
+
+    (void)state;
+    make_many(&many, false);
+    many.one.inside = rename_all;
+    many.one.opaque = &many;
+    answer = ask_with(&collection, many.ctx, &(struct ask){.target = "vcpu"});
+    assert_non_null(answer);
+    free(answer);
+    stats_collection_free(&collection);
+    vitals_ctx_free(many.ctx);
+}
+
 #define WITH_VM(test) cmocka_unit_test_setup_teardown(test, make_vm, free_vm)
 
 int main(void)
@@ -640,6 +789,11 @@ int main(void)
         WITH_VM(a_collection_serves_different_queries_in_turn),
         cmocka_unit_test(a_collection_outlives_the_groups_it_was_made_from),
         cmocka_unit_test(many_objects_are_found_by_their_path),
+        cmocka_unit_test(rows_that_have_no_room_come_later),
+        cmocka_unit_test(rows_come_together_in_whatever_order_they_are_given),
+        cmocka_unit_test(rows_never_take_more_than_they_may),
+        cmocka_unit_test(wanted_objects_come_later_too),
+        cmocka_unit_test(an_answer_ends_whatever_is_new_meanwhile),
     };
 
     return cmocka_run_group_tests_name("collecting", tests, NULL, NULL);
