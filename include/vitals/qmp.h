@@ -62,6 +62,12 @@ struct vitals_server_options {
      * Bytes of half-received requests and half-sent replies of all clients together. Beyond it, of the
      * VM whose clients hold most, and there of the user who holds most, the client is closed that holds
      * most for longest. 0: VITALS_MEMORY_MAX.
+     *
+     * Beside it a server takes, for all clients together, what one request takes that is being
+     * answered: up to 12 MiB for its JSON, 16 MiB of rows (or those of one object, if they are more),
+     * and a reply of up to 64 MiB, or memory_max if that is less, which counts as soon as it waits for
+     * its client. And for each client a few KiB. When all clients have left, it keeps rows of 4 MiB,
+     * a reply of 1 MiB, and what the heap makes of the JSON; all else has gone back to the system.
      */
     size_t memory_max;
 };
