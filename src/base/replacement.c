@@ -6,14 +6,21 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PROC_PATH_MAX = 32 };
+#include "base/clock.h"
+
+enum {
+    PROC_PATH_MAX = 32,
+    NAMES_TRIED = 16, /* that are there already */
+};
 
 /* ---- the target ----------------------------------------------------------------------------- */
 
@@ -51,18 +58,45 @@ static void proc_path(char path[PROC_PATH_MAX], int fd)
     snprintf(path, PROC_PATH_MAX, "/proc/self/fd/%d", fd);
 }
 
-static int name_target(struct replacement *replacement, int fd)
+/* Splits @path, which is changed: the directory is opened, and from now on only names in it are used. */
+static int open_directory(struct replacement *replacement, char *path)
+{
+    char *slash = strrchr(path, '/');
+    const char *directory = !slash ? "." : slash == path ? "/" : path;
+
+    replacement->target = strdup(slash ? slash + 1 : path);
+    if (!replacement->target)
+        return -ENOMEM;
+    if (slash)
+        *slash = '\0';
+    replacement->directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return replacement->directory < 0 ? -errno : 0;
+}
+
+static bool is_same(const struct replacement *replacement, const char *name, int fd)
+{
+    struct stat there, own;
+
+    return fstatat(replacement->directory, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstat(fd, &own) == 0 && there.st_dev == own.st_dev && there.st_ino == own.st_ino;
+}
+
+/* Where the file behind all links is. Somebody may move it meanwhile. */
+static int find_target(struct replacement *replacement, int fd)
 {
     char link[PROC_PATH_MAX], target[PATH_MAX];
     ssize_t len;
+    int err;
 
     proc_path(link, fd);
     len = readlink(link, target, sizeof(target) - 1);
     if (len < 0)
         return -errno;
     target[len] = '\0';
-    replacement->target = strdup(target);
-    return replacement->target ? 0 : -ENOMEM;
+    err = open_directory(replacement, target);
+    if (err)
+        return err;
+    return is_same(replacement, replacement->target, fd) ? 0 : -ESTALE;
 }
 
 /* A device or a pipe stays what it is. */
@@ -87,39 +121,62 @@ static void hold_signals(struct replacement *replacement)
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGHUP);
     sigprocmask(SIG_BLOCK, &ends, &replacement->mask);
+    replacement->holds_signals = true;
 }
 
+/* A name that nobody else has taken; whatever is there is not opened. */
 static int make_temporary(struct replacement *replacement)
 {
-    int fd = mkostemp(replacement->temporary, O_CLOEXEC), err;
+    int fd = -1;
 
-    if (fd >= 0 && fchmod(fd, replacement->mode) == 0)
-        return fd;
-    err = -errno;
-    if (fd >= 0) {
-        unlink(replacement->temporary);
-        close(fd);
+    for (int i = 0; i < NAMES_TRIED && fd < 0; i++) {
+        uint64_t number = 0;
+
+        if (getrandom(&number, sizeof(number), GRND_NONBLOCK) < 0)
+            number = clock_now_ns();
+        free(replacement->temporary);
+        if (asprintf(&replacement->temporary, "%s.%06x", replacement->target,
+                     (unsigned)(number & 0xffffff)) < 0) {
+            replacement->temporary = NULL;
+            return -ENOMEM;
+        }
+        fd = openat(replacement->directory, replacement->temporary,
+                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0 && errno != EEXIST)
+            break;
     }
-    return err;
+    return fd < 0 ? -errno : fd;
+}
+
+static void remove_temporary(const struct replacement *replacement, int fd)
+{
+    if (is_same(replacement, replacement->temporary, fd))
+        unlinkat(replacement->directory, replacement->temporary, 0);
 }
 
 static int open_beside(struct replacement *replacement)
 {
-    if (asprintf(&replacement->temporary, "%s.XXXXXX", replacement->target) < 0) {
-        replacement->temporary = NULL;
-        return -ENOMEM;
-    }
+    int fd, err;
+
     hold_signals(replacement);
-    return make_temporary(replacement);
+    fd = make_temporary(replacement);
+    if (fd < 0 || fchmod(fd, replacement->mode) == 0)
+        return fd;
+    err = -errno;
+    remove_temporary(replacement, fd);
+    close(fd);
+    return err;
 }
 
 static void forget(struct replacement *replacement)
 {
-    if (replacement->temporary)
+    if (replacement->holds_signals)
         sigprocmask(SIG_SETMASK, &replacement->mask, NULL);
+    if (replacement->directory >= 0)
+        close(replacement->directory);
     free(replacement->temporary);
     free(replacement->target);
-    *replacement = (struct replacement){0};
+    *replacement = (struct replacement){.directory = -1};
 }
 
 /* ---- begin and end -------------------------------------------------------------------------- */
@@ -135,14 +192,17 @@ static int open_for(struct replacement *replacement, int target)
     if (!S_ISREG(st.st_mode))
         return open_again(target);
     replacement->mode = st.st_mode & 0777;
-    err = name_target(replacement, target);
+    err = find_target(replacement, target);
     return err ? err : open_beside(replacement);
 }
 
 static int open_new(struct replacement *replacement, const char *path)
 {
-    replacement->target = strdup(path);
-    return replacement->target ? open_beside(replacement) : -ENOMEM;
+    char *copy = strdup(path);
+    int err = copy ? open_directory(replacement, copy) : -ENOMEM;
+
+    free(copy);
+    return err ? err : open_beside(replacement);
 }
 
 static int open_output(struct replacement *replacement, const char *path)
@@ -159,7 +219,7 @@ static int open_output(struct replacement *replacement, const char *path)
 static int begin(struct replacement *ret_replacement, const char *path,
                  int (*open_path)(struct replacement *replacement, const char *path))
 {
-    struct replacement replacement = {.mode = mode_of_new_files()};
+    struct replacement replacement = {.directory = -1, .mode = mode_of_new_files()};
     int fd = open_path(&replacement, path);
 
     if (fd < 0) {
@@ -195,15 +255,28 @@ static int flush(void)
     return errno ? -errno : -EIO;
 }
 
+/* Whoever may write to the directory can have put another file in its place. */
+static int take_name(const struct replacement *replacement)
+{
+    int directory = replacement->directory;
+
+    if (fsync(STDOUT_FILENO) < 0)
+        return -errno;
+    if (!is_same(replacement, replacement->temporary, STDOUT_FILENO))
+        return -ESTALE;
+    if (renameat(directory, replacement->temporary, directory, replacement->target) < 0)
+        return -errno;
+    return 0;
+}
+
 int replacement_end(struct replacement *replacement)
 {
     int err = flush();
 
-    if (!err && replacement->temporary &&
-        (fsync(STDOUT_FILENO) < 0 || rename(replacement->temporary, replacement->target) < 0))
-        err = -errno;
+    if (!err && replacement->temporary)
+        err = take_name(replacement);
     if (err && replacement->temporary)
-        unlink(replacement->temporary);
+        remove_temporary(replacement, STDOUT_FILENO);
     forget(replacement);
     return err;
 }

@@ -4,12 +4,15 @@
 #define BASE_REPLACEMENT_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct replacement {
-    char *target;    /* the file behind all links; NULL: what is there is no regular file */
+    int directory;   /* of the file behind all links; what is done there is done to names in it */
+    char *target;    /* its name; NULL: what is there is no regular file */
     char *temporary; /* beside it, with another name */
     mode_t mode;
+    bool holds_signals;
     sigset_t mask; /* as it was before */
 };
 
@@ -22,7 +25,10 @@ int replacement_begin(struct replacement *ret_replacement, const char *path);
 /* The same, always to a new file that takes the place of whatever has this path: no link is followed. */
 int replacement_begin_here(struct replacement *ret_replacement, const char *path);
 
-/* All is written. It has the file's name now, or the old file is as it was. 0 or -errno. */
+/*
+ * All is written. It has the file's name now, in the directory that was there at the begin, or the old
+ * file is as it was. 0 or -errno; -ESTALE: somebody has put another file in the place of this one.
+ */
 int replacement_end(struct replacement *replacement);
 
 #endif
