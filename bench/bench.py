@@ -248,7 +248,18 @@ class Bench:
         progress(f"memory, {queries} queries")
         output = subprocess.run([self.tool("memory"), recorded, str(queries)], check=True, text=True,
                                 stdout=subprocess.PIPE).stdout
-        return {name: float(value) for name, value in (line.split() for line in output.splitlines())}
+        return numbers(output)
+
+    def counting(self, additions: int) -> dict:
+        """What one addition costs to count, of each thread."""
+        progress("counting")
+        output = subprocess.run([self.tool("counters"), str(additions)], check=True, text=True,
+                                stdout=subprocess.PIPE).stdout
+        return numbers(output)
+
+
+def numbers(output: str) -> dict:
+    return {name: float(value) for name, value in (line.split() for line in output.splitlines())}
 
 
 # ---- output -------------------------------------------------------------------------------------
@@ -288,6 +299,9 @@ def print_rest(results: dict) -> None:
               f" {guest['with_queries']}, as long without: {guest['without']}")
     print("\nMemory and allocations of the library")
     for name, value in results["memory"].items():
+        print(f"  {name:50} {value:10.2f}")
+    print("\nNanoseconds of one addition, by one thread and by one on each CPU, which count the same thing")
+    for name, value in results["counting"].items():
         print(f"  {name:50} {value:10.2f}")
 
 
@@ -367,6 +381,7 @@ def main() -> int:
         results["disturbance"] = [bench.disturbance(guest, int(10000 * share))
                                   for guest in ("spin", "halted")]
         results["memory"] = bench.memory(int(1_000_000 * share))
+        results["counting"] = bench.counting(int(20_000_000 * share))
     print("Client and server on two CPUs")
     print_sizes(results["sizes"])
     print("\nClient and server on one CPU")

@@ -4,6 +4,7 @@
 #define VITALS_H
 
 #include "vitals/stats.h"
+#include "vitals/counters.h"
 #include "vitals/kvm.h"
 #include "vitals/sched.h"
 #include "vitals/qmp.h"

@@ -2,7 +2,7 @@
 """The four commands of the proposal, as they are written there, against three servers."""
 
 from support import stats_file
-from support.programs import EXAMPLE_EMBED_POLL, EXAMPLE_PROVIDER, stat
+from support.programs import EXAMPLE_COUNTERS, EXAMPLE_EMBED_POLL, EXAMPLE_PROVIDER, stat, wait_until
 from support.stats_file import Stat
 
 VM_STATS = """{"execute":"query-stats","arguments":{"target":"vm"}}"""
@@ -179,6 +179,30 @@ def test_example_provider_wants_a_socket(programs):
     example = programs.start([EXAMPLE_PROVIDER])
     assert example.wait() == 1
     assert example.log().startswith("usage: provider SOCKET")
+
+
+# ---- examples/counters.c ------------------------------------------------------------------------
+
+
+def disk_stats(client):
+    stats = client.execute("query-stats", target="vm")["vm"][0]["stats"]
+    return [entry["value"] for entry in stats]
+
+
+def test_example_counters(programs):
+    example = programs.example(EXAMPLE_COUNTERS)
+    client = programs.client(example)
+    assert disk_stats(client) == [0, {"values": [0] * 24}]
+    example.process.stdin.write("AB\n")  # 65, 66 and 10 bytes
+    example.process.stdin.flush()
+    wait_until(lambda: disk_stats(client)[0] == 3, "three requests")
+    buckets = [0] * 24
+    buckets[4], buckets[7] = 1, 2
+    wait_until(lambda: disk_stats(client) == [3, {"values": buckets}], "their sizes")
+    schemas = client.execute("query-stats-schemas")["vm"]
+    assert schemas == [{"provider": "disk", "stats": [
+        schema("disk_requests", "cumulative", "none", "pow10", 0),
+        schema("disk_size_hist", "log-hist", "bytes", "pow10", 0)]}]  # fmt: skip
 
 
 # ---- examples/embed_poll.c ----------------------------------------------------------------------
