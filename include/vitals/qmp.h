@@ -16,6 +16,12 @@
  *    vitals_server_process(), from one thread at a time;
  *  - in a thread of its own: vitals_server_start().
  *
+ * Clients have turns. A turn is one request, or a part of a long one: 16 KiB of it that are received,
+ * or what a socket takes of a reply at once. The users behind the clients (SO_PEERCRED) share the
+ * time: who has had least of it is next, however many clients others have. Of a user's clients, half
+ * of the time it is the one whose request has taken least so far, else the one that waits longest.
+ * What a turn takes is also what collect() takes: one that is slow keeps all waiting.
+ *
  * A server is one process's. A child made by fork() has a copy that shares sockets and clients with its
  * parent: there vitals_server_free() frees memory and closes the child's files, and the parent goes on
  * serving; all other calls are -ECHILD, and do nothing. Where the child is to serve in the parent's
@@ -41,6 +47,7 @@ extern "C" {
 #define VITALS_CLIENTS_MAX   4096              /* clients of a server, by default */
 #define VITALS_MEMORY_MAX    (256 * (1 << 20)) /* bytes held for slow clients, by default */
 #define VITALS_PROVIDERS_MAX 16                /* providers that can be chosen for a listener */
+#define VITALS_BUDGET_US     1000              /* microseconds of a call, by default */
 
 struct vitals_server;
 struct vitals_listener; /* one listening socket of a server */
@@ -70,6 +77,12 @@ struct vitals_server_options {
      * a reply of 1 MiB, and what the heap makes of the JSON; all else has gone back to the system.
      */
     size_t memory_max;
+    /*
+     * A call of vitals_server_process() that has taken so many microseconds begins no further turn.
+     * 0: VITALS_BUDGET_US.
+     */
+    uint32_t budget_us;
+    uint32_t reserved; /* must be 0 */
 };
 #define VITALS_SERVER_OPTIONS_INIT .size = sizeof(struct vitals_server_options)
 
@@ -80,10 +93,21 @@ int vitals_server_new(const struct vitals_server_options *options,
 /* Stops its thread, closes all clients and sockets. Not from inside collect(). NULL is allowed. */
 void vitals_server_free(struct vitals_server *server);
 
-/* An fd that is readable when vitals_server_process() has something to do. Don't read or close it. */
+/*
+ * An fd that is readable as long as vitals_server_process() has something to do. Don't read or close
+ * it. A loop may be told of it in either way:
+ *  - level-triggered (poll(), GLib, epoll by default): call vitals_server_process() once whenever the
+ *    fd is readable. What a call leaves undone keeps it readable.
+ *  - edge-triggered (EPOLLET, mio, tokio): call it until it returns 0, at once or, to get something
+ *    else done in between, in the next turns of the loop, which does not sleep meanwhile.
+ */
 int vitals_server_fd(const struct vitals_server *server);
 
-/* Does what can be done without waiting, and returns. -EBUSY: the server has a thread of its own. */
+/*
+ * Does what can be done without waiting, for budget_us microseconds and the rest of the turn that is
+ * under way then. 1: there may be more to do; 0: there is not, until the fd is readable again.
+ * -EBUSY: the server has a thread of its own, or the call is from inside collect().
+ */
 int vitals_server_process(struct vitals_server *server);
 
 /*

@@ -33,10 +33,11 @@ static int open_client(struct vitals_server *server, int fd, struct protocol *pr
 
     if (err)
         return err;
-    if (pthread_mutex_lock(&server->lock))
-        return -EBUSY;
+    err = server_lock(server);
+    if (err)
+        return err;
     err = transport_open(server, fd, protocol, NULL);
-    pthread_mutex_unlock(&server->lock);
+    server_unlock(server);
     return err;
 }
 
@@ -66,18 +67,16 @@ int vitals_server_add_client(struct vitals_server *server, struct vitals_ctx *ct
 int vitals_server_close_clients(struct vitals_server *server, const struct vitals_ctx *ctx)
 {
     uint32_t i;
-    int err = server_check_process(server);
+    int err = server_lock(server);
 
     if (err)
         return err;
-    if (pthread_mutex_lock(&server->lock))
-        return -EBUSY;
     for (i = 0; i < server->n_slots; i++) {
         struct transport *transport = server->slots[i].owner;
 
         if (server->slots[i].kind == SLOT_TRANSPORT && transport->protocol->ctx == ctx)
             transport_close(transport);
     }
-    pthread_mutex_unlock(&server->lock);
+    server_unlock(server);
     return 0;
 }

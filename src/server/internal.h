@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of a server: one epoll set with listeners and clients in it, served by one thread at a
- * time. Other threads may add and close listeners: the lock is held while one event is handled, and
- * let go between two.
+ * time. What has come is noted for all clients first; then they have turns. Other threads may add and
+ * close listeners: the lock is let go between two turns.
  */
 #ifndef SERVER_INTERNAL_H
 #define SERVER_INTERNAL_H
@@ -17,11 +17,12 @@
 #include "server/protocol.h"
 #include "server/socket_file.h"
 #include "server/timers.h"
+#include "server/turns.h"
 #include "vitals/qmp.h"
 
 enum {
     SERVER_READ_SIZE = 16 * 1024, /* bytes taken from one client at a time */
-    SERVER_EVENTS = 64,           /* events handled between two looks at the queues */
+    SERVER_EVENTS = 64,           /* taken from epoll at a time */
     /*
      * A client whose messages are refused this often in a row is taken for noise, and read only
      * once in NOISE_PAUSE_MS, so that it can't take time from the others.
@@ -75,6 +76,7 @@ struct transport {
     bool passes_files; /* there may be files in its queue, see base/passed_files.h */
     bool ended;        /* it sends no more */
     bool wants_write;  /* its protocol has something to say */
+    bool answered;     /* its request, and the reply may still have to be sent */
     struct protocol *protocol;
     struct buf input; /* received, and from fed on not yet taken */
     size_t fed;
@@ -83,13 +85,11 @@ struct transport {
     size_t held; /* bytes counted in the server's, and in the account's */
     struct account *account;
     uint64_t progress_ns; /* when it last began to hold something, was answered, or took bytes */
-    bool ready;           /* in the server's list: it has a turn without waiting for its socket */
-    TAILQ_ENTRY(transport) link;
+    struct turn turn;
     struct timer noise_pause;
     struct timer stall; /* set while it has a reply to take */
     int unread;         /* bytes in its socket when that was set */
 };
-TAILQ_HEAD(transport_list, transport);
 
 struct vitals_listener {
     struct vitals_server *server;
@@ -108,20 +108,23 @@ struct vitals_server {
     pid_t process; /* whose it is: a child made by fork() has a copy that shares its files */
     bool is_copy;  /* it is freed in a child: nothing may be done to what is shared */
     int epoll_fd;
-    int wake_fd;  /* readable while a client is ready, or the thread is to stop */
+    int wake_fd;  /* readable while a client waits for its turn, or the thread is to stop */
     int spare_fd; /* given up to accept and close a client when no fd is left */
-    bool woken;   /* by wake_fd, which has not been read since */
     struct closer *closer;
     pthread_t thread;
     bool has_thread;
     atomic_bool stopping;
 
-    pthread_mutex_t lock; /* all below; -EBUSY where its own thread asks again */
+    atomic_uint n_visitors; /* other threads that wait for the lock */
+    pthread_cond_t visited;
+    pthread_mutex_t lock; /* all below */
     struct slot *slots;
-    uint32_t n_slots, n_clients, n_ready;
+    uint32_t n_slots, n_clients;
     size_t held; /* bytes held for all clients */
     struct account_list accounts;
-    struct transport_list ready;
+    struct turns turns;
+    bool serving; /* somebody is about to look who waits: nobody need be woken */
+    bool awake;   /* wake_fd is readable */
     struct timers timers;
     struct qmp_workbench bench;
     struct buf reply;
@@ -132,6 +135,11 @@ struct vitals_server {
 
 /* server.c; the start of each call from outside. -ECHILD: the server is another process's. */
 int server_check_process(const struct vitals_server *server);
+/* For all but the thread that serves. -ECHILD, or -EBUSY: from inside collect(). */
+int server_lock(struct vitals_server *server);
+void server_unlock(struct vitals_server *server);
+/* Under the lock: somebody waits for a turn, and nobody may be there to look. */
+void server_wake(struct vitals_server *server);
 
 /* slots.c */
 int slot_add(struct vitals_server *server, enum slot_kind kind, void *owner, int fd,
@@ -141,7 +149,6 @@ void slot_remove(struct vitals_server *server, uint32_t slot, int fd);
 /* NULL: the event came too late. */
 struct slot *slot_of_event(struct vitals_server *server, uint64_t data);
 
-void transports_init(struct vitals_server *server);
 /* transport.c; a client may be closed in any of these. Under the lock. */
 /*
  * Serves a connected socket. Takes the fd and the protocol if it succeeds; a client that has gone by
@@ -152,10 +159,9 @@ int transport_open(struct vitals_server *server, int fd, struct protocol *protoc
                    struct vitals_listener *listener);
 void transport_event(struct transport *transport, uint32_t events);
 void transport_close(struct transport *transport);
-/* Gives each client that was ready at the start of the call one turn. */
-void transports_serve_ready(struct vitals_server *server);
-void transport_resume(void *transport);  /* its pause is over */
-void transport_stalled(void *transport); /* it has had its reply for STALL_MS */
+bool transports_serve_one(struct vitals_server *server); /* false: nobody waits */
+void transport_resume(void *transport);                  /* its pause is over */
+void transport_stalled(void *transport);                 /* it has had its reply for STALL_MS */
 
 /* accounts.c; the fd is a client's. NULL: no memory. */
 struct account *account_join(struct vitals_server *server, const struct vitals_ctx *ctx, int fd);

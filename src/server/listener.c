@@ -207,14 +207,15 @@ static int open_listener(struct vitals_listener *wanted,
                          struct vitals_listener **ret_listener)
 {
     struct vitals_server *server = wanted->server;
-    int err = -EBUSY;
+    int err;
 
     wanted->fd = open_socket(wanted->ctx, options, &wanted->file);
     if (wanted->fd < 0)
         return wanted->fd;
-    if (!pthread_mutex_lock(&server->lock)) {
+    err = server_lock(server);
+    if (!err) {
         err = add_listener(wanted, ret_listener);
-        pthread_mutex_unlock(&server->lock);
+        server_unlock(server);
     }
     if (err && options->path) {
         socket_file_remove(&wanted->file);
@@ -266,13 +267,11 @@ int vitals_listener_close(struct vitals_listener *listener)
     if (!listener)
         return 0;
     server = listener->server;
-    err = server_check_process(server);
+    err = server_lock(server);
     if (err)
         return err;
-    if (pthread_mutex_lock(&server->lock))
-        return -EBUSY;
     close_clients(listener);
     listener_free(listener);
-    pthread_mutex_unlock(&server->lock);
+    server_unlock(server);
     return 0;
 }

@@ -9,10 +9,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/library_thread.h"
 #include "base/sized.h"
 
-/* ---- making and freeing --------------------------------------------------------------------- */
+/* ---- options and files ---------------------------------------------------------------------- */
 
 static int copy_options(struct vitals_server *server, const struct vitals_server_options *given)
 {
@@ -22,10 +23,14 @@ static int copy_options(struct vitals_server *server, const struct vitals_server
 
     if (err)
         return err;
+    if (server->options.reserved)
+        return -EINVAL;
     if (!server->options.clients_max)
         server->options.clients_max = VITALS_CLIENTS_MAX;
     if (!server->options.memory_max)
         server->options.memory_max = VITALS_MEMORY_MAX;
+    if (!server->options.budget_us)
+        server->options.budget_us = VITALS_BUDGET_US;
     return 0;
 }
 
@@ -45,6 +50,8 @@ static void close_fd(int fd)
         close(fd);
 }
 
+/* ---- the lock ------------------------------------------------------------------------------- */
+
 /* A thread that comes back for a lock it holds is told so, instead of waiting for itself. */
 static void init_lock(pthread_mutex_t *lock)
 {
@@ -55,6 +62,33 @@ static void init_lock(pthread_mutex_t *lock)
     pthread_mutex_init(lock, &attr);
     pthread_mutexattr_destroy(&attr);
 }
+
+int server_lock(struct vitals_server *server)
+{
+    int err = server_check_process(server);
+
+    if (err)
+        return err;
+    server->n_visitors++;
+    err = pthread_mutex_lock(&server->lock);
+    server->n_visitors--;
+    return err ? -EBUSY : 0;
+}
+
+void server_unlock(struct vitals_server *server)
+{
+    pthread_cond_signal(&server->visited);
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* A mutex on its own goes to whoever is quicker, and that is the thread that runs. */
+static void let_visitors_in(struct vitals_server *server)
+{
+    if (server->n_visitors)
+        pthread_cond_wait(&server->visited, &server->lock);
+}
+
+/* ---- making and freeing --------------------------------------------------------------------- */
 
 static int init(struct vitals_server *server, const struct vitals_server_options *options)
 {
@@ -71,7 +105,6 @@ static int init(struct vitals_server *server, const struct vitals_server_options
     server->closer = closer_new();
     if (!err && !server->closer)
         err = -ENOMEM;
-    transports_init(server);
     if (!err)
         err = slot_add(server, SLOT_WAKE, server, server->wake_fd, EPOLLIN, &slot);
     if (!err)
@@ -89,7 +122,10 @@ int vitals_server_new(const struct vitals_server_options *options,
         return -ENOMEM;
     server->process = getpid();
     server->epoll_fd = server->wake_fd = server->timers.fd = server->spare_fd = -1;
+    LIST_INIT(&server->accounts);
+    turns_init(&server->turns);
     init_lock(&server->lock);
+    pthread_cond_init(&server->visited, NULL);
     err = init(server, options);
     if (err) {
         vitals_server_free(server);
@@ -116,12 +152,15 @@ static void free_all(struct vitals_server *server)
     close_all(server);
     qmp_workbench_free(&server->bench);
     buf_free(&server->reply);
+    turns_free(&server->turns);
     free(server->slots);
     close_fd(server->epoll_fd);
     close_fd(server->wake_fd);
     timers_free(&server->timers);
     close_fd(server->spare_fd);
     closer_free(server->closer);
+    if (!server->is_copy) /* where a thread waits for it that has not been copied */
+        pthread_cond_destroy(&server->visited);
     pthread_mutex_destroy(&server->lock);
     free(server);
 }
@@ -171,9 +210,12 @@ static int take_over(struct vitals_server *server)
 {
     int err = closer_take_over(server->closer);
 
-    if (!err)
-        server->process = getpid();
-    return err;
+    if (err)
+        return err;
+    server->process = getpid();
+    server->n_visitors = 0;
+    pthread_cond_init(&server->visited, NULL);
+    return 0;
 }
 
 int vitals_server_take_over(struct vitals_server *server)
@@ -204,54 +246,86 @@ static void handle_slot(struct vitals_server *server, struct slot *slot, uint32_
     case SLOT_TRANSPORT:
         transport_event(slot->owner, events);
         break;
-    case SLOT_WAKE:
-        server->woken = true;
-        break;
+    case SLOT_WAKE: /* whoever waits for a turn has one */
     case SLOT_FREE:
         break;
     }
 }
 
-static int handle_event(struct vitals_server *server, const struct epoll_event *event)
+/* All that has come, if there is time: the last one to come may be the next one to be served. */
+static void handle_events(struct vitals_server *server, struct epoll_event *events, int n,
+                          uint64_t end_ns)
 {
     struct slot *slot;
+    int i;
 
-    if (pthread_mutex_lock(&server->lock))
-        return -EBUSY;
-    slot = slot_of_event(server, event->data.u64);
-    if (slot)
-        handle_slot(server, slot, event->events);
-    pthread_mutex_unlock(&server->lock);
-    return 0;
+    while (n > 0) {
+        for (i = 0; i < n; i++) {
+            slot = slot_of_event(server, events[i].data.u64);
+            if (slot)
+                handle_slot(server, slot, events[i].events);
+        }
+        if (n < SERVER_EVENTS || clock_now_ns() >= end_ns)
+            break;
+        n = epoll_wait(server->epoll_fd, events, SERVER_EVENTS, 0);
+    }
 }
 
-/* The wake fd stays readable while there are ready clients, so that the host's loop comes back. */
-static int serve_ready(struct vitals_server *server)
+/* Others have the lock between two turns. At least one is served, or there would be no end to it. */
+static void serve_turns(struct vitals_server *server, uint64_t end_ns)
+{
+    uint64_t start, now = clock_now_ns();
+
+    while (transports_serve_one(server)) {
+        start = now;
+        now = clock_now_ns();
+        turns_end(&server->turns, now - start);
+        if (now >= end_ns)
+            break;
+        let_visitors_in(server);
+    }
+}
+
+/* Under the lock. Readable is what has the thread, or the caller's loop, come back. */
+void server_wake(struct vitals_server *server)
+{
+    if (!server->awake)
+        eventfd_write(server->wake_fd, 1);
+    server->awake = true;
+}
+
+static void wake_or_sleep(struct vitals_server *server)
 {
     eventfd_t value;
 
-    if (pthread_mutex_lock(&server->lock))
-        return -EBUSY;
-    transports_serve_ready(server);
-    if (server->woken && !server->n_ready) {
-        eventfd_read(server->wake_fd, &value);
-        server->woken = false;
+    if (server->turns.n_waiting) {
+        server_wake(server);
+        return;
     }
-    pthread_mutex_unlock(&server->lock);
-    return 0;
+    if (server->awake)
+        eventfd_read(server->wake_fd, &value);
+    server->awake = false;
 }
 
 static int process(struct vitals_server *server, int timeout)
 {
     struct epoll_event events[SERVER_EVENTS];
-    int n, i, err = 0;
+    int n = epoll_wait(server->epoll_fd, events, SERVER_EVENTS, timeout);
+    uint64_t end_ns = clock_now_ns() + (uint64_t)server->options.budget_us * 1000;
 
-    n = epoll_wait(server->epoll_fd, events, SERVER_EVENTS, timeout);
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
-    for (i = 0; i < n && !err; i++)
-        err = handle_event(server, &events[i]);
-    return err ? err : serve_ready(server);
+    if (pthread_mutex_lock(&server->lock))
+        return -EBUSY;
+    let_visitors_in(server);
+    server->serving = true;
+    handle_events(server, events, n, end_ns);
+    serve_turns(server, end_ns);
+    server->serving = false;
+    wake_or_sleep(server);
+    n += (int)server->turns.n_waiting;
+    pthread_mutex_unlock(&server->lock);
+    return n > 0;
 }
 
 int vitals_server_fd(const struct vitals_server *server)
@@ -298,7 +372,6 @@ int vitals_server_start(struct vitals_server *server)
 
 int vitals_server_stop(struct vitals_server *server)
 {
-    eventfd_t value;
     int err = server_check_process(server);
 
     if (err || !server->has_thread)
@@ -311,11 +384,11 @@ int vitals_server_stop(struct vitals_server *server)
     server->has_thread = false;
     server->stopping = false;
     /* Others may add clients meanwhile. */
-    if (pthread_mutex_lock(&server->lock))
-        return -EBUSY;
-    eventfd_read(server->wake_fd, &value);
-    if (server->n_ready)
-        eventfd_write(server->wake_fd, 1);
-    pthread_mutex_unlock(&server->lock);
+    err = server_lock(server);
+    if (err)
+        return err;
+    server->awake = true;
+    wake_or_sleep(server);
+    server_unlock(server);
     return 0;
 }

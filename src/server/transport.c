@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The transport of one client. A client is read only while it has no reply left to take, and one of
- * its messages is served at a time, so that it costs one request and one reply of memory, and the
- * others one turn of time.
+ * its messages is served at a time, so that it costs one request and one reply of memory. What takes
+ * time is done in turns, see turns.h.
  */
 #include "server/internal.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <linux/sockios.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 #include "base/clock.h"
@@ -18,26 +18,33 @@
 
 /* ---- queues --------------------------------------------------------------------------------- */
 
+static struct transport *transport_of(struct turn *turn)
+{
+    return (struct transport *)((char *)turn - offsetof(struct transport, turn));
+}
+
 static void leave_queue(struct transport *transport)
 {
     struct vitals_server *server = transport->server;
 
     timer_cancel(&server->timers, TIMER_NOISE_PAUSE, &transport->noise_pause);
-    if (!transport->ready)
-        return;
-    TAILQ_REMOVE(&server->ready, transport, link);
-    server->n_ready--;
-    transport->ready = false;
+    turns_stop_waiting(&server->turns, &transport->turn);
 }
 
 static void enter_queue(struct transport *transport)
 {
     struct vitals_server *server = transport->server;
 
-    if (!server->n_ready++)
-        eventfd_write(server->wake_fd, 1);
-    TAILQ_INSERT_TAIL(&server->ready, transport, link);
-    transport->ready = true;
+    turns_wait(&server->turns, &transport->turn);
+    if (!server->serving)
+        server_wake(server);
+}
+
+static void set_interest(struct transport *transport, uint32_t interest)
+{
+    if (interest != transport->interest)
+        slot_set_interest(transport->server, transport->slot, transport->fd, interest);
+    transport->interest = interest;
 }
 
 /* ---- memory --------------------------------------------------------------------------------- */
@@ -186,6 +193,7 @@ static size_t feed(struct transport *transport, const uint8_t *bytes, size_t len
 
     if (server->reply.len) {
         transport->noise = protocol->refused ? transport->noise + 1 : 0;
+        transport->answered = true;
         transport->progress_ns = clock_now_ns();
     }
     return taken;
@@ -236,23 +244,27 @@ static int receive(struct transport *transport)
     return transport->input.failed ? -ENOMEM : 0;
 }
 
-/* What the client does next follows from what it has left to do. */
+static void pause_noise(struct transport *transport)
+{
+    set_interest(transport, 0);
+    timer_set(&transport->server->timers, TIMER_NOISE_PAUSE, &transport->noise_pause);
+}
+
+/*
+ * What the client does next follows from what it has left to do. Who waits for a turn is often served
+ * before epoll is asked again: what is asked of its socket stays as it is.
+ */
 static void schedule(struct transport *transport)
 {
-    uint32_t interest = 0;
-
     leave_queue(transport);
     if (transport->output.data)
-        interest = EPOLLOUT;
+        set_interest(transport, EPOLLOUT);
     else if (transport->noise > NOISE_MESSAGES)
-        timer_set(&transport->server->timers, TIMER_NOISE_PAUSE, &transport->noise_pause);
+        pause_noise(transport);
     else if (transport->input.data || transport->wants_write)
         enter_queue(transport);
     else
-        interest = EPOLLIN;
-    if (interest != transport->interest)
-        slot_set_interest(transport->server, transport->slot, transport->fd, interest);
-    transport->interest = interest;
+        set_interest(transport, EPOLLIN);
     watch_for_stall(transport);
 }
 
@@ -261,7 +273,7 @@ void transport_request_write(struct transport *transport)
 {
     transport->wants_write = true;
     if (transport->interest == EPOLLIN)
-        schedule(transport);
+        enter_queue(transport);
 }
 
 static void write_unasked(struct transport *transport)
@@ -275,8 +287,8 @@ static bool has_finished(const struct transport *transport)
     return transport->ended && !transport->input.data && !transport->output.data;
 }
 
-/* One turn: at most one message, at most one reply. */
-static void serve(struct transport *transport)
+/* At most one message, at most one reply. */
+static int serve_message(struct transport *transport)
 {
     struct vitals_server *server = transport->server;
     int err = 0;
@@ -290,15 +302,25 @@ static void serve(struct transport *transport)
         err = receive(transport);
     if (transport->ended && !transport->input.data)
         transport->protocol->ops->finish(transport->protocol, &server->reply);
-    if (!err)
-        err = send_reply(transport);
+    return err ? err : send_reply(transport);
+}
+
+/* One turn. */
+static void serve(struct transport *transport)
+{
+    int err = transport->output.data ? send_rest(transport) : serve_message(transport);
+
     if (err || has_finished(transport)) {
         transport_close(transport);
         return;
     }
+    if (transport->answered && !transport->output.data) {
+        transport->answered = false;
+        turns_answered(&transport->server->turns);
+    }
     schedule(transport);
     count_held(transport);
-    limit_memory(server);
+    limit_memory(transport->server);
 }
 
 /* ---- events --------------------------------------------------------------------------------- */
@@ -319,6 +341,27 @@ static int add_transport(struct transport *transport)
     transport->interest = EPOLLIN;
     server->n_clients++;
     return 0;
+}
+
+/* Those who share the server's memory, and its time. */
+static int join(struct transport *transport)
+{
+    struct vitals_server *server = transport->server;
+    struct account *account = account_join(server, transport->protocol->ctx, transport->fd);
+    int err;
+
+    if (!account)
+        return -ENOMEM;
+    transport->account = account;
+    err = turns_join(&server->turns, &transport->turn, account->user);
+    if (!err) {
+        err = add_transport(transport);
+        if (err)
+            turns_leave(&server->turns, &transport->turn);
+    }
+    if (err)
+        account_leave(account);
+    return err;
 }
 
 int transport_open(struct vitals_server *server, int fd, struct protocol *protocol,
@@ -342,11 +385,8 @@ int transport_open(struct vitals_server *server, int fd, struct protocol *protoc
     if (transport->passes_files)
         passed_files_expect(fd);
     protocol->transport = transport;
-    transport->account = account_join(server, protocol->ctx, fd);
-    err = transport->account ? add_transport(transport) : -ENOMEM;
+    err = join(transport);
     if (err) {
-        if (transport->account)
-            account_leave(transport->account);
         free(transport);
         return err;
     }
@@ -362,6 +402,7 @@ void transport_close(struct transport *transport)
     struct vitals_server *server = transport->server;
 
     leave_queue(transport);
+    turns_leave(&server->turns, &transport->turn);
     slot_remove(server, transport->slot, transport->fd);
     timer_cancel(&server->timers, TIMER_STALL, &transport->stall);
     hang_up(server, transport->fd, transport->passes_files);
@@ -375,41 +416,27 @@ void transport_close(struct transport *transport)
     free(transport);
 }
 
-void transports_init(struct vitals_server *server)
-{
-    TAILQ_INIT(&server->ready);
-    LIST_INIT(&server->accounts);
-}
-
 void transport_event(struct transport *transport, uint32_t events)
 {
     /* Both directions are closed: no reply can arrive any more. */
-    if (events & (EPOLLHUP | EPOLLERR)) {
+    if (events & (EPOLLHUP | EPOLLERR))
         transport_close(transport);
+    else if (!(events & transport->interest))
         return;
-    }
-    if (events & EPOLLIN & transport->interest) {
-        serve(transport);
-    } else if (events & EPOLLOUT & transport->interest) {
-        if (send_rest(transport) || has_finished(transport)) {
-            transport_close(transport);
-            return;
-        }
-        schedule(transport);
-        count_held(transport);
-    }
+    else if (turn_waits(&transport->turn))
+        set_interest(transport, 0); /* it will wait for long, and need not be told each time */
+    else
+        enter_queue(transport);
 }
 
-void transports_serve_ready(struct vitals_server *server)
+/* A turn may have the client wait again, or close it or another one. */
+bool transports_serve_one(struct vitals_server *server)
 {
-    uint32_t turns = server->n_ready;
-    struct transport *transport;
+    struct turn *turn = turns_begin(&server->turns);
 
-    /* A turn may put the client at the end again, or close it or another one. */
-    for (; turns && (transport = TAILQ_FIRST(&server->ready)); turns--) {
-        leave_queue(transport);
-        serve(transport);
-    }
+    if (turn)
+        serve(transport_of(turn));
+    return turn;
 }
 
 void transport_resume(void *opaque)

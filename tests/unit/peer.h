@@ -25,6 +25,8 @@ int listening_fd(const char *path);
 
 /* Runs the server until it has nothing to do any more. */
 void settle(struct vitals_server *server);
+/* Does what there is to do. True: there may be more. */
+bool process(struct vitals_server *server);
 
 /* ---- clients -------------------------------------------------------------------------------- */
 

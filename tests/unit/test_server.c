@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -143,14 +144,16 @@ static void an_idle_server_has_nothing_to_do(void **state)
     struct site *site = *state;
     struct peer peer;
 
-    check_ok(vitals_server_process(site->server));
+    assert_false(process(site->server));
     assert_false(is_readable(vitals_server_fd(site->server)));
     open_peer(site, &peer);
     assert_answers(&peer);
     settle(site->server);
     assert_false(is_readable(vitals_server_fd(site->server)));
+    assert_false(process(site->server));
     peer_send(&peer, " ");
     assert_true(is_readable(vitals_server_fd(site->server)));
+    assert_true(process(site->server));
     settle(site->server);
     assert_false(is_readable(vitals_server_fd(site->server)));
     peer_close(&peer);
@@ -278,7 +281,7 @@ static void a_stop_loses_no_request(void **state)
     for (i = 1; i < REQUESTS; i++)
         assert_line(&peer, "{\"return\": {}}");
     settle(site->server);
-    assert_int_equal(site->server->n_ready, 0);
+    assert_int_equal(site->server->turns.n_waiting, 0);
     peer_close(&peer);
 }
 
@@ -350,7 +353,7 @@ static void closing_a_socket_closes_its_clients_only(void **state)
     peer_open(&half, site->server, in_dir("other.sock"));
     peer_send(&half, "{'execute':'query-");
     send_repeated(&goes, "", QUERY_NAME, 50, "");
-    check_ok(vitals_server_process(site->server));
+    process(site->server);
     check_ok(vitals_listener_close(other));
     while (peer_line(&goes))
         ;
@@ -825,15 +828,86 @@ static void a_busy_client_does_not_keep_others_waiting(void **state)
     open_peer(site, &busy);
     open_peer(site, &other);
     send_numbered(&busy, 300, 1);
-    check_ok(vitals_server_process(site->server));
+    process(site->server);
     peer_send(&other, QUERY_NAME);
     while (!is_readable(other.fd)) {
-        check_ok(vitals_server_process(site->server));
+        process(site->server);
         turns++;
     }
     assert_true(turns < 10);
     peer_close(&busy);
     peer_close(&other);
+}
+
+/* ---- loops that are told once ---------------------------------------------------------------- */
+
+static int edge_of(struct vitals_server *server)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+
+    assert_int_equal(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, vitals_server_fd(server), &event), 0);
+    return epoll_fd;
+}
+
+/* Until no edge comes any more. */
+static void run_edge_triggered(struct vitals_server *server, int epoll_fd)
+{
+    struct epoll_event event;
+
+    while (epoll_wait(epoll_fd, &event, 1, 2) > 0)
+        while (process(server))
+            ;
+}
+
+static int lines_of(struct peer *peer)
+{
+    char bytes[65536];
+    ssize_t n, i;
+    int lines = 0;
+
+    while ((n = recv(peer->fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+        for (i = 0; i < n; i++)
+            lines += bytes[i] == '\n';
+    return lines;
+}
+
+/* More than epoll gives at a time, with more requests than there is time for in one call. */
+static void an_edge_triggered_loop_serves_all(void **state)
+{
+    enum { CLIENTS = 300, REQUESTS = 50 };
+    struct site *site = *state;
+    struct peer peers[CLIENTS];
+    int epoll_fd = edge_of(site->server), i;
+
+    for (i = 0; i < CLIENTS; i++) {
+        check_ok(peer_connect(&peers[i], site->server, site->path));
+        peer_send(&peers[i], "{'execute':'qmp_capabilities'}\n");
+        send_numbered(&peers[i], REQUESTS, 1);
+    }
+    run_edge_triggered(site->server, epoll_fd);
+    for (i = 0; i < CLIENTS; i++) {
+        assert_int_equal(lines_of(&peers[i]), 1 + 1 + REQUESTS); /* with the greeting */
+        peer_close(&peers[i]);
+    }
+    close(epoll_fd);
+}
+
+/* What is received at a time is less. */
+static void an_edge_triggered_loop_takes_a_long_request(void **state)
+{
+    struct site *site = *state;
+    int epoll_fd = edge_of(site->server);
+    struct peer peer;
+
+    open_peer(site, &peer);
+    run_edge_triggered(site->server, epoll_fd);
+    send_repeated(&peer, "{'execute':'query-name','arguments':{}", " ", 5 * SERVER_READ_SIZE,
+                  "}\n");
+    run_edge_triggered(site->server, epoll_fd);
+    assert_int_equal(lines_of(&peer), 1);
+    peer_close(&peer);
+    close(epoll_fd);
 }
 
 /* ---- noise ---------------------------------------------------------------------------------- */
@@ -1006,6 +1080,8 @@ int main(void)
         WITH_SITE(a_client_that_does_not_read_is_not_read_from),
         WITH_SITE(a_client_that_never_reads_can_go),
         WITH_SITE(a_busy_client_does_not_keep_others_waiting),
+        WITH_SITE(an_edge_triggered_loop_serves_all),
+        WITH_SITE(an_edge_triggered_loop_takes_a_long_request),
         WITH_SITE(noise_is_slowed_down_but_answered_in_the_end),
         WITH_SITE(a_few_errors_are_no_noise),
         WITH_SITE(a_noisy_client_can_go),

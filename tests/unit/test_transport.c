@@ -8,11 +8,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "check.h"
 #include "peer.h"
 #include "server/internal.h"
@@ -21,13 +24,24 @@
 
 enum { FDS_MAX = 64 };
 
+/* Whether turns pass while another thread waits for the server's lock. */
+struct watch {
+    atomic_uint visits; /* that are over */
+    unsigned seen;
+    bool waits;
+    atomic_uint turns, overtaken;
+};
+
 struct parrot {
     struct protocol protocol;
+    struct watch *watch;
     struct buf line;    /* under way */
     const char *to_say; /* without being asked, before the count */
     int said;           /* how often it did */
     bool again;         /* it wants to say more each time */
-    int fds[FDS_MAX];   /* those that came */
+    uint64_t slow_ns;   /* it takes so long to repeat a line */
+    int repeated;
+    int fds[FDS_MAX]; /* those that came */
     uint32_t n_fds;
     int *freed;
 };
@@ -43,8 +57,18 @@ static void greet(struct protocol *protocol, struct buf *out)
     buf_puts(out, "hello\r\n");
 }
 
+static void take_time(uint64_t ns)
+{
+    uint64_t end = clock_now_ns() + ns;
+
+    while (clock_now_ns() < end)
+        ;
+}
+
 static void repeat_line(struct parrot *parrot, struct buf *out)
 {
+    take_time(parrot->slow_ns);
+    parrot->repeated++;
     parrot->protocol.refused = parrot->line.len && parrot->line.data[0] == '@';
     if (parrot->line.len == 3 && !memcmp(parrot->line.data, "die", 3))
         out->failed = true;
@@ -74,10 +98,29 @@ static void take_fds(struct protocol *protocol, const int *fds, uint32_t count)
     parrot->n_fds += count;
 }
 
+/* A visit that waits can't be over before the turn is: nothing else comes between the two looks. */
+static void look_who_waits(struct parrot *parrot)
+{
+    const struct vitals_server *server = parrot->protocol.transport->server;
+    struct watch *watch = parrot->watch;
+
+    if (watch->waits && server->n_visitors && watch->seen == watch->visits)
+        watch->overtaken++;
+    take_time(20 * 1000);
+    watch->waits = server->n_visitors;
+    watch->seen = watch->visits;
+    watch->turns++;
+    transport_request_write(parrot->protocol.transport);
+}
+
 static void write_unasked(struct protocol *protocol, struct buf *out)
 {
     struct parrot *parrot = parrot_of(protocol);
 
+    if (parrot->watch) {
+        look_who_waits(parrot);
+        return;
+    }
     buf_printf(out, "%s %d\r\n", parrot->to_say, ++parrot->said);
     if (parrot->again)
         transport_request_write(protocol->transport);
@@ -362,6 +405,179 @@ static void a_thread_that_waits_is_woken(void **state)
     }
 }
 
+/* ---- turns ---------------------------------------------------------------------------------- */
+
+enum { CROWD = 50, BUDGET_NS = VITALS_BUDGET_US * 1000 };
+
+/* Slow ones, each with some lines to repeat. */
+static void crowd_in(struct vitals_server *server, struct cage crowd[CROWD])
+{
+    int i;
+
+    for (i = 0; i < CROWD; i++) {
+        crowd[i] = (struct cage){.server = server};
+        put_in(&crowd[i], &with_fds);
+        crowd[i].parrot->slow_ns = BUDGET_NS;
+        assert_line(&crowd[i].peer, "hello");
+        peer_send(&crowd[i].peer, "1\n2\n3\n4\n5\n6\n7\n8\n");
+    }
+}
+
+static int repeated_by(const struct cage crowd[CROWD])
+{
+    int n = 0, i;
+
+    for (i = 0; i < CROWD; i++)
+        n += crowd[i].parrot->repeated;
+    return n;
+}
+
+static void crowd_out(struct cage crowd[CROWD])
+{
+    int i;
+
+    for (i = 0; i < CROWD; i++) {
+        crowd[i].parrot->slow_ns = 0;
+        peer_close(&crowd[i].peer);
+    }
+    settle(crowd[0].server);
+    for (i = 0; i < CROWD; i++)
+        assert_int_equal(crowd[i].freed, 1);
+}
+
+static void make_user(struct cage *cage, uid_t user)
+{
+    struct turn *turn = &cage->parrot->protocol.transport->turn;
+
+    turns_leave(&cage->server->turns, turn);
+    if (turns_join(&cage->server->turns, turn, user))
+        abort();
+}
+
+static void a_call_ends_with_the_turn_that_uses_up_its_budget(void **state)
+{
+    struct cage *cage = *state, crowd[CROWD];
+    int i;
+
+    crowd_in(cage->server, crowd);
+    for (i = 1; i <= 2 * CROWD; i++) {
+        assert_true(process(cage->server));
+        assert_int_equal(repeated_by(crowd), i);
+        assert_true(is_readable(vitals_server_fd(cage->server)));
+    }
+    crowd_out(crowd);
+}
+
+static void the_budget_is_an_option(void **state)
+{
+    static const struct vitals_server_options options = {VITALS_SERVER_OPTIONS_INIT,
+                                                         .budget_us = 3600u * 1000 * 1000};
+    struct cage crowd[CROWD];
+    struct vitals_server *server;
+
+    (void)state;
+    check_ok(vitals_server_new(&options, &server));
+    crowd_in(server, crowd);
+    process(server);
+    assert_int_equal(repeated_by(crowd), 8 * CROWD);
+    crowd_out(crowd);
+    vitals_server_free(server);
+}
+
+static void clients_of_a_crowd_have_turns_in_order(void **state)
+{
+    struct cage *cage = *state, crowd[CROWD];
+    int i;
+
+    crowd_in(cage->server, crowd);
+    for (i = 0; i < CROWD; i++)
+        process(cage->server);
+    for (i = 0; i < CROWD; i++)
+        assert_int_equal(crowd[i].parrot->repeated, 1);
+    crowd_out(crowd);
+}
+
+/* What its user has had, and not how many clients others have, says when it is its turn. */
+static void who_comes_behind_a_crowd_is_served_before_it(void **state)
+{
+    struct cage *cage = *state, crowd[CROWD];
+    int i;
+
+    assert_line(&cage->peer, "hello");
+    crowd_in(cage->server, crowd);
+    for (i = 0; i < CROWD; i++)
+        make_user(&crowd[i], 1);
+    make_user(cage, 2);
+    process(cage->server);
+    peer_send(&cage->peer, "one\n");
+    assert_int_equal(repeated_by(crowd), 1);
+    process(cage->server);
+    assert_true(repeated_by(crowd) <= 2);
+    assert_true(is_readable(cage->peer.fd));
+    assert_line(&cage->peer, "one");
+    crowd_out(crowd);
+}
+
+/* Such as one whose requests are so long that they come in many parts. */
+static void who_asks_little_is_served_before_others_of_its_user(void **state)
+{
+    struct cage *cage = *state, crowd[CROWD];
+    int i;
+
+    assert_line(&cage->peer, "hello");
+    crowd_in(cage->server, crowd);
+    for (i = 0; i < CROWD; i++)
+        process(cage->server);
+    peer_send(&cage->peer, "one\n");
+    process(cage->server);
+    assert_true(repeated_by(crowd) <= CROWD + 1);
+    assert_line(&cage->peer, "one");
+    crowd_out(crowd);
+}
+
+/* A reply that has to be sent in parts is a part of the request. */
+static void what_is_answered_counts_no_more(void **state)
+{
+    struct cage *cage = *state;
+    const struct share *share = &cage->parrot->protocol.transport->turn.share;
+
+    assert_line(&cage->peer, "hello");
+    peer_send(&cage->peer, "half a line");
+    settle(cage->server);
+    assert_true(share->had_ns > 0);
+    send_long_line(&cage->peer);
+    settle(cage->server);
+    assert_true(cage->server->held > 0);
+    assert_true(share->had_ns > 0);
+    assert_int_equal(strlen(peer_line(&cage->peer)), strlen("half a line") + LONG_LINE);
+    settle(cage->server);
+    assert_int_equal(share->had_ns, 0);
+}
+
+/* As the one that makes a socket, or closes one, while clients keep the server busy. */
+static void another_thread_waits_for_one_turn(void **state)
+{
+    enum { VISITS = 500 };
+    struct cage *cage = *state;
+    struct watch watch = {0};
+    unsigned turns;
+    int i;
+
+    assert_line(&cage->peer, "hello");
+    cage->parrot->watch = &watch;
+    request_write(cage);
+    check_ok(vitals_server_start(cage->server));
+    for (i = 0; i < VISITS; i++) {
+        for (turns = watch.turns; watch.turns == turns;)
+            sched_yield();
+        check_ok(vitals_server_close_clients(cage->server, (const struct vitals_ctx *)cage));
+        watch.visits++;
+    }
+    check_ok(vitals_server_stop(cage->server));
+    assert_int_equal(watch.overtaken, 0);
+    cage->parrot->watch = NULL;
+}
+
 /* ---- clients that take nothing -------------------------------------------------------------- */
 
 static void come_to_its_limit(struct cage *cage)
@@ -489,6 +705,13 @@ int main(void)
         WITH_CAGE(it_waits_until_the_reply_is_taken),
         WITH_CAGE(the_pause_behind_noise_does_not_lose_it),
         WITH_CAGE(a_thread_that_waits_is_woken),
+        WITH_CAGE(a_call_ends_with_the_turn_that_uses_up_its_budget),
+        cmocka_unit_test(the_budget_is_an_option),
+        WITH_CAGE(clients_of_a_crowd_have_turns_in_order),
+        WITH_CAGE(who_comes_behind_a_crowd_is_served_before_it),
+        WITH_CAGE(who_asks_little_is_served_before_others_of_its_user),
+        WITH_CAGE(what_is_answered_counts_no_more),
+        WITH_CAGE(another_thread_waits_for_one_turn),
         WITH_CAGE(who_takes_nothing_of_its_reply_is_closed),
         WITH_CAGE(who_takes_a_little_of_its_reply_is_kept),
         WITH_CAGE(descriptors_come_in_order),
