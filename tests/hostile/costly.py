@@ -5,7 +5,7 @@ import json
 
 MESSAGE_MAX = (1 << 20) - 64  # VITALS_MESSAGE_MAX, less what is around
 TOKENS_MAX = (1 << 16) - 64  # FRAME_TOKENS_MAX
-QUERY_STATS = '{"execute": "query-stats", "arguments": {"target": "%s", %s}}'
+QUERY_STATS = '{"execute": "query-stats", "arguments": %s}'
 VCPU = "/machine/unattached/device[%d]"
 
 
@@ -14,7 +14,7 @@ def with_id(text):
 
 
 def query(target, **arguments):
-    return QUERY_STATS % (target, json.dumps(arguments)[1:-1])
+    return QUERY_STATS % json.dumps({"target": target} | arguments)
 
 
 def names(n):
@@ -28,11 +28,19 @@ def requests(dialect):
         "an id of DEL": with_id('"%s"' % ("\x7f" * MESSAGE_MAX)),
         "an id of escapes": with_id('"%s"' % ("\\u0001" * (MESSAGE_MAX // 6))),
         "an id of umlauts": with_id('"%s"' % ("\u00e9" * (MESSAGE_MAX // 2))),
-        "an id of fractions": with_id("[%s]" % ",".join(["1.7976931348623157e308"] * (n // 2))),
+        "an id of strings": with_id("[%s]" % ",".join(['"%s"' % ("\x7f" * 28)] * (n // 2))),
+        "an id of fractions": with_id("[%s]" % ",".join(["1.7976931348623157e308"] * (n // 10))),
+        "an id of long fractions": with_id("[%s]" % ",".join([f"1{'0' * 110}.5"] * (n // 10))),
         "an id of members": with_id("{%s}" % ",".join(f'"{i}":0' for i in range(n // 4))),
         "an id of lists": with_id("[%s]" % ",".join(["[]"] * (n // 3))),
         "an id that is one number": with_id("1" * (MESSAGE_MAX - 8)),
         "an unknown command": '{"execute": "%s"}' % ("\x7f" * MESSAGE_MAX),
+        "an unknown member": '{"%s": 0}' % ("\x7f" * MESSAGE_MAX),
+        "an unknown target": query("vcpu").replace("vcpu", "\x7f" * (MESSAGE_MAX - 64)),
+        "an unknown argument": query("vcpu", **{"\x7f" * (MESSAGE_MAX // 6 - 64): 0}),
+        "everything, and an id of DEL": query("vcpu")[:-1] + ', "id": "%s"}' % ("\x7f" * (MESSAGE_MAX - 128)),
+        "all schemas": '{"execute": "query-stats-schemas"}',
+        "all of introspection": '{"execute": "query-qmp-schema"}',
         "vCPUs": query("vcpu", vcpus=names(n // 2)),
         "the same vCPU": query("vcpu", vcpus=[VCPU % 0] * (n // 2)),
     }
@@ -40,6 +48,7 @@ def requests(dialect):
         found["empty filters"] = query("vcpu", filters=[{}] * (n // 10))
         found["fields"] = query("vcpu", filters=[{"fields": names(n // 2 - 8)}])
         found["filters of nothing"] = query("vcpu", filters=[{"fields": []}] * (n // 14))
+        found["filters of a field"] = query("vcpu", filters=[{"fields": ["exits"]}] * (n // 16))
     else:
         found["providers and vCPUs"] = query(
             "vcpu", vcpus=names(n // 2 - 64), providers=[{"provider": "kvm"}] * 16)  # fmt: skip

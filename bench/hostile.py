@@ -1,0 +1,224 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""How long a client that means well waits while many others send the costliest requests there are.
+
+First each request of tests/hostile/costly.py is asked for on its own, in both dialects. The ten that
+take most of the server's CPU are then sent by 50 and by 1000 clients, each the next one as soon as it
+has the reply, and one client asks for the statistics of the VM every few milliseconds: once as another
+user than the crowd, which needs root, and once as the same. The crowd's processes are nice, so that
+it is the server that keeps the one client waiting, and not the CPU.
+
+    bench/hostile.py build --seconds 10
+"""
+
+import argparse
+import os
+import pathlib
+import select
+import signal
+import socket
+import statistics
+import sys
+import time
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "hostile")]
+NOBODY = 65534
+NICE = 10
+PAUSE = 0.005  # seconds between a reply and the next request of the one client
+COSTLIEST = 10
+REPEATED = 3
+
+
+# ---- which requests -----------------------------------------------------------------------------
+
+
+def cost(pid, path, message):
+    """Milliseconds of the server's CPU, and the length of the reply."""
+    client = Honest(path)
+    best = None
+    for _ in range(REPEATED):
+        before = cpu_time(pid)
+        reply = client.ask(message)
+        spent = (cpu_time(pid) - before) * 1000
+        best = spent if best is None else min(best, spent)
+    client.stop()
+    return best, len(reply)
+
+
+def find_costliest(server, paths):
+    """[(path, message)]; prints what each of them takes."""
+    found = []
+    for dialect, path in paths.items():
+        for what, message in costly.requests(dialect).items():
+            ms, reply = cost(server.pid, path, message)
+            found.append((ms, len(message), reply, dialect, what, path, message))
+    found.sort(key=lambda request: -request[0])
+    print(f"{'request':32} {'dialect':8} {'bytes':>8} {'reply':>8} {'ms of CPU':>10}")
+    for ms, size, reply, dialect, what, _, _ in found[:COSTLIEST]:
+        print(f"{what:32} {dialect:8} {size:8} {reply:8} {ms:10.1f}")
+    return [(path, message) for *_, path, message in found[:COSTLIEST]]
+
+
+# ---- the crowd: a process of its own -------------------------------------------------------------
+
+
+class Attacker:
+    """Sends one request after the other, and drops what it is answered. Where the server closes it,
+    it comes again."""
+
+    def __init__(self, path, messages, poll):
+        self.path, self.messages, self.poll = path, messages, poll
+        self.next = self.answered = 0
+        self.connect()
+
+    def connect(self):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(self.path)
+        self.socket.sendall(NEGOTIATION)
+        self.socket.setblocking(False)
+        self.to_send = memoryview(b"")
+        self.replies_left = 2  # the greeting, and that of the negotiation
+        self.poll.register(self.socket.fileno(), select.EPOLLIN)
+
+    def send(self):
+        self.to_send = self.to_send[self.socket.send(self.to_send):]
+        if not self.to_send:
+            self.poll.modify(self.socket.fileno(), select.EPOLLIN)
+
+    def receive(self):
+        received = self.socket.recv(1 << 18)
+        if not received:
+            raise ConnectionResetError
+        self.replies_left -= received.count(b"\n")
+        if self.replies_left:
+            return
+        self.answered += 1
+        self.to_send = memoryview(self.messages[self.next % len(self.messages)])
+        self.next += 1
+        self.replies_left = 1
+        self.poll.modify(self.socket.fileno(), select.EPOLLOUT)
+
+    def go_on(self):
+        try:
+            if self.to_send:
+                self.send()
+            else:
+                self.receive()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.socket.close()
+            self.connect()
+
+
+def run_crowd(n, requests, report):
+    """Until SIGTERM; then writes how many requests were answered."""
+    poll, crowd, over = select.epoll(), {}, []
+    signal.signal(signal.SIGTERM, lambda *_: over.append(True))
+    for i in range(n):
+        path = requests[i % len(requests)][0]
+        messages = [message for where, message in requests if where == path]
+        attacker = Attacker(path, messages, poll)
+        attacker.next = i // len(requests)
+        crowd[attacker.socket.fileno()] = attacker
+    os.write(report, b"there\n")
+    while not over:
+        for fd, _ in poll.poll(0.1):
+            attacker = crowd.pop(fd)
+            attacker.go_on()
+            crowd[attacker.socket.fileno()] = attacker
+    os.write(report, b"%d\n" % sum(attacker.answered for attacker in crowd.values()))
+
+
+class Crowd:
+    def __init__(self, n, requests, user):
+        self.report, report = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            try:
+                os.nice(NICE)
+                if user != os.geteuid():
+                    os.setgroups([])
+                    os.setgid(user)
+                    os.setuid(user)
+                run_crowd(n, requests, report)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(0)
+        os.close(report)
+        self.lines = os.fdopen(self.report)
+        assert self.lines.readline() == "there\n"
+
+    def stop(self):
+        os.kill(self.pid, signal.SIGTERM)
+        answered = int(self.lines.readline())
+        os.waitpid(self.pid, 0)
+        self.lines.close()
+        return answered
+
+
+# ---- one measurement -----------------------------------------------------------------------------
+
+
+def measure(path, n, requests, user, seconds):
+    """Round trips in ms, and how many requests of the crowd were answered meanwhile."""
+    crowd = Crowd(n, requests, user)
+    time.sleep(1)
+    client = Honest(path, timeout=600).measure(seconds, pause=PAUSE)
+    answered = crowd.stop()
+    client.stop()
+    return [1000 * trip for trip in client.trips], answered
+
+
+def put_row(n, who, trips, answered):
+    quantile = statistics.quantiles(trips, n=100)[98]
+    print(f"{n:7} {who:12} {len(trips):6} {statistics.median(trips):9.2f} {quantile:9.2f} "
+          f"{max(trips):9.2f} {answered:9}", flush=True)  # fmt: skip
+
+
+def serve(programs, vcpus):
+    server = programs.server()
+    server.tell("kvm", "-")
+    for i in range(vcpus):
+        server.tell("vcpu", costly.VCPU % i, DATA / "kvm" / "x86_64-linux-6.18" / "vcpu.stats")
+    server.tell("register", "sched/vm", stat("runs"))
+    server.tell("row", "sched/vm", "vm", 1)
+    flat = programs.path("flat.sock")
+    server.tell("listen", flat, "flat")
+    os.chmod(programs.directory, 0o711)
+    for path in server.path, flat:
+        os.chmod(path, 0o666)
+    return server, {"grouped": server.path, "flat": flat}
+
+
+def run(options):
+    programs = Programs()
+    try:
+        server, paths = serve(programs, options.vcpus)
+        requests = find_costliest(server, paths)
+        print(f"\n{'clients':>7} {'they are':12} {'asked':>6} {'median ms':>9} {'p99':>9} {'worst':>9} "
+              f"{'answered':>9}")  # fmt: skip
+        for n in options.clients:
+            for who, user in ("another user", NOBODY), ("the same", os.geteuid()):
+                if user == os.geteuid() or os.geteuid() == 0:
+                    put_row(n, who, *measure(server.path, n, requests, user, options.seconds))
+    finally:
+        programs.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--clients", type=int, nargs="+", default=[50, 1000])
+    parser.add_argument("--vcpus", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=10)
+    given = parser.parse_args()
+    os.environ.setdefault("VITALS_TEST_SERVER", str(given.build.resolve() / "tests" / "test-server"))
+    import costly
+    from honest import NEGOTIATION, Honest
+    from support.programs import DATA, Programs, cpu_time, stat
+
+    run(given)
