@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything at once for about three seconds: threads that query through sockets and directly, while
+ * Everything at once for three seconds, or until each has done something: threads that query through sockets and directly, while
  * others add and remove vCPUs, register and unregister groups, open and close sockets. Built with
  * the thread sanitizer it finds races; without, it finds what waits for ever or is released twice.
  */
@@ -20,7 +20,7 @@
 #include "stats_file_builder.h"
 #include "vitals/vitals.h"
 
-enum { SECONDS = 3, VCPUS = 8 };
+enum { SECONDS = 3, PATIENCE = 60, VCPUS = 8 };
 
 struct world {
     struct vitals_ctx *ctx, *young; /* the young one's provider 'kvm' comes and goes */
@@ -268,6 +268,13 @@ static void free_world(struct world *world)
     check_ok(remove_dir(NULL));
 }
 
+/* A thread that did nothing would make the rest of the test worth nothing. */
+static bool all_were_busy(const struct world *world)
+{
+    return world->replies > 50 && world->queries > 10 && world->hotplugs > 5 && world->groups > 5 &&
+           world->sockets > 5;
+}
+
 static void run(struct world *world)
 {
     static void *(*const threads[])(void *) = {
@@ -281,19 +288,11 @@ static void run(struct world *world)
 
     for (i = 0; i < N_ELEMENTS(threads); i++)
         check_ok(pthread_create(&ids[i], NULL, threads[i], world));
-    nanosleep(&(struct timespec){.tv_sec = SECONDS}, NULL);
+    for (i = 0; i < SECONDS || (i < PATIENCE && !all_were_busy(world)); i++)
+        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     world->over = true;
     for (i = 0; i < N_ELEMENTS(threads); i++)
         pthread_join(ids[i], NULL);
-}
-
-/* A thread that did nothing would make the rest of the test worth nothing. */
-static bool all_were_busy(const struct world *world)
-{
-    printf("%lu replies, %lu direct queries, %lu hotplugs, %lu registrations, %lu sockets\n",
-           world->replies, world->queries, world->hotplugs, world->groups, world->sockets);
-    return world->replies > 50 && world->queries > 10 && world->hotplugs > 5 && world->groups > 5 &&
-           world->sockets > 5;
 }
 
 int main(void)
@@ -304,6 +303,8 @@ int main(void)
     make_world(&world);
     run(&world);
     busy = all_were_busy(&world);
+    printf("%lu replies, %lu direct queries, %lu hotplugs, %lu registrations, %lu sockets\n",
+           world.replies, world.queries, world.hotplugs, world.groups, world.sockets);
     free_world(&world);
     return busy ? EXIT_SUCCESS : EXIT_FAILURE;
 }
