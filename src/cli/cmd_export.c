@@ -272,8 +272,10 @@ static int put_costs(struct export *export, struct table *table, unsigned long n
     for (size_t i = 0; i < COUNT(costs); i++) {
         if (measure(export, &costs[i], &report))
             return out_of_memory(export);
-        if (!report.n_vms)
+        if (!report.n_vms) {
+            look_say_what_is_seen(&export->look);
             return EXIT_NO_MATCH;
+        }
         put_cost(table, &costs[i], &report, n_vms);
     }
     printf("VMs: %zu, vCPUs: %zu. Series, and bytes of one exposition:\n\n", report.n_vms,

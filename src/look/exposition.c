@@ -82,6 +82,19 @@ static bool has_ended(const struct exposition *exposition, size_t i)
     return exposition->look->host && exposition->vms[i].err == -ESRCH;
 }
 
+/* What is at hand never makes others wait, and threads would only cost memory of their own. */
+static void ask_each(struct exposition *exposition)
+{
+    size_t n = exposition->look->n_vms;
+
+    if (!exposition->look->host) {
+        at_once(n, ask, exposition);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        ask(exposition, i);
+}
+
 static void complain(const struct exposition *exposition)
 {
     for (size_t i = 0; i < exposition->look->n_vms; i++)
@@ -191,7 +204,7 @@ static bool ask_all(struct exposition *exposition)
     if (!exposition->vms)
         return false;
     progress = progress_begin_vms(look->options.command, look->n_vms);
-    at_once(look->n_vms, ask, exposition);
+    ask_each(exposition);
     progress_end(progress);
     complain(exposition);
     return true;
