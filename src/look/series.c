@@ -21,6 +21,7 @@ static void free_object(struct series_object *object)
         free_series(object->series[i]);
     free(object->series);
     free(object->listed);
+    free(object->causes);
     free(object->path);
     free(object);
 }
@@ -283,17 +284,26 @@ static size_t take_same_values(struct series_vm *vm, struct series_object *objec
     return n;
 }
 
+/* What the lists ask for at each sample they would else have to search for among all. */
 static void find_listed(struct series_vm *vm, struct series_object *object)
 {
-    struct series **listed = calloc(object->n_series + 1, sizeof(*listed));
-
     free(object->listed);
-    object->listed = listed;
-    object->n_listed = 0;
-    vm->has_failed |= !listed;
-    for (size_t i = 0; listed && i < object->n_series; i++)
-        if (object->series[i]->is_listed)
-            listed[object->n_listed++] = object->series[i];
+    free(object->causes);
+    object->listed = calloc(object->n_series + 1, sizeof(*object->listed));
+    object->causes = calloc(object->n_series + 1, sizeof(*object->causes));
+    object->n_listed = object->n_causes = 0;
+    if (!object->listed || !object->causes) {
+        vm->has_failed = true;
+        return;
+    }
+    for (size_t i = 0; i < object->n_series; i++) {
+        struct series *series = object->series[i];
+
+        if (series->is_listed)
+            object->listed[object->n_listed++] = series;
+        if (series->is_cause)
+            object->causes[object->n_causes++] = series;
+    }
 }
 
 /* Its series are in the order of the sample then. */

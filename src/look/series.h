@@ -39,6 +39,8 @@ struct series_object {
     size_t n_series;
     struct series **listed; /* of these, those that lists of VMs and vCPUs need */
     size_t n_listed;
+    struct series **causes; /* and those that count exits of one cause */
+    size_t n_causes;
     uint64_t time_ns; /* as in struct client_snapshot */
     unsigned seen;
     bool is_reversed; /* how its histograms came */

@@ -274,11 +274,11 @@ const struct series *figure_busiest(const struct series_object *object, double *
     const struct series *busiest = NULL;
     double most = 0;
 
-    for (size_t i = 0; i < object->n_series; i++) {
-        const struct series *series = object->series[i];
+    for (size_t i = 0; i < object->n_causes; i++) {
+        const struct series *series = object->causes[i];
         double rate = series->has_deltas ? (double)series->deltas[0] / series->seconds : 0;
 
-        if (series->is_cause && series->stat->type == VITALS_CUMULATIVE && rate > most) {
+        if (series->stat->type == VITALS_CUMULATIVE && rate > most) {
             busiest = series;
             most = rate;
         }
