@@ -51,9 +51,10 @@ static void put_number(char text[QUANTITY_MAX], double value, const char *unit)
 
     if (value >= WHOLE_MAX)
         snprintf(text, QUANTITY_MAX, "%.4g%s%s", value, space, unit);
+    else if (fabs(value) < 1e15 && value == floor(value)) /* in half of the time */
+        snprintf(text, QUANTITY_MAX, "%lld%s%s", (long long)value, space, unit);
     else
-        snprintf(text, QUANTITY_MAX, "%.*f%s%s", value < 1e15 && value != floor(value) ? 2 : 0,
-                 value, space, unit);
+        snprintf(text, QUANTITY_MAX, "%.*f%s%s", value < 1e15 ? 2 : 0, value, space, unit);
 }
 
 static const struct units times = {(const char *const[]){"ns", "us", "ms", "s"}, 4, 1000};
