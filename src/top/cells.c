@@ -5,16 +5,26 @@
 #include <limits.h>
 #include <stdlib.h>
 
-bool screen_resize(struct screen *screen, size_t width, size_t height)
+static bool reserve(struct screen *screen, size_t height, size_t width)
 {
     struct screen_cell *cells;
 
-    width = width < SCREEN_WIDTH_MAX ? width : SCREEN_WIDTH_MAX;
-    cells = calloc(height + 1, (width + 1) * sizeof(*cells));
+    if (screen->n_cells / width >= height)
+        return true;
+    cells = calloc(height, width * sizeof(*cells));
     if (!cells)
         return false;
     free(screen->cells);
     screen->cells = cells;
+    screen->n_cells = height * width;
+    return true;
+}
+
+bool screen_resize(struct screen *screen, size_t width, size_t height)
+{
+    width = width < SCREEN_WIDTH_MAX ? width : SCREEN_WIDTH_MAX;
+    if (!reserve(screen, height + 1, width + 1))
+        return false;
     screen->width = width;
     screen->height = height;
     return true;
@@ -24,6 +34,8 @@ void screen_free(struct screen *screen)
 {
     free(screen->cells);
     screen->cells = NULL;
+    screen->n_cells = 0;
+    buf_free(&screen->texts);
 }
 
 void screen_clear(struct screen *screen)
@@ -39,14 +51,20 @@ struct screen_cell *screen_cell(struct screen *screen, size_t line, size_t colum
 
 /*
  * The next character of @text, and how many columns it has. Names come from strangers: what could
- * do something to a terminal becomes a question mark.
+ * do something to a terminal becomes a question mark. Nearly all is ASCII, which needs no tables.
  */
 static int next_character(const char **text, wchar_t *ret_character)
 {
     mbstate_t state = {0};
-    size_t n = mbrtowc(ret_character, *text, MB_LEN_MAX, &state);
+    size_t n;
     int columns;
 
+    if (**text >= ' ' && **text <= '~') {
+        *ret_character = (wchar_t) * *text;
+        (*text)++;
+        return 1;
+    }
+    n = mbrtowc(ret_character, *text, MB_LEN_MAX, &state);
     if (n == 0 || n == (size_t)-1 || n == (size_t)-2) {
         *ret_character = L'?';
         (*text)++;
@@ -136,13 +154,16 @@ void screen_line(const struct screen *screen, size_t line, struct buf *out)
 
     while (n && cells[n - 1].character == L' ')
         n--;
+    if (!buf_reserve(out, n * MB_LEN_MAX))
+        return;
     for (size_t i = 0; i < n; i++) {
-        char bytes[MB_LEN_MAX] = {(char)cells[i].character};
         size_t len = cells[i].character != 0;
 
         if (cells[i].character > 0x7f)
-            len = wcrtomb(bytes, cells[i].character, &state);
+            len = wcrtomb(out->data + out->len, cells[i].character, &state);
+        else
+            out->data[out->len] = (char)cells[i].character;
         if (len != (size_t)-1)
-            buf_append(out, bytes, len);
+            out->len += len;
     }
 }

@@ -33,7 +33,9 @@ struct screen_cell {
 struct screen {
     size_t width, height;
     struct screen_cell *cells;
-    bool is_unicode; /* bars may be made of U+2588 and the like */
+    size_t n_cells;   /* that there is memory for */
+    struct buf texts; /* of the list while it is drawn */
+    bool is_unicode;  /* bars may be made of U+2588 and the like */
 };
 
 /* @width is cut to SCREEN_WIDTH_MAX. False: no memory. */

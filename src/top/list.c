@@ -129,16 +129,35 @@ static const struct model_item *item_at(const struct region *region, size_t i)
     return &region->model->items[region->model->cursors[region->model->level].top + i];
 }
 
+/*
+ * Of each line, what stands in its cells: a byte for the style, and the text with its NUL. Columns are
+ * as wide as what stands in them, so all of it is needed before any of it is drawn, and texts of
+ * numbers are what costs most here.
+ */
+static void keep(const struct region *region, const struct cell *cell)
+{
+    char style = (char)cell->style;
+
+    buf_append(&region->screen->texts, &style, 1);
+    buf_append(&region->screen->texts, cell->text, strlen(cell->text) + 1);
+}
+
 static void measure(struct region *region, const struct view *view, const struct model_item *item)
 {
     struct cell cell;
 
     for (size_t i = 0; i < region->columns.n; i++) {
-        if (i && item && view->replace && view->replace(region, item, &cell))
+        bool is_last = i && item && view->replace && view->replace(region, item, &cell);
+
+        if (!is_last) {
+            cell.text[0] = '\0'; /* there is much more of it */
+            cell.style = STYLE_NORMAL;
+            view->fill(region, item, &region->columns.all[i], &cell);
+            columns_measure(&region->columns.all[i], cell.text);
+        }
+        keep(region, &cell);
+        if (is_last)
             return;
-        cell = (struct cell){.style = STYLE_NORMAL};
-        view->fill(region, item, &region->columns.all[i], &cell);
-        columns_measure(&region->columns.all[i], cell.text);
     }
 }
 
@@ -151,10 +170,11 @@ static void lay_out(struct region *region, const struct view *view, bool has_lin
     for (size_t i = 0; model_count_columns(model->level) && i < region->columns.n; i++)
         region->columns.all[i].is_sorted =
             region->columns.all[i].id == model->cursors[model->level].column;
-    for (size_t i = 0; i < count_shown(region); i++)
-        measure(region, view, item_at(region, i));
+    buf_reset(&region->screen->texts);
     if (has_line_for_all)
         measure(region, view, NULL);
+    for (size_t i = 0; i < count_shown(region); i++)
+        measure(region, view, item_at(region, i));
     columns_place(&region->columns, region->screen->width);
 }
 
@@ -168,25 +188,41 @@ const char *list_hidden_order(const struct region *region)
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
+/* @kept: of this line; moved to the next one. */
 static void put_line(const struct region *region, const struct view *view, size_t line,
-                     const struct model_item *item)
+                     const struct model_item *item, const char **kept)
 {
     struct cell cell;
 
     for (size_t i = 0; i < region->columns.n; i++) {
         const struct column *column = &region->columns.all[i];
+        enum screen_style style = (unsigned char)**kept;
+        const char *text = *kept + 1;
 
-        cell = (struct cell){.style = STYLE_NORMAL};
+        *kept = text + strlen(text) + 1;
         if (i == 1 && item && view->replace && view->replace(region, item, &cell)) {
-            screen_put(region->screen, line, region->columns.all[0].end + 1, SIZE_MAX, cell.style,
-                       cell.text);
+            screen_put(region->screen, line, region->columns.all[0].end + 1, SIZE_MAX, style, text);
             return;
         }
-        view->fill(region, item, column, &cell);
-        column_put(region, column, line, item ? cell.style : STYLE_STRONG, cell.text);
+        column_put(region, column, line, item ? style : STYLE_STRONG, text);
     }
     if (view->put_rest && item)
         view->put_rest(region, line, columns_end(&region->columns), item);
+}
+
+static void put_lines_of_items(struct region *region, const struct view *view,
+                               bool has_line_for_all)
+{
+    const char *kept = region->screen->texts.data;
+
+    if (region->screen->texts.failed) {
+        region->model->has_failed = true;
+        return;
+    }
+    if (has_line_for_all)
+        put_line(region, view, region->line++, NULL, &kept);
+    for (size_t i = 0; i < count_shown(region); i++)
+        put_line(region, view, region->line + i, item_at(region, i), &kept);
 }
 
 void list_draw(struct region *region)
@@ -207,10 +243,7 @@ void list_draw(struct region *region)
         screen_paint(region->screen, region->titles, STYLE_TITLE);
         columns_put_titles(region);
     }
-    if (has_line_for_all)
-        put_line(region, view, region->line++, NULL);
-    for (size_t i = 0; i < count_shown(region); i++)
-        put_line(region, view, region->line + i, item_at(region, i));
+    put_lines_of_items(region, view, has_line_for_all);
     put_explanation(region, view);
     if (view->end)
         view->end(region);
