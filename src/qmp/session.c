@@ -105,6 +105,20 @@ static const char *c_string(struct buf *buf)
     return buf->data;
 }
 
+enum { DESCRIPTION_MAX = 4096 }; /* bytes: what a client misspelt need not be repeated for long */
+
+/* Of a long one, what is before the character at the limit. */
+static const char *description(struct buf *error)
+{
+    if (error->len > DESCRIPTION_MAX && !error->failed) {
+        error->len = DESCRIPTION_MAX;
+        while (((uint8_t)error->data[error->len] & 0xc0) == 0x80)
+            error->len--;
+        buf_puts(error, "...");
+    }
+    return c_string(error);
+}
+
 static void put_error(struct buf *out, struct json_object *message, const char *error_class,
                       const char *description)
 {
@@ -233,7 +247,7 @@ static void run_message(struct qmp_session *session, struct qmp_workbench *bench
     }
     out->len = start;
     out->failed = out->full = false;
-    put_error(out, message, call.error_class, c_string(&bench->error));
+    put_error(out, message, call.error_class, description(&bench->error));
 }
 
 /* ---- parsing -------------------------------------------------------------------------------- */
@@ -398,7 +412,7 @@ static void take_message(struct qmp_session *session, struct qmp_workbench *benc
 
 static void refuse_bytes(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out)
 {
-    put_error(out, NULL, QMP_GENERIC_ERROR, c_string(&bench->error));
+    put_error(out, NULL, QMP_GENERIC_ERROR, description(&bench->error));
     session->refused = true;
 }
 

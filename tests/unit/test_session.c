@@ -274,6 +274,45 @@ static void unknown_commands_are_not_found(void **state)
                 NOT_FOUND("The command a\\u0000\\n\\u00E4\\\" has not been found"));
 }
 
+/* A description of at most 4096 bytes, 31 of which are not the name's. */
+enum { WHOLE_NAME = 4096 - 31 };
+
+static void check_name_of(struct vm *vm, const char *start, const char *letter, size_t n,
+                          size_t expected_n, const char *end)
+{
+    struct buf input = {0}, expected = {0}, out = {0};
+    struct qmp_session session = new_session(vm, true);
+    size_t i;
+
+    buf_printf(&input, "{'execute':'%s", start);
+    for (i = 0; i < n; i++)
+        buf_puts(&input, letter);
+    buf_puts(&input, "'}");
+    buf_printf(&expected,
+               "{\"error\": {\"class\": \"CommandNotFound\", "
+               "\"desc\": \"The command %s",
+               start);
+    for (i = 0; i < expected_n; i++)
+        buf_puts(&expected, *letter == 'x' ? "x" : "\\u00E9");
+    buf_printf(&expected, "%s\"}}\r\n", end);
+    say(&session, &vm->bench, input.data, input.len, &out);
+    assert_int_equal(out.len, expected.len);
+    assert_memory_equal(out.data, expected.data, out.len);
+    qmp_session_free(&session);
+    buf_free(&input);
+    buf_free(&expected);
+    buf_free(&out);
+}
+
+static void the_description_of_an_error_has_a_limit(void **state)
+{
+    check_name_of(*state, "", "x", WHOLE_NAME, WHOLE_NAME, " has not been found");
+    check_name_of(*state, "", "x", WHOLE_NAME + 1, WHOLE_NAME + 1, " has not been foun...");
+    check_name_of(*state, "", "x", 100 * 1000, 4096 - 12, "...");
+    check_name_of(*state, "", "\xc3\xa9", 100 * 1000, (4096 - 12) / 2, "...");
+    check_name_of(*state, "x", "\xc3\xa9", 100 * 1000, (4096 - 12) / 2 - 1, "...");
+}
+
 #define VALUE    ERROR("JSON parse error, expecting value")
 #define KEY      ERROR("JSON parse error, key is not a string in object")
 #define COLON    ERROR("JSON parse error, missing : in object pair")
@@ -716,6 +755,7 @@ int main(void)
         WITH_VM(of_several_wrong_members_the_first_is_named),
         WITH_VM(an_id_comes_back_in_its_own_order),
         WITH_VM(unknown_commands_are_not_found),
+        WITH_VM(the_description_of_an_error_has_a_limit),
         WITH_VM(errors_of_grammar_have_the_words_of_qemu),
         WITH_VM(the_first_error_counts),
         WITH_VM(so_have_those_where_a_key_should_start),
