@@ -12,7 +12,7 @@ static void put_vm(struct record_writer *to, const struct client *client)
 {
     const struct client_status *status = client_status(client);
     char version[PEER_VERSION_MAX], text[PEER_TEXT_MAX];
-    bool has_peer = client_peer(client) != CLIENT_LOCAL;
+    bool has_peer = client_peer(client) != CLIENT_LOCAL, is_of_host = client_is_of_host(client);
     size_t n_vcpus, n_stats;
 
     client_vcpus(client, &n_vcpus);
@@ -27,9 +27,9 @@ static void put_vm(struct record_writer *to, const struct client *client)
     record_text(to, "state", "STATE", *status->text ? status->text : NULL);
     record_u64(to, "vcpus", "VCPUS", n_vcpus);
     record_u64(to, "stats", "STATS", n_stats);
-    origin_put(to, client_origin(client), !has_peer);
-    record_text(to, NULL, has_peer ? "SPEAKS" : "WAY", text);
-    record_text(to, NULL, has_peer ? "SOCKET" : NULL, client_socket(client));
+    origin_put(to, client_origin(client), is_of_host);
+    record_text(to, NULL, is_of_host ? "WAY" : "SPEAKS", text);
+    record_text(to, NULL, is_of_host ? NULL : "SOCKET", client_socket(client));
 }
 
 struct reading {

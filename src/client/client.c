@@ -136,15 +136,18 @@ int client_introduce(struct client *client, struct client_error *error)
 /* The peer is the VMM, or stands before it; the kernel says who. */
 static void read_origin(struct client *client)
 {
+    struct client_origin origin = {.way = "socket", .pid = -1, .uid = -1};
     struct ucred peer;
     socklen_t size = sizeof(peer);
 
-    client->origin = (struct client_origin){.way = "socket", .pid = -1, .uid = -1};
     if (getsockopt(client->connection.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
         peer.pid > 0) {
-        client->origin.pid = peer.pid;
-        client->origin.uid = peer.uid;
+        origin.pid = peer.pid;
+        origin.uid = peer.uid;
     }
+    client->peer_pid = origin.pid;
+    if (!client->is_told)
+        client->origin = origin;
 }
 
 /* The connection is open; the client owns it from here on. */
@@ -226,7 +229,7 @@ void client_let_go(struct client *client)
 int client_reconnect(struct client *client, const char *path, struct client_error *error)
 {
     struct connection connection;
-    int64_t pid = client->origin.pid;
+    int64_t pid = client->peer_pid;
     int err = connection_open(&connection, path, 0, client->connection.timeout_ms, error);
 
     if (err)
@@ -234,7 +237,7 @@ int client_reconnect(struct client *client, const char *path, struct client_erro
     connection.path = client->path;
     client->connection = connection;
     read_origin(client);
-    if (client->origin.pid == pid)
+    if (client->peer_pid == pid)
         return 0;
     client_let_go(client);
     return client_fail(error, ESTALE, NULL, "%s: %s", client->path, strerror(ESTALE));
@@ -259,6 +262,7 @@ void client_free(struct client *client)
         connection_close(&client->connection);
     arena_free(&client->names);
     arena_free(&client->paths);
+    arena_free(&client->told);
     free(client->stats);
     free(client->by_name);
     free(client->vcpus);
@@ -292,6 +296,31 @@ const char *client_vm_name(const struct client *client)
 enum client_peer client_peer(const struct client *client)
 {
     return client->peer;
+}
+
+/* False: no memory. */
+static bool copy_text(struct arena *texts, const char *from, const char **ret_text)
+{
+    *ret_text = from ? client_copy(texts, from) : NULL;
+    return !from || *ret_text;
+}
+
+int client_tell_origin(struct client *client, const struct client_origin *origin)
+{
+    struct client_origin told = *origin;
+
+    if (!copy_text(&client->told, origin->way, &told.way) ||
+        !copy_text(&client->told, origin->vmm, &told.vmm) ||
+        !copy_text(&client->told, origin->uuid, &told.uuid))
+        return -ENOMEM;
+    client->origin = told;
+    client->is_told = true;
+    return 0;
+}
+
+bool client_is_of_host(const struct client *client)
+{
+    return client->peer == CLIENT_LOCAL || client->is_told;
 }
 
 const struct client_origin *client_origin(const struct client *client)

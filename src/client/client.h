@@ -152,6 +152,18 @@ char *client_name_from_path(const char *path);
 enum client_peer client_peer(const struct client *client);
 const struct client_origin *client_origin(const struct client *client);
 
+/*
+ * Of a VM that a daemon has told of: whose it is, in place of the peer, which is the daemon. The texts are
+ * copied. Once, before others use the client. -ENOMEM.
+ */
+int client_tell_origin(struct client *client, const struct client_origin *origin);
+
+/*
+ * Whether the VM is one of this host, read from the kernel by this process or by a daemon: the threads
+ * of its vCPUs have the numbers that they have here.
+ */
+bool client_is_of_host(const struct client *client);
+
 /* The version of QEMU that the peer is, or speaks like: 10000 * major + 100 * minor + micro. */
 unsigned client_qemu_version(const struct client *client);
 

@@ -15,6 +15,9 @@ struct client {
     struct connection connection;
     struct local *local; /* in place of the connection, or NULL */
     struct client_origin origin;
+    bool is_told;      /* the origin, by a daemon; */
+    struct arena told; /* its texts */
+    int64_t peer_pid;  /* of the process at the other end; -1: not known */
     struct client_status status;
     enum client_peer peer;
     unsigned qemu_version;

@@ -29,22 +29,34 @@ static bool is_absent(int err)
     return err == -ENOENT || err == -ENOTDIR;
 }
 
-char *daemon_find_sockets(const struct look *look)
+char *daemon_find(const struct look *look)
 {
-    const char *directory = host_run_directory();
     struct client_error note = {0};
-    char *path, *pattern = NULL;
+    char *path;
     int err;
 
-    if (asprintf(&path, "%s/host.sock", directory) < 0)
+    if (asprintf(&path, "%s/host.sock", host_run_directory()) < 0)
         return NULL;
     err = try_daemon(path);
-    if (!err && asprintf(&pattern, "%s/vms/*/qmp.sock", directory) < 0)
-        pattern = NULL;
-    if (err && !is_absent(err)) {
+    if (!err)
+        return path;
+    if (!is_absent(err)) {
         client_fail(&note, -err, NULL, "%s: the daemon does not answer: %s", path, strerror(-err));
         look_say(look, &note);
     }
     free(path);
-    return pattern;
+    return NULL;
+}
+
+int daemon_list(const struct look *look, struct host_list *ret_list, struct client_error *error)
+{
+    return host_list_read(look->daemon, look_timeout_ms(&look->options), ret_list, error);
+}
+
+void daemon_tell(const struct host_list *list, const char *socket, struct client *client)
+{
+    const struct host_list_vm *vm = host_list_find(list, socket);
+
+    if (vm)
+        client_tell_origin(client, &vm->origin);
 }

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* The daemon of this host, which has a socket for each VM. */
+/* The daemon of this host, which has a socket for each VM, and says which. */
 #ifndef LOOK_DAEMON_H
 #define LOOK_DAEMON_H
 
+#include "client/host_list.h"
 #include "look/look.h"
 
 /*
- * The sockets of all VMs, as a pattern from malloc(), if the daemon answers. NULL: there is none; where
- * one should have answered, that is said.
+ * The path of its socket, from malloc(), if the daemon answers. NULL: there is none; where one should
+ * have answered, that is said.
  */
-char *daemon_find_sockets(const struct look *look);
+char *daemon_find(const struct look *look);
+
+/* The VMs that it has now. */
+int daemon_list(const struct look *look, struct host_list *ret_list, struct client_error *error);
+
+/* Whose VM the client asks at @socket, if it is one of these. */
+void daemon_tell(const struct host_list *list, const char *socket, struct client *client);
 
 #endif

@@ -92,13 +92,15 @@ static int refuse(struct look *look, const struct bpf_why *why)
 
 void look_say_what_is_seen(const struct look *look)
 {
-    bool sees_all = bpf_in_initial_pid_namespace("");
+    bool sees_all = look->daemon || bpf_in_initial_pid_namespace("");
     struct client_error error = {0};
     size_t n;
 
-    if (!look->host)
+    if (!look_is_of_host(look))
         return;
-    host_vms(look->host, &n);
+    n = look->daemon_vms.n;
+    if (look->host)
+        host_vms(look->host, &n);
     if (sees_all && !n)
         client_fail(&error, 0, HINT_ANY_VMM, "this host has no VMs");
     else if (!sees_all && !n)

@@ -47,8 +47,7 @@ static pid_t find_thread(const struct client *client, pid_t process, int64_t thr
 {
     if (thread <= 0)
         return 0;
-    return client_peer(client) == CLIENT_LOCAL ? (pid_t)thread
-                                               : process_find_thread(process, thread);
+    return client_is_of_host(client) ? (pid_t)thread : process_find_thread(process, thread);
 }
 
 /* All vCPUs whose threads are known have them in this process. */
@@ -70,7 +69,7 @@ static pid_t find_process(const struct client *client, const struct client_vcpu 
         first++;
     if (first == n)
         return 0;
-    if (client_peer(client) == CLIENT_LOCAL || (process > 0 && runs_all(process, vcpus, n)))
+    if (client_is_of_host(client) || (process > 0 && runs_all(process, vcpus, n)))
         return process;
     process = process_of_thread((pid_t)vcpus[first].thread);
     return process > 0 && runs_all(process, vcpus, n) ? process : 0;

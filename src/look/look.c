@@ -19,7 +19,8 @@ void look_free(struct look *look)
     for (size_t i = 0; i < look->n_paths; i++)
         free(look->paths[i]);
     host_close(look->host);
-    free(look->daemon_sockets);
+    free(look->daemon);
+    host_list_free(&look->daemon_vms);
     if (look->place)
         look->place->ops->free(look->place);
     socket_list_free(&look->sockets);

@@ -7,6 +7,7 @@
 #include "show/record.h"
 #include "show/row_list.h"
 #include "client/client.h"
+#include "client/host_list.h"
 #include "look/socket_list.h"
 #include "look/watch.h"
 
@@ -59,10 +60,11 @@ struct look {
     size_t n_vms;
     const char **lost; /* paths of sockets that could not be opened */
     size_t n_lost;
-    char *daemon_sockets;                          /* where it has answered; or NULL */
-    struct host *host;                             /* where its VMs are looked at, or NULL */
-    struct place *place;                           /* where they come from, once they are watched */
-    bool is_of_histograms;                         /* no other statistic is of use */
+    char *daemon;                /* its socket, if its VMs are looked at; or NULL */
+    struct host_list daemon_vms; /* those that it had at first */
+    struct host *host;           /* where its VMs are looked at, or NULL */
+    struct place *place;         /* where they come from, once they are watched */
+    bool is_of_histograms;       /* no other statistic is of use */
     bool (*needs)(const struct client_stat *stat); /* asked for also where --stat leaves it out */
     bool *are_parts; /* for each of the globs: see pattern_matches(); NULL: none is */
     bool is_quiet;   /* nothing is said meanwhile */

@@ -71,6 +71,12 @@ static int complain_about_all(struct look *look, struct watch *watch)
     return EXIT_FAILURE;
 }
 
+/* Which is no failure of any. */
+static bool has_no_vms(const struct look *look, struct watch *watch)
+{
+    return look->host || (look->daemon && !watch_count(watch));
+}
+
 /* As long as some have not answered, it may be theirs what is not found. */
 static int check_answers(struct look *look, struct watch *watch)
 {
@@ -82,7 +88,7 @@ static int check_answers(struct look *look, struct watch *watch)
         has_heard_all = watch_has_heard_all(watch);
         watch_visit(watch, add_vm, look);
         look->is_quiet = !has_heard_all;
-        if (look->n_vms || (look->host && has_heard_all))
+        if (look->n_vms || (has_heard_all && has_no_vms(look, watch)))
             status = check_vms(look);
         else if (has_heard_all)
             status = complain_about_all(look, watch);

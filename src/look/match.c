@@ -32,7 +32,7 @@ int look_check_any(struct look *look)
     for (size_t i = 0; i < look->n_vms; i++)
         if (client_has_statistics(look->vms[i].client))
             return 0;
-    if (look->host && !look->n_vms)
+    if (look_is_of_host(look) && !look->n_vms)
         look_say_what_is_seen(look);
     else if (look->n_vms == 1)
         look_fail(look, HINT_KVM, "%s: no statistics", client_path(look->vms[0].client));

@@ -13,9 +13,10 @@ bool look_is_at_host(struct look *look)
 {
     if (look->options.is_host)
         return true;
-    if (!look_names_sockets(&look->options))
-        look->options.default_socket = look->daemon_sockets = daemon_find_sockets(look);
-    return !look_names_sockets(&look->options);
+    if (look_names_sockets(&look->options))
+        return false;
+    look->daemon = daemon_find(look);
+    return !look->daemon;
 }
 
 static int open_sockets(struct look *look)

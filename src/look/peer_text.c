@@ -34,7 +34,7 @@ void peer_text(char text[PEER_TEXT_MAX], const struct client *client)
     char version[PEER_VERSION_MAX];
 
     peer_version(version, client);
-    if (client_peer(client) == CLIENT_LOCAL)
+    if (client_is_of_host(client))
         snprintf(text, PEER_TEXT_MAX, "%s", client_origin(client)->way);
     else if (client_peer(client) == CLIENT_QEMU)
         snprintf(text, PEER_TEXT_MAX, "QEMU %s", version);

@@ -18,6 +18,12 @@ int look_find_sockets(struct look *look);
 /* Whether the VMs of this host are looked at: no socket is named, and no daemon has some for all. */
 bool look_is_at_host(struct look *look);
 
+/* Whether they are all of this host, read from the kernel or told by a daemon: they come and go. */
+static inline bool look_is_of_host(const struct look *look)
+{
+    return look->host || look->daemon;
+}
+
 /* All VMs of this host, in place of sockets. There may be none. */
 int look_open_host(struct look *look);
 

@@ -200,7 +200,7 @@ static bool lose(struct sampler *sampler, struct sampler_vm *vm, const struct wa
     vm->since = result->since;
     vm->is_here = false;
     /* VMs of a host come and go; one that was named is missed. */
-    if (sampler->look->host && result->has_ended)
+    if ((sampler->look->host && result->has_ended) || sampler->look->daemon)
         look_say(sampler->look, &result->error);
     else
         look_complain(sampler->look, &result->error);
@@ -213,7 +213,7 @@ static void say_is_back(struct sampler *sampler, const struct sampler_vm *vm)
 
     client_fail(&news, 0, NULL, "%s: is back", vm->socket);
     /* Of a host it is another one of that name. */
-    if (sampler->look->host)
+    if (sampler->look->host || sampler->look->daemon)
         look_say(sampler->look, &news);
     else
         look_complain(sampler->look, &news);

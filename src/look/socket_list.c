@@ -80,6 +80,11 @@ static void append(struct socket_list *list, char *path, bool is_named)
     complain(list, NULL, "out of memory");
 }
 
+void socket_list_add_known(struct socket_list *list, const char *path)
+{
+    append(list, strdup(path), false);
+}
+
 void socket_list_leave_out(struct socket_list *list, const char *path)
 {
     char **grown = reallocarray(list->left_out, list->n_left_out + 1, sizeof(*grown));

@@ -31,6 +31,9 @@ struct socket_list {
  */
 void socket_list_add(struct socket_list *list, const char *word);
 
+/* Adds a socket as it is: somebody who knows has said that it is one. */
+void socket_list_add_known(struct socket_list *list, const char *path);
+
 /* Notes that the socket is left out. */
 void socket_list_leave_out(struct socket_list *list, const char *path);
 

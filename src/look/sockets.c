@@ -9,6 +9,7 @@
 
 #include "base/at_once.h"
 #include "base/text.h"
+#include "look/daemon.h"
 #include "look/manager.h"
 #include "look/private.h"
 #include "look/progress.h"
@@ -76,6 +77,26 @@ static void tell(const struct look *look, const char *text, const char *const *p
     buf_free(&line);
 }
 
+static void add_of_daemon(struct socket_list *list, const struct host_list *vms)
+{
+    for (size_t i = 0; i < vms->n; i++)
+        socket_list_add_known(list, vms->vms[i].socket);
+}
+
+/* There may be none. */
+static int find_at_daemon(struct look *look)
+{
+    struct client_error error;
+
+    if (daemon_list(look, &look->daemon_vms, &error) < 0) {
+        look_complain(look, &error);
+        return EXIT_FAILURE;
+    }
+    add_of_daemon(&look->sockets, &look->daemon_vms);
+    look->n_sockets = look->sockets.n;
+    return 0;
+}
+
 #define TELL_LEFT_OUT "no QMP by the name, not asked:"
 #define TELL_NO_QMP   "no QMP:"
 
@@ -85,6 +106,8 @@ int look_find_sockets(struct look *look)
 
     list->complain = complain;
     list->opaque = look;
+    if (look->daemon)
+        return find_at_daemon(look);
     if (!add_all(list, &look->options))
         return look_fail(look, NULL, "out of memory");
     list->complain = NULL;
@@ -101,14 +124,34 @@ struct socket_place {
     pthread_mutex_t mutex;       /* of all below */
     struct socket_list list;     /* as it was found last */
     struct socket_list rejected; /* found, but no QMP */
+    struct host_list daemon_vms; /* as they were told last */
 };
+
+/* While the daemon does not answer, its VMs are not found; and they are not, where it has ended. */
+static void refresh_daemon_vms(struct socket_place *sockets, struct socket_list *list)
+{
+    struct host_list vms = {0}, before;
+    struct client_error error;
+
+    if (daemon_list(sockets->look, &vms, &error) < 0)
+        vms = (struct host_list){0};
+    add_of_daemon(list, &vms);
+    pthread_mutex_lock(&sockets->mutex);
+    before = sockets->daemon_vms;
+    sockets->daemon_vms = vms;
+    pthread_mutex_unlock(&sockets->mutex);
+    host_list_free(&before);
+}
 
 static void refresh(struct place *place, void (*found)(void *opaque, const char *key), void *opaque)
 {
     struct socket_place *sockets = (struct socket_place *)place;
     struct socket_list list = {0}, before;
 
-    add_all(&list, &sockets->look->options);
+    if (sockets->look->daemon)
+        refresh_daemon_vms(sockets, &list);
+    else
+        add_all(&list, &sockets->look->options);
     for (size_t i = 0; i < list.n; i++)
         found(opaque, list.all[i].path);
     pthread_mutex_lock(&sockets->mutex);
@@ -122,10 +165,18 @@ static void refresh(struct place *place, void (*found)(void *opaque, const char 
 static int connect_socket(struct place *place, const char *key, struct client **ret_client,
                           struct client_error *error)
 {
-    const struct look_options *options = &((struct socket_place *)place)->look->options;
+    struct socket_place *sockets = (struct socket_place *)place;
+    unsigned timeout_ms = look_timeout_ms(&sockets->look->options);
     int err = manager_check(key, true, error);
 
-    return err ? err : client_connect(key, look_timeout_ms(options), ret_client, error);
+    if (!err)
+        err = client_connect(key, timeout_ms, ret_client, error);
+    if (err)
+        return err;
+    pthread_mutex_lock(&sockets->mutex);
+    daemon_tell(&sockets->daemon_vms, key, *ret_client);
+    pthread_mutex_unlock(&sockets->mutex);
+    return 0;
 }
 
 bool look_is_no_qmp(int err)
@@ -172,6 +223,7 @@ static void free_place(struct place *place)
 
     socket_list_free(&sockets->list);
     socket_list_free(&sockets->rejected);
+    host_list_free(&sockets->daemon_vms);
     pthread_mutex_destroy(&sockets->mutex);
     free(sockets);
 }
@@ -207,12 +259,15 @@ struct opening {
 static void open_client(void *opaque, size_t i)
 {
     struct opening *opening = opaque;
+    const struct look *look = opening->look;
+    const char *path = look->sockets.all[i].path;
 
-    opening->errs[i] =
-        client_open(opening->look->sockets.all[i].path, look_timeout_ms(&opening->look->options),
-                    &opening->clients[i], &opening->errors[i]);
+    opening->errs[i] = client_open(path, look_timeout_ms(&look->options), &opening->clients[i],
+                                   &opening->errors[i]);
     if (opening->errs[i] < 0)
         opening->clients[i] = NULL;
+    else
+        daemon_tell(&look->daemon_vms, path, opening->clients[i]);
 }
 
 /* Nobody has said that it is one: it is no failure where others answer. */
@@ -220,6 +275,14 @@ static bool is_excused(const struct opening *opening, size_t i)
 {
     return opening->errs[i] < 0 && !opening->look->sockets.all[i].is_named &&
            look_is_no_qmp(opening->errs[i]);
+}
+
+/* Between two answers of the daemon VMs come and go. */
+static bool has_ended(const struct opening *opening, size_t i)
+{
+    return opening->look->daemon &&
+           (opening->errs[i] == -ENOENT || opening->errs[i] == -ECONNREFUSED ||
+            opening->errs[i] == -ECONNRESET);
 }
 
 static void tell_what_is_no_qmp(const struct opening *opening)
@@ -251,7 +314,7 @@ static void take_clients(struct look *look, const struct opening *opening)
         if (opening->clients[i])
             look->vms[look->n_vms++] = (struct look_vm){.socket = look->sockets.all[i].path,
                                                         .client = opening->clients[i]};
-        else if (!is_excused(opening, i))
+        else if (!is_excused(opening, i) && !has_ended(opening, i))
             lose(look, i, &opening->errors[i]);
     }
     tell_what_is_no_qmp(opening);
@@ -278,5 +341,5 @@ int look_open_vms(struct look *look)
     free(opening.errs);
     if (!has_memory)
         return look_fail(look, NULL, "out of memory");
-    return look->n_vms ? 0 : EXIT_FAILURE;
+    return look->n_vms || (look->daemon && !look->has_failed) ? 0 : EXIT_FAILURE;
 }

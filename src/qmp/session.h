@@ -42,6 +42,7 @@ struct qmp_session {
     struct vitals_ctx *ctx;
     const struct qmp_dialect *dialect;
     struct providers *providers; /* that are shown; NULL: all */
+    void *opaque;                /* what the commands of a dialect that is not of a VM work on */
     struct frame frame;
     struct buf partial; /* the message under way, if the bytes so far end inside of one */
     bool negotiated;

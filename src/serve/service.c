@@ -76,6 +76,17 @@ static bool open_server(struct service *service)
     return !err;
 }
 
+/* Last: who finds it finds the others. */
+static bool open_host_socket(struct service *service)
+{
+    int err = host_socket_open(&service->sockets, -1, &service->host_socket);
+
+    if (err)
+        serve_log(SERVE_ERROR, "%s/host.sock can't be made: %s", service->directory.path,
+                  strerror(-err));
+    return !err;
+}
+
 bool service_open(const struct serve_options *options, struct service *ret_service)
 {
     struct service *service = ret_service;
@@ -90,7 +101,10 @@ bool service_open(const struct serve_options *options, struct service *ret_servi
     vm_sockets_init(&service->sockets, &service->directory, service->server,
                     account_read_people(""));
     service_pass(service, false);
-    return true;
+    if (open_host_socket(service))
+        return true;
+    service_close(service);
+    return false;
 }
 
 /* ---- passes --------------------------------------------------------------------------------- */
@@ -140,6 +154,7 @@ void service_close(struct service *service)
 {
     if (service->server)
         drain(service);
+    host_socket_close(&service->host_socket);
     vm_sockets_close(&service->sockets);
     vitals_server_free(service->server);
     host_close(service->host);

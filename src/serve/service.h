@@ -3,14 +3,15 @@
 #ifndef SERVE_SERVICE_H
 #define SERVE_SERVICE_H
 
+#include "serve/host_socket.h"
 #include "serve/options.h"
-#include "serve/vm_sockets.h"
 
 struct service {
     struct run_directory directory;
     struct host *host;
     struct vitals_server *server;
     struct vm_sockets sockets;
+    struct host_socket host_socket;
     bool has_failed; /* the last pass, which was said */
 };
 

@@ -9,11 +9,11 @@
 #include "base/count.h"
 #include "serve/log.h"
 
-const char *const vm_socket_names[] = {
+static const char *const file_names[] = {
     [VM_SOCKET_GROUPED] = "qmp.sock",
     [VM_SOCKET_FLAT] = "qemu.sock",
 };
-ASSERT_COUNT(vm_socket_names, VM_SOCKETS);
+ASSERT_COUNT(file_names, VM_SOCKETS);
 
 static const enum vitals_dialect dialects[] = {
     [VM_SOCKET_GROUPED] = VITALS_DIALECT_GROUPED,
@@ -36,6 +36,12 @@ static void put_path(const struct vm_sockets *sockets, const struct vm_entry *en
 
     if (file && len > 0 && len < PATH_MAX)
         snprintf(path + len, PATH_MAX - (size_t)len, "/%s", file);
+}
+
+void vm_socket_path(const struct vm_sockets *sockets, const struct vm_entry *entry,
+                    enum vm_socket_kind kind, char path[PATH_MAX])
+{
+    put_path(sockets, entry, file_names[kind], path);
 }
 
 /* A VM of a person is shown to that person; those of a system's account have it in common. */
@@ -91,10 +97,10 @@ static int make_socket(const struct vm_sockets *sockets, struct vm_entry *entry,
 
     if (entry->listeners[kind])
         return 0;
-    put_path(sockets, entry, vm_socket_names[kind], path);
+    vm_socket_path(sockets, entry, kind, path);
     err = vitals_server_listen(sockets->server, entry->vm->ctx, &options, &entry->listeners[kind]);
     if (!err)
-        let_owner_in(sockets, entry, vm_socket_names[kind]);
+        let_owner_in(sockets, entry, file_names[kind]);
     return err;
 }
 

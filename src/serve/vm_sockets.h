@@ -24,8 +24,6 @@ struct vm_sockets {
     size_t n, cap;
 };
 
-extern const char *const vm_socket_names[VM_SOCKETS]; /* of their files */
-
 /* Both stay until it is closed. */
 void vm_sockets_init(struct vm_sockets *sockets, const struct run_directory *directory,
                      struct vitals_server *server, struct person_range people);
@@ -38,5 +36,9 @@ void vm_sockets_close(struct vm_sockets *sockets);
  * made is said once for each VM, and tried again the next time that @retries is true.
  */
 void vm_sockets_update(struct vm_sockets *sockets, const struct host *host, bool retries);
+
+/* Where it is, or would be. */
+void vm_socket_path(const struct vm_sockets *sockets, const struct vm_entry *entry,
+                    enum vm_socket_kind kind, char path[PATH_MAX]);
 
 #endif

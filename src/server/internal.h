@@ -16,6 +16,7 @@
 #include "qmp/session.h"
 #include "server/protocol.h"
 #include "server/socket_file.h"
+#include "server/speak.h"
 #include "server/timers.h"
 #include "server/turns.h"
 #include "vitals/qmp.h"
@@ -93,6 +94,8 @@ struct transport {
 
 struct vitals_listener {
     struct vitals_server *server;
+    const struct qmp_dialect *speaks; /* in place of the VM's commands: server/speak.h; or NULL */
+    void *opaque;                     /* what these work on */
     struct vitals_ctx *ctx;
     enum vitals_dialect dialect;
     struct providers *providers; /* that its clients are shown; NULL: all */
@@ -182,6 +185,8 @@ void listener_free(struct vitals_listener *listener); /* its clients are gone */
 /* Takes a reference to @providers, which may be NULL. NULL: no memory. */
 struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ctx *ctx,
                                   enum vitals_dialect dialect, struct providers *providers);
+/* Before its client has said anything: server/speak.h. */
+void qmp_protocol_speak(struct protocol *protocol, const struct qmp_dialect *dialect, void *opaque);
 /* Says why it is not served, if that is not for lack of memory. */
 void qmp_protocol_refuse(const struct vitals_server *server, int fd, int err);
 

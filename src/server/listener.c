@@ -79,10 +79,19 @@ static int serve(struct vitals_listener *listener, int fd)
         qmp_protocol_new(listener->server, listener->ctx, listener->dialect, listener->providers);
     if (!protocol)
         return -ENOMEM;
+    if (listener->speaks)
+        qmp_protocol_speak(protocol, listener->speaks, listener->opaque);
     err = transport_open(listener->server, fd, protocol, listener);
     if (err)
         protocol->ops->free(protocol);
     return err;
+}
+
+void listener_speak(struct vitals_listener *listener, const struct qmp_dialect *dialect,
+                    void *opaque)
+{
+    listener->speaks = dialect;
+    listener->opaque = opaque;
 }
 
 static void accepted(struct vitals_listener *listener, int fd)

@@ -75,6 +75,14 @@ struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ct
     return &qmp->protocol;
 }
 
+void qmp_protocol_speak(struct protocol *protocol, const struct qmp_dialect *dialect, void *opaque)
+{
+    struct qmp_session *session = &qmp_of(protocol)->session;
+
+    session->dialect = dialect;
+    session->opaque = opaque;
+}
+
 void qmp_protocol_refuse(const struct vitals_server *server, int fd, int err)
 {
     char reason[64] = "its process can have no more open files", text[192];

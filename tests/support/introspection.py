@@ -51,7 +51,9 @@ class Schema:
 
     @property
     def dialect(self):
-        """Only in dialect 'flat' the command returns a list."""
+        """Only in dialect 'flat' the command returns a list; the socket of a host has none."""
+        if "query-stats" not in self.commands:
+            return "host"
         return "flat" if self.commands["query-stats"]["ret-type"].startswith("[") else "grouped"
 
     def check_return(self, command, value):

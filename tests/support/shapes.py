@@ -183,6 +183,23 @@ def schemas_return(value, where, arguments):
     (flat_schemas if type(value) is list else grouped_schemas)(value, where, arguments)
 
 
+# ---- a host -------------------------------------------------------------------------------------
+
+DIRECTORY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{,63}")
+
+
+def vms_return(value, where, arguments):
+    each_once([vm["name"] for vm in value], where)
+    each_once([path for vm in value for path in vm["sockets"].values()], where)
+    for vm in value:
+        require(vm["name"] and is_integer(vm["uid"], 0, 2**32 - 1), where, vm)
+        require(is_integer(vm.get("pid", 1), 1, 2**22) and vm["vcpus"] >= 0, where, vm)
+        require(UUID.fullmatch(vm.get("uuid", 8 * "0" + 3 * "-0000" + "-" + 12 * "0")), where, vm)
+        for path in vm["sockets"].values():
+            require(len(path.encode()) <= 107 and path.startswith("/"), where, path)
+            require(DIRECTORY.fullmatch(path.split("/")[-2]), where, path)
+
+
 # All commands that the contract has.
 RETURNS = {
     "qmp_capabilities": nothing_more,
@@ -197,6 +214,7 @@ RETURNS = {
     "query-qmp-schema": schema_return,
     "query-stats": stats_return,
     "query-stats-schemas": schemas_return,
+    "query-vms": vms_return,
 }
 
 

@@ -18,7 +18,7 @@ from support import manual, recordings, stats_file
 from support.programs import DATA, TIMEOUT, VITALS, run, without_right_to_read_the_kernel
 from support.programs import stat as described
 from support.recordings import VCPUS, device
-from support.strangers import Listener
+from support.strangers import FakeQemu, Listener
 
 VERBS = ["stats", "schemas"]
 
@@ -804,14 +804,94 @@ def at_run_directory(programs, *words):
     return run(*words, env=env, preexec_fn=without_right_to_read_the_kernel)
 
 
+class FakeDaemon(FakeQemu):
+    """Tells of some VMs."""
+
+    def __init__(self, programs, *vms):
+        os.makedirs(programs.path("run"), exist_ok=True)
+        super().__init__(programs.path("run/host.sock"), query_vms={"return": list(vms)})
+
+
+def told(socket, **members):
+    vm = {"name": "web", "pid": 4321, "uid": 64055, "vmm": "firecracker", "vcpus": 1, "state": "running",
+          "way": "kernel", "since": 1767225600, "sockets": {"grouped": socket}}  # fmt: skip
+    return {name: value for name, value in (vm | members).items() if value is not None}
+
+
 def test_the_sockets_of_the_daemon(programs, small):
-    os.makedirs(programs.path("run/vms/one"))
-    os.symlink(small.grouped, programs.path("run/vms/one/qmp.sock"))
-    programs.keep(Listener(programs.path("run/host.sock")))
+    programs.keep(FakeDaemon(programs, told(small.grouped)))
     for words in ["list", "--json"], ["stats", "-i", "0.05", "-n", "2", "-o", "json"]:
         result = at_run_directory(programs, *words)
         assert (result.returncode, result.stderr) == (0, "")
         assert '"vm": "demo"' in result.stdout
+
+
+def test_whose_vms_the_daemon_has(programs, small):
+    """Not the daemon's, which is at the other end of all sockets."""
+    uuid = "4a1c1e6a-0000-4000-8000-00000000c0de"
+    programs.keep(FakeDaemon(programs, told(small.grouped, uuid=uuid)))
+    (vm,) = json.loads(at_run_directory(programs, "list", "--json").stdout)["vms"]
+    expected = {"vmm": "firecracker", "pid": 4321, "uid": 64055, "way": "kernel", "uuid": uuid}
+    assert {name: vm[name] for name in expected} == expected
+    assert (vm["socket"], vm["peer"], vm["dialect"]) == (small.grouped, "vitals", "grouped")
+    titles, line = at_run_directory(programs, "list").stdout.splitlines()
+    assert titles.split() == ["VM", "STATE", "VCPUS", "STATS", "VMM", "PID", "UID", "WAY"]
+    assert line.split()[-4:] == ["firecracker", "4321", "64055", "kernel"]
+    (vm,) = json.loads(at_run_directory(programs, "snap").stdout)["vms"]
+    assert {name: vm[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("words", [["list"], ["stats", "-i", "0.05", "-n", "1"], ["top", "-b", "-n", "1"]])
+def test_a_daemon_without_vms(programs, words):
+    programs.keep(FakeDaemon(programs))
+    result = at_run_directory(programs, *words)
+    assert result.returncode == (0 if words == ["list"] else 3)
+    assert ": this host has no VMs" in result.stderr
+
+
+def test_a_vm_that_ends_meanwhile(programs, small):
+    """Between the answer of the daemon and the question to the VM."""
+    programs.keep(FakeDaemon(programs, told(programs.path("gone.sock")), told(small.grouped)))
+    result = at_run_directory(programs, "list", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [vm["vm"] for vm in json.loads(result.stdout)["vms"]] == ["demo"]
+
+
+@pytest.mark.parametrize(
+    "vm",
+    [
+        "web",
+        {},
+        told("relative.sock"),
+        told("/run/x", sockets={"flat": "/run/x"}),
+        told("/run/x", sockets=None),
+        told("/run/x", name="a\x1b[31m"),
+        told("/run/x", name=7),
+        told("/run/x", way=None),
+    ],
+)
+def test_what_is_no_vm_of_a_daemon_is_left_out(programs, small, vm):
+    programs.keep(FakeDaemon(programs, vm, told(small.grouped)))
+    result = at_run_directory(programs, "list", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(json.loads(result.stdout)["vms"]) == 1
+
+
+def test_a_vm_of_which_less_is_known(programs, small):
+    vm = told(small.grouped, pid=None, uid="root", vmm="a\x1bb", uuid=None)
+    programs.keep(FakeDaemon(programs, vm))
+    (vm,) = json.loads(at_run_directory(programs, "list", "--json").stdout)["vms"]
+    assert [vm[name] for name in ("pid", "uid", "vmm", "uuid", "way")] == [None] * 4 + ["kernel"]
+
+
+@pytest.mark.parametrize("reply", [{"return": {}}, {"error": {"class": "GenericError", "desc": "no"}}])
+def test_a_daemon_that_does_not_say(programs, reply):
+    daemon = programs.keep(FakeDaemon(programs))
+    daemon.replies["query-vms"] = reply
+    for words in ["list"], ["stats", "-i", "0.05"]:
+        result = at_run_directory(programs, *words)
+        assert (result.returncode, result.stdout) == (1, "")
+        assert "run/host.sock: query-vms: " in result.stderr and result.stderr.count("\n") == 1
 
 
 def test_a_daemon_that_does_not_answer(programs):

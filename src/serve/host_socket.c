@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/host_socket.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/count.h"
+#include "base/json_write.h"
+#include "host/state.h"
+#include "qapi_host.h"
+#include "qmp/dialect.h"
+#include "server/speak.h"
+
+/* ---- query-vms ------------------------------------------------------------------------------ */
+
+static const char *state_of(const struct host_vm *vm)
+{
+    static const char *const names[] = {
+        [HOST_NEVER_RAN] = "never-ran", [HOST_RUNNING] = "running", [HOST_HALTED] = "running",
+        [HOST_OUTSIDE] = "outside",     [HOST_PAUSED] = "paused",
+    };
+    ASSERT_COUNT(names, HOST_PAUSED + 1);
+
+    return names[host_vm_state(vm)];
+}
+
+static void put_text(struct buf *out, const char *name, const char *text)
+{
+    if (!*text)
+        return;
+    buf_printf(out, ", \"%s\": ", name);
+    json_put_string(out, text);
+}
+
+static void put_sockets(struct buf *out, const struct vm_sockets *sockets,
+                        const struct vm_entry *entry)
+{
+    static const char *const members[] = {
+        [VM_SOCKET_GROUPED] = "grouped", [VM_SOCKET_FLAT] = "flat"};
+    const char *separator = "";
+    char path[PATH_MAX];
+    ASSERT_COUNT(members, VM_SOCKETS);
+
+    buf_puts(out, ", \"sockets\": {");
+    for (size_t i = 0; i < VM_SOCKETS; i++) {
+        if (!entry->listeners[i])
+            continue;
+        vm_socket_path(sockets, entry, i, path);
+        buf_printf(out, "%s\"%s\": ", separator, members[i]);
+        json_put_string(out, path);
+        separator = ", ";
+    }
+    buf_puts(out, "}");
+}
+
+static void put_vm(struct buf *out, const struct vm_sockets *sockets, const struct vm_entry *entry,
+                   double boot_time)
+{
+    const struct host_vm *vm = entry->vm;
+
+    buf_puts(out, "{\"name\": ");
+    json_put_string(out, vm->name);
+    put_text(out, "uuid", vm->identity.uuid);
+    if (vm->pid > 0)
+        buf_printf(out, ", \"pid\": %d", (int)vm->pid);
+    buf_printf(out, ", \"uid\": %u", vm->uid);
+    put_text(out, "vmm", vm->identity.vmm);
+    buf_printf(out, ", \"vcpus\": %zu, \"state\": \"%s\", \"way\": \"kernel\", \"since\": %lld",
+               vm->n_vcpus, state_of(vm), (long long)(boot_time + (double)vm->start_time / 1e9));
+    put_sockets(out, sockets, entry);
+    buf_puts(out, "}");
+}
+
+void qmp_query_vms(struct qmp_call *call)
+{
+    const struct vm_sockets *sockets = call->session->opaque;
+    double boot_time = clock_boot_time();
+
+    buf_puts(call->out, "[");
+    for (size_t i = 0; i < sockets->n; i++) {
+        buf_puts(call->out, i ? ", " : "");
+        put_vm(call->out, sockets, &sockets->entries[i], boot_time);
+        qmp_send_early(call);
+    }
+    buf_puts(call->out, "]");
+}
+
+/* ---- the socket ----------------------------------------------------------------------------- */
+
+static const struct qmp_dialect dialect = {.schema = &host_schema, .qemu_major = 7};
+
+static int listen_at(const struct vm_sockets *sockets, int fd, struct host_socket *host_socket)
+{
+    char path[PATH_MAX];
+    const struct vitals_listen_options options = {
+        VITALS_LISTEN_OPTIONS_INIT,
+        .path = fd < 0 ? path : NULL,
+        .fd = fd,
+        .mode = run_directory_socket_mode(sockets->directory),
+    };
+
+    if (snprintf(path, sizeof(path), "%s/host.sock", sockets->directory->path) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    return vitals_server_listen(sockets->server, host_socket->ctx, &options,
+                                &host_socket->listener);
+}
+
+int host_socket_open(const struct vm_sockets *sockets, int fd, struct host_socket *ret_socket)
+{
+    struct host_socket host_socket = {.sockets = sockets};
+    int err = vitals_ctx_new(NULL, &host_socket.ctx);
+
+    if (!err)
+        err = listen_at(sockets, fd, &host_socket);
+    if (err) {
+        vitals_ctx_free(host_socket.ctx);
+        return err;
+    }
+    listener_speak(host_socket.listener, &dialect, (void *)sockets);
+    *ret_socket = host_socket;
+    return 0;
+}
+
+void host_socket_close(struct host_socket *socket)
+{
+    vitals_listener_close(socket->listener);
+    vitals_ctx_free(socket->ctx);
+    *socket = (struct host_socket){0};
+}
