@@ -17,7 +17,7 @@
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* Each VM takes four files, and each client one. */
+/* Each VM takes two files, and each client one. */
 static void raise_file_limit(void)
 {
     struct rlimit limit;

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/count.h"
 #include "serve/log.h"
+#include "serve/own_socket.h"
 
 static const char *const file_names[] = {
     [VM_SOCKET_GROUPED] = "qmp.sock",
@@ -83,23 +85,36 @@ static int make_directory(const struct vm_sockets *sockets, struct vm_entry *ent
     return err;
 }
 
+/* The listener takes the socket over; its file goes with the directory. */
+static int listen_on(const struct vm_sockets *sockets, struct vm_entry *entry,
+                     enum vm_socket_kind kind, int fd)
+{
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT, .fd = fd,
+                                                  .dialect = dialects[kind]};
+    int err =
+        vitals_server_listen(sockets->server, entry->vm->ctx, &options, &entry->listeners[kind]);
+
+    if (err)
+        close(fd);
+    return err;
+}
+
 static int make_socket(const struct vm_sockets *sockets, struct vm_entry *entry,
                        enum vm_socket_kind kind)
 {
     char path[PATH_MAX];
-    const struct vitals_listen_options options = {
-        VITALS_LISTEN_OPTIONS_INIT,
-        .path = path,
-        .mode = run_directory_socket_mode(sockets->directory),
-        .dialect = dialects[kind],
-    };
-    int err;
+    int fd, err;
 
     if (entry->listeners[kind])
         return 0;
     vm_socket_path(sockets, entry, kind, path);
-    err = vitals_server_listen(sockets->server, entry->vm->ctx, &options, &entry->listeners[kind]);
-    if (!err)
+    fd = own_socket_make(path, run_directory_socket_mode(sockets->directory));
+    if (fd < 0)
+        return fd;
+    err = listen_on(sockets, entry, kind, fd);
+    if (err)
+        unlink(path);
+    else
         let_owner_in(sockets, entry, file_names[kind]);
     return err;
 }

@@ -14,7 +14,11 @@ class Daemon(Program):
         os.chmod(directory, 0o711)
         command = [*around, VITALS, "serve", "--run-dir", self.run_directory, *map(str, options)]
         super().__init__(command, directory, **words)
-        self.announcement = self.read_line()
+        try:
+            self.announcement = self.read_line()
+        except AssertionError:
+            self.kill()
+            raise
 
     @property
     def ready(self):
