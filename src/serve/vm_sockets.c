@@ -17,11 +17,15 @@ static const char *const file_names[] = {
 };
 ASSERT_COUNT(file_names, VM_SOCKETS);
 
-static const enum vitals_dialect dialects[] = {
-    [VM_SOCKET_GROUPED] = VITALS_DIALECT_GROUPED,
-    [VM_SOCKET_FLAT] = VITALS_DIALECT_FLAT,
+/* Clients that were written for QEMU know of no other provider, and some drop all where there is one. */
+static const struct {
+    enum vitals_dialect dialect;
+    const char *providers; /* NULL: all */
+} speech[] = {
+    [VM_SOCKET_GROUPED] = {VITALS_DIALECT_GROUPED, NULL},
+    [VM_SOCKET_FLAT] = {VITALS_DIALECT_FLAT, "kvm"},
 };
-ASSERT_COUNT(dialects, VM_SOCKETS);
+ASSERT_COUNT(speech, VM_SOCKETS);
 
 void vm_sockets_init(struct vm_sockets *sockets, const struct run_directory *directory,
                      struct vitals_server *server, struct person_range people)
@@ -90,7 +94,8 @@ static int listen_on(const struct vm_sockets *sockets, struct vm_entry *entry,
                      enum vm_socket_kind kind, int fd)
 {
     const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT, .fd = fd,
-                                                  .dialect = dialects[kind]};
+                                                  .dialect = speech[kind].dialect,
+                                                  .providers = speech[kind].providers};
     int err =
         vitals_server_listen(sockets->server, entry->vm->ctx, &options, &entry->listeners[kind]);
 

@@ -57,6 +57,16 @@ def test_each_value_is_that_of_the_statistics_files(daemon, programs, vmm):
         assert values_at(daemon.socket(name, file), name) == expected
 
 
+def test_clients_of_qemu_see_one_provider(daemon, programs, vmm):
+    """libvirt drops all values of a VM where there are others."""
+    name = bare_name(vmm("--guest", "spinning"))
+    daemon.wait_for(name)
+    grouped, flat = (programs.client(daemon.socket(name, file)) for file in ("qmp.sock", "qemu.sock"))
+    wait_until(lambda: len(grouped.execute("query-stats", target="vm")["vm"]) == 2, "both are there")
+    assert {each["provider"] for each in flat.execute("query-stats", target="vm")} == {"kvm"}
+    assert {each["provider"] for each in flat.execute("query-stats-schemas")} == {"kvm"}
+
+
 def test_values_are_not_older_than_the_request(daemon, programs, vmm):
     """A pass follows each request: whoever has stopped a guest sees all that it did."""
     vm = vmm("--guest", "halted")
