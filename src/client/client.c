@@ -190,20 +190,20 @@ static int finish(struct connection *connection, struct client **ret_client,
     return err;
 }
 
-int client_connect(const char *path, unsigned timeout_ms, struct client **ret_client,
-                   struct client_error *error)
+int client_connect(const char *path, client_check *check, unsigned timeout_ms,
+                   struct client **ret_client, struct client_error *error)
 {
     struct connection connection;
-    int err = connection_open(&connection, path, 0, timeout_ms, error);
+    int err = connection_open(&connection, path, check, 0, timeout_ms, error);
 
     return err ? err : make_client(&connection, ret_client, error);
 }
 
-int client_open(const char *path, unsigned timeout_ms, struct client **ret_client,
-                struct client_error *error)
+int client_open(const char *path, client_check *check, unsigned timeout_ms,
+                struct client **ret_client, struct client_error *error)
 {
     struct connection connection;
-    int err = connection_open(&connection, path, timeout_ms, timeout_ms, error);
+    int err = connection_open(&connection, path, check, timeout_ms, timeout_ms, error);
 
     return err ? err : finish(&connection, ret_client, error);
 }
@@ -222,15 +222,18 @@ int client_adopt(int fd, const char *path, unsigned timeout_ms, struct client **
 void client_let_go(struct client *client)
 {
     connection_close(&client->connection);
-    client->connection = (struct connection){
-        .path = client->path, .fd = -1, .timeout_ms = client->connection.timeout_ms};
+    client->connection = (struct connection){.path = client->path,
+                                             .check = client->connection.check,
+                                             .fd = -1,
+                                             .timeout_ms = client->connection.timeout_ms};
 }
 
 int client_reconnect(struct client *client, const char *path, struct client_error *error)
 {
     struct connection connection;
     int64_t pid = client->peer_pid;
-    int err = connection_open(&connection, path, 0, client->connection.timeout_ms, error);
+    int err = connection_open(&connection, path, client->connection.check, 0,
+                              client->connection.timeout_ms, error);
 
     if (err)
         return err;

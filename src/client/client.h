@@ -111,9 +111,15 @@ struct client_request {
 
 struct client;
 
+/*
+ * Whether what was found at @path may be connected to: @fd is that, opened with O_PATH, and nothing
+ * else will be connected to, wherever the path leads by then. 0, or as client_fail(). NULL: it may.
+ */
+typedef int client_check(int fd, const char *path, struct client_error *error);
+
 /* @timeout_ms bounds the connecting and the wait for each message. */
-int client_open(const char *path, unsigned timeout_ms, struct client **ret_client,
-                struct client_error *error);
+int client_open(const char *path, client_check *check, unsigned timeout_ms,
+                struct client **ret_client, struct client_error *error);
 
 /* The same over @fd, which is connected already; it is closed also on failure. */
 int client_adopt(int fd, const char *path, unsigned timeout_ms, struct client **ret_client,
@@ -125,14 +131,14 @@ void client_free(struct client *client);
  * does not: a server whose queue of clients is full is an error. Between them there is nothing to
  * ask, but client_interrupt() and client_free() can be called.
  */
-int client_connect(const char *path, unsigned timeout_ms, struct client **ret_client,
-                   struct client_error *error);
+int client_connect(const char *path, client_check *check, unsigned timeout_ms,
+                   struct client **ret_client, struct client_error *error);
 int client_introduce(struct client *client, struct client_error *error);
 
 /*
  * A server that has one client at a time can take another one while we don't ask: client_let_go()
  * closes the connection, and behind client_reconnect(), which does not wait, and client_negotiate()
- * all is as it was. -ESTALE: by now another process has the socket, so the VM may be another one.
+ * all is as it was; what is there then is checked as before. -ESTALE: by now another process has the socket, so the VM may be another one.
  * Between them there is nothing to ask, but client_interrupt() and client_free() can be called.
  */
 void client_let_go(struct client *client);

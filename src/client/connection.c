@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "client/connection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -103,27 +105,65 @@ static int connect_fd(int fd, const struct sockaddr_un *address, unsigned queue_
     return 0;
 }
 
-int connection_open(struct connection *connection, const char *path, unsigned queue_ms,
-                    unsigned timeout_ms, struct client_error *error)
+/* Of what @place is, whatever has its path by then. Without /proc there is nothing but the path. */
+static void address_place(int place, const char *path, struct sockaddr_un *ret_address)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd, err;
+    *ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (access("/proc/self/fd", F_OK) == 0)
+        snprintf(ret_address->sun_path, sizeof(ret_address->sun_path), "/proc/self/fd/%d", place);
+    else
+        strcpy(ret_address->sun_path, path);
+}
 
-    if (strlen(path) >= sizeof(address.sun_path))
-        return client_fail(error, ENAMETOOLONG, "Use a relative path, or a symbolic link.",
-                           "%s: longer than the %zu bytes that a socket's path can have", path,
-                           sizeof(address.sun_path) - 1);
-    strcpy(address.sun_path, path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (queue_ms ? 0 : SOCK_NONBLOCK), 0);
+/* The connected socket, or -errno. */
+static int connect_place(int place, const char *path, unsigned queue_ms, struct client_error *error)
+{
+    struct sockaddr_un address;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (queue_ms ? 0 : SOCK_NONBLOCK), 0);
+    int err;
+
     if (fd < 0)
         return client_fail(error, errno, NULL, "%s: %s", path, strerror(errno));
     passed_files_refuse(fd);
+    address_place(place, path, &address);
     err = connect_fd(fd, &address, queue_ms);
-    if (err < 0) {
-        close(fd);
-        return explain_connect(path, -err, error);
-    }
-    return connection_adopt(connection, fd, path, timeout_ms, error);
+    if (!err)
+        return fd;
+    close(fd);
+    return explain_connect(path, -err, error);
+}
+
+/* The same of what is at @path now, if @check lets it be. */
+static int connect_path(const char *path, client_check *check, unsigned queue_ms,
+                        struct client_error *error)
+{
+    int place, fd;
+
+    if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+        return client_fail(error, ENAMETOOLONG, "Use a relative path, or a symbolic link.",
+                           "%s: longer than the %zu bytes that a socket's path can have", path,
+                           sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+    place = open(path, O_PATH | O_CLOEXEC);
+    if (place < 0)
+        return explain_connect(path, errno, error);
+    fd = check ? check(place, path, error) : 0;
+    if (!fd)
+        fd = connect_place(place, path, queue_ms, error);
+    close(place);
+    return fd;
+}
+
+int connection_open(struct connection *connection, const char *path, client_check *check,
+                    unsigned queue_ms, unsigned timeout_ms, struct client_error *error)
+{
+    int fd = connect_path(path, check, queue_ms, error), err;
+
+    if (fd < 0)
+        return fd;
+    err = connection_adopt(connection, fd, path, timeout_ms, error);
+    if (!err)
+        connection->check = check;
+    return err;
 }
 
 /* Where the kernel has no random bytes yet, the time and the address have to do. */

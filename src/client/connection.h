@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/client.h"
 #include "client/error.h"
 
 enum {
@@ -26,6 +27,7 @@ struct json_tokener;
 
 struct connection {
     const char *path; /* for messages; borrowed */
+    client_check *check;
     int fd;
     bool passes_files;   /* the peer may, see base/passed_files.h */
     unsigned timeout_ms; /* of each exchange */
@@ -42,8 +44,8 @@ struct connection {
  * The result is -errno, and @error says what it means. @queue_ms bounds the wait for a server that
  * is slow to take clients; 0: does not wait.
  */
-int connection_open(struct connection *connection, const char *path, unsigned queue_ms,
-                    unsigned timeout_ms, struct client_error *error);
+int connection_open(struct connection *connection, const char *path, client_check *check,
+                    unsigned queue_ms, unsigned timeout_ms, struct client_error *error);
 
 /* Takes over @fd, which is connected already; it is closed also on failure. */
 int connection_adopt(struct connection *connection, int fd, const char *path, unsigned timeout_ms,

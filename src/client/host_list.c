@@ -82,7 +82,7 @@ int host_list_read(const char *path, unsigned timeout_ms, struct host_list *ret_
 {
     struct host_list list = {0};
     struct client *client;
-    int err = client_connect(path, timeout_ms, &client, error);
+    int err = client_connect(path, NULL, timeout_ms, &client, error);
 
     if (err)
         return err;

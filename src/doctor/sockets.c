@@ -11,6 +11,7 @@
 #include "base/at_once.h"
 #include "doctor/doctor.h"
 #include "look/look.h"
+#include "look/manager.h"
 #include "look/peer_text.h"
 #include "look/progress.h"
 #include "look/socket_list.h"
@@ -48,6 +49,7 @@ static void judge(struct doctor *doctor, const char *path, const struct client *
 /* A socket, or the text of what is wrong with a name. */
 struct asking {
     char *path; /* NULL: there is nothing to ask */
+    bool is_named;
     struct client *client;
     struct client_error error;
 };
@@ -67,10 +69,11 @@ static struct asking *add_asking(struct askings *askings)
     return &askings->all[askings->n++];
 }
 
-static void add_socket(struct askings *askings, const char *path)
+static void add_socket(struct askings *askings, const char *path, bool is_named)
 {
     struct asking *asking = add_asking(askings);
 
+    asking->is_named = is_named;
     asking->path = strdup(path);
     if (!asking->path)
         doctor_out_of_memory(askings->doctor);
@@ -95,7 +98,7 @@ static void add_named(struct askings *askings, struct doctor *doctor)
     for (size_t i = 0, n = 0; i < doctor->n_sockets; i++) {
         socket_list_add(&list, doctor->sockets[i]);
         for (; n < list.n; n++)
-            add_socket(askings, list.all[n].path);
+            add_socket(askings, list.all[n].path, list.all[n].is_named);
     }
     for (size_t i = 0; i < list.n_left_out; i++)
         doctor_find(doctor, "socket", FINDING_OK, "%s: no QMP by its name; was not asked",
@@ -109,7 +112,8 @@ static void open_client(void *opaque, size_t i)
     struct asking *asking = &askings->all[i];
 
     if (asking->path &&
-        client_open(asking->path, askings->doctor->timeout_ms, &asking->client, &asking->error) < 0)
+        client_open(asking->path, manager_check_of(asking->is_named), askings->doctor->timeout_ms,
+                    &asking->client, &asking->error) < 0)
         asking->client = NULL;
 }
 

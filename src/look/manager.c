@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "look/manager.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/count.h"
 #include "base/text.h"
@@ -59,13 +63,11 @@ static bool is_of_libvirt(const char *path)
     return is_of_session(path);
 }
 
-int manager_check(const char *path, bool is_named, struct client_error *error)
+static int check_real_path(const char *real, const char *path, bool is_named,
+                           struct client_error *error)
 {
-    char *real = realpath(path, NULL);
     int err = 0;
 
-    if (!real)
-        return 0; /* connecting to it says why */
     if (is_of_libvirt(real))
         err = client_fail(error, EPERM, HINT_LIBVIRT, "%s: libvirt needs this socket for itself",
                           path);
@@ -74,6 +76,57 @@ int manager_check(const char *path, bool is_named, struct client_error *error)
                           path);
     if (err)
         text_make_plain(error->text);
+    return err;
+}
+
+/* Without /proc nobody says where the descriptor's file is: what is at the path then has to do. */
+static char *find_real_path(int fd, const char *path)
+{
+    char link[32], real[PATH_MAX];
+    ssize_t len;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    len = readlink(link, real, sizeof(real) - 1);
+    if (len < 0)
+        return realpath(path, NULL);
+    real[len] = '\0';
+    return strdup(real);
+}
+
+static int check(int fd, const char *path, bool is_named, struct client_error *error)
+{
+    char *real = find_real_path(fd, path);
+    int err;
+
+    if (!real)
+        return client_fail(error, errno, NULL, "%s: %s", path, strerror(errno));
+    err = check_real_path(real, path, is_named, error);
     free(real);
+    return err;
+}
+
+static int check_named(int fd, const char *path, struct client_error *error)
+{
+    return check(fd, path, true, error);
+}
+
+static int check_found(int fd, const char *path, struct client_error *error)
+{
+    return check(fd, path, false, error);
+}
+
+client_check *manager_check_of(bool is_named)
+{
+    return is_named ? check_named : check_found;
+}
+
+int manager_check(const char *path, bool is_named, struct client_error *error)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC), err;
+
+    if (fd < 0)
+        return 0; /* connecting to it says why */
+    err = check(fd, path, is_named, error);
+    close(fd);
     return err;
 }

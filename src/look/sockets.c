@@ -161,24 +161,6 @@ static void refresh(struct place *place, void (*found)(void *opaque, const char 
     socket_list_free(&before);
 }
 
-/* Where a link leads to may have changed. */
-static int connect_socket(struct place *place, const char *key, struct client **ret_client,
-                          struct client_error *error)
-{
-    struct socket_place *sockets = (struct socket_place *)place;
-    unsigned timeout_ms = look_timeout_ms(&sockets->look->options);
-    int err = manager_check(key, true, error);
-
-    if (!err)
-        err = client_connect(key, timeout_ms, ret_client, error);
-    if (err)
-        return err;
-    pthread_mutex_lock(&sockets->mutex);
-    daemon_tell(&sockets->daemon_vms, key, *ret_client);
-    pthread_mutex_unlock(&sockets->mutex);
-    return 0;
-}
-
 bool look_is_no_qmp(int err)
 {
     return err == -EPROTO || err == -EPROTOTYPE || err == -EMSGSIZE || err == -E2BIG;
@@ -191,6 +173,26 @@ static bool is_named(const struct socket_place *sockets, const char *path)
         if (!strcmp(sockets->list.all[i].path, path))
             return sockets->list.all[i].is_named;
     return true;
+}
+
+static int connect_socket(struct place *place, const char *key, struct client **ret_client,
+                          struct client_error *error)
+{
+    struct socket_place *sockets = (struct socket_place *)place;
+    unsigned timeout_ms = look_timeout_ms(&sockets->look->options);
+    client_check *check;
+    int err;
+
+    pthread_mutex_lock(&sockets->mutex);
+    check = manager_check_of(is_named(sockets, key));
+    pthread_mutex_unlock(&sockets->mutex);
+    err = client_connect(key, check, timeout_ms, ret_client, error);
+    if (err)
+        return err;
+    pthread_mutex_lock(&sockets->mutex);
+    daemon_tell(&sockets->daemon_vms, key, *ret_client);
+    pthread_mutex_unlock(&sockets->mutex);
+    return 0;
 }
 
 /* Nobody has said that it is one. */
@@ -260,14 +262,15 @@ static void open_client(void *opaque, size_t i)
 {
     struct opening *opening = opaque;
     const struct look *look = opening->look;
-    const char *path = look->sockets.all[i].path;
+    const struct found_socket *found = &look->sockets.all[i];
 
-    opening->errs[i] = client_open(path, look_timeout_ms(&look->options), &opening->clients[i],
-                                   &opening->errors[i]);
+    opening->errs[i] =
+        client_open(found->path, manager_check_of(found->is_named), look_timeout_ms(&look->options),
+                    &opening->clients[i], &opening->errors[i]);
     if (opening->errs[i] < 0)
         opening->clients[i] = NULL;
     else
-        daemon_tell(&look->daemon_vms, path, opening->clients[i]);
+        daemon_tell(&look->daemon_vms, found->path, opening->clients[i]);
 }
 
 /* Nobody has said that it is one: it is no failure where others answer. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The QMP client against a scripted peer: what may go wrong, and peers that differ. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -604,7 +605,7 @@ static void check_connect(const char *path, int err, const char *text)
     struct client *client = NULL;
     struct client_error error = {0};
 
-    check_error(client_open(path, SHORT_TIMEOUT_MS, &client, &error), err);
+    check_error(client_open(path, NULL, SHORT_TIMEOUT_MS, &client, &error), err);
     assert_contains(error.text, path);
     assert_contains(error.text, text);
 }
@@ -648,9 +649,90 @@ static void test_full_queue(void **state)
     check_ok(listen(server, 0));
     check_ok(connect(client, (struct sockaddr *)&address, sizeof(address)));
     check_connect(in_dir("full.sock"), ETIMEDOUT, "takes no more clients");
-    check_error(client_connect(in_dir("full.sock"), 3600 * 1000, &opened, &error), ETIMEDOUT);
+    check_error(client_connect(in_dir("full.sock"), NULL, 3600 * 1000, &opened, &error), ETIMEDOUT);
     assert_contains(error.text, "takes no more clients");
     close(client);
+    close(server);
+}
+
+/* Puts another socket in the place of the one that it is asked about. */
+static int let_be_and_replace(int fd, const char *path, struct client_error *error)
+{
+    (void)error;
+    assert_true(fd >= 0);
+    return rename(in_dir("other.sock"), path);
+}
+
+static int forbid(int fd, const char *path, struct client_error *error)
+{
+    (void)fd;
+    return client_fail(error, EPERM, NULL, "%s: is not for us", path);
+}
+
+static int let_one_go(int fd, const char *path, struct client_error *error)
+{
+    static int n_asked;
+
+    return n_asked++ ? forbid(fd, path, error) : 0;
+}
+
+static int n_clients(int server)
+{
+    int client, n = 0;
+
+    while ((client = accept4(server, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+        close(client);
+        n++;
+    }
+    return n;
+}
+
+static int listening_without_waiting(const char *path)
+{
+    int fd = listening_fd(path);
+
+    check_ok(fcntl(fd, F_SETFL, O_NONBLOCK));
+    return fd;
+}
+
+static void test_what_was_looked_at_is_connected_to(void **state)
+{
+    int looked_at = listening_without_waiting(in_dir("vm.sock")),
+        other = listening_without_waiting(in_dir("other.sock"));
+    struct client_error error;
+    struct client *client;
+
+    (void)state;
+    check_error(client_connect(in_dir("vm.sock"), forbid, 1, &client, &error), EPERM);
+    assert_contains(error.text, "is not for us");
+    check_error(client_open(in_dir("vm.sock"), forbid, 1, &client, &error), EPERM);
+    assert_int_equal(n_clients(looked_at), 0);
+    check_ok(client_connect(in_dir("vm.sock"), let_be_and_replace, 1, &client, &error));
+    assert_int_equal(n_clients(looked_at), 1);
+    assert_int_equal(n_clients(other), 0);
+    client_free(client);
+    close(looked_at);
+    close(other);
+}
+
+static void test_who_comes_back_looks_again(void **state)
+{
+    int server = listening_without_waiting(in_dir("vm.sock"));
+    struct client_error error;
+    struct client *client;
+
+    (void)state;
+    check_ok(client_connect(in_dir("vm.sock"), NULL, 1, &client, &error));
+    client_let_go(client);
+    check_ok(client_reconnect(client, in_dir("vm.sock"), &error));
+    client_free(client);
+    assert_int_equal(n_clients(server), 2);
+    client = NULL;
+    check_ok(client_connect(in_dir("vm.sock"), let_one_go, 1, &client, &error));
+    client_let_go(client);
+    check_error(client_reconnect(client, in_dir("vm.sock"), &error), EPERM);
+    client_free(client);
+    assert_int_equal(n_clients(server), 1);
     close(server);
 }
 
@@ -726,6 +808,9 @@ int main(void)
         cmocka_unit_test(test_most_objects),
         cmocka_unit_test_setup_teardown(test_connect_errors, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_full_queue, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_what_was_looked_at_is_connected_to, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(test_who_comes_back_looks_again, make_dir, remove_dir),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_percentiles),
         cmocka_unit_test(test_order),

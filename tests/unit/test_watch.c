@@ -80,7 +80,7 @@ static int connect_vm(struct place *place, const char *key, struct client **ret_
                       struct client_error *error)
 {
     (void)place;
-    return client_connect(key, TIMEOUT_MS, ret_client, error);
+    return client_connect(key, NULL, TIMEOUT_MS, ret_client, error);
 }
 
 static bool rejects(struct place *place, const char *key, int err)

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -402,6 +403,37 @@ def test_the_monitor_of_a_session_of_libvirt(programs):
         line, _ = result.stderr.splitlines()
         assert_message("stats", line, "PATH: libvirt needs this socket for itself")
     assert select.select(listener.sockets, [], [], 0)[0] == []
+
+
+SWITCH = """
+import os, sys
+link, *targets = sys.argv[1:]
+while os.getppid() == %d:
+    for target in targets:
+        os.symlink(target, link + ".new")
+        os.rename(link + ".new", link)
+"""
+
+
+@pytest.mark.parametrize("verb", ["list", "doctor"])
+def test_a_link_that_leads_to_libvirt_only_now_and_then(programs, verb):
+    """What is connected to is what was looked at."""
+    os.mkdir(programs.path("libvirt"))
+    theirs = programs.keep(Listener(programs.path("libvirt/monitor.sock")))
+    other = programs.keep(Listener(programs.path("other.sock")))
+    link = programs.path("link.sock")
+    os.symlink(other.path, link)
+    switch = programs.start([sys.executable, "-c", SWITCH % os.getpid(), link, other.path, theirs.path])
+    wait_until(lambda: os.readlink(link) == theirs.path, "it leads to libvirt")
+    n_connected = 0
+    while n_connected < 20:
+        run(verb, "--socket", link, "--timeout", "0.05",
+            env={**os.environ, "XDG_RUNTIME_DIR": programs.directory})  # fmt: skip
+        assert select.select(theirs.sockets, [], [], 0)[0] == []
+        while select.select(other.sockets, [], [], 0)[0]:
+            other.sockets[0].accept()[0].close()
+            n_connected += 1
+    switch.kill()
 
 
 def test_the_monitor_of_proxmox(programs):
