@@ -41,7 +41,7 @@ int client_ask(struct client *client, const struct ask *ask, struct json_object 
     else if (ask->type != CLIENT_ANY && !json_object_is_type(value, ask->type))
         err = client_not_understood(client, ask->command, error);
     if (err) {
-        json_object_put(reply);
+        connection_put(&client->connection, reply);
         return err;
     }
     *ret_reply = reply;

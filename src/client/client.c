@@ -56,10 +56,10 @@ static int negotiate(struct client *client, bool *ret_is_vitals, struct client_e
         return err;
     *ret_is_vitals = greets_as_vitals(message);
     client->qemu_version = greeted_qemu_version(message);
-    json_object_put(message);
+    connection_put(&client->connection, message);
     err = client_ask(client, &ask, &message, &value, error);
     if (!err)
-        json_object_put(message);
+        connection_put(&client->connection, message);
     return err;
 }
 
@@ -84,7 +84,7 @@ static int read_vm_name(struct client *client, struct client_error *error)
     name = client_string(value, "name");
     client->vm_name =
         name && *name ? strndup(name, CLIENT_NAME_MAX) : client_name_from_path(client->path);
-    json_object_put(reply);
+    connection_put(&client->connection, reply);
     if (!client->vm_name)
         return client_out_of_memory(client, error);
     text_make_plain(client->vm_name);

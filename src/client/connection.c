@@ -211,6 +211,7 @@ static void hang_up(const struct connection *connection)
 
 void connection_close(struct connection *connection)
 {
+    run_memory_end(&connection->memory);
     if (connection->parser)
         json_tokener_free(connection->parser);
     free(connection->bytes);
@@ -281,6 +282,9 @@ static int parse_more(struct connection *connection, struct size *size,
 
     if (!json_members_fit(&size->members, at, n))
         return -EBADMSG;
+    err = run_memory_take(&connection->memory, json_memory(at, n));
+    if (err)
+        return err;
     message = json_tokener_parse_ex(connection->parser, at, (int)n);
     result = json_tokener_get_error(connection->parser);
     if (result != json_tokener_continue)
@@ -317,12 +321,25 @@ static int read_message(struct connection *connection, int64_t deadline,
     int err;
 
     json_tokener_reset(connection->parser);
+    run_memory_begin(&connection->memory, connection->fd);
     do {
         err = connection->start == connection->end ? read_more(connection, deadline) : 0;
         if (err == 0)
             err = parse_more(connection, &size, ret_message);
     } while (err == -EAGAIN);
-    return err;
+    if (!err) {
+        run_memory_done(&connection->memory);
+        return 0;
+    }
+    json_tokener_reset(connection->parser); /* of what has come */
+    run_memory_end(&connection->memory);
+    return run_memory_was_refused(&connection->memory) ? -ENOBUFS : err;
+}
+
+void connection_put(struct connection *connection, struct json_object *message)
+{
+    json_object_put(message);
+    run_memory_end(&connection->memory);
 }
 
 static int send_all(struct connection *connection, const char *data, size_t len, int64_t deadline)
@@ -395,7 +412,7 @@ static int read_until(struct connection *connection, int64_t deadline,
             return 0;
         }
         skip(connection, message);
-        json_object_put(message);
+        connection_put(connection, message);
         if (err != -EAGAIN)
             return err;
         if (now_ms() >= deadline)
@@ -428,6 +445,7 @@ static int explain_greeting(const struct connection *connection, int err,
     case EPROTO:
     case EMSGSIZE:
     case E2BIG:
+    case ENOBUFS:
     case EOVERFLOW:
     case ERANGE:
     case EBADMSG:
@@ -509,6 +527,11 @@ static int explain_ask(const struct connection *connection, const char *command,
         return client_fail(error, err, "The server may be broken, or the VM be in trouble.",
                            "%s: more than %d other messages, and no reply to %s", path,
                            CLIENT_SKIPPED_MAX, command);
+    case ENOBUFS:
+        return client_fail(error, err, "It was the largest of them. Ask fewer VMs at a time.",
+                           "%s: the reply to %s was refused: all replies together take more than "
+                           "%d MiB of memory",
+                           path, command, RUN_MEMORY_MAX / 1024 / 1024);
     case E2BIG:
         return client_fail(error, err, NULL, "%s: the reply to %s takes more than %d MiB of memory",
                            path, command, CLIENT_MEMORY_MAX / 1024 / 1024);

@@ -12,6 +12,7 @@
 
 #include "client/client.h"
 #include "client/error.h"
+#include "client/run_memory.h"
 
 enum {
     CLIENT_REPLY_MAX = 16 * 1024 * 1024,   /* bytes of one message */
@@ -34,7 +35,8 @@ struct connection {
     struct json_tokener *parser;
     char *bytes; /* read, and not yet parsed from @start on */
     size_t start, end;
-    uint64_t key; /* in the ids of its commands: no other client has it */
+    struct run_memory memory; /* of the last message */
+    uint64_t key;             /* in the ids of its commands: no other client has it */
     unsigned n_commands;
     bool is_nameless; /* a reply without an id has come instead of the one that is waited for */
     char words[CONNECTION_WORDS_MAX]; /* of the last error among them, or empty */
@@ -66,5 +68,8 @@ int connection_read_greeting(struct connection *connection, struct json_object *
  */
 int connection_ask(struct connection *connection, const char *command, const char *arguments,
                    struct json_object **ret_reply, struct client_error *error);
+
+/* A message of the connection is not needed any more. */
+void connection_put(struct connection *connection, struct json_object *message);
 
 #endif

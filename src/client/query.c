@@ -154,7 +154,7 @@ static int query_target(struct query *query, const char *target, struct client_e
         return err;
     query->snapshot->public.time_ns = clock_now_ns();
     err = reply_read(query, value);
-    json_object_put(reply);
+    connection_put(&client->connection, reply);
     return err ? explain_reply(query, -err, error) : 0;
 }
 

@@ -299,6 +299,6 @@ int client_read_schemas(struct client *client, bool is_vitals, struct client_err
     if (err)
         return err;
     err = take_schemas(client, is_vitals, value, error);
-    json_object_put(reply);
+    connection_put(&client->connection, reply);
     return err;
 }

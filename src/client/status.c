@@ -56,7 +56,7 @@ int client_read_status(struct client *client, struct client_error *error)
     if (err)
         return err;
     take_status(client, value);
-    json_object_put(reply);
+    connection_put(&client->connection, reply);
     return 0;
 }
 

@@ -99,7 +99,7 @@ int client_read_vcpus(struct client *client, struct client_error *error)
     if (err)
         return err;
     err = take_vcpus(client, value);
-    json_object_put(reply);
+    connection_put(&client->connection, reply);
     if (err == -E2BIG)
         return client_fail(error, E2BIG, NULL, "%s: has more than %d vCPUs", client->path,
                            CLIENT_VCPUS_MAX);

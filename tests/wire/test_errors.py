@@ -265,6 +265,21 @@ def test_doctor_finds_the_same(programs, case):
     assert case.hint in (check["hint"] or "") and bool(check["hint"]) == bool(case.hint)
 
 
+@pytest.mark.parametrize("verb", ["stats", "schemas"])
+def test_replies_that_take_too_much_memory_together(programs, verb):
+    """None of them is too large by itself, and none has an end."""
+    sockets = []
+    for i in range(3):
+        endless = b'{"return": "' + b"," * (2 << 20)
+        peer = FakeQemu(programs.path(f"vm{i}.sock"), query_stats_schemas=endless)
+        sockets += ["--socket", programs.keep(peer).path]
+    result = vitals(verb, *sockets, "--timeout", "2")
+    entry = "PATH: the reply to COMMAND was refused: all replies together take more than N MiB of memory"
+    refused = [line for line in result.stderr.splitlines() if " was refused: " in line]
+    assert result.returncode == 1 and len(refused) == 1
+    assert re.fullmatch(f"vitals {verb}: " + manual.message_pattern(entry), refused[0])
+
+
 def test_the_socket_of_another_user(programs):
     path = denied_socket(programs)
     result = programs.run_as_other("stats", "--socket", path, env=WITHOUT_VM)
