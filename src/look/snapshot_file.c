@@ -91,20 +91,48 @@ static int await_writer(struct reader *reader, int fd, struct buf *bytes)
     return 0;
 }
 
-/* Opening does not wait for a writer. */
+/* A device may be silent without end, and do something when it is opened. */
+static int check_kind(struct reader *reader, const struct stat *st)
+{
+    if (S_ISREG(st->st_mode) || S_ISFIFO(st->st_mode))
+        return 0;
+    if (S_ISDIR(st->st_mode))
+        return fail(reader, "%s", strerror(EISDIR));
+    return fail(reader, "neither a file nor a pipe");
+}
+
+/* Neither opening nor what is there waits for anybody but the writer of a pipe. */
+static FILE *open_named(struct reader *reader, struct stat *ret_stat)
+{
+    int fd = stat(reader->path, ret_stat) < 0 ? -1 : 0;
+    FILE *file;
+
+    if (!fd && check_kind(reader, ret_stat))
+        return NULL;
+    if (!fd)
+        fd = open(reader->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    file = fd < 0 ? NULL : fdopen(fd, "r");
+    if (!file)
+        fail(reader, "%s", strerror(errno));
+    else if (fstat(fd, ret_stat) == 0 && check_kind(reader, ret_stat) == 0)
+        return file;
+    if (file)
+        fclose(file);
+    else if (fd >= 0)
+        close(fd);
+    return NULL;
+}
+
 static int read_named(struct reader *reader, struct buf *bytes)
 {
-    int fd = open(reader->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err = 0;
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
     struct stat st;
+    FILE *file = open_named(reader, &st);
+    int fd, err = 0;
 
-    if (!file) {
-        err = fail(reader, "%s", strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return err;
-    }
-    if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+    if (!file)
+        return -1;
+    fd = fileno(file);
+    if (S_ISFIFO(st.st_mode))
         err = await_writer(reader, fd, bytes);
     fcntl(fd, F_SETFL, 0);
     if (!err)

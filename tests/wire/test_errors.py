@@ -583,6 +583,8 @@ def test_snapshots(programs, vm):
         file.truncate((256 << 20) + 1)
     silent = programs.path("silent")
     os.mkfifo(silent)
+    _, typed_at = pty.openpty()
+    terminal = os.ttyname(typed_at)
     for arguments, status, entry, hint in [
         (["/no/file", after], 1, "PATH: ERROR", ""),
         ([__file__, after], 1, "PATH: not a snapshot: REASON", "'vitals snap' writes them"),
@@ -592,6 +594,10 @@ def test_snapshots(programs, vm):
         ([other, after], 1, "PATH: a snapshot of version N; this vitals reads version N", ""),
         ([large, after], 1, "PATH: larger than a snapshot can be, N bytes", ""),
         ([silent, after], 1, "PATH: a pipe to which nobody writes", ""),
+        ([terminal, after], 1, "PATH: neither a file nor a pipe", ""),
+        (["/dev/zero", after], 1, "PATH: neither a file nor a pipe", ""),
+        ([vm, after], 1, "PATH: neither a file nor a pipe", ""),
+        ([programs.directory, after], 1, "PATH: ERROR", ""),
         ([after, before], 1, "PATH is not older than PATH", "The older one comes first."),
         ([before, stranger], 3, "no statistic of PATH is in PATH", "must be of"),
         ([before, after, "--stat", "xyzzy"], 3, "no statistic matches 'WORD'", "vitals schemas"),
