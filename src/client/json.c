@@ -49,9 +49,16 @@ struct json_object *client_array(struct json_object *object, const char *name)
     return client_member(object, name, json_type_array);
 }
 
-int64_t client_integer(struct json_object *object, const char *name, int64_t without)
+struct json_object *client_signed(struct json_object *object, const char *name)
 {
     struct json_object *value = client_member(object, name, json_type_int);
+
+    return value && json_object_get_uint64(value) <= INT64_MAX ? value : NULL;
+}
+
+int64_t client_integer(struct json_object *object, const char *name, int64_t without)
+{
+    struct json_object *value = client_signed(object, name);
 
     return value ? json_object_get_int64(value) : without;
 }

@@ -17,6 +17,9 @@ bool client_is_name(const char *text);
 /* NULL also for what no name can be. */
 const char *client_name(struct json_object *object, const char *name);
 
+/* An integer that 63 bits and a sign can say. NULL also for a larger one: nearest to it is not equal. */
+struct json_object *client_signed(struct json_object *object, const char *name);
+
 int64_t client_integer(struct json_object *object, const char *name, int64_t without);
 
 /* Element @i, from the end where @is_reversed. */

@@ -215,7 +215,7 @@ static int parse(struct reader *reader, const char *bytes, size_t len)
 static bool read_integer(struct json_object *object, const char *name, int64_t min, int64_t max,
                          int64_t *ret_number)
 {
-    struct json_object *value = client_member(object, name, json_type_int);
+    struct json_object *value = client_signed(object, name);
 
     *ret_number = value ? json_object_get_int64(value) : 0;
     return value && *ret_number >= min && *ret_number <= max;

@@ -21,7 +21,7 @@ int snapshot_compare_vms(const char *name, const char *socket, const char *other
 static bool read_start(struct json_object *object, const char *number_name, const char *start_name,
                        int64_t *ret_number, uint64_t *ret_start)
 {
-    struct json_object *number = client_member(object, number_name, json_type_int);
+    struct json_object *number = client_signed(object, number_name);
     struct json_object *start = client_member(object, start_name, json_type_int);
 
     *ret_number = number ? json_object_get_int64(number) : 0;
@@ -42,7 +42,7 @@ static bool read_text(struct json_object *object, const char *name, const char *
 /* The same; -1. */
 static bool read_number(struct json_object *object, const char *name, int64_t *ret_number)
 {
-    struct json_object *number = client_member(object, name, json_type_int);
+    struct json_object *number = client_signed(object, name);
 
     *ret_number = number ? json_object_get_int64(number) : -1;
     return number ? *ret_number >= 0 : !json_object_object_get(object, name);

@@ -199,6 +199,30 @@ static void test_names_of_vms(void **state)
     buf_free(&cut);
 }
 
+/* The number next to one that is too large would be another. */
+static void test_numbers_with_a_sign_have_63_bits(void **state)
+{
+    struct script script = {
+        .replies = {FLAT_GREETING, OK, FLAT_SCHEMA, NAME,
+                    "{\"return\": [{\"qom-path\": \"/large\", \"cpu-index\": 9223372036854775808}, "
+                    "{\"qom-path\": \"/most\", \"cpu-index\": 9223372036854775807, "
+                    "\"thread-id\": 9223372036854775807}, "
+                    "{\"qom-path\": \"/a\", \"cpu-index\": 1, "
+                    "\"thread-id\": 18446744073709551615}]}\r\n"}};
+    struct client *client = open_ok(&script);
+    size_t n;
+    const struct client_vcpu *vcpus = client_vcpus(client, &n);
+
+    (void)state;
+    assert_int_equal(n, 2);
+    assert_string_equal(vcpus[0].path, "/a");
+    assert_int_equal(vcpus[0].thread, -1);
+    assert_string_equal(vcpus[1].path, "/most");
+    assert_true(vcpus[1].index == INT64_MAX && vcpus[1].thread == INT64_MAX);
+    client_free(client);
+    script_end(&script);
+}
+
 static void test_vcpus_are_sorted(void **state)
 {
     struct script script = {
@@ -739,6 +763,7 @@ int main(void)
         cmocka_unit_test(test_statistics_that_are_left_out),
         cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_names_of_vms),
+        cmocka_unit_test(test_numbers_with_a_sign_have_63_bits),
         cmocka_unit_test(test_vcpus_are_sorted),
         cmocka_unit_test(test_most_statistics),
         cmocka_unit_test(test_most_vcpus),

@@ -396,6 +396,8 @@ static void test_lives_that_are_wrong(void **state)
         BOOT("b", "h", "\"vms\": 5, " VALUES("1", "1")),
         BOOT("b", "h", "\"vms\": [5], " VALUES("1", "1")),
         BOOT("b", "h", LIFE(PROCESS("-7", "70"), NO_THREAD, NO_THREAD) VALUES("1", "1")),
+        BOOT("b", "h",
+             LIFE(PROCESS("9223372036854775808", "70"), NO_THREAD, NO_THREAD) VALUES("1", "1")),
         BOOT("b", "h", LIFE(PROCESS("7", "null"), NO_THREAD, NO_THREAD) VALUES("1", "1")),
         BOOT("b", "h", LIFE(PROCESS("7", "1.5"), NO_THREAD, NO_THREAD) VALUES("1", "1")),
         BOOT("b", "h", LIFE(PROCESS("7", "70"), THREAD("8", "-1"), NO_THREAD) VALUES("1", "1")),
