@@ -19,7 +19,7 @@ SLOW = ["query-qmp-schema", "query-cpu-definitions"]
 BUSY = [0.0005, 0.001, 0.002, 0.005]  # seconds until the client leaves: QEMU has begun to answer
 VERBS = ["list", "stats", "snap"]
 FORMS = {"list": ["-o", "json"], "stats": ["-o", "json"], "snap": []}
-VALUES = ["time", "reply_time", "value", "values"]
+VALUES = ["time", "reply_time", "value", "values", "boot_time"]  # the last as the clock is slewed
 
 
 def leave(qemu, turn):
