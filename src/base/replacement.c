@@ -280,3 +280,12 @@ int replacement_end(struct replacement *replacement)
     forget(replacement);
     return err;
 }
+
+void replacement_abandon(struct replacement *replacement)
+{
+    __fpurge(stdout);
+    clearerr(stdout);
+    if (replacement->temporary)
+        remove_temporary(replacement, STDOUT_FILENO);
+    forget(replacement);
+}

@@ -31,4 +31,7 @@ int replacement_begin_here(struct replacement *ret_replacement, const char *path
  */
 int replacement_end(struct replacement *replacement);
 
+/* Not all could be written: what there was is as it was. */
+void replacement_abandon(struct replacement *replacement);
+
 #endif

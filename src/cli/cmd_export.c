@@ -154,57 +154,73 @@ static int out_of_memory(const struct export *export)
     return EXIT_FAILURE;
 }
 
-static int print(struct export *export)
+/* 0; -errno: it is not whole. */
+static int print(struct export *export, struct metrics_report *ret_report)
 {
     const struct metrics_sink sink = {.put = put};
     const struct choice choice = choice_of(export);
-    struct metrics_report report;
     enum metrics_format format = export->directory ? METRICS_PROMETHEUS : METRICS_OPENMETRICS;
-    int err;
+    unsigned long series_max = export->series_max ? export->series_max : SERIES_MAX_DEFAULT;
 
     if (export->format != NOT_GIVEN)
         format = (enum metrics_format) export->format;
-    err = metrics_write(
-        export->exposition.metrics,
-        &(struct metrics_form){
-            .format = format,
-            .is_thin = export->is_thin,
-            .series_max = export->series_max ? export->series_max : SERIES_MAX_DEFAULT,
-            .duration_ns = clock_now_ns() - export->begin_ns,
-            .wants = wants_column,
-            .opaque = &choice,
-        },
-        &sink, &report);
-    if (err == -ENOMEM)
-        return out_of_memory(export);
-    return err ? EXIT_FAILURE : check_whole(export, &report);
+    return metrics_write(export->exposition.metrics,
+                         &(struct metrics_form){
+                             .format = format,
+                             .is_thin = export->is_thin,
+                             .series_max = series_max,
+                             .duration_ns = clock_now_ns() - export->begin_ns,
+                             .wants = wants_column,
+                             .opaque = &choice,
+                         },
+                         &sink, ret_report);
+}
+
+/* What standard output does not take is said when it is flushed. */
+static int print_all(struct export *export)
+{
+    struct metrics_report report;
+    int err = print(export, &report);
+
+    if (err)
+        return err == -ENOMEM ? out_of_memory(export) : EXIT_FAILURE;
+    return check_whole(export, &report);
 }
 
 static int refuse_file(const struct export *export, const char *path, int err)
 {
+    if (err == -ENOMEM)
+        return out_of_memory(export);
     fprintf(stderr, "%s: %s: %s\n  --textfile takes a directory that this user may write to.\n",
             export->look.options.command, path, strerror(-err));
     return EXIT_FAILURE;
 }
 
 /* Whoever else may write to the directory must not choose what is overwritten: no link is followed. */
-static int write_file(struct export *export)
+static int replace_file(struct export *export, const char *path)
 {
     struct replacement replacement;
+    struct metrics_report report;
+    int err = replacement_begin_here(&replacement, path);
+
+    if (err)
+        return refuse_file(export, path, err);
+    err = print(export, &report);
+    if (err == -ENOMEM)
+        replacement_abandon(&replacement);
+    else
+        err = replacement_end(&replacement);
+    return err ? refuse_file(export, path, err) : check_whole(export, &report);
+}
+
+static int write_file(struct export *export)
+{
     char *path;
-    int status, err;
+    int status;
 
     if (asprintf(&path, "%s/" FILE_NAME, export->directory) < 0)
         return out_of_memory(export);
-    err = replacement_begin_here(&replacement, path);
-    if (err) {
-        status = refuse_file(export, path, err);
-    } else {
-        status = print(export);
-        err = replacement_end(&replacement);
-        if (err)
-            status = refuse_file(export, path, err);
-    }
+    status = replace_file(export, path);
     free(path);
     return status;
 }
@@ -334,7 +350,7 @@ static int export_all(void *self)
     if (export->explains)
         written = explain_cost(export);
     else
-        written = export->directory ? write_file(export) : print(export);
+        written = export->directory ? write_file(export) : print_all(export);
     exposition_free(&export->exposition);
     return status ? status : written;
 }

@@ -18,13 +18,14 @@ static struct replacement replacement;
 static int standard_output;
 
 /* What cmocka says goes elsewhere until end(). */
-static int begin(const char *path)
+static int begin_by(int (*begin)(struct replacement *ret_replacement, const char *path),
+                    const char *path)
 {
     int err;
 
     fflush(stdout);
     standard_output = dup(STDOUT_FILENO);
-    err = replacement_begin(&replacement, path);
+    err = begin(&replacement, path);
     if (err)
         close(standard_output);
     else
@@ -32,12 +33,22 @@ static int begin(const char *path)
     return err;
 }
 
+static int begin(const char *path)
+{
+    return begin_by(replacement_begin, path);
+}
+
+static void restore_output(void)
+{
+    dup2(standard_output, STDOUT_FILENO);
+    close(standard_output);
+}
+
 static int end(void)
 {
     int err = replacement_end(&replacement);
 
-    dup2(standard_output, STDOUT_FILENO);
-    close(standard_output);
+    restore_output();
     return err;
 }
 
@@ -187,6 +198,35 @@ static void a_path_has_a_name(void **state)
     assert_int_equal(n_files(in_dir("")), 2);
 }
 
+static void what_is_abandoned_leaves_nothing(void **state)
+{
+    (void)state;
+    check_ok(begin(in_dir("ours/file")));
+    replacement_abandon(&replacement);
+    restore_output();
+    check_file(in_dir("ours/file"), "old");
+    assert_int_equal(n_files(in_dir("ours")), 1);
+    check_ok(begin_by(replacement_begin_here, in_dir("ours/more")));
+    replacement_abandon(&replacement);
+    restore_output();
+    assert_int_equal(n_files(in_dir("ours")), 1);
+}
+
+static void a_link_is_followed_only_where_it_may(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink("../theirs/file", in_dir("ours/link")), 0);
+    check_ok(begin(in_dir("ours/link")));
+    check_ok(end());
+    check_file(in_dir("theirs/file"), "new");
+    write_file(in_dir("theirs/file"), "theirs");
+    check_ok(begin_by(replacement_begin_here, in_dir("ours/link")));
+    check_ok(end());
+    check_file(in_dir("theirs/file"), "theirs");
+    check_file(in_dir("ours/link"), "new"); /* it is no link any more */
+    assert_int_equal(n_files(in_dir("ours")), 2);
+}
+
 #define WITH_DIRECTORIES(test)                                                                     \
     cmocka_unit_test_setup_teardown(test, make_directories, remove_directories)
 
@@ -199,6 +239,8 @@ int main(void)
         WITH_DIRECTORIES(what_is_in_the_place_of_the_new_file_is_not_taken),
         WITH_DIRECTORIES(a_link_in_the_place_of_the_new_file_is_not_followed),
         WITH_DIRECTORIES(a_path_has_a_name),
+        WITH_DIRECTORIES(what_is_abandoned_leaves_nothing),
+        WITH_DIRECTORIES(a_link_is_followed_only_where_it_may),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
