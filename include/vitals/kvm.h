@@ -31,6 +31,8 @@ extern "C" {
 struct vitals_kvm; /* the provider 'kvm' of one context */
 
 /*
+ * /proc is used where it is to be seen, and not needed.
+ *
  * @fd: the VM's fd, or its statistics file, or -1: this VM has no statistics of its own target.
  * -EINVAL: @fd is none of these; -ENOTTY: this kernel has no binary statistics; -EIO: the VM belongs
  * to another process (only the VMM itself can open a statistics file); -EBADMSG: the file is not as

@@ -83,6 +83,12 @@ struct vitals_server_options {
      */
     uint32_t budget_us;
     uint32_t reserved; /* must be 0 */
+    /*
+     * Called first in the thread of vitals_server_start(), in that thread: for its CPUs, its priority,
+     * its seccomp filter. Which system calls it makes from then on is in vitals(3). NULL: nothing is.
+     */
+    void (*on_thread)(void *on_thread_opaque);
+    void *on_thread_opaque; /* borrowed until the server is freed */
 };
 #define VITALS_SERVER_OPTIONS_INIT .size = sizeof(struct vitals_server_options)
 

@@ -4,17 +4,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "kvm/stats_file.h"
 
-enum fd_kind { FD_OTHER, FD_KVM, FD_STATS };
+enum fd_kind { FD_OTHER, FD_KVM, FD_MAYBE_KVM, FD_STATS };
 
 static bool starts_with(const char *text, const char *start)
 {
@@ -34,6 +36,21 @@ static enum fd_kind kind_of_link(const char *link)
     return FD_OTHER;
 }
 
+/*
+ * Where /proc is not to be seen, as in a jail. Of the kernel's anonymous files those with statistics
+ * alone can be read at an offset, so that no other one waits here: pread() gives ESPIPE. The rest is
+ * found out by asking for statistics.
+ */
+static enum fd_kind kind_of_anonymous(int fd)
+{
+    struct statfs fs;
+    char header[sizeof(uint32_t)];
+
+    if (fstatfs(fd, &fs) < 0 || fs.f_type != ANON_INODE_FS_MAGIC)
+        return FD_OTHER;
+    return pread(fd, header, sizeof(header), 0) == sizeof(header) ? FD_STATS : FD_MAYBE_KVM;
+}
+
 static enum fd_kind fd_kind(int fd)
 {
     char path[64], link[128];
@@ -47,6 +64,8 @@ static enum fd_kind fd_kind(int fd)
         if (kind_of_link(link) != FD_OTHER)
             return kind_of_link(link);
     }
+    if (len < 0 && kind_of_anonymous(fd) != FD_OTHER)
+        return kind_of_anonymous(fd);
     /* A pipe or a device could make a read wait for ever; a file on a disk can't. */
     return !fstat(fd, &st) && S_ISREG(st.st_mode) ? FD_STATS : FD_OTHER;
 }
@@ -72,6 +91,11 @@ static int get_stats_fd(int fd, struct error_text *error)
     }
 }
 
+static int refuse(int fd, struct error_text *error)
+{
+    return error_set(error, -EINVAL, "fd %d is neither a VM, a vCPU nor a statistics file", fd);
+}
+
 int kvm_stats_fd_open(int fd, struct error_text *error)
 {
     int copy;
@@ -79,13 +103,16 @@ int kvm_stats_fd_open(int fd, struct error_text *error)
     switch (fd_kind(fd)) {
     case FD_KVM:
         return get_stats_fd(fd, error);
+    case FD_MAYBE_KVM:
+        copy = get_stats_fd(fd, error);
+        return copy == -ENOTTY ? refuse(fd, error) : copy;
     case FD_STATS:
         copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
         return copy >= 0
                    ? copy
                    : error_set(error, -errno, "can't duplicate fd %d: %s", fd, strerror(errno));
     default:
-        return error_set(error, -EINVAL, "fd %d is neither a VM, a vCPU nor a statistics file", fd);
+        return refuse(fd, error);
     }
 }
 

@@ -144,6 +144,8 @@ void server_unlock(struct vitals_server *server);
 /* Under the lock: somebody waits for a turn, and nobody may be there to look. */
 void server_wake(struct vitals_server *server);
 
+int server_open_spare(const struct vitals_server *server); /* -1: none is left */
+
 /* slots.c */
 int slot_add(struct vitals_server *server, enum slot_kind kind, void *owner, int fd,
              uint32_t interest, uint32_t *ret_slot);

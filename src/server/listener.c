@@ -33,7 +33,7 @@ static int refuse_one(struct vitals_listener *listener)
     err = fd < 0 ? -errno : 0;
     if (fd >= 0)
         hang_up(server, fd, listener->passes_files);
-    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    server->spare_fd = server_open_spare(server);
     return err;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -34,13 +35,19 @@ static int copy_options(struct vitals_server *server, const struct vitals_server
     return 0;
 }
 
+/* Another number for a file that is open, as a sandbox may let nothing be opened. */
+int server_open_spare(const struct vitals_server *server)
+{
+    return fcntl(server->wake_fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static int open_fds(struct vitals_server *server)
 {
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (server->epoll_fd < 0 || server->wake_fd < 0)
         return -errno;
+    server->spare_fd = server_open_spare(server);
     return 0;
 }
 
@@ -348,6 +355,9 @@ static void *run(void *opaque)
 {
     struct vitals_server *server = opaque;
 
+    prctl(PR_SET_NAME, "vitals-qmp");
+    if (server->options.on_thread)
+        server->options.on_thread(server->options.on_thread_opaque);
     while (!server->stopping)
         process(server, -1);
     return NULL;
@@ -365,7 +375,6 @@ int vitals_server_start(struct vitals_server *server)
     err = library_thread_create(&server->thread, NULL, run, server);
     if (err)
         return -err;
-    pthread_setname_np(server->thread, "vitals-qmp");
     server->has_thread = true;
     return 0;
 }

@@ -14,7 +14,7 @@ from support.introspection import Schema
 from support.programs import ROOT, run, stat
 
 DOCS = ROOT / "docs"
-PAGES = ["vitals.1", "vitals-demo.1", "vitals-qmp.7"]
+PAGES = ["vitals.1", "vitals.3", "vitals-demo.1", "vitals-qmp.7"]
 SCHEMAS = [f"{dialect}={ROOT}/qapi/{dialect}.json" for dialect in ("grouped", "flat")]
 
 
@@ -69,7 +69,7 @@ def test_pages_name_each_other(page):
 
 def test_the_first_page_names_all_others():
     pages = {path.name.removesuffix(".scd") for path in DOCS.glob("*.scd")} - {"vitals.1"}
-    named = re.findall(r"\*(vitals-[a-z]+)\*\((\d)\)", manual.section("vitals.1", "SEE ALSO"))
+    named = re.findall(r"\*(vitals(?:-[a-z]+)?)\*\((\d)\)", manual.section("vitals.1", "SEE ALSO"))
     assert {f"{name}.{number}" for name, number in named} == pages
     for page in pages:
         assert "*vitals*(1)" in manual.section(page, "SEE ALSO")
