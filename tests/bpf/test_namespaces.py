@@ -17,6 +17,12 @@ from support.this_host import answer, of_process, vitals
 IN_A_NAMESPACE = with_own_mounts("--pid", "--fork", "--mount-proc", "--kill-child")
 
 
+def nsenter(pid, *namespaces):
+    """The words before a command. The root of mounts may be another directory than that of a chroot."""
+    root = ["--root"] if "--mount" in namespaces else []
+    return ["nsenter", f"--target={pid}", *namespaces, *root]
+
+
 class Container:
     """A VMM that is the first process of a pid namespace, with a /proc of its own."""
 
@@ -27,7 +33,7 @@ class Container:
         (self.pid,) = children(self.vmm.pid)  # for the host
 
     def words(self, *namespaces):
-        return ["nsenter", f"--target={self.pid}", *namespaces]
+        return nsenter(self.pid, *namespaces)
 
     def vitals(self, *words):
         """Beside the VMM, as in another container of its pod."""
@@ -137,7 +143,7 @@ def test_a_reader_between_the_host_and_the_vmm(vmm):
     (inner,) = children(unshare)
     _, in_the_middle, in_the_innermost = map(int, process_status(inner)["NSpid"].split())
     assert in_the_innermost == 1
-    result = vitals("list", "--json", around=["nsenter", f"--target={middle}", "--pid", "--mount"])
+    result = vitals("list", "--json", around=nsenter(middle, "--pid", "--mount"))
     (vm,) = json.loads(result.stdout)["vms"]
     assert (vm["vm"], vm["pid"], vm["vmm"]) == (f"bare-vmm-{in_the_middle}", in_the_middle, "bare-vmm")
 
