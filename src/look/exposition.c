@@ -76,10 +76,9 @@ static void ask(void *opaque, size_t i)
         vm->err = missing_check(&source, &vm->sample, &vm->error);
 }
 
-/* VMs of a host come and go; one that was named is missed. */
 static bool has_ended(const struct exposition *exposition, size_t i)
 {
-    return exposition->look->host && exposition->vms[i].err == -ESRCH;
+    return look_has_ended(exposition->look, exposition->vms[i].err);
 }
 
 /* What is at hand never makes others wait, and threads would only cost memory of their own. */
@@ -180,14 +179,15 @@ static bool add_lost(struct exposition *exposition)
     return exposition->names;
 }
 
-/* The kernel is there also where it has no VMs. */
-static void add_kernel(struct exposition *exposition, uint64_t ns)
+/* What has the VMs of this host, which is there also where there are none. */
+static void add_host(struct exposition *exposition, uint64_t ns, bool is_up)
 {
-    metrics_add_vm(exposition->metrics,
-                   &(struct metrics_vm){.source = KERNEL,
-                                        .pid = -1,
-                                        .is_down = !exposition->look->host,
-                                        .time_ns = exposition->look->host ? unix_time(ns) : 0});
+    const char *daemon = exposition->look->daemon;
+
+    metrics_add_vm(exposition->metrics, &(struct metrics_vm){.source = daemon ? daemon : KERNEL,
+                                                             .pid = -1,
+                                                             .is_down = !is_up,
+                                                             .time_ns = is_up ? unix_time(ns) : 0});
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -218,10 +218,10 @@ static bool add_all(struct exposition *exposition, uint64_t begin_ns)
     exposition->metrics = metrics_new();
     if (!exposition->metrics || !ask_all(exposition))
         return false;
-    metrics_add_collector(exposition->metrics, is_host ? KERNEL : "socket",
+    metrics_add_collector(exposition->metrics, is_host && !look->daemon ? KERNEL : "socket",
                           clock_now_ns() - begin_ns);
     if (is_host)
-        add_kernel(exposition, begin_ns);
+        add_host(exposition, begin_ns, look->daemon ? look->has_daemon_told : look->host != NULL);
     for (size_t i = 0; i < look->n_vms; i++)
         if (is_meant(exposition, i) && !has_ended(exposition, i))
             add_vm(exposition, i);

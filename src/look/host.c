@@ -145,6 +145,13 @@ static int open_host(struct look *look)
     return status ? status : look_refresh(look);
 }
 
+bool look_has_ended(const struct look *look, int err)
+{
+    if (look->daemon) /* between its answer and the question at the socket that it had told */
+        return err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET || err == -EPIPE;
+    return look->host && err == -ESRCH;
+}
+
 int look_open_host(struct look *look)
 {
     int status = open_host(look);

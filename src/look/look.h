@@ -62,6 +62,7 @@ struct look {
     size_t n_lost;
     char *daemon;                /* its socket, if its VMs are looked at; or NULL */
     struct host_list daemon_vms; /* those that it had at first */
+    bool has_daemon_told;        /* which these are */
     struct host *host;           /* where its VMs are looked at, or NULL */
     struct place *place;         /* where they come from, once they are watched */
     bool is_of_histograms;       /* no other statistic is of use */

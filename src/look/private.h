@@ -45,6 +45,9 @@ bool look_is_no_qmp(int err);
 /* One of the VMs has statistics, at least. */
 int look_check_any(struct look *look);
 
+/* Whether the error says that a VM of this host has ended, which is no failure: they come and go. */
+bool look_has_ended(const struct look *look, int err);
+
 /* Closes the VMs that are not wanted. */
 int look_match_vms(struct look *look);
 

@@ -92,6 +92,7 @@ static int find_at_daemon(struct look *look)
         look_complain(look, &error);
         return EXIT_FAILURE;
     }
+    look->has_daemon_told = true;
     add_of_daemon(&look->sockets, &look->daemon_vms);
     look->n_sockets = look->sockets.n;
     return 0;
@@ -280,12 +281,9 @@ static bool is_excused(const struct opening *opening, size_t i)
            look_is_no_qmp(opening->errs[i]);
 }
 
-/* Between two answers of the daemon VMs come and go. */
 static bool has_ended(const struct opening *opening, size_t i)
 {
-    return opening->look->daemon &&
-           (opening->errs[i] == -ENOENT || opening->errs[i] == -ECONNREFUSED ||
-            opening->errs[i] == -ECONNRESET);
+    return look_has_ended(opening->look, opening->errs[i]);
 }
 
 static void tell_what_is_no_qmp(const struct opening *opening)

@@ -137,12 +137,15 @@ static bool reserve_names(struct metrics *metrics, const struct family *family, 
     return are_free;
 }
 
-/* Another scale of the same statistic. */
+/* Another scale of the same statistic. Not of a family that was refused: it is of no column. */
 static bool continues(const struct metrics *metrics, const struct family *family,
                       const struct column *column)
 {
-    const struct column *first = &metrics->columns[family->first];
+    const struct column *first;
 
+    if (family->first == NO_NUMBER)
+        return false;
+    first = &metrics->columns[family->first];
     return family->kind == family_kind(column->stat) &&
            !strcmp(first->provider, column->provider) && !strcmp(first->target, column->target) &&
            !strcmp(first->stat->name, column->stat->name);

@@ -133,3 +133,15 @@ def test_it_vanishes_with_the_daemon(daemon):
     assert os.path.exists(path)
     daemon.stop()
     assert not os.path.exists(path)
+
+
+def test_an_exposition_says_that_the_daemon_answers(daemon, host, vmm):
+    """As any user, who could not ask the kernel; also where there is no VM."""
+    name = name_of(vmm())
+    wait_until(lambda: told(host, name), "it is seen")
+    lines = at_daemon(daemon, "export", "--preset", "minimal").stdout.splitlines()
+    up = [line for line in lines if line.startswith("vitals_source_up{")]
+    assert f'vitals_source_up{{vm="",source="{daemon.run_directory}/host.sock"}} 1' in up
+    assert f'vitals_source_up{{vm="{name}",source="{daemon.socket(name)}"}} 1' in up
+    assert not [line for line in up if line.endswith(" 0") or '"kernel"' in line]
+    assert [line for line in lines if line.startswith('vitals_collector_duration_seconds{collector="socket"}')]

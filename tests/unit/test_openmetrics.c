@@ -624,6 +624,28 @@ static void check_clash(const char *provider, const char *name, enum vitals_type
     metrics_free(metrics);
 }
 
+/* The second one has no family: its name with "_total" is the first one's. */
+static void a_name_that_clashes_and_comes_again(void **state)
+{
+    static const char *const clashing[] = {"foo_total_total", "foo", "foo_total"};
+    static const uint64_t one = 1;
+    struct metrics *metrics = new_metrics();
+    struct metrics_report report;
+
+    (void)state;
+    add_vm(metrics, "a", 1);
+    metrics_add_object(metrics, "vm", NULL, -1);
+    for (size_t i = 0; i < N_ELEMENTS(clashing); i++) {
+        const struct vitals_stat stat = {
+            .name = clashing[i], .type = VITALS_CUMULATIVE, .base = 10};
+
+        add_one(metrics, &stat, &one);
+    }
+    assert_contains(written(metrics, &openmetrics, &report), "p_vm_foo_total_total{vm=\"a\"} 1\n");
+    assert_int_equal(report.dropped[METRICS_NAME], 2);
+    metrics_free(metrics);
+}
+
 static void names_that_clash(void **state)
 {
     static const uint64_t one = 1;
@@ -860,6 +882,7 @@ int main(void)
         cmocka_unit_test(vcpus_without_a_number),
         cmocka_unit_test(an_object_that_is_there_twice),
         cmocka_unit_test(names_that_clash),
+        cmocka_unit_test(a_name_that_clashes_and_comes_again),
         cmocka_unit_test(scales_that_are_none),
         cmocka_unit_test(scales_may_differ),
         cmocka_unit_test(no_more_series_than_wanted),
