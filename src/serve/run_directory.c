@@ -109,6 +109,16 @@ static int check_is_ours(const struct run_directory *directory, int fd)
     return st.st_mode & (S_IWGRP | S_IWOTH) ? -EPERM : 0;
 }
 
+/* A file of another directory would be given away where the user may lead its name to it. */
+static int check_is_lock(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    return S_ISREG(st.st_mode) && st.st_nlink == 1 ? 0 : -EMLINK;
+}
+
 static int take_lock(struct run_directory *directory, int at)
 {
     int err;
@@ -119,7 +129,9 @@ static int take_lock(struct run_directory *directory, int at)
         return -errno;
     if (flock(directory->lock, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK ? -EBUSY : -errno;
-    err = geteuid() == 0 ? give(directory, directory->lock) : 0;
+    err = check_is_lock(directory->lock);
+    if (!err && geteuid() == 0)
+        err = give(directory, directory->lock);
     return err;
 }
 

@@ -2,6 +2,7 @@
 """As whom the daemon runs, and who may use the sockets of a VM."""
 
 import os
+import pathlib
 import stat
 import subprocess
 
@@ -159,6 +160,18 @@ def test_a_directory_that_others_may_write(programs, start, mode):
     os.mkdir(programs.path("run"))
     os.chmod(programs.path("run"), mode)
     assert "run: others may write to this directory\n" in refused(start)
+
+
+def test_a_lock_that_is_a_file_of_another_directory(programs, start):
+    """Root would give it to the daemon's user, whose the directory is."""
+    os.mkdir(programs.path("run"))
+    os.chown(programs.path("run"), NOBODY, NOBODY)
+    of_root = pathlib.Path(programs.path("of-root"))
+    of_root.touch()
+    os.link(of_root, programs.path("run/lock"))
+    log = refused(start, "--user", "nobody", "--group", "nogroup")
+    assert "run: the sockets can't be made: Too many links\n" in log
+    assert of_root.stat().st_uid == 0
 
 
 def test_a_directory_of_another_user(programs, start):
