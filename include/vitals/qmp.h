@@ -126,8 +126,8 @@ int vitals_server_stop(struct vitals_server *server);
 /*
  * In a child made by fork(): the server is this process's from now on. The parent must not use it any
  * more, and end without freeing it, by _exit(), as daemon(3) does. A server with a thread can't be
- * taken over, since the thread stays behind: stop it before the fork, and start it again. -EBUSY: it
- * had a thread, or another thread of the parent was inside a call.
+ * taken over, since the thread stays behind: stop it before the fork, and start it again. The contexts
+ * that it serves come along. -EBUSY: it had a thread, or another thread of the parent was inside a call.
  */
 int vitals_server_take_over(struct vitals_server *server);
 

@@ -88,8 +88,12 @@ int vitals_ctx_free(struct vitals_ctx *ctx);
 /*
  * After fork(), the child has a copy of each context, of its groups and providers, which works as
  * before if no other thread was inside the library at the fork. If one was, calls may wait for ever,
- * but for those that free: they are -ECHILD then and leave the copy as it is. release() is called in
- * each process that frees. (KVM itself refuses a VM to all but the process that created it.)
+ * but for those that free: they are -ECHILD then and leave the copy as it is. A copy that the child
+ * only frees may be freed whatever uses it in the parent. From its first use on, or from
+ * vitals_server_take_over(), it is the child's: what frees waits for the child's queries, and
+ * vitals_ctx_free() is -EBUSY as above. That first call ends before other threads of the child call.
+ * release() is called in each process that frees. (KVM itself refuses a VM to all but the process that
+ * created it.)
  */
 
 /* The text of the last error of any thread, or ""; always ends in NUL. Returns its whole length. */

@@ -286,6 +286,15 @@ static void free_vcpu(struct kvm_vcpu *vcpu)
     free(vcpu);
 }
 
+static int unregister(struct vitals_group **group)
+{
+    int err = vitals_unregister(*group);
+
+    if (!err)
+        *group = NULL;
+    return err;
+}
+
 int vitals_kvm_free(struct vitals_kvm *kvm)
 {
     size_t i;
@@ -298,8 +307,11 @@ int vitals_kvm_free(struct vitals_kvm *kvm)
         return err;
     if (registry_is_collecting(kvm->ctx))
         return ctx_fail(kvm->ctx, -EBUSY, "a provider can't be freed from inside collect()");
-    vitals_unregister(kvm->vcpu_group);
-    vitals_unregister(kvm->vm_group);
+    err = unregister(&kvm->vcpu_group);
+    if (!err)
+        err = unregister(&kvm->vm_group);
+    if (err)
+        return err;
     for (i = 0; i < kvm->n_vcpus; i++)
         free_vcpu(kvm->vcpus[i]);
     free(kvm->vcpus);

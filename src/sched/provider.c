@@ -456,6 +456,15 @@ static void free_vm(struct sched_vm *vm)
     cgroups_free(vm->cgroups);
 }
 
+static int unregister(struct vitals_group **group)
+{
+    int err = vitals_unregister(*group);
+
+    if (!err)
+        *group = NULL;
+    return err;
+}
+
 int vitals_sched_free(struct vitals_sched *sched)
 {
     int err;
@@ -467,8 +476,11 @@ int vitals_sched_free(struct vitals_sched *sched)
         return err;
     if (registry_is_collecting(sched->ctx))
         return ctx_fail(sched->ctx, -EBUSY, "a provider can't be freed from inside collect()");
-    vitals_unregister(sched->vcpus.group);
-    vitals_unregister(sched->vm.group);
+    err = unregister(&sched->vcpus.group);
+    if (!err)
+        err = unregister(&sched->vm.group);
+    if (err)
+        return err;
     forget_from(&sched->vcpus, 0);
     object_list_free(&sched->vcpus.objects);
     free_vm(&sched->vm);

@@ -49,8 +49,8 @@ struct protocol_ops {
 /* The start of each protocol's own struct. */
 struct protocol {
     const struct protocol_ops *ops;
-    struct transport *transport;  /* that carries it */
-    const struct vitals_ctx *ctx; /* whose statistics it shows; NULL: of none */
+    struct transport *transport; /* that carries it */
+    struct vitals_ctx *ctx;      /* whose statistics it shows; NULL: of none */
     bool refused; /* the last message was no message of this protocol: noise, perhaps */
 };
 

@@ -95,6 +95,29 @@ static void let_visitors_in(struct vitals_server *server)
         pthread_cond_wait(&server->visited, &server->lock);
 }
 
+/* ---- waking ---------------------------------------------------------------------------------- */
+
+/* Under the lock. Readable is what has the thread, or the caller's loop, come back. */
+void server_wake(struct vitals_server *server)
+{
+    if (!server->awake)
+        eventfd_write(server->wake_fd, 1);
+    server->awake = true;
+}
+
+static void wake_or_sleep(struct vitals_server *server)
+{
+    eventfd_t value;
+
+    if (server->turns.n_waiting) {
+        server_wake(server);
+        return;
+    }
+    if (server->awake)
+        eventfd_read(server->wake_fd, &value);
+    server->awake = false;
+}
+
 /* ---- making and freeing --------------------------------------------------------------------- */
 
 static int init(struct vitals_server *server, const struct vitals_server_options *options)
@@ -212,16 +235,46 @@ void vitals_server_free(struct vitals_server *server)
     free_all(server);
 }
 
+/* NULL: it has none. */
+static struct vitals_ctx *ctx_of_slot(const struct slot *slot)
+{
+    if (slot->kind == SLOT_LISTENER)
+        return ((struct vitals_listener *)slot->owner)->ctx;
+    if (slot->kind == SLOT_TRANSPORT)
+        return ((struct transport *)slot->owner)->protocol->ctx;
+    return NULL;
+}
+
+/* Before a thread serves with them. Those that are taken over stay so on an error: it is no harm. */
+static int take_contexts_over(struct vitals_server *server)
+{
+    struct vitals_ctx *ctx;
+    uint32_t i;
+    int err = 0;
+
+    for (i = 0; !err && i < server->n_slots; i++) {
+        ctx = ctx_of_slot(&server->slots[i]);
+        if (ctx)
+            err = ctx_take_over(ctx);
+    }
+    return err;
+}
+
 /* Under the lock. */
 static int take_over(struct vitals_server *server)
 {
-    int err = closer_take_over(server->closer);
+    int err = take_contexts_over(server);
 
+    if (!err)
+        err = closer_take_over(server->closer);
     if (err)
         return err;
     server->process = getpid();
     server->n_visitors = 0;
     pthread_cond_init(&server->visited, NULL);
+    server->serving = false;
+    server->awake = !server->turns.n_waiting; /* either way, the file is made to fit */
+    wake_or_sleep(server);
     return 0;
 }
 
@@ -291,27 +344,6 @@ static void serve_turns(struct vitals_server *server, uint64_t end_ns)
             break;
         let_visitors_in(server);
     }
-}
-
-/* Under the lock. Readable is what has the thread, or the caller's loop, come back. */
-void server_wake(struct vitals_server *server)
-{
-    if (!server->awake)
-        eventfd_write(server->wake_fd, 1);
-    server->awake = true;
-}
-
-static void wake_or_sleep(struct vitals_server *server)
-{
-    eventfd_t value;
-
-    if (server->turns.n_waiting) {
-        server_wake(server);
-        return;
-    }
-    if (server->awake)
-        eventfd_read(server->wake_fd, &value);
-    server->awake = false;
 }
 
 static int process(struct vitals_server *server, int timeout)

@@ -116,6 +116,44 @@ int ctx_check_copy(struct vitals_ctx *ctx)
     return !ctx_is_copy(ctx) || (is_free(&ctx->lock) && is_free(&ctx->objects.lock)) ? 0 : -ECHILD;
 }
 
+/* Under both locks. A thread of the parent that waited left its mark in the condition. */
+static void adopt(struct vitals_ctx *ctx)
+{
+    if (!ctx_is_copy(ctx))
+        return;
+    registry_forget_pins(ctx);
+    pthread_cond_init(&ctx->unpinned, NULL);
+    ctx->process = getpid();
+}
+
+void ctx_adopt(struct vitals_ctx *ctx)
+{
+    if (!ctx_is_copy(ctx))
+        return;
+    pthread_mutex_lock(&ctx->lock);
+    pthread_mutex_lock(&ctx->objects.lock);
+    adopt(ctx);
+    pthread_mutex_unlock(&ctx->objects.lock);
+    pthread_mutex_unlock(&ctx->lock);
+}
+
+int ctx_take_over(struct vitals_ctx *ctx)
+{
+    int err = -EBUSY;
+
+    if (!ctx_is_copy(ctx))
+        return 0;
+    if (pthread_mutex_trylock(&ctx->lock))
+        return err;
+    if (pthread_mutex_trylock(&ctx->objects.lock) == 0) {
+        adopt(ctx);
+        pthread_mutex_unlock(&ctx->objects.lock);
+        err = 0;
+    }
+    pthread_mutex_unlock(&ctx->lock);
+    return err;
+}
+
 int vitals_ctx_free(struct vitals_ctx *ctx)
 {
     int err;
@@ -135,7 +173,8 @@ int vitals_ctx_free(struct vitals_ctx *ctx)
         vitals_unregister(ctx->groups);
     objects_free(&ctx->objects);
     schema_pool_unref(ctx->pool);
-    pthread_cond_destroy(&ctx->unpinned);
+    if (!ctx_is_copy(ctx)) /* where a thread waits for it that has not been copied */
+        pthread_cond_destroy(&ctx->unpinned);
     pthread_mutex_destroy(&ctx->lock);
     free_options(&ctx->options);
     free(ctx);

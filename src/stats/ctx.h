@@ -12,12 +12,10 @@
 #include "stats/schema_pool.h"
 #include "vitals/stats.h"
 
-struct collecting; /* a thread inside collect(), see registry.c */
-
 struct vitals_ctx {
     struct vitals_ctx_options options; /* name and uuid are copies */
-    pid_t process;                     /* whose it is: a child made by fork() has a copy */
-    atomic_uint users; /* listeners, clients and providers, which must go before it does */
+    _Atomic pid_t process; /* whose it is: a child made by fork() has a copy, until it uses it */
+    atomic_uint users;     /* listeners, clients and providers, which must go before it does */
     struct schema_pool *pool;
     atomic_bool running;
     struct objects objects;
@@ -26,19 +24,8 @@ struct vitals_ctx {
     pthread_cond_t unpinned;
     struct vitals_group *groups; /* in the order of registration */
     uint64_t next_order;
-    struct collecting *collecting;
     struct error_text error;
 };
-
-static inline void ctx_use(struct vitals_ctx *ctx)
-{
-    ctx->users++;
-}
-
-static inline void ctx_leave(struct vitals_ctx *ctx)
-{
-    ctx->users--;
-}
 
 /*
  * A child made by fork() has a copy of the context, and none of the parent's other threads. -ECHILD:
@@ -46,5 +33,24 @@ static inline void ctx_leave(struct vitals_ctx *ctx)
  */
 int ctx_check_copy(struct vitals_ctx *ctx);
 bool ctx_is_copy(const struct vitals_ctx *ctx);
+
+/*
+ * A copy that is used is the child's: what the parent's threads had pinned is not, and what the child
+ * pins is waited for. So this comes before a pin, and before all else that a child does but freeing.
+ * It waits for who holds the context; ctx_take_over() does not, and is -EBUSY.
+ */
+void ctx_adopt(struct vitals_ctx *ctx);
+int ctx_take_over(struct vitals_ctx *ctx);
+
+static inline void ctx_use(struct vitals_ctx *ctx)
+{
+    ctx_adopt(ctx);
+    ctx->users++;
+}
+
+static inline void ctx_leave(struct vitals_ctx *ctx)
+{
+    ctx->users--;
+}
 
 #endif

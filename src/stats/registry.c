@@ -8,11 +8,15 @@
 #include "base/sized.h"
 #include "stats/report.h"
 
-/* A thread inside collect(), so that a call from there that would wait for itself is refused. */
+/*
+ * A group whose collect() this thread is inside, so that a call from there that would wait for itself
+ * is refused. Each thread knows its own: after fork(), the child has those of its only thread.
+ */
 struct collecting {
-    struct collecting *next;
-    pthread_t thread;
+    struct collecting *outer;
+    struct vitals_group *group;
 };
+static _Thread_local struct collecting *innermost;
 
 /* ---- registering ---------------------------------------------------------------------------- */
 
@@ -82,6 +86,7 @@ int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
         call_release(ops);
         return ctx_fail(ctx, -ENOMEM, "no memory for a group");
     }
+    ctx_adopt(ctx);
     pthread_mutex_lock(&ctx->lock);
     err = check_clash(ctx, schema);
     if (!err)
@@ -157,30 +162,33 @@ void registry_set_schema(struct vitals_group *group, struct stats_schema *schema
 
 /* ---- unregistering -------------------------------------------------------------------------- */
 
-/* Under the lock. */
-static bool is_collecting(const struct vitals_ctx *ctx)
+bool registry_is_collecting(const struct vitals_ctx *ctx)
 {
     const struct collecting *entry;
 
-    for (entry = ctx->collecting; entry; entry = entry->next)
-        if (pthread_equal(entry->thread, pthread_self()))
+    for (entry = innermost; entry; entry = entry->outer)
+        if (entry->group->ctx == ctx)
             return true;
     return false;
 }
 
-bool registry_is_collecting(struct vitals_ctx *ctx)
+void registry_forget_pins(struct vitals_ctx *ctx)
 {
-    bool collecting;
+    const struct collecting *entry;
+    struct vitals_group *group;
 
-    pthread_mutex_lock(&ctx->lock);
-    collecting = is_collecting(ctx);
-    pthread_mutex_unlock(&ctx->lock);
-    return collecting;
+    for (group = ctx->groups; group; group = group->next) {
+        group->pins = 0;
+        group->leaving = false;
+    }
+    for (entry = innermost; entry; entry = entry->outer)
+        if (entry->group->ctx == ctx)
+            entry->group->pins++;
 }
 
 /*
  * Under the lock. Waits for the queries that use the group, then takes it off the list. The queries of
- * a parent don't run in its child.
+ * a parent don't run in its child, and a child's own make the context its own first.
  */
 static void detach(struct vitals_ctx *ctx, struct vitals_group *group)
 {
@@ -205,11 +213,9 @@ int vitals_unregister(struct vitals_group *group)
     err = ctx_check_copy(ctx);
     if (err)
         return err;
-    pthread_mutex_lock(&ctx->lock);
-    if (is_collecting(ctx)) {
-        pthread_mutex_unlock(&ctx->lock);
+    if (registry_is_collecting(ctx))
         return ctx_fail(ctx, -EBUSY, "a group can't be unregistered from inside collect()");
-    }
+    pthread_mutex_lock(&ctx->lock);
     detach(ctx, group);
     pthread_mutex_unlock(&ctx->lock);
     objects_remove_all(&ctx->objects, group);
@@ -239,6 +245,7 @@ bool registry_pin_next(struct vitals_ctx *ctx, const char *target, struct group_
 {
     struct vitals_group *group;
 
+    ctx_adopt(ctx);
     pthread_mutex_lock(&ctx->lock);
     if (!walk->end)
         walk->end = ctx->next_order;
@@ -263,38 +270,18 @@ void registry_unpin(struct group_pin *pin)
     pthread_mutex_unlock(&ctx->lock);
 }
 
-static void enter_collect(struct vitals_ctx *ctx, struct collecting *entry)
-{
-    entry->thread = pthread_self();
-    pthread_mutex_lock(&ctx->lock);
-    entry->next = ctx->collecting;
-    ctx->collecting = entry;
-    pthread_mutex_unlock(&ctx->lock);
-}
-
-static void leave_collect(struct vitals_ctx *ctx, struct collecting *entry)
-{
-    struct collecting **link = &ctx->collecting;
-
-    pthread_mutex_lock(&ctx->lock);
-    while (*link != entry)
-        link = &(*link)->next;
-    *link = entry->next;
-    pthread_mutex_unlock(&ctx->lock);
-}
-
 int registry_collect(const struct group_pin *pin, struct vitals_sink *sink)
 {
     struct vitals_group *group = pin->group;
     bool one_at_a_time = !(group->flags & VITALS_GROUP_CONCURRENT);
-    struct collecting entry;
+    struct collecting entry = {.outer = innermost, .group = group};
     int err;
 
     if (one_at_a_time)
         pthread_mutex_lock(&group->turn);
-    enter_collect(group->ctx, &entry);
+    innermost = &entry;
     err = group->collect(group->opaque, sink);
-    leave_collect(group->ctx, &entry);
+    innermost = entry.outer;
     if (one_at_a_time)
         pthread_mutex_unlock(&group->turn);
     return err;
@@ -328,6 +315,7 @@ int vitals_object_add(struct vitals_group *group, const char *path, int64_t numb
 
     if (err)
         return err;
+    ctx_adopt(ctx);
     if (number != VITALS_NUMBER_ANY && (number < 0 || number > VITALS_NUMBER_MAX))
         return ctx_fail(ctx, -EINVAL, "number %lld must be 0 to %d, or VITALS_NUMBER_ANY",
                         (long long)number, VITALS_NUMBER_MAX);
@@ -339,8 +327,10 @@ int vitals_object_remove(struct vitals_group *group, const char *path)
 {
     struct vitals_ctx *ctx = group->ctx;
     struct error_text error;
-    int err = objects_remove(&ctx->objects, group, group->schema->target, path, &error);
+    int err;
 
+    ctx_adopt(ctx);
+    err = objects_remove(&ctx->objects, group, group->schema->target, path, &error);
     return err ? ctx_fail(ctx, err, "%s", error.text) : 0;
 }
 
@@ -352,6 +342,7 @@ int vitals_object_set_thread(struct vitals_ctx *ctx, const char *target, const c
 
     if (thread != -1 && thread <= 0)
         return ctx_fail(ctx, -EINVAL, "thread %d must be a thread's id, or -1", thread);
+    ctx_adopt(ctx);
     err = objects_set_thread(&ctx->objects, target, path, thread, &error);
     return err ? ctx_fail(ctx, err, "%s", error.text) : 0;
 }

@@ -5,6 +5,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -184,6 +185,20 @@ static void wait_inside(struct fake *fake, struct vitals_sink *sink)
     sem_wait(&pause->go_on);
 }
 
+static void open_pause(struct site *site, struct pause *pause, struct vitals_group **ret_group)
+{
+    sem_init(&pause->reached, 0, 0);
+    sem_init(&pause->go_on, 0, 0);
+    site->fake = (struct fake){.provider = "sched",
+                               .target = "vm",
+                               .names = {"runs"},
+                               .inside = wait_inside,
+                               .opaque = pause};
+    check_ok(fake_register(site->ctx, &site->fake, ret_group));
+}
+
+#define QUERY_VM "{'execute':'query-stats','arguments':{'target':'vm'}}"
+
 static void a_child_does_not_wait_for_threads_that_it_does_not_have(void **state)
 {
     struct site *site = *state;
@@ -191,17 +206,10 @@ static void a_child_does_not_wait_for_threads_that_it_does_not_have(void **state
     struct peer peer;
     int status;
 
-    sem_init(&pause.reached, 0, 0);
-    sem_init(&pause.go_on, 0, 0);
-    site->fake = (struct fake){.provider = "sched",
-                               .target = "vm",
-                               .names = {"runs"},
-                               .inside = wait_inside,
-                               .opaque = &pause};
-    check_ok(fake_register(site->ctx, &site->fake, NULL));
+    open_pause(site, &pause, NULL);
     check_ok(vitals_server_start(site->server));
     peer_open(&peer, NULL, site->path);
-    peer_send(&peer, "{'execute':'query-stats','arguments':{'target':'vm'}}");
+    peer_send(&peer, QUERY_VM);
     sem_wait(&pause.reached);
     status = run_child(free_all, site);
     sem_post(&pause.go_on);
@@ -209,6 +217,51 @@ static void a_child_does_not_wait_for_threads_that_it_does_not_have(void **state
     assert_line(&peer, "{\"return\": {\"vm\": [{\"provider\": \"sched\", \"stats\": "
                        "[{\"name\": \"runs\", \"value\": 0}]}]}}");
     assert_int_equal(site->fake.releases, 0);
+    assert_serves(site, &peer);
+    peer_close(&peer);
+}
+
+/* True: a thread waits to unregister the context's only group. False: it did not wait, and has done it. */
+static bool comes_to_wait(struct vitals_ctx *ctx)
+{
+    bool leaves = false, is_there = true;
+
+    while (is_there && !leaves) {
+        usleep(1000);
+        pthread_mutex_lock(&ctx->lock);
+        is_there = ctx->groups;
+        leaves = is_there && ctx->groups->leaving;
+        pthread_mutex_unlock(&ctx->lock);
+    }
+    return leaves;
+}
+
+static void *unregister(void *group)
+{
+    return (void *)(intptr_t)vitals_unregister(group);
+}
+
+static void nor_for_one_that_waits_to_unregister(void **state)
+{
+    struct site *site = *state;
+    struct vitals_group *group;
+    struct pause pause;
+    struct peer peer;
+    pthread_t thread;
+    int status;
+
+    open_pause(site, &pause, &group);
+    check_ok(vitals_server_start(site->server));
+    peer_open(&peer, NULL, site->path);
+    peer_send(&peer, QUERY_VM);
+    sem_wait(&pause.reached);
+    assert_int_equal(pthread_create(&thread, NULL, unregister, group), 0);
+    assert_true(comes_to_wait(site->ctx));
+    status = run_child(free_all, site);
+    sem_post(&pause.go_on);
+    pthread_join(thread, NULL);
+    assert_int_equal(status, 0);
+    assert_non_null(peer_line(&peer));
     assert_serves(site, &peer);
     peer_close(&peer);
 }
@@ -244,6 +297,8 @@ static int serve(struct site *site, int life)
         return 3;
     if (read(life, &byte, 1) != 0)
         return 4;
+    if (vitals_ctx_free(site->ctx) != -EBUSY) /* as before the fork */
+        return 6;
     vitals_server_free(site->server);
     return vitals_ctx_free(site->ctx) ? 5 : 0;
 }
@@ -298,6 +353,151 @@ static void a_daemon_serves_in_its_parents_place(void **state)
     peer_close(&peer);
 }
 
+/* In the child, while its thread is inside collect(). */
+static int unregister_meanwhile(struct site *site)
+{
+    struct vitals_group *group = site->ctx->groups;
+    struct pause *pause = site->fake.opaque;
+    pthread_t thread;
+    void *result;
+
+    sem_wait(&pause->reached);
+    if (vitals_ctx_free(site->ctx) != -EBUSY)
+        return 11;
+    if (pthread_create(&thread, NULL, unregister, group))
+        return 12;
+    if (!comes_to_wait(site->ctx) || site->fake.releases)
+        return 13;
+    sem_post(&pause->go_on);
+    pthread_join(thread, &result);
+    return result ? 14 : site->fake.releases != 1 ? 15 : 0;
+}
+
+static int take_over_and_unregister(struct site *site)
+{
+    if (vitals_server_take_over(site->server))
+        return 1;
+    if (ctx_is_copy(site->ctx))
+        return 2;
+    return vitals_server_start(site->server) ? 3 : unregister_meanwhile(site);
+}
+
+static void queries_of_a_child_that_took_over_are_waited_for(void **state)
+{
+    struct site *site = *state;
+    struct pause pause;
+    struct peer peer;
+
+    open_pause(site, &pause, NULL);
+    assert_int_equal(peer_connect(&peer, site->server, site->path), 0);
+    peer_send(&peer, "{'execute':'qmp_capabilities'}" QUERY_VM); /* for the child to answer */
+    assert_int_equal(run_child(take_over_and_unregister, site), 0);
+    peer_close(&peer);
+}
+
+/* The parent serves on; the child has a server of its own. */
+static int serve_and_unregister(struct site *site)
+{
+    static const char REQUESTS[] = "{'execute':'qmp_capabilities'}" QUERY_VM;
+    struct vitals_server *server;
+    int pair[2];
+
+    vitals_server_free(site->server);
+    if (vitals_server_new(NULL, &server) || vitals_server_start(server))
+        return 1;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) ||
+        vitals_server_add_client(server, site->ctx, pair[0], NULL))
+        return 2;
+    if (write(pair[1], REQUESTS, sizeof(REQUESTS) - 1) < 0)
+        return 3;
+    return unregister_meanwhile(site);
+}
+
+static void so_are_those_of_a_child_with_a_server_of_its_own(void **state)
+{
+    struct site *site = *state;
+    struct pause pause;
+
+    open_pause(site, &pause, NULL);
+    assert_int_equal(run_child(serve_and_unregister, site), 0);
+}
+
+/* What the parent's thread had pinned is not waited for, by a child that uses the context before. */
+static int use_and_unregister(struct site *site)
+{
+    struct vitals_group *group = site->ctx->groups;
+
+    if (vitals_object_set_thread(site->ctx, "vcpu", "/none", 1) != -ENOENT)
+        return 1;
+    return ctx_is_copy(site->ctx) ? 2 : vitals_unregister(group) != 0;
+}
+
+static void pins_of_the_parent_are_not_the_childs(void **state)
+{
+    struct site *site = *state;
+    struct pause pause;
+    struct peer peer;
+    int status;
+
+    open_pause(site, &pause, NULL);
+    check_ok(vitals_server_start(site->server));
+    peer_open(&peer, NULL, site->path);
+    peer_send(&peer, QUERY_VM);
+    sem_wait(&pause.reached);
+    status = run_child(use_and_unregister, site);
+    sem_post(&pause.go_on);
+    assert_int_equal(status, 0);
+    assert_non_null(peer_line(&peer));
+    peer_close(&peer);
+}
+
+/* A thread of the parent let others in while it served, at the fork. */
+static int take_over_and_look(struct site *site)
+{
+    eventfd_t value;
+
+    if (vitals_server_take_over(site->server) || site->server->serving)
+        return 1;
+    if (!site->server->turns.n_waiting != !site->server->awake)
+        return 2;
+    return !eventfd_read(site->server->wake_fd, &value) != site->server->awake ? 3 : 0;
+}
+
+static void it_has_what_it_needs_to_wake_up(void **state)
+{
+    struct site *site = *state;
+    struct peer peer;
+
+    peer_open(&peer, site->server, site->path);
+    site->server->serving = site->server->awake = true;
+    assert_int_equal(run_child(take_over_and_look, site), 0);
+    site->server->turns.n_waiting++; /* no need of who waits: nobody is served */
+    site->server->awake = true;
+    assert_int_equal(run_child(take_over_and_look, site), 0);
+    site->server->turns.n_waiting--;
+    site->server->serving = site->server->awake = false;
+    peer_close(&peer);
+}
+
+static int take_over_what_is_held(struct site *site)
+{
+    return vitals_server_take_over(site->server) != -EBUSY || !ctx_is_copy(site->ctx);
+}
+
+static void a_context_that_a_thread_was_changing_can_not_be_taken_over(void **state)
+{
+    struct site *site = *state;
+    pthread_mutex_t *locks[] = {&site->ctx->lock, &site->ctx->objects.lock};
+    int i, status;
+
+    for (i = 0; i < 2; i++) {
+        pthread_mutex_lock(locks[i]);
+        status = run_child(take_over_what_is_held, site);
+        pthread_mutex_unlock(locks[i]);
+        assert_int_equal(status, 0);
+    }
+}
+
 static int take_over(struct site *site)
 {
     return vitals_server_take_over(site->server) != -EBUSY;
@@ -332,8 +532,14 @@ int main(void)
         WITH_SITE(a_client_of_an_old_kernel_is_not_shut_down_by_a_child),
         WITH_SITE(all_other_calls_do_nothing),
         WITH_SITE(a_child_does_not_wait_for_threads_that_it_does_not_have),
+        WITH_SITE(nor_for_one_that_waits_to_unregister),
         WITH_SITE(what_a_thread_was_changing_is_left_as_it_is),
         WITH_SITE(a_daemon_serves_in_its_parents_place),
+        WITH_SITE(queries_of_a_child_that_took_over_are_waited_for),
+        WITH_SITE(so_are_those_of_a_child_with_a_server_of_its_own),
+        WITH_SITE(pins_of_the_parent_are_not_the_childs),
+        WITH_SITE(it_has_what_it_needs_to_wake_up),
+        WITH_SITE(a_context_that_a_thread_was_changing_can_not_be_taken_over),
         WITH_SITE(a_server_with_a_thread_can_not_be_taken_over),
         WITH_SITE(ones_own_server_is_taken_over_already),
     };
