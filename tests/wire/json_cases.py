@@ -25,7 +25,8 @@ EXCEPTIONS = {
     "duplicate keys": "An object in which a key comes twice is refused.",
     "nesting": "More than 1024 brackets open at a time are refused.",
     "size": "A message of more than 1 MiB is refused.",
-    "tokens": "A message of more than 65536 tokens is refused.",
+    "tokens": "A message of more than 65536 tokens is refused; a number with a fraction counts as 8, "
+    "and so does an object.",
     "members": "An object of more than 256 members is refused.",
 }
 NESTING_MAX = 1024
