@@ -133,6 +133,54 @@ static struct turns_user *add_user(struct turns *turns, uid_t uid)
     return user;
 }
 
+static bool has_left(const struct turns *turns, const struct turns_user *user)
+{
+    return !user->n_clients && user != turns->user;
+}
+
+static void forget(struct turns *turns, struct turns_user *user)
+{
+    LIST_REMOVE(user, link);
+    turns->n_users--;
+    free(user->clients.heap);
+    free(user);
+}
+
+/* NULL: too few have left. */
+static struct turns_user *find_one_too_many(const struct turns *turns)
+{
+    struct turns_user *user, *least = NULL;
+    uint32_t n = 0;
+
+    LIST_FOREACH(user, &turns->all_users, link)
+    {
+        if (!has_left(turns, user))
+            continue;
+        n++;
+        if (!least || user->share.had_ns < least->share.had_ns)
+            least = user;
+    }
+    return n > TURNS_LEFT_MAX ? least : NULL;
+}
+
+/*
+ * Of those who have left, whoever has had more than the others is kept: one that comes anew for each
+ * request has no more time than one that stays.
+ */
+static void forget_who_left(struct turns *turns)
+{
+    struct turns_user *user, *next;
+
+    for (user = LIST_FIRST(&turns->all_users); user; user = next) {
+        next = LIST_NEXT(user, link);
+        if (has_left(turns, user) && (!turns->n_clients || user->share.had_ns <= turns->now_ns))
+            forget(turns, user);
+    }
+    user = find_one_too_many(turns);
+    if (user)
+        forget(turns, user);
+}
+
 static struct turns_user *find_user(struct turns *turns, uid_t uid)
 {
     struct turns_user *user;
@@ -142,17 +190,8 @@ static struct turns_user *find_user(struct turns *turns, uid_t uid)
         if (user->user == uid)
             return user;
     }
+    forget_who_left(turns);
     return add_user(turns, uid);
-}
-
-static void forget_if_left(struct turns *turns, struct turns_user *user)
-{
-    if (user->n_clients || user == turns->user)
-        return;
-    LIST_REMOVE(user, link);
-    turns->n_users--;
-    free(user->clients.heap);
-    free(user);
 }
 
 int turns_join(struct turns *turns, struct turn *turn, uid_t uid)
@@ -162,10 +201,11 @@ int turns_join(struct turns *turns, struct turn *turn, uid_t uid)
     if (!user)
         return -ENOMEM;
     if (reserve(&user->clients, user->n_clients + 1)) {
-        forget_if_left(turns, user);
+        forget_who_left(turns);
         return -ENOMEM;
     }
     user->n_clients++;
+    turns->n_clients++;
     *turn = (struct turn){.user = user};
     return 0;
 }
@@ -178,7 +218,9 @@ void turns_leave(struct turns *turns, struct turn *turn)
     if (turns->turn == turn)
         turns->turn = NULL;
     user->n_clients--;
-    forget_if_left(turns, user);
+    turns->n_clients--;
+    if (!user->n_clients)
+        forget_who_left(turns);
 }
 
 void turns_wait(struct turns *turns, struct turn *turn)
@@ -241,5 +283,6 @@ void turns_end(struct turns *turns, uint64_t ns)
         set_had(&user->clients, &turn->share, turns->answered ? 0 : turn->share.had_ns + ns);
     turns->turn = NULL;
     turns->user = NULL;
-    forget_if_left(turns, user);
+    if (!user->n_clients)
+        forget_who_left(turns);
 }

@@ -5,7 +5,8 @@
  * Users share the time of the server: whoever has had least of it is next, so that fifty clients of
  * one user are one, and who took long waits until the others have had as much. Nobody saves up what
  * was not used: who comes has had as much as whoever is served at the moment. The field knows this as
- * start-time fair queueing.
+ * start-time fair queueing. Who leaves and comes back has had what it had before, until the others have
+ * had as much, or all have left.
  *
  * The clients of one user can't be told from each other, but their requests can: the one that has
  * taken least so far is next, so that a short one waits for none that goes on for long (least attained
@@ -20,6 +21,12 @@
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
+
+/*
+ * Users who have left, and have had more than the others. Of more, the one who has had least of it is
+ * forgotten.
+ */
+enum { TURNS_LEFT_MAX = 64 };
 
 struct share {
     uint64_t had_ns;
@@ -54,8 +61,9 @@ struct turns_user {
 struct turns {
     struct shares users;
     LIST_HEAD(, turns_user) all_users;
-    uint64_t now_ns; /* what the user of the last turn had had at its start */
-    uint32_t n_users;
+    uint64_t now_ns;  /* what the user of the last turn had had at its start */
+    uint32_t n_users; /* also those who have left and are not forgotten */
+    uint32_t n_clients;
     uint32_t n_waiting; /* clients */
     /* The turn that has begun. */
     struct turns_user *user; /* NULL: none has */

@@ -242,6 +242,105 @@ static void who_took_long_waits_until_others_have_had_as_much(void **state)
     assert_empty(turns);
 }
 
+/* Who comes anew for each request takes along what it has had. */
+static void who_comes_back_has_had_what_it_had(void **state)
+{
+    struct turns *turns = *state;
+    struct turn hog, honest;
+    int i, n;
+
+    join_and_wait(turns, &honest, ALICE);
+    have_turn(turns, MS);
+    for (i = 0; i < 10; i++) {
+        join_and_wait(turns, &hog, MALLORY);
+        n = turns_before(turns, &hog, MS, 50 * MS);
+        assert_in_range(n, i ? 49 : 0, i ? 50 : 2);
+        turns_leave(turns, &hog);
+    }
+    turns_leave(turns, &honest);
+    assert_empty(turns);
+}
+
+/* One that leaves in its turn has that one on its account, too. */
+static void so_has_who_left_in_its_turn(void **state)
+{
+    struct turns *turns = *state;
+    struct turn hog, honest;
+
+    join_and_wait(turns, &hog, MALLORY);
+    join_and_wait(turns, &honest, ALICE);
+    assert_ptr_equal(turns_begin(turns), &hog);
+    turns_leave(turns, &hog);
+    turns_end(turns, 50 * MS);
+    join_and_wait(turns, &hog, MALLORY);
+    assert_int_equal(turns_before(turns, &hog, MS, MS), 50);
+    turns_leave(turns, &hog);
+    turns_leave(turns, &honest);
+    assert_empty(turns);
+}
+
+/* One turn of so long, and it leaves. */
+static void come_and_go(struct turns *turns, uid_t user, uint64_t ns)
+{
+    struct turn turn;
+
+    join_and_wait(turns, &turn, user);
+    assert_ptr_equal(turns_begin(turns), &turn);
+    turns_end(turns, ns);
+    turns_leave(turns, &turn);
+}
+
+static bool knows(const struct turns *turns, uid_t uid)
+{
+    const struct turns_user *user;
+
+    LIST_FOREACH(user, &turns->all_users, link)
+    {
+        if (user->user == uid)
+            return true;
+    }
+    return false;
+}
+
+static void who_left_is_forgotten_once_others_have_had_as_much(void **state)
+{
+    struct turns *turns = *state;
+    struct turn honest;
+    int i;
+
+    join(turns, &honest, ALICE);
+    come_and_go(turns, MALLORY, 10 * MS);
+    turns_wait(turns, &honest);
+    for (i = 0; i < 10; i++)
+        have_turn(turns, MS);
+    come_and_go(turns, MALLORY + 1, MS);
+    assert_true(knows(turns, MALLORY)); /* the last of these began at 9 ms */
+    have_turn(turns, MS);
+    come_and_go(turns, MALLORY + 2, MS);
+    assert_false(knows(turns, MALLORY));
+    turns_leave(turns, &honest);
+    assert_empty(turns);
+}
+
+static void so_many_who_left_are_known(void **state)
+{
+    struct turns *turns = *state;
+    struct turn stays;
+    uid_t i;
+
+    join(turns, &stays, ALICE);
+    for (i = 0; i < TURNS_LEFT_MAX; i++)
+        come_and_go(turns, 2000 + i, (i == 7 ? 1 : 100) * MS);
+    assert_int_equal(turns->n_users, 1 + TURNS_LEFT_MAX);
+    assert_true(knows(turns, 2007));
+    come_and_go(turns, 3000, 100 * MS);
+    assert_int_equal(turns->n_users, 1 + TURNS_LEFT_MAX);
+    assert_false(knows(turns, 2007)); /* had least */
+    assert_true(knows(turns, 3000));
+    turns_leave(turns, &stays);
+    assert_empty(turns);
+}
+
 static void each_user_has_the_same(void **state)
 {
     enum { USERS = 7, TURNS = 7000 };
@@ -433,6 +532,10 @@ int main(void)
         WITH_TURNS(newcomers_do_not_push_back_who_waits),
         WITH_TURNS(fifty_clients_of_one_user_are_one),
         WITH_TURNS(who_took_long_waits_until_others_have_had_as_much),
+        WITH_TURNS(who_comes_back_has_had_what_it_had),
+        WITH_TURNS(so_has_who_left_in_its_turn),
+        WITH_TURNS(who_left_is_forgotten_once_others_have_had_as_much),
+        WITH_TURNS(so_many_who_left_are_known),
         WITH_TURNS(each_user_has_the_same),
         WITH_TURNS(nobody_saves_up_time),
         WITH_TURNS(a_turn_that_takes_no_time_ends_too),
