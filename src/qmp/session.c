@@ -39,7 +39,7 @@ int qmp_workbench_init(struct qmp_workbench *bench)
     return bench->parser ? 0 : -ENOMEM;
 }
 
-/* A parser keeps room for the longest string that it has seen. */
+/* A parser keeps room for the longest string that it has seen. Without memory for another it stays. */
 static void renew_parser(struct qmp_workbench *bench)
 {
     struct json_tokener *parser = new_parser();
@@ -53,10 +53,9 @@ static void renew_parser(struct qmp_workbench *bench)
 /* Behind a message whose text had @len bytes: what an unusual one took goes back. */
 static void clear_bench(struct qmp_workbench *bench, size_t len)
 {
+    json_tokener_reset(bench->parser); /* of one that had an error it has the beginning */
     if (len > KEPT)
         renew_parser(bench);
-    else
-        json_tokener_reset(bench->parser); /* of one that had an error it has the beginning */
     if (bench->error.cap > KEPT)
         buf_free(&bench->error);
     arena_reset(&bench->arena);

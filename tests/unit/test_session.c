@@ -440,6 +440,39 @@ static void sessions_share_a_workbench_without_mixing(void **state)
     qmp_session_free(&other);
 }
 
+static bool no_parsers;
+
+struct json_tokener *__real_json_tokener_new_ex(int depth);
+struct json_tokener *__wrap_json_tokener_new_ex(int depth);
+
+struct json_tokener *__wrap_json_tokener_new_ex(int depth)
+{
+    return no_parsers ? NULL : __real_json_tokener_new_ex(depth);
+}
+
+/* Behind one so long that the parser is renewed, where there is no memory for another. */
+static void a_broken_message_is_not_continued_by_the_next(void **state)
+{
+    enum { LONG = 100 * 1000 };
+    struct vm *vm = *state;
+    struct qmp_session session = new_session(vm, true);
+    struct buf out = {0}, message = {0};
+    int i;
+
+    buf_puts(&message, "{'id':'");
+    for (i = 0; i < LONG; i++)
+        buf_puts(&message, "x");
+    buf_puts(&message, "','b' 1}");
+    no_parsers = true;
+    say(&session, &vm->bench, message.data, message.len, &out);
+    no_parsers = false;
+    assert_true(session.refused);
+    buf_reset(&out);
+    say(&session, &vm->bench, "{'execute':'query-status'}", 26, &out);
+    check_reply(end_talk(&session, vm, &out), RETURN(STATUS), "query-status");
+    buf_free(&message);
+}
+
 static void noise_is_noted(void **state)
 {
     struct vm *vm = *state;
@@ -767,6 +800,7 @@ int main(void)
         WITH_VM(after_an_error_the_session_goes_on),
         WITH_VM(half_a_message_is_an_error_at_the_end),
         WITH_VM(sessions_share_a_workbench_without_mixing),
+        WITH_VM(a_broken_message_is_not_continued_by_the_next),
         WITH_VM(noise_is_noted),
         WITH_VM(the_state_of_the_vm_is_told),
         WITH_VM(statistics_of_the_vm_are_told),
