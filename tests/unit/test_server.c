@@ -1043,6 +1043,83 @@ static void a_server_needs_fds(void **state)
     vitals_server_free(server);
 }
 
+/* ---- who pays for those who come between two turns ------------------------------------------ */
+
+static _Atomic uint64_t clock_ahead_ns;
+
+uint64_t __real_clock_now_ns(void);
+uint64_t __wrap_clock_now_ns(void);
+
+uint64_t __wrap_clock_now_ns(void)
+{
+    return __real_clock_now_ns() + clock_ahead_ns;
+}
+
+#define HOUR_US (3600u * 1000 * 1000)
+#define HOUR_NS (HOUR_US * 1000ull)
+
+struct long_visit {
+    struct vitals_server *server;
+    pthread_t thread;
+    bool begun;
+};
+
+/* Has the lock for an hour. */
+static void *visit_for_long(void *opaque)
+{
+    struct long_visit *visit = opaque;
+
+    check_ok(server_lock(visit->server));
+    clock_ahead_ns += HOUR_NS;
+    server_unlock(visit->server);
+    return NULL;
+}
+
+/* In the first query: somebody waits for the lock when its turn ends. */
+static void wait_for_a_visitor(struct fake *fake, struct vitals_sink *sink)
+{
+    struct long_visit *visited = fake->opaque;
+
+    (void)sink;
+    if (visited->begun)
+        return;
+    visited->begun = true;
+    if (pthread_create(&visited->thread, NULL, visit_for_long, visited))
+        abort();
+    while (!visited->server->n_visitors)
+        usleep(1000);
+}
+
+static void a_visit_is_not_on_the_next_users_account(void **state)
+{
+    static const char query[] = "{'execute':'query-stats','arguments':{'target':'vm'}}";
+    struct site *site = *state;
+    struct long_visit visited = {.server = site->server};
+    struct peer first, second;
+    const struct turns_user *user;
+
+    site->fake = (struct fake){.provider = "sched",
+                               .target = "vm",
+                               .names = {"runs"},
+                               .inside = wait_for_a_visitor,
+                               .opaque = &visited};
+    check_ok(fake_register(site->ctx, &site->fake, NULL));
+    site->server->options.budget_us = HOUR_US;
+    open_peer(site, &first);
+    open_peer(site, &second);
+    assert_int_equal(send(first.fd, query, sizeof(query) - 1, 0), sizeof(query) - 1);
+    assert_int_equal(send(second.fd, query, sizeof(query) - 1, 0), sizeof(query) - 1);
+    assert_true(vitals_server_process(site->server) >= 0);
+    pthread_join(visited.thread, NULL);
+    assert_non_null(peer_line(&first));
+    assert_non_null(peer_line(&second));
+    assert_int_equal(clock_ahead_ns, HOUR_NS);
+    user = LIST_FIRST(&site->server->turns.all_users);
+    assert_in_range(user->share.had_ns, 1, HOUR_NS - 1);
+    peer_close(&first);
+    peer_close(&second);
+}
+
 #define WITH_SITE(test) cmocka_unit_test_setup_teardown(test, open_site, close_site)
 
 int main(void)
@@ -1087,6 +1164,7 @@ int main(void)
         WITH_SITE(a_noisy_client_can_go),
         WITH_SITE(without_an_fd_a_client_is_closed_not_left_waiting),
         cmocka_unit_test(a_server_needs_fds),
+        WITH_SITE(a_visit_is_not_on_the_next_users_account),
     };
 
     return cmocka_run_group_tests_name("the server", tests, NULL, NULL);
