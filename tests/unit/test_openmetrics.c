@@ -627,7 +627,11 @@ static void check_clash(const char *provider, const char *name, enum vitals_type
 /* The second one has no family: its name with "_total" is the first one's. */
 static void a_name_that_clashes_and_comes_again(void **state)
 {
-    static const char *const clashing[] = {"foo_total_total", "foo", "foo_total"};
+    static const struct vitals_stat clashing[] = {
+        {.name = "foo_total_total", .type = VITALS_CUMULATIVE, .base = 10},
+        {.name = "foo", .type = VITALS_CUMULATIVE, .base = 10},
+        {.name = "foo_total", .type = VITALS_CUMULATIVE, .base = 10},
+    };
     static const uint64_t one = 1;
     struct metrics *metrics = new_metrics();
     struct metrics_report report;
@@ -635,12 +639,8 @@ static void a_name_that_clashes_and_comes_again(void **state)
     (void)state;
     add_vm(metrics, "a", 1);
     metrics_add_object(metrics, "vm", NULL, -1);
-    for (size_t i = 0; i < N_ELEMENTS(clashing); i++) {
-        const struct vitals_stat stat = {
-            .name = clashing[i], .type = VITALS_CUMULATIVE, .base = 10};
-
-        add_one(metrics, &stat, &one);
-    }
+    for (size_t i = 0; i < N_ELEMENTS(clashing); i++)
+        add_one(metrics, &clashing[i], &one);
     assert_contains(written(metrics, &openmetrics, &report), "p_vm_foo_total_total{vm=\"a\"} 1\n");
     assert_int_equal(report.dropped[METRICS_NAME], 2);
     metrics_free(metrics);
