@@ -88,12 +88,12 @@ def test_a_process_by_its_files(programs):
     demo = programs.demo("--sched", "--vcpus", 2, "--guest", "none")
     client = programs.client(demo)
 
-    def stat():
+    def read_stat():
         return read(f"/proc/{demo.pid}/stat").rpartition(")")[2].split()
 
-    wait_until(lambda: ask(client, "vm")["threads"] == int(stat()[17]), "no thread begins or ends meanwhile")
+    wait_until(lambda: ask(client, "vm")["threads"] == int(read_stat()[17]), "no thread begins or ends meanwhile")
     row = ask(client, "vm")
-    stat, io = stat(), numbers_of(f"/proc/{demo.pid}/io")
+    stat, io = read_stat(), numbers_of(f"/proc/{demo.pid}/io")
     assert 0 < row["minor_faults"] <= int(stat[7]) and row["major_faults"] <= int(stat[9])
     assert row["read_bytes"] <= int(io["read_bytes"])
     assert row["written_bytes"] <= int(io["write_bytes"])
