@@ -46,7 +46,8 @@ def without_monitor(directory, machine):
 
     yield start
     for qemu in running:
-        qemu.stop()
+        if not qemu.ended:  # it is perhaps still about to start, and takes no signal as a wish
+            qemu.kill()
 
 
 def test_a_qemu_without_any_monitor(without_monitor, tmp_path):
