@@ -199,6 +199,15 @@ static void open_pause(struct site *site, struct pause *pause, struct vitals_gro
 
 #define QUERY_VM "{'execute':'query-stats','arguments':{'target':'vm'}}"
 
+/* The server's thread is inside collect() then. */
+static void ask_until_paused(struct site *site, struct pause *pause, struct peer *peer)
+{
+    check_ok(vitals_server_start(site->server));
+    peer_open(peer, NULL, site->path);
+    peer_send(peer, QUERY_VM);
+    sem_wait(&pause->reached);
+}
+
 static void a_child_does_not_wait_for_threads_that_it_does_not_have(void **state)
 {
     struct site *site = *state;
@@ -207,10 +216,7 @@ static void a_child_does_not_wait_for_threads_that_it_does_not_have(void **state
     int status;
 
     open_pause(site, &pause, NULL);
-    check_ok(vitals_server_start(site->server));
-    peer_open(&peer, NULL, site->path);
-    peer_send(&peer, QUERY_VM);
-    sem_wait(&pause.reached);
+    ask_until_paused(site, &pause, &peer);
     status = run_child(free_all, site);
     sem_post(&pause.go_on);
     assert_int_equal(status, 0);
@@ -440,10 +446,7 @@ static void pins_of_the_parent_are_not_the_childs(void **state)
     int status;
 
     open_pause(site, &pause, NULL);
-    check_ok(vitals_server_start(site->server));
-    peer_open(&peer, NULL, site->path);
-    peer_send(&peer, QUERY_VM);
-    sem_wait(&pause.reached);
+    ask_until_paused(site, &pause, &peer);
     status = run_child(use_and_unregister, site);
     sem_post(&pause.go_on);
     assert_int_equal(status, 0);
