@@ -177,6 +177,7 @@ int vitals_ctx_free(struct vitals_ctx *ctx)
         pthread_cond_destroy(&ctx->unpinned);
     pthread_mutex_destroy(&ctx->lock);
     free_options(&ctx->options);
+    free(ctx->collectors.entries);
     free(ctx);
     return 0;
 }

@@ -12,6 +12,19 @@
 #include "stats/schema_pool.h"
 #include "vitals/stats.h"
 
+/*
+ * A thread inside collect() of a group, or about to enter, so that a call from there that would wait
+ * for itself is refused. In memory of its own: a child made by fork() has no stacks but one.
+ */
+struct collector {
+    pthread_t thread;
+    struct vitals_group *group;
+};
+struct collectors {
+    struct collector *entries; /* in no order */
+    size_t n, cap;
+};
+
 struct vitals_ctx {
     struct vitals_ctx_options options; /* name and uuid are copies */
     _Atomic pid_t process; /* whose it is: a child made by fork() has a copy, until it uses it */
@@ -24,6 +37,7 @@ struct vitals_ctx {
     pthread_cond_t unpinned;
     struct vitals_group *groups; /* in the order of registration */
     uint64_t next_order;
+    struct collectors collectors;
     struct error_text error;
 };
 

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "stats/registry.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/sized.h"
 #include "stats/report.h"
 
-/*
- * A group whose collect() this thread is inside, so that a call from there that would wait for itself
- * is refused. Each thread knows its own: after fork(), the child has those of its only thread.
- */
-struct collecting {
-    struct collecting *outer;
-    struct vitals_group *group;
-};
-static _Thread_local struct collecting *innermost;
+enum { COLLECTORS_MIN = 8 };
 
 /* ---- registering ---------------------------------------------------------------------------- */
 
@@ -162,28 +156,44 @@ void registry_set_schema(struct vitals_group *group, struct stats_schema *schema
 
 /* ---- unregistering -------------------------------------------------------------------------- */
 
-bool registry_is_collecting(const struct vitals_ctx *ctx)
+/*
+ * Under the lock. Of a parent's threads the child has the one that called fork(), under the same
+ * number, and it is its first. A later one may have got the number of another.
+ */
+static bool is_own(const struct vitals_ctx *ctx, const struct collector *collector)
 {
-    const struct collecting *entry;
+    return pthread_equal(collector->thread, pthread_self()) &&
+           (!ctx_is_copy(ctx) || gettid() == getpid());
+}
 
-    for (entry = innermost; entry; entry = entry->outer)
-        if (entry->group->ctx == ctx)
-            return true;
-    return false;
+bool registry_is_collecting(struct vitals_ctx *ctx)
+{
+    bool found = false;
+    size_t i;
+
+    pthread_mutex_lock(&ctx->lock);
+    for (i = 0; !found && i < ctx->collectors.n; i++)
+        found = is_own(ctx, &ctx->collectors.entries[i]);
+    pthread_mutex_unlock(&ctx->lock);
+    return found;
 }
 
 void registry_forget_pins(struct vitals_ctx *ctx)
 {
-    const struct collecting *entry;
+    struct collectors *collectors = &ctx->collectors;
     struct vitals_group *group;
+    size_t i, n = 0;
 
     for (group = ctx->groups; group; group = group->next) {
         group->pins = 0;
         group->leaving = false;
     }
-    for (entry = innermost; entry; entry = entry->outer)
-        if (entry->group->ctx == ctx)
-            entry->group->pins++;
+    for (i = 0; i < collectors->n; i++)
+        if (is_own(ctx, &collectors->entries[i]))
+            collectors->entries[n++] = collectors->entries[i];
+    collectors->n = n;
+    for (i = 0; i < n; i++)
+        collectors->entries[i].group->pins++;
 }
 
 /*
@@ -270,20 +280,66 @@ void registry_unpin(struct group_pin *pin)
     pthread_mutex_unlock(&ctx->lock);
 }
 
+/* Under the lock. */
+static int reserve_collector(struct collectors *collectors)
+{
+    size_t cap = collectors->cap ? 2 * collectors->cap : COLLECTORS_MIN;
+    struct collector *entries;
+
+    if (collectors->n < collectors->cap)
+        return 0;
+    entries = realloc(collectors->entries, cap * sizeof(*entries));
+    if (!entries)
+        return -ENOMEM;
+    collectors->entries = entries;
+    collectors->cap = cap;
+    return 0;
+}
+
+static int enter(struct vitals_group *group)
+{
+    struct vitals_ctx *ctx = group->ctx;
+    struct collectors *collectors = &ctx->collectors;
+    int err;
+
+    pthread_mutex_lock(&ctx->lock);
+    err = reserve_collector(collectors);
+    if (!err)
+        collectors->entries[collectors->n++] =
+            (struct collector){.thread = pthread_self(), .group = group};
+    pthread_mutex_unlock(&ctx->lock);
+    return err;
+}
+
+/* A thread that is inside twice has two, which are alike. */
+static void leave(struct vitals_group *group)
+{
+    struct vitals_ctx *ctx = group->ctx;
+    struct collectors *collectors = &ctx->collectors;
+    size_t i = 0;
+
+    pthread_mutex_lock(&ctx->lock);
+    while (collectors->entries[i].group != group ||
+           !pthread_equal(collectors->entries[i].thread, pthread_self()))
+        i++;
+    collectors->entries[i] = collectors->entries[--collectors->n];
+    pthread_mutex_unlock(&ctx->lock);
+}
+
 int registry_collect(const struct group_pin *pin, struct vitals_sink *sink)
 {
     struct vitals_group *group = pin->group;
     bool one_at_a_time = !(group->flags & VITALS_GROUP_CONCURRENT);
-    struct collecting entry = {.outer = innermost, .group = group};
-    int err;
+    int err = enter(group);
 
+    if (err)
+        return err;
     if (one_at_a_time)
         pthread_mutex_lock(&group->turn);
-    innermost = &entry;
     err = group->collect(group->opaque, sink);
-    innermost = entry.outer;
     if (one_at_a_time)
         pthread_mutex_unlock(&group->turn);
+    leave(group);
     return err;
 }
 

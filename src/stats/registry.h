@@ -72,7 +72,7 @@ void registry_unpin(struct group_pin *pin);
 int registry_collect(const struct group_pin *pin, struct vitals_sink *sink);
 
 /* Whether the calling thread is inside collect() of one of the context's groups. */
-bool registry_is_collecting(const struct vitals_ctx *ctx);
+bool registry_is_collecting(struct vitals_ctx *ctx);
 
 /* Under the lock. In a child made by fork(): all pins but the calling thread's are the parent's. */
 void registry_forget_pins(struct vitals_ctx *ctx);

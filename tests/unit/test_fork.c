@@ -272,6 +272,34 @@ static void nor_for_one_that_waits_to_unregister(void **state)
     peer_close(&peer);
 }
 
+/* In a thread of the child's, which has the stack and the number of one of the parent's. */
+static int unregister_in_a_thread(struct site *site)
+{
+    void *result = (void *)(intptr_t)-1;
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, unregister, site->ctx->groups))
+        return 1;
+    pthread_join(thread, &result);
+    return result ? 2 : 0;
+}
+
+static void a_thread_of_the_child_is_not_taken_for_one_inside_collect(void **state)
+{
+    struct site *site = *state;
+    struct pause pause;
+    struct peer peer;
+    int status;
+
+    open_pause(site, &pause, NULL);
+    ask_until_paused(site, &pause, &peer);
+    status = run_child(unregister_in_a_thread, site);
+    sem_post(&pause.go_on);
+    assert_int_equal(status, 0);
+    assert_non_null(peer_line(&peer));
+    peer_close(&peer);
+}
+
 static void what_a_thread_was_changing_is_left_as_it_is(void **state)
 {
     struct site *site = *state;
@@ -536,6 +564,7 @@ int main(void)
         WITH_SITE(all_other_calls_do_nothing),
         WITH_SITE(a_child_does_not_wait_for_threads_that_it_does_not_have),
         WITH_SITE(nor_for_one_that_waits_to_unregister),
+        WITH_SITE(a_thread_of_the_child_is_not_taken_for_one_inside_collect),
         WITH_SITE(what_a_thread_was_changing_is_left_as_it_is),
         WITH_SITE(a_daemon_serves_in_its_parents_place),
         WITH_SITE(queries_of_a_child_that_took_over_are_waited_for),
