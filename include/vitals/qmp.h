@@ -112,7 +112,8 @@ int vitals_server_fd(const struct vitals_server *server);
 /*
  * Does what can be done without waiting, for budget_us microseconds and the rest of the turn that is
  * under way then. 1: there may be more to do; 0: there is not, until the fd is readable again.
- * -EBUSY: the server has a thread of its own, or the call is from inside collect().
+ * Below 0 is an error, on which the loop may go on: -EBUSY: the server has a thread of its own, or the
+ * call is from inside collect(); -ECHILD: it is another process's.
  */
 int vitals_server_process(struct vitals_server *server);
 
@@ -141,8 +142,12 @@ struct vitals_listen_options {
      * begins with '@' is -EINVAL: abstract sockets have neither owner nor mode.
      */
     const char *path;
-    int fd;      /* where path is NULL: a listening unix socket to take over, of type SOCK_STREAM */
-    mode_t mode; /* permissions of the socket file, whatever the umask; 0: 0600 */
+    /*
+     * Where path is NULL: a listening unix socket to take over, of type SOCK_STREAM. If somebody who
+     * has it, too, shuts it down, the log says so once, and the clients that came before stay.
+     */
+    int fd;
+    mode_t mode;                 /* permissions of the socket file, whatever the umask; 0: 0600 */
     enum vitals_dialect dialect; /* the form of the two commands on this socket */
     uint32_t reserved;           /* was padding: never read, and never given a meaning */
     /*

@@ -102,6 +102,7 @@ struct vitals_listener {
     int fd;
     bool passes_files; /* its clients may */
     uint32_t slot;
+    bool is_shut_down;       /* it takes no more clients */
     struct socket_file file; /* none where the socket was inherited */
     struct timer pause;
 };
@@ -150,6 +151,8 @@ int server_open_spare(const struct vitals_server *server); /* -1: none is left *
 int slot_add(struct vitals_server *server, enum slot_kind kind, void *owner, int fd,
              uint32_t interest, uint32_t *ret_slot);
 int slot_set_interest(struct vitals_server *server, uint32_t slot, int fd, uint32_t interest);
+/* No events come any more, of which some come whatever is asked for. */
+void slot_silence(struct vitals_server *server, int fd);
 void slot_remove(struct vitals_server *server, uint32_t slot, int fd);
 /* NULL: the event came too late. */
 struct slot *slot_of_event(struct vitals_server *server, uint64_t data);
@@ -179,7 +182,7 @@ void hang_up(struct vitals_server *server, int fd, bool passes_files);
 void hang_up_listening(struct vitals_listener *listener); /* and removes its file */
 
 /* listener.c; under the lock. */
-void listener_event(struct vitals_listener *listener);
+void listener_event(struct vitals_listener *listener, uint32_t events);
 void listener_resume(void *listener);                 /* its pause is over */
 void listener_free(struct vitals_listener *listener); /* its clients are gone */
 

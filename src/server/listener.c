@@ -14,7 +14,11 @@
 #include "qmp/dialect.h"
 #include "stats/report.h"
 
-enum { ACCEPTS_AT_A_TIME = 16 };
+enum {
+    ACCEPTS_AT_A_TIME = 16,
+    INTEREST = EPOLLIN | EPOLLRDHUP,
+    SHUT_DOWN = EPOLLHUP | EPOLLRDHUP,
+};
 
 /* ---- clients -------------------------------------------------------------------------------- */
 
@@ -48,7 +52,7 @@ void listener_resume(void *opaque)
 {
     struct vitals_listener *listener = opaque;
 
-    slot_set_interest(listener->server, listener->slot, listener->fd, EPOLLIN);
+    slot_set_interest(listener->server, listener->slot, listener->fd, INTEREST);
 }
 
 /*
@@ -117,13 +121,30 @@ static int accept_one(struct vitals_listener *listener)
     return 0;
 }
 
-void listener_event(struct vitals_listener *listener)
+/*
+ * By a process that shares it, or by this one: for ever. The socket would be readable all the time, and
+ * says that it has hung up whatever is asked of it.
+ */
+static void stop_accepting(struct vitals_listener *listener)
+{
+    if (listener->is_shut_down)
+        return;
+    listener->is_shut_down = true;
+    timer_cancel(&listener->server->timers, TIMER_ACCEPT_PAUSE, &listener->pause);
+    slot_silence(listener->server, listener->fd);
+    ctx_log(listener->ctx, VITALS_LOG_WARNING,
+            "a listening socket was shut down, and takes no more clients");
+}
+
+void listener_event(struct vitals_listener *listener, uint32_t events)
 {
     int i, err = 0;
 
     for (i = 0; i < ACCEPTS_AT_A_TIME && !err; i++)
         err = accept_one(listener);
-    if (err && err != -EAGAIN)
+    if (err && events & SHUT_DOWN)
+        stop_accepting(listener);
+    else if (err && err != -EAGAIN)
         pause_accepting(listener);
 }
 
@@ -171,8 +192,8 @@ static int add_listener(const struct vitals_listener *wanted, struct vitals_list
     *listener = *wanted;
     listener->pause.owner = listener;
     listener->passes_files = !passed_files_refuse(listener->fd);
-    err =
-        slot_add(listener->server, SLOT_LISTENER, listener, listener->fd, EPOLLIN, &listener->slot);
+    err = slot_add(listener->server, SLOT_LISTENER, listener, listener->fd, INTEREST,
+                   &listener->slot);
     if (err) {
         free(listener);
         return err;

@@ -301,7 +301,7 @@ static void handle_slot(struct vitals_server *server, struct slot *slot, uint32_
         timers_event(&server->timers);
         break;
     case SLOT_LISTENER:
-        listener_event(slot->owner);
+        listener_event(slot->owner, events);
         break;
     case SLOT_TRANSPORT:
         transport_event(slot->owner, events);

@@ -56,6 +56,11 @@ int slot_set_interest(struct vitals_server *server, uint32_t slot, int fd, uint3
     return epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
 }
 
+void slot_silence(struct vitals_server *server, int fd)
+{
+    epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 void slot_remove(struct vitals_server *server, uint32_t slot, int fd)
 {
     if (!server->is_copy)

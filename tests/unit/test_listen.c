@@ -736,6 +736,52 @@ static void an_inherited_socket_is_closed_but_not_removed(void **state)
     assert_true(exists(in_dir("qmp.sock")));
 }
 
+/* Another process that has it may do so. @connected: clients wait to be accepted then. */
+static void assert_rests_when_shut_down(struct server *server, int how, bool connected)
+{
+    enum { CALLS = 8 };
+    struct log_book book = {0};
+    struct vitals_ctx *ctx = ctx_with_log(&book);
+    int fd = listening_fd(in_dir("shared.sock")), others = dup(fd), i;
+    const struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT, .fd = fd};
+    struct vitals_listener *listener;
+    struct peer before, waits, late;
+
+    assert_true(others >= 0);
+    check_ok(vitals_server_listen(server->server, ctx, &options, &listener));
+    peer_open(&before, server->server, in_dir("shared.sock"));
+    if (connected)
+        check_ok(peer_connect(&waits, server->server, in_dir("shared.sock")));
+    assert_int_equal(shutdown(others, how), 0);
+    for (i = 0; process(server->server); i++)
+        assert_true(i < CALLS);
+    assert_false(process(server->server));
+    assert_int_equal(book.lines, 1);
+    assert_int_equal(book.level, VITALS_LOG_WARNING);
+    assert_string_equal(book.last, "a listening socket was shut down, and takes no more clients");
+    assert_answers(&before);
+    if (connected) {
+        peer_negotiate(&waits);
+        assert_answers(&waits);
+        peer_close(&waits);
+    }
+    assert_true(peer_connect(&late, server->server, in_dir("shared.sock")) < 0);
+    peer_close(&before);
+    check_ok(vitals_listener_close(listener));
+    assert_int_equal(book.lines, 1);
+    close(others);
+    unlink(in_dir("shared.sock"));
+    check_ok(vitals_ctx_free(ctx));
+}
+
+static void an_inherited_socket_that_somebody_shuts_down_is_left_alone(void **state)
+{
+    assert_rests_when_shut_down(*state, SHUT_RDWR, false);
+    assert_rests_when_shut_down(*state, SHUT_RDWR, true);
+    assert_rests_when_shut_down(*state, SHUT_RD, false);
+    assert_rests_when_shut_down(*state, SHUT_RD, true);
+}
+
 static void an_fd_that_is_refused_stays_the_callers(void **state)
 {
     int fds[] = {open("/dev/null", O_RDONLY), socket(AF_UNIX, SOCK_STREAM, 0),
@@ -985,6 +1031,7 @@ int main(void)
         cmocka_unit_test(closing_null_is_allowed),
         WITH_SERVER(an_inherited_socket_answers),
         WITH_SERVER(an_inherited_socket_is_closed_but_not_removed),
+        WITH_SERVER(an_inherited_socket_that_somebody_shuts_down_is_left_alone),
         WITH_SERVER(an_fd_that_is_refused_stays_the_callers),
         WITH_SERVER(an_fd_must_be_a_listening_unix_socket),
         WITH_SERVER(an_fd_stays_the_callers_if_other_options_are_wrong),
