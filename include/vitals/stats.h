@@ -3,9 +3,10 @@
  * Contexts, providers and the statistics they publish.
  *
  * A context (struct vitals_ctx) is everything of one virtual machine (VM). A provider registers
- * groups in it: a group is the statistics of one provider and one target ("vm" or "vcpu") that one
- * call of collect() obtains together. A group's values are rows: one row per object (the VM, or one
- * vCPU), an array of uint64_t in which each statistic owns a fixed slice.
+ * groups in it: a group is the statistics of one provider and one target ("vm", "vcpu", or another
+ * kind of objects, such as "block") that one call of collect() obtains together. A group's values are
+ * rows: one row per object (the VM, one vCPU, one disk), an array of uint64_t in which each statistic
+ * owns a fixed slice.
  *
  *      vitals_register() ──> collect()* ──> vitals_unregister() ──> release()
  *             │                                                        ▲
@@ -39,10 +40,11 @@ extern "C" {
 #endif
 
 /* Limits on what a provider may register; one past it is -E2BIG. */
-#define VITALS_NAME_MAX   63    /* bytes in the name of a provider, target or statistic */
-#define VITALS_OBJECT_MAX 1023  /* bytes in the path of an object */
-#define VITALS_STATS_MAX  4096  /* statistics in one group */
-#define VITALS_ROW_MAX    65536 /* elements in one row: 512 KiB */
+#define VITALS_NAME_MAX    63    /* bytes in the name of a provider, target or statistic */
+#define VITALS_OBJECT_MAX  1023  /* bytes in the path of an object */
+#define VITALS_STATS_MAX   4096  /* statistics in one group */
+#define VITALS_ROW_MAX     65536 /* elements in one row: 512 KiB */
+#define VITALS_TARGETS_MAX 64    /* targets that a context has groups of */
 
 struct vitals_ctx;   /* everything of one VM; see vitals_ctx_new() for what two of them share */
 struct vitals_group; /* a registered group */
@@ -152,7 +154,7 @@ struct vitals_group_ops {
     size_t size;      /* these two: VITALS_GROUP_OPS_INIT */
     size_t stat_size; /* sizeof(struct vitals_stat), the stride of @stats */
     const char *provider;
-    const char *target; /* "vm" or "vcpu"; others can be registered, QMP does not show them yet */
+    const char *target; /* "vm", "vcpu", or the VMM's own, such as "block"; not "vcpus" */
     const struct vitals_stat *stats; /* their order is the order of the schema and of replies */
     uint32_t n_stats;
     uint32_t row_len; /* elements of a row; every statistic's slice must be inside */
@@ -183,9 +185,15 @@ struct vitals_group_ops {
 /*
  * Adds a group behind those that are registered; queries see it from now on. @ret_group may be NULL.
  * -EINVAL: a name, type, unit, base, slice or flag is not as described above; -E2BIG: a limit above,
- * or a member of a newer header is not 0; -EEXIST: a name is there twice, or the provider has
- * a group for this target already; -ENOMEM. On every error,
- * release() has been called, unless @ops->size is too small to have it.
+ * or a member of a newer header is not 0; -EEXIST: a name is there twice, or in another group of the
+ * provider and target with another description, or these are those of a provider of vitals/kvm.h,
+ * vitals/sched.h, vitals/counters.h; -ENOMEM. On every error, release() has been called, unless
+ * @ops->size is too small to have it.
+ *
+ * A provider can have several groups for a target, so that what is plugged in brings its own: to
+ * clients they are one, with the statistics of all. Groups whose statistics are equal share their
+ * description, so that 1000 cost little. If two of them give a row of one object, it is that of
+ * the group that was registered first.
  */
 int vitals_register(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
                     struct vitals_group **ret_group);

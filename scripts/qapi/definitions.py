@@ -15,6 +15,9 @@ from .parser import Expression, Node, Pragmas
 from .source import Position, QapiError
 
 
+OTHERS = "*"
+
+
 # ---- types --------------------------------------------------------------------------------------
 
 @dataclass(eq=False)
@@ -61,13 +64,17 @@ class Feature:
 
 @dataclass
 class Member:
-    """A member of an object, or a branch of a union or alternate."""
+    """A member of an object, or a branch of a union or alternate.
+
+    is_open: it stands for a member of each value of the open enum `name` that only the run time knows.
+    """
 
     position: Position
     name: str
     reference: Reference
     optional: bool = False
     features: list[Feature] = field(default_factory=list)
+    is_open: bool = False
 
     @property
     def type(self) -> Type:
@@ -101,7 +108,7 @@ class Head:
 
 @dataclass(eq=False)
 class EnumType(Type):
-    """A set of strings. is_open: they are known at run time only.
+    """A set of strings. is_open: the run time knows further ones.
 
     prefix: what the C constants begin with that stand for the values; None: there are none.
     """
@@ -114,7 +121,10 @@ class EnumType(Type):
 
 @dataclass(eq=False)
 class ObjectType(Type):
-    """A struct, a union, or what has no name of its own: a command's arguments."""
+    """A struct, a union, or what has no name of its own: a command's arguments.
+
+    The branch OTHERS of a union is that of all values of the tag that only the run time knows.
+    """
 
     head: Head
     members: list[Member] = field(default_factory=list)  # own ones, without the base's
@@ -261,10 +271,15 @@ class DefinitionBuilder:
 
     def _member(self, key: str, node: Node) -> Member:
         name = key.removeprefix("*")
-        check_member_name(node.position, self.head.name, name, self.pragmas)
+        is_open = name in self.pragmas.open_enums
+        if not is_open:
+            check_member_name(node.position, self.head.name, name, self.pragmas)
+        elif not key.startswith("*"):
+            raise QapiError(node.position, f"the members '{name}' of {self.head} are always there",
+                            "optional ones are expected: which there are, the run time knows")
         reference, features = self._type_and_features(node, f"'{name}' in {self.head}",
                                                       {"features"})
-        return Member(node.position, name, reference, key.startswith("*"), features)
+        return Member(node.position, name, reference, key.startswith("*"), features, is_open)
 
     def _members(self, node: Node, what: str) -> list[Member]:
         return [self._member(key, value)
@@ -307,9 +322,6 @@ class DefinitionBuilder:
                                 "once is expected")
             values.append(value)
         is_open = self.head.name in self.pragmas.open_enums
-        if is_open and values:
-            raise QapiError(self.head.position, f"the open {self.head} has values",
-                            "none are expected, they are known at run time only")
         return EnumType(self.head.name, self.head, values, is_open, self._prefix())
 
     def _prefix(self) -> str | None:

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .definitions import (AlternateType, ArrayType, BuiltinType, Command, EnumType, Feature, Member,
-                          ObjectType, Type)
+from .definitions import (OTHERS, AlternateType, ArrayType, BuiltinType, Command, EnumType, Feature,
+                          Member, ObjectType, Type)
 from .schema import Schema
 
 Json = dict | list | str | bool | None
@@ -19,11 +19,15 @@ EMPTY_TYPE = "0"
 
 @dataclass(frozen=True)
 class OpenValues:
-    """Stands in a list for the values of an open enum, each between a prefix and a suffix."""
+    """Stands at the end of a list for the values of an open enum that only the run time knows.
+
+    Each is between a prefix and a suffix. follows: the list has other elements, which come first.
+    """
 
     enum: str
     prefix: str
     suffix: str
+    follows: bool
 
 
 @dataclass
@@ -44,6 +48,12 @@ def _qdict_bucket(key: str) -> int:
 
 def _in_qdict_order(entry: dict) -> dict:
     return dict(sorted(entry.items(), key=lambda item: _qdict_bucket(item[0])))
+
+
+def _with_open_values(elements: list, enum: str, element: Json) -> list:
+    """The list, and behind it @element for each further value of @enum, which it has as OTHERS."""
+    prefix, suffix = json.dumps(element).split(json.dumps(OTHERS))
+    return [*elements, OpenValues(enum, f'{prefix}"', f'"{suffix}', bool(elements))]
 
 
 class _Introspection:
@@ -119,26 +129,40 @@ class _Introspection:
         return [] if type_.head.kind == "command" else type_.head.features
 
     def _object(self, type_: ObjectType) -> dict:
-        more: dict = {"members": [self._member(member) for member in type_.all_members()]}
+        more: dict = {"members": self._members(type_.all_members())}
         tag = type_.tag()
         if tag:
             more["tag"] = tag.name
             more["variants"] = self._variants(type_, tag)
         return more
 
-    def _member(self, member: Member) -> dict:
-        entry = {"name": member.name, "type": self._use(member.type), **_features(member.features)}
+    def _members(self, members: list[Member]) -> list[dict | OpenValues]:
+        entries: list[dict | OpenValues] = [self._member(member, member.name)
+                                            for member in members if not member.is_open]
+        for member in members:
+            if member.is_open:
+                entries = _with_open_values(entries, member.name, self._member(member, OTHERS))
+        return entries
+
+    def _member(self, member: Member, name: str) -> dict:
+        entry = {"name": name, "type": self._use(member.type), **_features(member.features)}
         if member.optional:
             entry["default"] = None
         return _in_qdict_order(entry)
 
-    def _variants(self, union: ObjectType, tag: Member) -> list[dict]:
+    def _variants(self, union: ObjectType, tag: Member) -> list[dict | OpenValues]:
         """Values of the tag that have no branch come behind those that have one."""
         branches: dict[str, Type | None] = {branch.name: branch.type for branch in union.branches}
+        others = branches.pop(OTHERS, None)
         for value in tag.type.values:
             branches.setdefault(value.name, None)
-        return [_in_qdict_order({"case": name, "type": self._use(type_)})
-                for name, type_ in branches.items()]
+        variants = [self._variant(name, type_) for name, type_ in branches.items()]
+        if others:
+            return _with_open_values(variants, tag.type.name, self._variant(OTHERS, others))
+        return variants
+
+    def _variant(self, case: str, type_: Type | None) -> dict:
+        return _in_qdict_order({"case": case, "type": self._use(type_)})
 
 
 def _features(features: list[Feature]) -> dict:
@@ -146,20 +170,24 @@ def _features(features: list[Feature]) -> dict:
 
 
 def _enum_values(enum: EnumType) -> dict:
+    members = [_in_qdict_order({"name": value.name, **_features(value.features)})
+               for value in enum.values]
+    values = [value.name for value in enum.values]
     if enum.is_open:
-        return {"members": [OpenValues(enum.name, '{"name": "', '"}')],
-                "values": [OpenValues(enum.name, '"', '"')]}
-    return {"members": [_in_qdict_order({"name": value.name, **_features(value.features)})
-                        for value in enum.values],
-            "values": [value.name for value in enum.values]}
+        return {"members": _with_open_values(members, enum.name, {"name": OTHERS}),
+                "values": _with_open_values(values, enum.name, OTHERS)}
+    return {"members": members, "values": values}
 
 
 # ---- as text ------------------------------------------------------------------------------------
 
 def _separated(parts: list[Iterator[str | OpenValues]]) -> Iterator[str | OpenValues]:
+    """Open values have their separators from the run time: there may be none of them."""
     for i, part in enumerate(parts):
-        if i:
+        first = next(part)
+        if i and not isinstance(first, OpenValues):
             yield ", "
+        yield first
         yield from part
 
 

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, field
 
 from .comments import Comment
-from .definitions import (AlternateType, Command, Definition, EnumType, EnumValue, Head, Member,
-                          ObjectType, Reference)
+from .definitions import (OTHERS, AlternateType, Command, Definition, EnumType, EnumValue, Head,
+                          Member, ObjectType, Reference)
 from .documentation import own_members
 from .schema import Schema
 
@@ -69,6 +69,8 @@ def _member_heading(member: Member | EnumValue) -> str:
         features = _features_text(member)
         return f"{name} ({features[2:]})" if features else name
     optional = ", optional" if member.optional else ""
+    if member.is_open:
+        name = f"any other _{escaped(member.name)}_"
     return f"{name} ({_type_text(member.reference)}{optional}{_features_text(member)})"
 
 
@@ -96,7 +98,8 @@ def _other_members(definition: Definition) -> list[str]:
     if definition.base:
         lines += [f"Also the members of {_type_text(definition.base)}.", ""]
     for branch in definition.branches:
-        lines += [f"If _{escaped(definition.tag().name)}_ is *{escaped(branch.name)}*, also the "
+        value = "any other" if branch.name == OTHERS else f"*{escaped(branch.name)}*"
+        lines += [f"If _{escaped(definition.tag().name)}_ is {value}, also the "
                   f"members of {_type_text(branch.reference)}.", ""]
     return lines
 

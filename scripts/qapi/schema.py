@@ -4,7 +4,7 @@
 from dataclasses import dataclass, field
 
 from .comments import Comment
-from .definitions import (AlternateType, ArrayType, BuiltinType, Command, Definition,
+from .definitions import (OTHERS, AlternateType, ArrayType, BuiltinType, Command, Definition,
                           DefinitionBuilder, EnumType, Member, ObjectType, Reference, Type)
 from .documentation import check_documentation
 from .parser import Expression, Parsed, Pragmas, parse
@@ -150,8 +150,11 @@ def _check_tag(union: ObjectType) -> EnumType:
 
 def _check_branches(union: ObjectType, enum: EnumType) -> None:
     values = {value.name for value in enum.values}
+    has_others = OTHERS in (branch.name for branch in union.branches)
+    if enum.is_open and has_others:
+        values.add(OTHERS)
     for branch in union.branches:
-        if branch.name not in values and not enum.is_open:
+        if branch.name not in values and (not enum.is_open or has_others):
             raise QapiError(branch.position, f"{union.head} has a branch '{branch.name}'",
                             f"a value of enum '{enum.name}' is expected")
         if not isinstance(branch.type, ObjectType) or branch.type.head.kind != "struct":
@@ -209,6 +212,10 @@ def _check_argument(command: Command, type_: Type, position: Position, seen: set
         _check_argument(command, type_.element, position, seen)
     elif isinstance(type_, ObjectType):
         for member in type_.all_members() + type_.branches:
+            if member.is_open:
+                raise QapiError(member.position, f"an argument of {command.head} has members "
+                                f"'{member.name}' of an open enum",
+                                "they are expected in what is returned only")
             _check_argument(command, member.type, member.position, seen)
     elif not isinstance(type_, EnumType) and type_.name not in ARGUMENT_BUILTINS:
         raise QapiError(position, f"an argument of {command.head} is of type '{type_.name}'",

@@ -7,7 +7,7 @@ src/qmp/qapi.h has the structs that are filled here.
 import json
 from collections.abc import Iterable
 
-from .definitions import (ArrayType, BuiltinType, Command, EnumType, Member, ObjectType,
+from .definitions import (OTHERS, ArrayType, BuiltinType, Command, EnumType, Member, ObjectType,
                           Type)
 from .introspection import Piece, introspect
 from .names import c_constant, c_name
@@ -85,10 +85,11 @@ class _Types:
     @staticmethod
     def _enum(type_: EnumType, name: str) -> tuple[dict[str, str], list[str]]:
         fields = {"kind": "QAPI_ENUM", "name": quoted(type_.name)}
+        is_open = str(type_.is_open).lower()
         if not type_.values:
-            fields["enumeration"] = f"{{.open = {str(type_.is_open).lower()}}}"
+            fields["enumeration"] = f"{{.open = {is_open}}}"
             return fields, []
-        fields["enumeration"] = f"{{{name}_values, {len(type_.values)}, false}}"
+        fields["enumeration"] = f"{{{name}_values, {len(type_.values)}, {is_open}}}"
         values = [quoted(value.name) for value in type_.values]
         return fields, _array(f"static const char *const {name}_values", values)
 
@@ -97,8 +98,8 @@ class _Types:
 
     def _object(self, type_: ObjectType, name: str) -> tuple[dict[str, str], list[str]]:
         members = [self._member(member) for member in type_.all_members()]
-        variants = [f"{{{quoted(branch.name)}, {self.use(branch.type)}}}"
-                    for branch in type_.branches]
+        variants = [f"{{{'NULL' if branch.name == OTHERS else quoted(branch.name)}, "
+                    f"{self.use(branch.type)}}}" for branch in type_.branches]
         parts: dict[str, str] = {}
         arrays: list[str] = []
         if members:
@@ -132,7 +133,8 @@ def _introspection_piece(piece: Piece) -> list[str]:
     if piece.values:
         lines.append(f"     .open_enum = {quoted(piece.values.enum)},")
         lines.append(f"     .value_prefix = {quoted(piece.values.prefix)},")
-        lines.append(f"     .value_suffix = {quoted(piece.values.suffix)}")
+        lines.append(f"     .value_suffix = {quoted(piece.values.suffix)},")
+        lines.append(f"     .follows = {str(piece.values.follows).lower()}")
     lines[-1] += "},"
     return lines
 

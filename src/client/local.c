@@ -27,6 +27,17 @@ struct local {
 
 /* ---- statistics ----------------------------------------------------------------------------- */
 
+static const struct client_stat *stats_of(const struct client *client,
+                                          const struct stats_schema *schema)
+{
+    const struct local *local = client->local;
+
+    for (size_t i = 0; i < local->n_schemas; i++)
+        if (local->schemas[i].schema == schema)
+            return &client->stats[local->schemas[i].first];
+    return NULL;
+}
+
 static int add_schema(struct client *client, struct stats_schema *schema, const char *target)
 {
     struct local *local = client->local;
@@ -62,7 +73,7 @@ static int add_schemas(struct client *client, const char *target)
     int err = 0;
 
     while (!err && registry_pin_next(client->local->options.ctx, target, &walk, &pin)) {
-        err = add_schema(client, pin.schema, target);
+        err = stats_of(client, pin.schema) ? 0 : add_schema(client, pin.schema, target);
         registry_unpin(&pin);
     }
     return err;
@@ -110,17 +121,6 @@ enum client_state local_state(const struct client *client, int64_t vcpu)
 }
 
 /* ---- a query -------------------------------------------------------------------------------- */
-
-static const struct client_stat *stats_of(const struct client *client,
-                                          const struct stats_schema *schema)
-{
-    const struct local *local = client->local;
-
-    for (size_t i = 0; i < local->n_schemas; i++)
-        if (local->schemas[i].schema == schema)
-            return &client->stats[local->schemas[i].first];
-    return NULL;
-}
 
 /* NULL: none of these can be. */
 static const bool *wanted_of(const struct query *query, const struct client_stat *stats)

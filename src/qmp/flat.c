@@ -6,6 +6,7 @@
 
 #include "base/json_write.h"
 #include "qapi_commands.h"
+#include "qmp/schema_order.h"
 #include "qmp/stat_names.h"
 #include "qmp/stat_texts.h"
 #include "qmp/stats_arguments.h"
@@ -151,42 +152,46 @@ static void put_stat(struct buf *out, const struct vitals_stat *stat)
                stat_type_name(VITALS_DIALECT_FLAT, stat->type));
 }
 
-static void put_schema(struct list *list, const struct stats_schema *schema)
+/* One entry for a provider and target, whose statistics may stand in several schemas. */
+static size_t put_schema(struct list *list, const struct schema_list *schemas, size_t i)
 {
+    const struct stats_schema *first = schemas->schemas[i];
+    const char *separator = "";
     struct buf *out = list->out;
-    uint32_t i;
+    uint32_t stat;
 
     start_element(list);
-    buf_printf(out, "{\"provider\": \"%s\", \"stats\": [", schema->provider);
-    for (i = 0; i < schema->n_stats; i++) {
-        if (i)
-            buf_puts(out, ", ");
-        put_stat(out, &schema->stats[i]);
-    }
-    buf_printf(out, "], \"target\": \"%s\"}", schema->target);
-}
+    buf_printf(out, "{\"provider\": \"%s\", \"stats\": [", first->provider);
+    do {
+        const struct stats_schema *schema = schemas->schemas[i];
 
-static void put_target(struct list *list, const struct qmp_session *session, const char *target,
-                       const char *provider)
-{
-    struct group_pin pin;
-    struct group_walk walk = {.providers = session->providers};
-
-    while (registry_pin_next(session->ctx, target, &walk, &pin)) {
-        if (pin.schema->n_stats && (!provider || !strcmp(provider, pin.schema->provider)))
-            put_schema(list, pin.schema);
-        registry_unpin(&pin);
-    }
+        for (stat = 0; stat < schema->n_stats; stat++) {
+            if (schema_repeats(schemas, i, &schema->stats[stat]))
+                continue;
+            buf_puts(out, separator);
+            put_stat(out, &schema->stats[stat]);
+            separator = ", ";
+        }
+    } while (++i < schemas->n && !schema_begins_provider(schemas, i));
+    buf_printf(out, "], \"target\": \"%s\"}", first->target);
+    return i;
 }
 
 static void query_schemas(struct qmp_call *call, const char *provider)
 {
     struct list list = {.out = call->out, .separator = ""};
+    struct schema_list schemas;
+    size_t i = 0;
 
+    if (qmp_list_schemas(call->session, provider, &schemas)) {
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+        return;
+    }
     buf_puts(call->out, "[");
-    put_target(&list, call->session, "vcpu", provider);
-    put_target(&list, call->session, "vm", provider);
+    while (i < schemas.n)
+        i = put_schema(&list, &schemas, i);
     buf_puts(call->out, "]");
+    schema_list_free(&schemas);
 }
 
 const struct qmp_dialect qmp_flat = {

@@ -6,6 +6,7 @@
 
 #include "base/json_write.h"
 #include "qapi_commands.h"
+#include "qmp/schema_order.h"
 #include "qmp/stat_names.h"
 #include "qmp/stat_texts.h"
 #include "qmp/stats_arguments.h"
@@ -94,13 +95,15 @@ static void put_objects(struct qmp_call *call, const char **separator)
     }
 }
 
-static int put_vcpus(struct qmp_call *call, struct stats_request *request)
+/* The name of a target is that of its list, but for vCPUs. */
+static int put_target_objects(struct qmp_call *call, struct stats_request *request)
 {
     struct stats_collection *collection = &call->bench->collection;
     const char *separator = "";
     int err = 0;
 
-    buf_puts(call->out, "{\"vcpus\": [");
+    buf_printf(call->out, "{\"%s\": [",
+               strcmp(request->target, "vcpu") ? request->target : "vcpus");
     put_objects(call, &separator);
     while (!err && collection->n_cut && !call->out->failed) {
         err = stats_collect_more(collection, call->session->ctx, request);
@@ -134,7 +137,7 @@ static void query_stats(struct qmp_call *call)
     if (!err && !strcmp(request.target, "vm"))
         put_vm(call->out, collection);
     else if (!err)
-        err = put_vcpus(call, &request);
+        err = put_target_objects(call, &request);
     if (err)
         qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
 }
@@ -152,52 +155,51 @@ static void put_stat(struct buf *out, const struct vitals_stat *stat)
                stat_type_name(VITALS_DIALECT_GROUPED, stat->type));
 }
 
-static void put_schema(struct buf *out, const struct stats_schema *schema)
+/* Its providers with their statistics, each of which a provider has once. */
+static void put_target(struct buf *out, const struct schema_list *list, size_t i)
 {
-    uint32_t i;
+    const char *separator = "";
+    size_t first = i;
 
-    buf_printf(out, "{\"provider\": \"%s\", \"stats\": [", schema->provider);
-    for (i = 0; i < schema->n_stats; i++) {
-        if (i)
-            buf_puts(out, ", ");
-        put_stat(out, &schema->stats[i]);
-    }
-    buf_puts(out, "]}");
-}
+    buf_printf(out, "\"%s\": [", list->schemas[i]->target);
+    for (; i < list->n && (i == first || !schema_begins_target(list, i)); i++) {
+        const struct stats_schema *schema = list->schemas[i];
+        uint32_t stat;
 
-/* The member of @target, unless it would be empty. Returns whether something was written. */
-static bool put_target(struct buf *out, const struct qmp_session *session, const char *target,
-                       const char *provider, const char *separator)
-{
-    struct group_pin pin;
-    struct group_walk walk = {.providers = session->providers};
-    bool any = false;
-
-    while (registry_pin_next(session->ctx, target, &walk, &pin)) {
-        if (pin.schema->n_stats && (!provider || !strcmp(provider, pin.schema->provider))) {
-            if (any)
-                buf_puts(out, ", ");
-            else
-                buf_printf(out, "%s\"%s\": [", separator, target);
-            put_schema(out, pin.schema);
-            any = true;
+        if (schema_begins_provider(list, i)) {
+            buf_printf(out, "%s{\"provider\": \"%s\", \"stats\": [", i == first ? "" : "]}, ",
+                       schema->provider);
+            separator = "";
         }
-        registry_unpin(&pin);
+        for (stat = 0; stat < schema->n_stats; stat++) {
+            if (schema_repeats(list, i, &schema->stats[stat]))
+                continue;
+            buf_puts(out, separator);
+            put_stat(out, &schema->stats[stat]);
+            separator = ", ";
+        }
     }
-    if (any)
-        buf_puts(out, "]");
-    return any;
+    buf_puts(out, "]}]");
 }
 
 static void query_schemas(struct qmp_call *call, const char *provider)
 {
-    struct buf *out = call->out;
-    bool any;
+    struct schema_list list;
+    size_t i;
 
-    buf_puts(out, "{");
-    any = put_target(out, call->session, "vcpu", provider, "");
-    put_target(out, call->session, "vm", provider, any ? ", " : "");
-    buf_puts(out, "}");
+    if (qmp_list_schemas(call->session, provider, &list)) {
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+        return;
+    }
+    buf_puts(call->out, "{");
+    for (i = 0; i < list.n; i++) {
+        if (!schema_begins_target(&list, i))
+            continue;
+        buf_puts(call->out, i ? ", " : "");
+        put_target(call->out, &list, i);
+    }
+    buf_puts(call->out, "}");
+    schema_list_free(&list);
 }
 
 const struct qmp_dialect qmp_grouped = {

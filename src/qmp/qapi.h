@@ -36,7 +36,7 @@ struct qapi_member {
 
 /* The members that an object has besides, where its tag has this value. */
 struct qapi_variant {
-    const char *tag_value;
+    const char *tag_value; /* NULL: any that only the run time knows */
     const struct qapi_type *object;
 };
 
@@ -50,7 +50,7 @@ struct qapi_type {
         struct {
             const char *const *values;
             size_t n_values;
-            bool open; /* the run time knows the values, see struct qapi_open_enums */
+            bool open; /* the run time knows others, see struct qapi_open_enums */
         } enumeration;
         struct {
             const struct qapi_member *members; /* those of the base first */
@@ -75,13 +75,15 @@ struct qapi_command {
 };
 
 /*
- * A piece of the introspection: a text, then the values of an open enum, if one is named. Each
- * value is written between its prefix and suffix, the values are separated by ", ".
+ * A piece of the introspection: a text, then the values of an open enum that only the run time knows,
+ * if one is named. Each is written between its prefix and suffix; they are separated by ", ", also
+ * from what the list has before them.
  */
 struct qapi_introspection {
     const char *text;
     const char *open_enum; /* NULL: only text */
     const char *value_prefix, *value_suffix;
+    bool follows; /* the list has something before them */
 };
 
 struct qapi_schema {
@@ -96,7 +98,7 @@ const struct qapi_command *qapi_find_command(const struct qapi_schema *schema, c
 
 /* ---- checks --------------------------------------------------------------------------------- */
 
-/* Enums whose values are known at run time only: those that pragma open-enums names. */
+/* Enums that have values which only the run time knows: those that pragma open-enums names. */
 struct qapi_open_enums {
     bool (*accepts)(void *opaque, const char *enum_name, const char *value);
     void *opaque;

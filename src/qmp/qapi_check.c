@@ -81,16 +81,20 @@ static bool check_integer(struct check *check, const struct place *place,
     return false;
 }
 
-static bool accepts(const struct check *check, const struct qapi_type *type, const char *value)
+static bool has_value(const struct qapi_type *type, const char *value)
 {
     size_t i;
 
-    if (type->enumeration.open)
-        return check->open->accepts(check->open->opaque, type->name, value);
     for (i = 0; i < type->enumeration.n_values; i++)
         if (!strcmp(type->enumeration.values[i], value))
             return true;
     return false;
+}
+
+static bool accepts(const struct check *check, const struct qapi_type *type, const char *value)
+{
+    return has_value(type, value) ||
+           (type->enumeration.open && check->open->accepts(check->open->opaque, type->name, value));
 }
 
 static bool check_enum(struct check *check, const struct place *place, const struct qapi_type *type,
@@ -149,30 +153,35 @@ static bool check_members(struct check *check, const struct place *place,
     return true;
 }
 
-/* The members that come with the tag's value: an object type, or NULL. The tag has been checked. */
-static const struct qapi_type *chosen_variant(const struct qapi_type *type,
-                                              struct json_object *object)
-{
-    const char *tag_value;
-    size_t i;
-
-    if (!type->object.tag)
-        return NULL;
-    tag_value = json_object_get_string(json_object_object_get(object, type->object.tag));
-    for (i = 0; i < type->object.n_variants; i++)
-        if (!strcmp(type->object.variants[i].tag_value, tag_value))
-            return type->object.variants[i].object;
-    return NULL;
-}
-
-static bool has_member(const struct qapi_type *type, const char *name)
+static const struct qapi_member *find_member(const struct qapi_type *type, const char *name)
 {
     size_t i;
 
     for (i = 0; type && i < type->object.n_members; i++)
         if (!strcmp(type->object.members[i].name, name))
-            return true;
-    return false;
+            return &type->object.members[i];
+    return NULL;
+}
+
+/* The members that come with the tag's value: an object type, or NULL. The tag has been checked. */
+static const struct qapi_type *chosen_variant(const struct qapi_type *type,
+                                              struct json_object *object)
+{
+    const char *value;
+    bool is_known;
+    size_t i;
+
+    if (!type->object.tag)
+        return NULL;
+    value = json_object_get_string(json_object_object_get(object, type->object.tag));
+    is_known = has_value(find_member(type, type->object.tag)->type, value);
+    for (i = 0; i < type->object.n_variants; i++) {
+        const char *of = type->object.variants[i].tag_value;
+
+        if (of ? !strcmp(of, value) : !is_known)
+            return type->object.variants[i].object;
+    }
+    return NULL;
 }
 
 /* Of several, the first of the message. */
@@ -188,7 +197,7 @@ static bool check_nothing_else(struct check *check, const struct place *place,
     {
         (void)value;
         unexpected.name = key;
-        if (!has_member(type, key) && !has_member(variant, key))
+        if (!find_member(type, key) && !find_member(variant, key))
             return fail_parameter(check, &unexpected, "is unexpected");
     }
     return true;

@@ -2,6 +2,7 @@
 #include "qmp/stats_arguments.h"
 
 #include <errno.h>
+#include <string.h>
 
 static int read_strings(struct qmp_call *call, struct json_object *array, const char ***ret_strings,
                         size_t *ret_count)
@@ -20,12 +21,13 @@ static int read_strings(struct qmp_call *call, struct json_object *array, const 
 
 int stats_read_objects(struct qmp_call *call, struct stats_request *request)
 {
-    struct json_object *vcpus = qmp_argument(call, "vcpus");
+    struct json_object *objects;
 
     request->target = json_object_get_string(qmp_argument(call, "target"));
+    objects = qmp_argument(call, strcmp(request->target, "vcpu") ? "objects" : "vcpus");
     request->providers = call->session->providers;
-    request->all_objects = !vcpus;
-    return vcpus ? read_strings(call, vcpus, &request->objects, &request->n_objects) : 0;
+    request->all_objects = !objects;
+    return objects ? read_strings(call, objects, &request->objects, &request->n_objects) : 0;
 }
 
 int stats_read_filter(struct qmp_call *call, struct json_object *object, const char *names,

@@ -5,7 +5,7 @@
 
 #include "qmp/call.h"
 
-/* Sets what all dialects have: target and objects, `target` and `vcpus`, of what is shown. -ENOMEM. */
+/* Sets what all dialects have: target and objects, by `vcpus` or `objects`, of what is shown. -ENOMEM. */
 int stats_read_objects(struct qmp_call *call, struct stats_request *request);
 
 /*

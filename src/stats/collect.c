@@ -15,6 +15,8 @@ struct vitals_sink {
     const struct group_pin *pin;
     size_t next;     /* the object that follows the last one: most often the one named next */
     bool is_vm;      /* the target is the VM itself */
+    bool is_shared;  /* other groups have given rows to the part */
+    size_t siblings; /* number + 1 of the last part of this provider that has rows; 0: none */
     size_t last_row; /* index + 1 of the object whose row was given last; 0: none */
 };
 
@@ -136,13 +138,44 @@ static int reserve_rows(struct stats_part *part, size_t n)
     return 0;
 }
 
+/* To a provider, an object is one: the first of its groups that has a row of it gives it. */
+static bool is_given(const struct vitals_sink *sink, size_t index)
+{
+    const struct stats_part *parts = sink->collection->parts;
+    size_t i;
+
+    if (stats_part_row(sink->part, index))
+        return true;
+    for (i = sink->siblings; i; i = parts[i - 1].sibling)
+        if (stats_part_row(&parts[i - 1], index))
+            return true;
+    return false;
+}
+
+/* So that they can be taken back if the group fails as a whole. */
+static int note_given(struct stats_collection *collection, size_t index)
+{
+    size_t cap = collection->given_cap ? collection->given_cap * 2 : 16;
+    size_t *given;
+
+    if (collection->n_given == collection->given_cap) {
+        given = reallocarray(collection->given, cap, sizeof(*given));
+        if (!given)
+            return -ENOMEM;
+        collection->given = given;
+        collection->given_cap = cap;
+    }
+    collection->given[collection->n_given++] = index;
+    return 0;
+}
+
 uint64_t *vitals_row(struct vitals_sink *sink, const char *object)
 {
     struct stats_part *part = sink->part;
     size_t size = part->schema->row_len * sizeof(uint64_t);
     const char *path = checked_path(sink, object);
     int64_t index;
-    uint64_t *row, **slot;
+    uint64_t *row;
 
     sink->last_row = 0;
     if (!path || (object && !filter_wants_object(sink->collection->request, path)))
@@ -153,14 +186,15 @@ uint64_t *vitals_row(struct vitals_sink *sink, const char *object)
     sink->next = (size_t)index + 1;
     if ((size_t)index < part->first || reserve_rows(part, sink->next - part->first))
         return NULL;
-    slot = &part->rows[(size_t)index - part->first];
-    if (*slot || !reserve_bytes(sink->collection, size))
+    if (is_given(sink, (size_t)index) || !reserve_bytes(sink->collection, size))
+        return NULL;
+    if (sink->is_shared && note_given(sink->collection, (size_t)index))
         return NULL;
     row = arena_alloc(&sink->collection->rows, size);
     if (!row)
         return NULL;
     memset(row, 0, size);
-    *slot = row;
+    part->rows[(size_t)index - part->first] = row;
     sink->last_row = sink->next;
     return row;
 }
@@ -214,7 +248,51 @@ static struct stats_part *next_part(struct stats_collection *collection)
     return &parts[collection->n_parts];
 }
 
-static int collect_group(struct stats_collection *collection, const struct group_pin *pin)
+/* The number + 1 of the last part of the same provider, whose schema it is or another; 0: there is none. */
+static size_t find_sibling(const struct stats_collection *collection,
+                           const struct stats_schema *schema, bool is_same)
+{
+    size_t i;
+
+    for (i = collection->n_parts; i > 0; i--) {
+        const struct stats_schema *other = collection->parts[i - 1].schema;
+
+        if (is_same ? other == schema : !strcmp(other->provider, schema->provider))
+            return i;
+    }
+    return 0;
+}
+
+static void take_back(struct stats_collection *collection, struct stats_part *part)
+{
+    while (collection->n_given)
+        part->rows[collection->given[--collection->n_given] - part->first] = NULL;
+}
+
+/* Of a group whose schema is that of a part already. Its objects mostly come behind those of the others. */
+static void collect_into(struct stats_collection *collection, struct stats_part *part,
+                         const struct group_pin *pin)
+{
+    struct vitals_sink sink = {.collection = collection,
+                               .part = part,
+                               .pin = pin,
+                               .next = collection->objects.count,
+                               .is_vm = !strcmp(pin->schema->target, "vm"),
+                               .is_shared = true,
+                               .siblings = find_sibling(collection, pin->schema, false)};
+    int err;
+
+    if (collection->is_full)
+        return;
+    collection->n_given = 0;
+    err = registry_collect(pin, &sink);
+    if (err) {
+        log_failure(pin, FAILURE_GROUP, err);
+        take_back(collection, part);
+    }
+}
+
+static int collect_part(struct stats_collection *collection, const struct group_pin *pin)
 {
     struct stats_part *part = next_part(collection);
     struct vitals_sink sink = {.collection = collection, .part = part, .pin = pin};
@@ -225,6 +303,7 @@ static int collect_group(struct stats_collection *collection, const struct group
     part->n_rows = 0;
     part->first = collection->first;
     part->schema = pin->schema;
+    part->sibling = sink.siblings = find_sibling(collection, pin->schema, false);
     sink.is_vm = !strcmp(pin->schema->target, "vm");
     err = filter_resolve(part, collection->request);
     if (err || !part->n_wanted)
@@ -239,6 +318,16 @@ static int collect_group(struct stats_collection *collection, const struct group
     }
     schema_ref(part->schema);
     collection->n_parts++;
+    return 0;
+}
+
+static int collect_group(struct stats_collection *collection, const struct group_pin *pin)
+{
+    size_t part = find_sibling(collection, pin->schema, true);
+
+    if (!part)
+        return collect_part(collection, pin);
+    collect_into(collection, &collection->parts[part - 1], pin);
     return 0;
 }
 
@@ -334,6 +423,7 @@ void stats_collection_free(struct stats_collection *collection)
         free(collection->parts[i].rows);
     }
     free(collection->parts);
+    free(collection->given);
     paths_free(&collection->objects);
     arena_free(&collection->rows);
     arena_free(&collection->names);

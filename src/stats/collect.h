@@ -31,9 +31,10 @@ struct stats_request {
     bool objects_sorted; /* it has done so: for requests that are answered in parts */
 };
 
-/* What one group gave. */
+/* What the groups of one schema gave: most often it is one. */
 struct stats_part {
     struct stats_schema *schema;
+    size_t sibling;        /* number + 1 of an earlier part of the same provider; 0: none */
     uint64_t *wanted_bits; /* by index of the statistic */
     uint32_t *wanted;      /* the indices of the wanted statistics, ascending */
     uint32_t n_wanted, wanted_cap;
@@ -63,6 +64,8 @@ struct stats_collection {
     size_t n_parts, parts_cap;
     struct arena rows, names;
     size_t n_names; /* in the arena; more than objects: some are of queries before */
+    size_t *given;  /* the objects whose rows a group gave to a part that has those of others */
+    size_t n_given, given_cap;
 };
 
 /*

@@ -14,20 +14,76 @@ enum { COLLECTORS_MIN = 8 };
 
 /* ---- registering ---------------------------------------------------------------------------- */
 
-/*
- * Under the lock. Names of statistics are each provider's own: a kernel that adds one must not push
- * out a VMM's.
- */
-static int check_clash(struct vitals_ctx *ctx, const struct stats_schema *schema)
+static bool is_same_kind(const struct stats_schema *one, const struct stats_schema *other)
+{
+    return !strcmp(one->target, other->target) && !strcmp(one->provider, other->provider);
+}
+
+static int check_pair(struct vitals_ctx *ctx, const struct vitals_group *group,
+                      const struct vitals_group *other)
+{
+    const struct stats_schema *schema = group->schema;
+    const struct vitals_stat *conflict;
+
+    if (group->is_alone || other->is_alone)
+        return error_set(&ctx->error, -EEXIST, "provider '%s' has a group for target '%s'",
+                         schema->provider, schema->target);
+    conflict = schema_find_conflict(schema, other->schema);
+    if (conflict)
+        return error_set(&ctx->error, -EEXIST,
+                         "statistic '%s' has another description in another group of provider "
+                         "'%s' and target '%s'",
+                         conflict->name, schema->provider, schema->target);
+    return 0;
+}
+
+static bool has_target(const struct vitals_ctx *ctx, const struct vitals_group *end,
+                       const char *target)
 {
     const struct vitals_group *group;
 
+    for (group = ctx->groups; group != end; group = group->next)
+        if (!strcmp(group->schema->target, target))
+            return true;
+    return false;
+}
+
+static int check_targets(struct vitals_ctx *ctx, const char *target)
+{
+    const struct vitals_group *group;
+    unsigned n = 0;
+
+    if (has_target(ctx, NULL, target))
+        return 0;
     for (group = ctx->groups; group; group = group->next)
-        if (!strcmp(group->schema->target, schema->target) &&
-            !strcmp(group->schema->provider, schema->provider))
-            return error_set(&ctx->error, -EEXIST, "provider '%s' has a group for target '%s'",
-                             schema->provider, schema->target);
-    return 0;
+        n += !has_target(ctx, group, group->schema->target);
+    return n < VITALS_TARGETS_MAX
+               ? 0
+               : error_set(&ctx->error, -E2BIG, "target '%s': there are %d others already", target,
+                           VITALS_TARGETS_MAX);
+}
+
+/*
+ * Under the lock. Names of statistics are each provider's own: a kernel that adds one must not push
+ * out a VMM's. Groups with equal schemas have one: so it is described once.
+ */
+static int check_clash(struct vitals_ctx *ctx, struct vitals_group *group)
+{
+    struct stats_schema *checked = NULL, *own = group->schema;
+    const struct vitals_group *other;
+    int err = check_targets(ctx, own->target);
+
+    for (other = ctx->groups; other && !err; other = other->next) {
+        if (other->schema == checked || !is_same_kind(other->schema, own))
+            continue;
+        checked = other->schema;
+        err = check_pair(ctx, group, other);
+        if (!err && group->schema == own && schema_is_equal(checked, own))
+            group->schema = schema_ref(checked);
+    }
+    if (group->schema != own)
+        schema_unref(own);
+    return err;
 }
 
 static void append(struct vitals_ctx *ctx, struct vitals_group *group)
@@ -41,7 +97,7 @@ static void append(struct vitals_ctx *ctx, struct vitals_group *group)
 }
 
 static struct vitals_group *new_group(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
-                                      struct stats_schema *schema)
+                                      struct stats_schema *schema, bool is_alone)
 {
     struct vitals_group *group = calloc(1, sizeof(*group));
 
@@ -49,6 +105,7 @@ static struct vitals_group *new_group(struct vitals_ctx *ctx, const struct vital
         return NULL;
     group->ctx = ctx;
     group->flags = ops->flags;
+    group->is_alone = is_alone;
     group->collect = ops->collect;
     group->release = ops->release;
     group->opaque = ops->opaque;
@@ -70,10 +127,10 @@ static void call_release(const struct vitals_group_ops *ops)
         ops->release(ops->opaque);
 }
 
-int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
-                 struct stats_schema *schema, struct vitals_group **ret_group)
+static int add_group(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
+                     struct stats_schema *schema, bool is_alone, struct vitals_group **ret_group)
 {
-    struct vitals_group *group = new_group(ctx, ops, schema);
+    struct vitals_group *group = new_group(ctx, ops, schema, is_alone);
     int err;
 
     if (!group) {
@@ -82,7 +139,7 @@ int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
     }
     ctx_adopt(ctx);
     pthread_mutex_lock(&ctx->lock);
-    err = check_clash(ctx, schema);
+    err = check_clash(ctx, group);
     if (!err)
         append(ctx, group);
     pthread_mutex_unlock(&ctx->lock);
@@ -94,6 +151,12 @@ int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
     if (ret_group)
         *ret_group = group;
     return 0;
+}
+
+int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
+                 struct stats_schema *schema, struct vitals_group **ret_group)
+{
+    return add_group(ctx, ops, schema, true, ret_group);
 }
 
 static int check_callbacks(const struct vitals_group_ops *ops, struct error_text *error)
@@ -137,7 +200,7 @@ int vitals_register(struct vitals_ctx *ctx, const struct vitals_group_ops *given
         call_release(&ops);
         return err;
     }
-    err = registry_add(ctx, &ops, schema, ret_group);
+    err = add_group(ctx, &ops, schema, false, ret_group);
     schema_unref(schema);
     return err;
 }
@@ -447,4 +510,100 @@ bool registry_has_provider(struct vitals_ctx *ctx, const char *provider)
 
     registry_each_provider(ctx, compare_provider, &search);
     return search.found;
+}
+
+/* ---- targets -------------------------------------------------------------------------------- */
+
+/* Under the lock. Whether a group before @group, that is shown too, has the same target. */
+static bool is_target_repeated(const struct vitals_ctx *ctx, const struct providers *providers,
+                               const struct vitals_group *group)
+{
+    const struct vitals_group *earlier;
+
+    for (earlier = ctx->groups; earlier != group; earlier = earlier->next)
+        if (!strcmp(earlier->schema->target, group->schema->target) &&
+            providers_have(providers, earlier->schema->provider))
+            return true;
+    return false;
+}
+
+void registry_each_target(struct vitals_ctx *ctx, const struct providers *providers,
+                          void (*fn)(void *opaque, const char *target), void *opaque)
+{
+    const struct vitals_group *group;
+
+    pthread_mutex_lock(&ctx->lock);
+    for (group = ctx->groups; group; group = group->next)
+        if (providers_have(providers, group->schema->provider) &&
+            !is_target_repeated(ctx, providers, group))
+            fn(opaque, group->schema->target);
+    pthread_mutex_unlock(&ctx->lock);
+}
+
+bool registry_has_target(struct vitals_ctx *ctx, const struct providers *providers,
+                         const char *target)
+{
+    const struct vitals_group *group;
+    bool found = false;
+
+    pthread_mutex_lock(&ctx->lock);
+    for (group = ctx->groups; group && !found; group = group->next)
+        found = !strcmp(group->schema->target, target) &&
+                providers_have(providers, group->schema->provider);
+    pthread_mutex_unlock(&ctx->lock);
+    return found;
+}
+
+/* ---- schemas -------------------------------------------------------------------------------- */
+
+static bool has_schema(const struct schema_list *list, const struct stats_schema *schema)
+{
+    size_t i;
+
+    for (i = list->n; i-- > 0;) /* the next one has mostly that of the last */
+        if (list->schemas[i] == schema)
+            return true;
+    return false;
+}
+
+static int list_schema(struct schema_list *list, struct stats_schema *schema)
+{
+    struct stats_schema **grown;
+
+    if (has_schema(list, schema))
+        return 0;
+    grown = reallocarray(list->schemas, list->n + 1, sizeof(struct stats_schema *));
+    if (!grown)
+        return -ENOMEM;
+    list->schemas = grown;
+    list->schemas[list->n++] = schema_ref(schema);
+    return 0;
+}
+
+int registry_list_schemas(struct vitals_ctx *ctx, const struct providers *providers,
+                          struct schema_list *ret_list)
+{
+    struct schema_list list = {0};
+    struct vitals_group *group;
+    int err = 0;
+
+    ctx_adopt(ctx);
+    pthread_mutex_lock(&ctx->lock);
+    for (group = ctx->groups; group && !err; group = group->next)
+        if (!group->leaving && providers_have(providers, group->schema->provider))
+            err = list_schema(&list, group->schema);
+    pthread_mutex_unlock(&ctx->lock);
+    if (err)
+        schema_list_free(&list);
+    else
+        *ret_list = list;
+    return err;
+}
+
+void schema_list_free(struct schema_list *list)
+{
+    while (list->n)
+        schema_unref(list->schemas[--list->n]);
+    free(list->schemas);
+    *list = (struct schema_list){0};
 }

@@ -22,6 +22,7 @@ struct vitals_group {
     struct vitals_group *next;
     uint64_t order; /* its place among the groups; never used again */
     uint32_t flags;
+    bool is_alone; /* no other group has its provider and target */
     int (*collect)(void *opaque, struct vitals_sink *sink);
     void (*release)(void *opaque);
     void *opaque;
@@ -44,6 +45,7 @@ struct group_pin {
 /*
  * Registers a group whose schema exists, so that many contexts can share it. Takes a reference to
  * the schema. Errors and @ops->release as vitals_register(); the descriptions in @ops are not used.
+ * The group is the only one of its provider and target: -EEXIST. So its schema can change.
  */
 int registry_add(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
                  struct stats_schema *schema, struct vitals_group **ret_group);
@@ -82,5 +84,24 @@ bool registry_has_provider(struct vitals_ctx *ctx, const char *provider);
 /* Calls @fn for each provider once, in the order of registration, while the registry is locked. */
 void registry_each_provider(struct vitals_ctx *ctx, void (*fn)(void *opaque, const char *provider),
                             void *opaque);
+
+/* Whether one of the providers (NULL: of all) has it. */
+bool registry_has_target(struct vitals_ctx *ctx, const struct providers *providers,
+                         const char *target);
+
+/* As registry_each_provider(), each target that one of the providers (NULL: of all) has. */
+void registry_each_target(struct vitals_ctx *ctx, const struct providers *providers,
+                          void (*fn)(void *opaque, const char *target), void *opaque);
+
+/* What the groups of some providers had at one moment, each schema once, in the order of registration. */
+struct schema_list {
+    struct stats_schema **schemas;
+    size_t n;
+};
+
+/* @providers: NULL: all. -ENOMEM. */
+int registry_list_schemas(struct vitals_ctx *ctx, const struct providers *providers,
+                          struct schema_list *ret_list);
+void schema_list_free(struct schema_list *list);
 
 #endif

@@ -87,6 +87,8 @@ static int check_ops(const struct vitals_group_ops *ops, struct error_text *erro
         err = schema_check_name("target", ops->target, error);
     if (err)
         return err;
+    if (!strcmp(ops->target, "vcpus"))
+        return error_set(error, -EINVAL, "target 'vcpus' would be taken for target 'vcpu'");
     if (ops->n_stats > VITALS_STATS_MAX)
         return error_set(error, -E2BIG, "%u statistics in a group, at most %u", ops->n_stats,
                          VITALS_STATS_MAX);
@@ -310,4 +312,47 @@ int64_t schema_find(const struct stats_schema *schema, const char *name)
             low = middle + 1;
     }
     return -1;
+}
+
+static bool has_same_meaning(const struct vitals_stat *one, const struct vitals_stat *other)
+{
+    return one->type == other->type && one->unit == other->unit && one->base == other->base &&
+           one->exponent == other->exponent && one->count == other->count &&
+           one->bucket_size == other->bucket_size;
+}
+
+static bool is_same_text(const char *one, const char *other)
+{
+    return one && other ? !strcmp(one, other) : one == other;
+}
+
+bool schema_is_equal(const struct stats_schema *one, const struct stats_schema *other)
+{
+    uint32_t i;
+
+    if (one->n_stats != other->n_stats || one->row_len != other->row_len ||
+        strcmp(one->provider, other->provider) || strcmp(one->target, other->target))
+        return false;
+    for (i = 0; i < one->n_stats; i++) {
+        const struct vitals_stat *stat = &one->stats[i], *like = &other->stats[i];
+
+        if (strcmp(stat->name, like->name) || stat->slot != like->slot ||
+            !has_same_meaning(stat, like) || !is_same_text(stat->help, like->help))
+            return false;
+    }
+    return true;
+}
+
+const struct vitals_stat *schema_find_conflict(const struct stats_schema *schema,
+                                               const struct stats_schema *other)
+{
+    uint32_t i;
+
+    for (i = 0; i < schema->n_stats; i++) {
+        int64_t like = schema_find(other, schema->stats[i].name);
+
+        if (like >= 0 && !has_same_meaning(&schema->stats[i], &other->stats[like]))
+            return &schema->stats[i];
+    }
+    return NULL;
 }

@@ -46,6 +46,16 @@ int schema_check_name(const char *what, const char *name, struct error_text *err
 /* Whether @stat is described as the public header asks; if not, says why. */
 int schema_check_stat(const struct vitals_stat *stat, uint32_t row_len, struct error_text *error);
 
+/* Whether they describe the same rows: one can stand for the other. */
+bool schema_is_equal(const struct stats_schema *one, const struct stats_schema *other);
+
+/*
+ * A statistic of @schema that @other describes in another way: its name can't stand for both. NULL: there is
+ * none. The slots don't matter.
+ */
+const struct vitals_stat *schema_find_conflict(const struct stats_schema *schema,
+                                               const struct stats_schema *other);
+
 /*
  * Hands @note over to @schema as its note number @slot, and returns the note that stands there: of
  * two threads that bring one at the same time, the first wins and the other's is freed.

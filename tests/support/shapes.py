@@ -121,12 +121,16 @@ def check_providers(providers, where):
 
 def grouped_stats(value, where, arguments):
     """The list of the target is there, and no other."""
-    check_members(value, {"vm": "vm", "vcpu": "vcpus"}[arguments["target"]], where)
-    check_providers(value.get("vm", []), where)
-    each_once([vcpu["path"] for vcpu in value.get("vcpus", [])], where)
-    for vcpu in value.get("vcpus", []):
-        require(vcpu["providers"], where, vcpu)
-        check_providers(vcpu["providers"], where)
+    target = arguments["target"]
+    name = "vcpus" if target == "vcpu" else target
+    check_members(value, name, where)
+    if target == "vm":
+        check_providers(value[name], where)
+        return
+    each_once([entry["path"] for entry in value[name]], where)
+    for entry in value[name]:
+        require(entry["providers"], where, entry)
+        check_providers(entry["providers"], where)
 
 
 def flat_stats(value, where, arguments):
@@ -134,7 +138,7 @@ def flat_stats(value, where, arguments):
     asked = collections.Counter(request["provider"] for request in arguments.get("providers", []))
     answered = collections.Counter((r["provider"], r.get("qom-path")) for r in value)
     for result in value:
-        require(("qom-path" in result) == (arguments["target"] == "vcpu"), where, result)
+        require(("qom-path" in result) == (arguments["target"] != "vm"), where, result)
         check_stats(result["stats"], where)
     for (provider, path), count in answered.items():
         require(count <= max(asked[provider], 1), f"{where}: too often", (provider, path))

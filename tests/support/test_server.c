@@ -9,8 +9,9 @@
  * "error ERRNO TEXT". It ends with its input. What the library logs goes to standard error. That
  * there is memory is taken for granted here.
  *
- *      register GROUP STAT...     GROUP is PROVIDER/TARGET; STAT is NAME:TYPE:UNIT:BASE:EXPONENT:
- *                                 COUNT:BUCKET_SIZE, numbers as in vitals/stats.h
+ *      register GROUP STAT...     GROUP is PROVIDER/TARGET or PROVIDER/TARGET#WORD, where there are
+ *                                 several; STAT is NAME:TYPE:UNIT:BASE:EXPONENT:COUNT:BUCKET_SIZE,
+ *                                 numbers as in vitals/stats.h
  *      unregister GROUP
  *      row GROUP OBJECT VALUE...  adds an object or changes it; "vm" is the VM itself
  *      drop GROUP OBJECT          the object is gone
@@ -193,6 +194,7 @@ static int register_group(struct group *group, const struct vitals_stat *stats, 
 
     *slash = '\0';
     ops.target = slash + 1;
+    slash[1 + strcspn(slash + 1, "#")] = '\0';
     err = vitals_register(ctx, &ops, &handle);
     free(provider);
     if (err)

@@ -43,12 +43,16 @@ void qmp_take_nothing(struct qmp_call *call)
     (void)call;
 }
 
-/* The provider 'kvm', and the plugins 'moon' and 'sunset'; @opaque counts the questions. */
+/* The provider 'kvm', the plugins 'moon' and 'sunset', and 'fog'; @opaque counts the questions. */
 static bool accepts(void *opaque, const char *enum_name, const char *value)
 {
     ++*(unsigned *)opaque;
     if (!strcmp(enum_name, QAPI_STATS_PROVIDER))
         return !strcmp(value, "kvm");
+    if (!strcmp(enum_name, QAPI_STATS_TARGET))
+        return false;
+    if (!strcmp(enum_name, QAPI_WEATHER))
+        return !strcmp(value, "fog");
     assert_string_equal(enum_name, "Plugin");
     return !strcmp(value, "moon") || !strcmp(value, "sunset");
 }
@@ -361,6 +365,26 @@ static void open_enums_ask(void **state)
     check_samples(&everything_schema, samples);
 }
 
+static void open_enums_have_values_of_their_own(void **state)
+{
+    static const struct sample samples[] = {
+        {"take_all", "{\"forecast\": {\"weather\": \"sun\", \"hour\": 1}}", NULL},
+        {"take_all", "{\"forecast\": {\"weather\": \"sun\", \"UPPER_Case\": \"\"}}",
+         "Parameter 'forecast.hour' is missing"},
+        {"take_all", "{\"forecast\": {\"weather\": \"rain\"}}", NULL},
+        {"take_all", "{\"forecast\": {\"weather\": \"rain\", \"UPPER_Case\": \"\"}}",
+         "Parameter 'forecast.UPPER_Case' is unexpected"},
+        {"take_all", "{\"forecast\": {\"weather\": \"fog\", \"UPPER_Case\": \"\"}}", NULL},
+        {"take_all", "{\"forecast\": {\"weather\": \"fog\", \"hour\": 1}}",
+         "Parameter 'forecast.hour' is unexpected"},
+        {"take_all", "{\"forecast\": {\"weather\": \"hail\"}}",
+         "Parameter 'weather' does not accept value 'hail'"},
+    };
+
+    (void)state;
+    check_samples(&everything_schema, samples);
+}
+
 /* U+0000 is two bytes in our strings, so that it does not end them. */
 static void strings_pass_as_they_are(void **state)
 {
@@ -467,8 +491,8 @@ static void put_values(struct buf *text, const struct qapi_introspection *piece)
     size_t i;
 
     for (i = 0; piece->open_enum && i < N_ELEMENTS(values); i++)
-        buf_printf(text, "%s%s%s%s", i ? ", " : "", piece->value_prefix, values[i],
-                   piece->value_suffix);
+        buf_printf(text, "%s%s%s%s", i || piece->follows ? ", " : "", piece->value_prefix,
+                   values[i], piece->value_suffix);
 }
 
 /* The enum that has 'moon' for a value. */
@@ -525,6 +549,7 @@ int main(void)
         cmocka_unit_test(errors_of_elements_name_them_or_not),
         cmocka_unit_test(simple_types_are_told_apart),
         cmocka_unit_test(open_enums_ask),
+        cmocka_unit_test(open_enums_have_values_of_their_own),
         cmocka_unit_test(strings_pass_as_they_are),
         cmocka_unit_test(objects_nest),
         cmocka_unit_test(unions_have_the_members_of_one_branch),

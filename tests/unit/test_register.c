@@ -11,8 +11,18 @@
 #include "base/sized.h"
 #include "check.h"
 #include "fake.h"
+#include "vitals/counters.h"
 
 #define NAME_63 "a23456789-123456789-123456789-123456789-123456789-123456789-123"
+
+/* The text of the context's last error. */
+static void assert_error_text(struct vitals_ctx *ctx, const char *expected)
+{
+    char text[256];
+
+    vitals_error_text(ctx, text, sizeof(text));
+    assert_string_equal(text, expected);
+}
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
@@ -415,18 +425,221 @@ static void a_name_may_be_used_again_for_another_target(void **state)
     vitals_ctx_free(ctx);
 }
 
-static void a_provider_has_one_group_for_a_target(void **state)
+static const char *const first_disk[] = {"disk/0", NULL};
+static const char *const second_disk[] = {"disk/1", NULL};
+static const char *const both_disks[] = {"disk/0", "disk/1", NULL};
+
+static void a_provider_has_several_groups_for_a_target(void **state)
 {
     struct vitals_ctx *ctx = new_ctx();
-    struct fake first = {.provider = "sched", .target = "vm", .names = {"runs"}};
-    struct fake second = {.provider = "sched", .target = "vm", .names = {"waits"}};
-    struct fake third = {.provider = "sched", .target = "vcpu", .names = {"waits"}};
+    struct fake first = {.provider = "drive", .target = "block", .names = {"reads", "writes"}};
+    struct fake second = {
+        .provider = "drive", .target = "block", .names = {"reads", "writes"}, .base = 100};
+    struct fake other = {
+        .provider = "drive", .target = "block", .names = {"reads", "flushes"}, .base = 200};
+    struct vitals_group *group;
+
+    (void)state;
+    first.objects = first_disk;
+    second.objects = second_disk;
+    other.objects = LIST("disk/2");
+    check_ok(fake_register(ctx, &first, &group));
+    check_ok(fake_register(ctx, &second, NULL));
+    check_ok(fake_register(ctx, &other, NULL));
+    assert_answer(ctx,
+                  "disk/0 drive:reads=0,writes=1; disk/1 drive:reads=100,writes=101; "
+                  "disk/2 drive:reads=200,flushes=201",
+                  .target = "block");
+    check_ok(vitals_unregister(group));
+    assert_answer(ctx, "disk/1 drive:reads=100,writes=101; disk/2 drive:reads=200,flushes=201",
+                  .target = "block");
+    check_ok(fake_register(ctx, &first, NULL));
+    assert_answer(ctx, "disk/1 drive:reads=100; disk/2 drive:reads=200; disk/0 drive:reads=0",
+                  .target = "block", .filters = FILTERS({NULL, LIST("reads")}));
+    vitals_ctx_free(ctx);
+}
+
+static void equal_groups_have_one_schema(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    struct fake fake = {.provider = "drive", .target = "block", .names = {"reads", "writes"}};
+    struct fake other = {.provider = "drive", .target = "block", .names = {"writes", "reads"}};
+    struct schema_list list;
+    int i;
+
+    (void)state;
+    fake.objects = other.objects = first_disk;
+    for (i = 0; i < 3; i++) {
+        check_ok(fake_register(ctx, &fake, NULL));
+        check_ok(fake_register(ctx, &other, NULL));
+    }
+    check_ok(registry_list_schemas(ctx, NULL, &list));
+    assert_int_equal(list.n, 2);
+    schema_list_free(&list);
+    vitals_ctx_free(ctx);
+}
+
+/* The first group that has an object gives its row, whether the schemas are one or two. */
+static void an_object_of_two_groups_comes_once(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    struct fake first = {.provider = "drive", .target = "block", .names = {"reads"}, .base = 100};
+    struct fake same = {.provider = "drive", .target = "block", .names = {"reads"}};
+    struct fake wider = {.provider = "drive", .target = "block", .names = {"reads", "writes"}};
+    struct fake foreign = {.provider = "other", .target = "block", .names = {"reads"}};
+
+    (void)state;
+    first.objects = first_disk;
+    same.objects = wider.objects = foreign.objects = both_disks;
+    check_ok(fake_register(ctx, &first, NULL));
+    check_ok(fake_register(ctx, &wider, NULL));
+    check_ok(fake_register(ctx, &same, NULL));
+    check_ok(fake_register(ctx, &foreign, NULL));
+    assert_answer(ctx,
+                  "disk/0 drive:reads=100 other:reads=0; "
+                  "disk/1 drive:reads=10,writes=11 other:reads=10",
+                  .target = "block");
+    vitals_ctx_free(ctx);
+}
+
+static void a_group_that_fails_takes_no_other_along(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    struct fake first = {.provider = "drive", .target = "block", .names = {"reads"}, .base = 100};
+    struct fake failing = {
+        .provider = "drive", .target = "block", .names = {"reads"}, .result = -EIO};
+    struct fake last = {.provider = "drive", .target = "block", .names = {"reads"}, .base = 200};
+
+    (void)state;
+    first.objects = first_disk;
+    failing.objects = last.objects = both_disks;
+    check_ok(fake_register(ctx, &first, NULL));
+    check_ok(fake_register(ctx, &failing, NULL));
+    check_ok(fake_register(ctx, &last, NULL));
+    assert_answer(ctx, "disk/0 drive:reads=100; disk/1 drive:reads=210", .target = "block");
+    first.result = -EIO;
+    assert_answer(ctx, "disk/0 drive:reads=200; disk/1 drive:reads=210", .target = "block");
+    last.result = -EIO;
+    assert_answer(ctx, "", .target = "block");
+    vitals_ctx_free(ctx);
+}
+
+/* As many as fit into a reply at a time: none is lost or twice where the rows are too many for one. */
+static void many_groups_answer_in_parts(void **state)
+{
+    enum { N = 40 };
+    struct stats_collection collection = {.rows_max = 3 * sizeof(uint64_t)};
+    struct stats_request request = {.target = "block", .all_stats = true, .all_objects = true};
+    struct vitals_ctx *ctx = new_ctx();
+    struct fake fakes[N];
+    const char *objects[N][2];
+    char paths[N][16];
+    size_t n = 0, i;
+
+    (void)state;
+    for (i = 0; i < N; i++) {
+        snprintf(paths[i], sizeof(paths[i]), "disk/%zu", i);
+        objects[i][0] = paths[i];
+        objects[i][1] = NULL;
+        fakes[i] = (struct fake){.provider = "drive", .target = "block", .names = {"reads"}};
+        fakes[i].objects = objects[i];
+        fakes[i].base = i;
+        check_ok(fake_register(ctx, &fakes[i], NULL));
+    }
+    check_ok(stats_collect(&collection, ctx, &request));
+    for (;; check_ok(stats_collect_more(&collection, ctx, &request))) {
+        for (i = collection.first; i < collection.objects.count; i++, n++) {
+            assert_int_equal(collection.n_parts, 1);
+            assert_string_equal(collection.objects.paths[i], paths[n]);
+            assert_int_equal(stats_part_row(&collection.parts[0], i)[0], n);
+        }
+        if (!collection.n_cut)
+            break;
+    }
+    assert_int_equal(n, N);
+    stats_collection_free(&collection);
+    vitals_ctx_free(ctx);
+}
+
+static void a_statistic_is_described_in_one_way(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    struct fake first = {.provider = "drive", .target = "block", .names = {"reads"}};
+    struct fake second = {.provider = "drive", .target = "block", .names = {"flushes", "reads"}};
+    struct fake elsewhere = {.provider = "drive", .target = "net", .names = {"reads"}};
+    struct vitals_group_ops ops;
+    struct vitals_stat *stats;
 
     (void)state;
     check_ok(fake_register(ctx, &first, NULL));
-    check_error(fake_register(ctx, &second, NULL), EEXIST);
+    ops = fake_ops(&second);
+    stats = (struct vitals_stat *)ops.stats;
+    stats[1].unit = VITALS_BYTES;
+    check_error(vitals_register(ctx, &ops, NULL), EEXIST);
+    assert_error_text(ctx, "statistic 'reads' has another description in another group of "
+                           "provider 'drive' and target 'block'");
     assert_int_equal(second.releases, 1);
-    check_ok(fake_register(ctx, &third, NULL));
+    stats[1].unit = VITALS_NONE;
+    check_ok(vitals_register(ctx, &ops, NULL));
+    ops = fake_ops(&elsewhere);
+    ((struct vitals_stat *)ops.stats)->unit = VITALS_BYTES;
+    check_ok(vitals_register(ctx, &ops, NULL));
+    vitals_ctx_free(ctx);
+}
+
+/* Its schema may change, and what it has then must not be another's. */
+static void a_provider_of_the_library_has_one_group(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    struct fake fake = {.provider = "own", .target = "block", .names = {"reads"}};
+    struct vitals_counters *counters, *others;
+
+    (void)state;
+    check_ok(vitals_counters_new(ctx, "own", "block", &counters));
+    check_error(vitals_counters_new(ctx, "own", "block", &others), EEXIST);
+    check_error(fake_register(ctx, &fake, NULL), EEXIST);
+    vitals_counters_free(counters);
+    check_ok(fake_register(ctx, &fake, NULL));
+    check_error(vitals_counters_new(ctx, "own", "block", &counters), EEXIST);
+    assert_error_text(ctx, "provider 'own' has a group for target 'block'");
+    vitals_ctx_free(ctx);
+}
+
+static void targets_are_limited(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    char target[16], text[80];
+    struct fake fake = {.provider = "own", .target = target, .names = {"reads"}};
+    struct vitals_group *group = NULL;
+    int i;
+
+    (void)state;
+    fake.objects = first_disk;
+    for (i = 0; i < VITALS_TARGETS_MAX; i++) {
+        snprintf(target, sizeof(target), "t%d", i);
+        check_ok(fake_register(ctx, &fake, &group));
+        check_ok(fake_register(ctx, &fake, NULL));
+    }
+    snprintf(target, sizeof(target), "t%d", i);
+    check_error(fake_register(ctx, &fake, NULL), E2BIG);
+    snprintf(text, sizeof(text), "target '%s': there are %d others already", target,
+             VITALS_TARGETS_MAX);
+    assert_error_text(ctx, text);
+    check_ok(vitals_unregister(group));
+    check_error(fake_register(ctx, &fake, NULL), E2BIG); /* another group has it still */
+    snprintf(target, sizeof(target), "t0");
+    check_ok(fake_register(ctx, &fake, NULL));
+    vitals_ctx_free(ctx);
+}
+
+static void a_target_is_not_called_as_the_list_of_vcpus(void **state)
+{
+    struct vitals_ctx *ctx = new_ctx();
+    struct fake fake = {.provider = "own", .target = "vcpus", .names = {"reads"}};
+
+    (void)state;
+    check_error(fake_register(ctx, &fake, NULL), EINVAL);
+    assert_error_text(ctx, "target 'vcpus' would be taken for target 'vcpu'");
     vitals_ctx_free(ctx);
 }
 
@@ -508,7 +721,7 @@ static void release_may_be_null(void **state)
 
     ops.release = NULL;
     check_ok(vitals_register(ctx, &ops, NULL));
-    check_error(vitals_register(ctx, &ops, NULL), EEXIST);
+    check_ok(vitals_register(ctx, &ops, NULL));
     ops.collect = NULL;
     check_error(vitals_register(ctx, &ops, NULL), EINVAL);
     vitals_ctx_free(ctx);
@@ -671,7 +884,15 @@ int main(void)
         cmocka_unit_test(a_row_may_have_65536_elements),
         cmocka_unit_test(two_providers_of_a_target_may_have_one_name),
         cmocka_unit_test(a_name_may_be_used_again_for_another_target),
-        cmocka_unit_test(a_provider_has_one_group_for_a_target),
+        cmocka_unit_test(a_provider_has_several_groups_for_a_target),
+        cmocka_unit_test(equal_groups_have_one_schema),
+        cmocka_unit_test(an_object_of_two_groups_comes_once),
+        cmocka_unit_test(a_group_that_fails_takes_no_other_along),
+        cmocka_unit_test(many_groups_answer_in_parts),
+        cmocka_unit_test(a_statistic_is_described_in_one_way),
+        cmocka_unit_test(a_provider_of_the_library_has_one_group),
+        cmocka_unit_test(targets_are_limited),
+        cmocka_unit_test(a_target_is_not_called_as_the_list_of_vcpus),
         cmocka_unit_test(a_name_is_free_again_when_its_group_has_gone),
         cmocka_unit_test(contexts_know_nothing_of_each_other),
         cmocka_unit_test(unregister_releases_once),

@@ -135,6 +135,8 @@ UNEXPECTED = "Parameter '{}' is unexpected".format
         ("query-stats", {"target": "VM"}, "Parameter 'target' does not accept value 'VM'"),
         ("query-stats", {"target": "vm", "foo": 1}, UNEXPECTED("foo")),
         ("query-stats", {"target": "vm", "vcpus": []}, UNEXPECTED("vcpus")),
+        ("query-stats", {"target": "vm", "objects": []}, UNEXPECTED("objects")),
+        ("query-stats", {"target": "vcpu", "objects": []}, UNEXPECTED("objects")),
         ("query-stats", {"target": "vm", "filters": {}}, ARRAY("filters")),
         ("query-stats", {"target": "vm", "filters": None}, ARRAY("filters")),
         (

@@ -451,9 +451,11 @@ def test_the_kernel_has_a_name_that_is_taken(programs, server, client):
     assert [name for name, _ in found[0][1]] == ["exits", "exits"]
 
 
-def test_a_second_group_of_a_provider_for_a_target_is_refused(server):
+def test_another_description_of_a_name_is_refused(server):
     server.tell("register", "one/vcpu", stat("somestat"))
-    assert refused(server, "register", "one/vcpu", stat("other")).name == "EEXIST"
+    assert refused(server, "register", "one/vcpu#2", stat("somestat", "peak")).name == "EEXIST"
+    server.tell("register", "one/vcpu#3", stat("other"), stat("somestat"))
+    server.tell("register", "one/vm", stat("somestat", "peak"))
 
 
 # ---- values and schemas -------------------------------------------------------------------------

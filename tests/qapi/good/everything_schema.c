@@ -24,6 +24,9 @@ static const struct qapi_type type_Painting;
 static const struct qapi_type type_Sunset;
 static const struct qapi_type list_of_Extension;
 static const struct qapi_type type_Extension;
+static const struct qapi_type type_Forecast;
+static const struct qapi_type type_Weather;
+static const struct qapi_type type_Odd;
 
 static const struct qapi_type type_int = {.kind = QAPI_INTEGER, .name = "int64_t", .range = {INT64_MIN, INT64_MAX}};
 static const struct qapi_type type_int8 = {.kind = QAPI_INTEGER, .name = "int8_t", .range = {INT8_MIN, INT8_MAX}};
@@ -82,6 +85,23 @@ static const struct qapi_variant type_Extension_variants[] = {
 };
 static const struct qapi_type type_Extension = {.kind = QAPI_OBJECT, .object = {.members = type_Extension_members, .n_members = 2, .tag = "plugin", .variants = type_Extension_variants, .n_variants = 1}};
 static const struct qapi_type list_of_Extension = {.kind = QAPI_LIST, .element = &type_Extension};
+static const char *const type_Weather_values[] = {
+    "sun",
+    "rain",
+};
+static const struct qapi_type type_Weather = {.kind = QAPI_ENUM, .name = "Weather", .enumeration = {type_Weather_values, 2, true}};
+static const struct qapi_member type_Odd_members[] = {
+    {"UPPER_Case", &type_str, true},
+};
+static const struct qapi_type type_Odd = {.kind = QAPI_OBJECT, .object = {.members = type_Odd_members, .n_members = 1}};
+static const struct qapi_member type_Forecast_members[] = {
+    {"weather", &type_Weather, false},
+};
+static const struct qapi_variant type_Forecast_variants[] = {
+    {"sun", &type_Sunset},
+    {NULL, &type_Odd},
+};
+static const struct qapi_type type_Forecast = {.kind = QAPI_OBJECT, .object = {.members = type_Forecast_members, .n_members = 1, .tag = "weather", .variants = type_Forecast_variants, .n_variants = 2}};
 static const struct qapi_member type_arguments_of_take_all_members[] = {
     {"flag", &type_bool, true},
     {"text", &type_str, true},
@@ -91,8 +111,9 @@ static const struct qapi_member type_arguments_of_take_all_members[] = {
     {"tree", &type_Tree, true},
     {"painting", &type_Painting, true},
     {"extensions", &list_of_Extension, true},
+    {"forecast", &type_Forecast, true},
 };
-static const struct qapi_type type_arguments_of_take_all = {.kind = QAPI_OBJECT, .object = {.members = type_arguments_of_take_all_members, .n_members = 8}};
+static const struct qapi_type type_arguments_of_take_all = {.kind = QAPI_OBJECT, .object = {.members = type_arguments_of_take_all_members, .n_members = 9}};
 
 static const struct qapi_type no_arguments = {.kind = QAPI_OBJECT};
 
@@ -116,10 +137,16 @@ static const struct qapi_introspection introspection[] = {
          ", {\"name\": \"1\", \"members\": [{\"name\": \"int\", \"default\": null, \"type\": \"int\"}, {\"name\": \"int8\", \"default\": null, \"type\": \"int\"}, {\"name\": \"int16\", \"default\": null, \"type\": \"int\"}, {\"name\": \"int32\", \"default\": null, \"type\": \"int\"}, {\"name\": \"int64\", \"default\": null, \"type\": \"int\"}], \"meta-type\": \"object\"}"
          ", {\"name\": \"2\", \"members\": [{\"name\": \"int\", \"default\": null, \"type\": \"int\"}, {\"name\": \"int8\", \"default\": null, \"type\": \"int\"}, {\"name\": \"int16\", \"default\": null, \"type\": \"int\"}, {\"name\": \"int32\", \"default\": null, \"type\": \"int\"}, {\"name\": \"int64\", \"default\": null, \"type\": \"int\"}, {\"name\": \"uint8\", \"default\": null, \"type\": \"int\"}, {\"name\": \"uint16\", \"default\": null, \"type\": \"int\"}, {\"name\": \"uint32\", \"default\": null, \"type\": \"int\"}, {\"name\": \"uint64\", \"default\": null, \"type\": \"int\"}, {\"name\": \"size\", \"default\": null, \"type\": \"int\"}, {\"name\": \"number\", \"default\": null, \"type\": \"number\"}], \"meta-type\": \"object\"}"
          ", {\"name\": \"3\", \"members\": [{\"name\": \"bytes\", \"default\": null, \"type\": \"[int]\"}, {\"name\": \"steps\", \"default\": null, \"type\": \"[int]\"}], \"meta-type\": \"object\"}"
-         ", {\"name\": \"4\", \"members\": [{\"name\": \"flag\", \"default\": null, \"type\": \"bool\"}, {\"name\": \"text\", \"default\": null, \"type\": \"str\"}, {\"name\": \"color\", \"default\": null, \"type\": \"7\", \"features\": [\"unstable\"]}, {\"name\": \"colors\", \"default\": null, \"type\": \"[7]\"}, {\"name\": \"plugins\", \"default\": null, \"type\": \"[8]\"}, {\"name\": \"tree\", \"default\": null, \"type\": \"9\"}, {\"name\": \"painting\", \"default\": null, \"type\": \"6\"}, {\"name\": \"extensions\", \"default\": null, \"type\": \"[10]\"}], \"meta-type\": \"object\"}"
+         ", {\"name\": \"4\", \"members\": [{\"name\": \"flag\", \"default\": null, \"type\": \"bool\"}, {\"name\": \"text\", \"default\": null, \"type\": \"str\"}, {\"name\": \"color\", \"default\": null, \"type\": \"7\", \"features\": [\"unstable\"]}, {\"name\": \"colors\", \"default\": null, \"type\": \"[7]\"}, {\"name\": \"plugins\", \"default\": null, \"type\": \"[8]\"}, {\"name\": \"tree\", \"default\": null, \"type\": \"9\"}, {\"name\": \"painting\", \"default\": null, \"type\": \"6\"}, {\"name\": \"extensions\", \"default\": null, \"type\": \"[10]\"}, {\"name\": \"forecast\", \"default\": null, \"type\": \"11\"}], \"meta-type\": \"object\"}"
          ", {\"name\": \"[5]\", \"element-type\": \"5\", \"meta-type\": \"array\"}"
-         ", {\"name\": \"5\", \"members\": [{\"name\": \"nothing\", \"type\": \"null\"}, {\"name\": \"anything\", \"type\": \"any\"}, {\"name\": \"name\", \"type\": \"11\"}, {\"name\": \"names\", \"type\": \"[11]\"}, {\"name\": \"paint\", \"type\": \"12\"}, {\"name\": \"sizes\", \"type\": \"[int]\"}, {\"name\": \"trees\", \"type\": \"[9]\"}], \"meta-type\": \"object\"}"
-         ", {\"name\": \"6\", \"tag\": \"color\", \"variants\": [{\"case\": \"red\", \"type\": \"13\"}, {\"case\": \"blue\", \"type\": \"0\"}], \"members\": [{\"name\": \"color\", \"type\": \"7\"}], \"meta-type\": \"object\"}"
+         ", {\"name\": \"5\", \"members\": [{\"name\": \"nothing\", \"type\": \"null\"}, {\"name\": \"anything\", \"type\": \"any\"}, {\"name\": \"name\", \"type\": \"12\"}, {\"name\": \"names\", \"type\": \"[12]\"}, {\"name\": \"paint\", \"type\": \"13\"}, {\"name\": \"sizes\", \"type\": \"[int]\"}, {\"name\": \"trees\", \"type\": \"[9]\"}",
+     .open_enum = "Weather",
+     .value_prefix = "{\"name\": \"",
+     .value_suffix = "\", \"default\": null, \"type\": \"[14]\"}",
+     .follows = true},
+    {.text =
+         "], \"meta-type\": \"object\"}"
+         ", {\"name\": \"6\", \"tag\": \"color\", \"variants\": [{\"case\": \"red\", \"type\": \"15\"}, {\"case\": \"blue\", \"type\": \"0\"}], \"members\": [{\"name\": \"color\", \"type\": \"7\"}], \"meta-type\": \"object\"}"
          ", {\"name\": \"int\", \"json-type\": \"int\", \"meta-type\": \"builtin\"}"
          ", {\"name\": \"number\", \"json-type\": \"number\", \"meta-type\": \"builtin\"}"
          ", {\"name\": \"[int]\", \"element-type\": \"int\", \"meta-type\": \"array\"}"
@@ -131,26 +158,49 @@ static const struct qapi_introspection introspection[] = {
          ", {\"name\": \"8\", \"members\": [",
      .open_enum = "Plugin",
      .value_prefix = "{\"name\": \"",
-     .value_suffix = "\"}"},
+     .value_suffix = "\"}",
+     .follows = false},
     {.text =
          "], \"meta-type\": \"enum\", \"values\": [",
      .open_enum = "Plugin",
      .value_prefix = "\"",
-     .value_suffix = "\""},
+     .value_suffix = "\"",
+     .follows = false},
     {.text =
          "]}"
          ", {\"name\": \"9\", \"members\": [{\"name\": \"UPPER_Case\", \"default\": null, \"type\": \"str\"}, {\"name\": \"name\", \"type\": \"str\"}, {\"name\": \"children\", \"default\": null, \"type\": \"[9]\"}], \"meta-type\": \"object\"}"
          ", {\"name\": \"[10]\", \"element-type\": \"10\", \"meta-type\": \"array\"}"
-         ", {\"name\": \"10\", \"tag\": \"plugin\", \"variants\": [{\"case\": \"sunset\", \"type\": \"13\"}], \"members\": [{\"name\": \"plugin\", \"type\": \"8\"}, {\"name\": \"painting\", \"default\": null, \"type\": \"6\"}], \"meta-type\": \"object\", \"features\": [\"deprecated\"]}"
+         ", {\"name\": \"10\", \"tag\": \"plugin\", \"variants\": [{\"case\": \"sunset\", \"type\": \"15\"}], \"members\": [{\"name\": \"plugin\", \"type\": \"8\"}, {\"name\": \"painting\", \"default\": null, \"type\": \"6\"}], \"meta-type\": \"object\", \"features\": [\"deprecated\"]}"
+         ", {\"name\": \"11\", \"tag\": \"weather\", \"variants\": [{\"case\": \"sun\", \"type\": \"15\"}, {\"case\": \"rain\", \"type\": \"0\"}",
+     .open_enum = "Weather",
+     .value_prefix = "{\"case\": \"",
+     .value_suffix = "\", \"type\": \"14\"}",
+     .follows = true},
+    {.text =
+         "], \"members\": [{\"name\": \"weather\", \"type\": \"16\"}], \"meta-type\": \"object\"}"
          ", {\"name\": \"null\", \"json-type\": \"null\", \"meta-type\": \"builtin\"}"
          ", {\"name\": \"any\", \"json-type\": \"value\", \"meta-type\": \"builtin\"}"
-         ", {\"name\": \"11\", \"members\": [{\"type\": \"str\"}, {\"type\": \"null\"}, {\"type\": \"[str]\"}, {\"type\": \"14\"}, {\"type\": \"int\"}, {\"type\": \"bool\"}], \"meta-type\": \"alternate\"}"
-         ", {\"name\": \"[11]\", \"element-type\": \"11\", \"meta-type\": \"array\"}"
-         ", {\"name\": \"12\", \"members\": [{\"type\": \"7\"}, {\"type\": \"number\"}], \"meta-type\": \"alternate\"}"
+         ", {\"name\": \"12\", \"members\": [{\"type\": \"str\"}, {\"type\": \"null\"}, {\"type\": \"[str]\"}, {\"type\": \"14\"}, {\"type\": \"int\"}, {\"type\": \"bool\"}], \"meta-type\": \"alternate\"}"
+         ", {\"name\": \"[12]\", \"element-type\": \"12\", \"meta-type\": \"array\"}"
+         ", {\"name\": \"13\", \"members\": [{\"type\": \"7\"}, {\"type\": \"number\"}], \"meta-type\": \"alternate\"}"
          ", {\"name\": \"[9]\", \"element-type\": \"9\", \"meta-type\": \"array\"}"
-         ", {\"name\": \"13\", \"members\": [{\"name\": \"hour\", \"type\": \"int\"}], \"meta-type\": \"object\"}"
-         ", {\"name\": \"[str]\", \"element-type\": \"str\", \"meta-type\": \"array\"}"
+         ", {\"name\": \"[14]\", \"element-type\": \"14\", \"meta-type\": \"array\"}"
          ", {\"name\": \"14\", \"members\": [{\"name\": \"UPPER_Case\", \"default\": null, \"type\": \"str\"}], \"meta-type\": \"object\"}"
+         ", {\"name\": \"15\", \"members\": [{\"name\": \"hour\", \"type\": \"int\"}], \"meta-type\": \"object\"}"
+         ", {\"name\": \"16\", \"members\": [{\"name\": \"sun\"}, {\"name\": \"rain\"}",
+     .open_enum = "Weather",
+     .value_prefix = "{\"name\": \"",
+     .value_suffix = "\"}",
+     .follows = true},
+    {.text =
+         "], \"meta-type\": \"enum\", \"values\": [\"sun\", \"rain\"",
+     .open_enum = "Weather",
+     .value_prefix = "\"",
+     .value_suffix = "\"",
+     .follows = true},
+    {.text =
+         "]}"
+         ", {\"name\": \"[str]\", \"element-type\": \"str\", \"meta-type\": \"array\"}"
          "]",},
 };
 

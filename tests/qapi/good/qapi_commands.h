@@ -17,6 +17,7 @@ void qmp_take_painting(struct qmp_call *call);
 
 /* The open enums. */
 #define QAPI_PLUGIN "Plugin"
+#define QAPI_WEATHER "Weather"
 
 /* The elements of tables: what a schema calls the values of an enum. */
 #define EVERYTHING_COLOR_NAMES \
