@@ -12,8 +12,9 @@
  * call. Each CPU has values of its own, which a query adds up, so threads that count the same thing at
  * the same time don't slow each other down: it costs some nanoseconds, whoever else counts. A query sees each addition once it is made; of two, it may see the later one alone.
  *
- * What could not be made may be NULL wherever it is passed: then nothing is counted. So a VMM that
- * sets its pointers to NULL at first may leave the results of these calls unread.
+ * What could not be made may be NULL wherever it is passed: then nothing is counted, and what adds or
+ * removes something is -EINVAL. So a VMM that sets its pointers to NULL at first may leave the results
+ * of these calls unread.
  */
 #ifndef VITALS_COUNTERS_H
 #define VITALS_COUNTERS_H

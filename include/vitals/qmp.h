@@ -27,9 +27,8 @@
  * serving; all other calls are -ECHILD, and do nothing. Where the child is to serve in the parent's
  * place, as behind daemon(3), it calls vitals_server_take_over().
  *
- * The server has no text of the last error: the -errno values are distinct. -E2BIG: a member of a
- * newer header is not 0; where a context is passed too, it has a text that says which. It also has one
- * that says what is wrong with the names of providers.
+ * Each call that fails leaves its text in the server (vitals_server_error_text()), and in the context,
+ * too, if one is passed. -E2BIG: a member of a newer header is not 0; the text says which.
  */
 #ifndef VITALS_QMP_H
 #define VITALS_QMP_H
@@ -89,6 +88,9 @@ struct vitals_server_options {
      */
     void (*on_thread)(void *on_thread_opaque);
     void *on_thread_opaque; /* borrowed until the server is freed */
+    /* Where the text goes if vitals_server_new() fails, as those of struct vitals_ctx_options. */
+    char *error;
+    size_t error_size;
 };
 #define VITALS_SERVER_OPTIONS_INIT .size = sizeof(struct vitals_server_options)
 
@@ -98,6 +100,12 @@ int vitals_server_new(const struct vitals_server_options *options,
 
 /* Stops its thread, closes all clients and sockets. Not from inside collect(). NULL is allowed. */
 void vitals_server_free(struct vitals_server *server);
+
+/*
+ * The text of the last error of any thread of the calls below, or "", as vitals_error_text(). Closing a
+ * listener leaves it in the listener's server. In a child made by fork() the copy has its own.
+ */
+size_t vitals_server_error_text(struct vitals_server *server, char *buf, size_t size);
 
 /*
  * An fd that is readable as long as vitals_server_process() has something to do. Don't read or close
@@ -178,7 +186,7 @@ struct vitals_listen_options {
  *
  * -EINVAL, -E2BIG, -ENAMETOOLONG, -EADDRINUSE, -EACCES, -EEXIST, -EBUSY from inside collect(), and what
  * socket(), bind(), listen() and mkdir() say. -EPERM: anyone may write to the directory, which has no
- * sticky bit; the context has a text. -ENOSYS: neither unshare() nor /proc.
+ * sticky bit. -ENOSYS: neither unshare() nor /proc.
  */
 int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
                          const struct vitals_listen_options *options,

@@ -13,8 +13,11 @@
  *             └── failed, or the context is freed ─────────────────────┘
  *
  * Rules of this header:
- *  - An int result is 0 or a negative errno value; the context holds a text that says more
- *    (vitals_error_text()). Results go through ret_ pointers, written only on success.
+ *  - An int result is 0 or a negative errno value, and for each there is a text that says more: the
+ *    context has that of its last error (vitals_error_text()), the server that of the calls of
+ *    vitals/qmp.h. A call that makes a context or a server puts it into a buffer of its options.
+ *    (Not for what gets NULL in place of what would have it.) Results go through ret_ pointers,
+ *    written only on success.
  *  - What is passed in is copied, unless the text says that it is borrowed.
  *  - Every function may be called from any thread at any time, unless the text says otherwise.
  *  - The library never logs, exits, forks, changes signals, locale or environment, and writes to no
@@ -71,12 +74,18 @@ struct vitals_ctx_options {
      */
     struct vitals_ctx *share_schemas_with;
     const char *uuid; /* the VM's UUID in its usual form, or NULL: it has none */
+    /*
+     * Where the text goes if vitals_ctx_new() fails, cut to error_size with its NUL; else nothing is
+     * written. NULL: nowhere. A struct whose size is wrong gets none.
+     */
+    char *error;
+    size_t error_size;
 };
 #define VITALS_CTX_OPTIONS_INIT .size = sizeof(struct vitals_ctx_options)
 
 /*
  * @options may be NULL. -EINVAL: also a UUID that is none; -E2BIG: a member of a newer header is not
- * 0 (there is no context yet that could say which); -ENOMEM.
+ * 0; -ENOMEM.
  */
 int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx **ret_ctx);
 
@@ -98,7 +107,10 @@ int vitals_ctx_free(struct vitals_ctx *ctx);
  * created it.)
  */
 
-/* The text of the last error of any thread, or ""; always ends in NUL. Returns its whole length. */
+/*
+ * The text of the last error of any thread, or ""; always ends in NUL. Returns its whole length. One
+ * line for people; programs look at the errno value.
+ */
 size_t vitals_error_text(struct vitals_ctx *ctx, char *buf, size_t size);
 
 /* Whether the guest is running (true at first) or paused: what query-status says. */
@@ -225,11 +237,11 @@ int vitals_unregister(struct vitals_group *group);
  * The group has this object until it removes it, or is unregistered. @number: as the VMM counts its
  * objects, or VITALS_NUMBER_ANY. -EEXIST: the group has it already, or the number is another object's,
  * or the object has another number from another group; -EINVAL: no such path or number, or target
- * "vm"; -E2BIG: objects of more than 64 targets; -ENOMEM.
+ * "vm", or no group (NULL); -E2BIG: objects of more than 64 targets; -ENOMEM.
  */
 int vitals_object_add(struct vitals_group *group, const char *path, int64_t number);
 
-/* -ENOENT: the group has no such object. */
+/* -ENOENT: the group has no such object; -EINVAL: no group (NULL). */
 int vitals_object_remove(struct vitals_group *group, const char *path);
 
 /*

@@ -13,3 +13,9 @@ int error_set(struct error_text *error, int err, const char *format, ...)
     va_end(args);
     return err;
 }
+
+void error_tell(const struct error_text *error, char *buf, size_t size)
+{
+    if (buf && size)
+        snprintf(buf, size, "%s", error->text);
+}

@@ -28,6 +28,13 @@ static int check_size(const struct sized *sized, size_t size, struct error_text 
     return 0;
 }
 
+bool sized_has(const struct sized *sized, size_t size, size_t end)
+{
+    struct error_text unheard;
+
+    return size >= end && !check_size(sized, size, &unheard);
+}
+
 int sized_check(const struct sized *sized, const void *given, size_t size, struct error_text *error)
 {
     const unsigned char *bytes = given;

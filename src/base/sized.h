@@ -7,11 +7,15 @@
 #ifndef BASE_SIZED_H
 #define BASE_SIZED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 
 enum { SIZED_MAX = 4096 }; /* a greater size is no struct's, and nothing of it is read */
+
+/* Where a member ends. */
+#define SIZED_END(type_, member_) (offsetof(type_, member_) + sizeof(((type_ *)0)->member_))
 
 /* A struct, and the function that takes it. */
 struct sized {
@@ -22,10 +26,12 @@ struct sized {
 };
 #define SIZED(function_, type_, last_needed)                                                       \
     {                                                                                              \
-        .function = (function_), .type = #type_,                                                   \
-        .least = offsetof(type_, last_needed) + sizeof(((type_ *)0)->last_needed),                 \
+        .function = (function_), .type = #type_, .least = SIZED_END(type_, last_needed),           \
         .known = sizeof(type_), .alignment = _Alignof(type_)                                       \
     }
+
+/* Whether a struct of this size is one of some header's, and has the member that ends at @end. */
+bool sized_has(const struct sized *sized, size_t size, size_t end);
 
 /*
  * Whether @given, of @size bytes, can be taken. -EINVAL: no header has this size; -E2BIG: an unknown

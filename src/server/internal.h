@@ -110,7 +110,8 @@ struct vitals_listener {
 struct vitals_server {
     struct vitals_server_options options;
     pid_t process; /* whose it is: a child made by fork() has a copy that shares its files */
-    bool is_copy;  /* it is freed in a child: nothing may be done to what is shared */
+    _Atomic(const char *) copy_error; /* the text of the last error, in such a copy */
+    bool is_copy; /* it is freed in a child: nothing may be done to what is shared */
     int epoll_fd;
     int wake_fd;  /* readable while a client waits for its turn, or the thread is to stop */
     int spare_fd; /* given up to accept and close a client when no fd is left */
@@ -118,6 +119,9 @@ struct vitals_server {
     pthread_t thread;
     bool has_thread;
     atomic_bool stopping;
+
+    pthread_mutex_t error_lock; /* error */
+    struct error_text error;    /* the last one of a call from outside */
 
     atomic_uint n_visitors; /* other threads that wait for the lock */
     pthread_cond_t visited;
@@ -138,12 +142,20 @@ struct vitals_server {
 };
 
 /* server.c; the start of each call from outside. -ECHILD: the server is another process's. */
-int server_check_process(const struct vitals_server *server);
-/* For all but the thread that serves. -ECHILD, or -EBUSY: from inside collect(). */
+int server_check_process(struct vitals_server *server);
+/* For all but the thread that serves. -ECHILD, or -EBUSY: from inside collect(); with a text. */
 int server_lock(struct vitals_server *server);
 void server_unlock(struct vitals_server *server);
 /* Under the lock: somebody waits for a turn, and nobody may be there to look. */
 void server_wake(struct vitals_server *server);
+
+/* server_error.c */
+/* Sets the text of the server's last error, and returns @err. */
+int server_fail(struct vitals_server *server, int err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The end of a call that has a context, too: both have the text. Returns @err, which may be 0. */
+int server_report(struct vitals_server *server, struct vitals_ctx *ctx, int err,
+                  const struct error_text *error);
 
 int server_open_spare(const struct vitals_server *server); /* -1: none is left */
 
@@ -205,8 +217,8 @@ struct received_fds {
 ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct received_fds *ret_fds);
 
 /* socket.c */
-int socket_check_listening(int fd);
+int socket_check_listening(int fd, struct error_text *error);
 /* A stream, see vitals_server_add_client(). */
-int socket_check_connected(int fd);
+int socket_check_connected(int fd, struct error_text *error);
 
 #endif

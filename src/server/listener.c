@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -161,23 +162,37 @@ void listener_free(struct vitals_listener *listener)
 /* ---- opening -------------------------------------------------------------------------------- */
 
 /* Returns the listening socket, or -errno. */
-static int open_socket(struct vitals_ctx *ctx, const struct vitals_listen_options *options,
+static const char *explain(int err)
+{
+    switch (err) {
+    case -EPERM:
+        return "anyone may write to the directory, and put another socket there";
+    case -EINVAL:
+        return "that is no file's: it is empty, or begins with '@'; './@...' would be one's";
+    case -EADDRINUSE:
+        return "a server listens there, or makes its socket at this moment";
+    case -EEXIST:
+        return "there is another file, or what another user has left";
+    case -ENOSYS:
+        return "neither unshare() nor /proc can be used here";
+    default:
+        return strerror(-err);
+    }
+}
+
+static int open_socket(const struct vitals_listen_options *options, struct error_text *error,
                        struct socket_file *ret_file)
 {
     int err;
 
     ret_file->directory = -1;
     if (!options->path) {
-        err = socket_check_listening(options->fd);
+        err = socket_check_listening(options->fd, error);
         return err ? err : options->fd;
     }
     err = socket_file_make(options->path, options->mode, ret_file);
-    if (err == -EPERM)
-        ctx_fail(ctx, err, "anyone may write to the directory of %s, and put another socket there",
-                 options->path);
-    if (err == -EINVAL)
-        ctx_fail(ctx, err, "path '%s' is empty, or begins with '@': that is no file; './@...' is",
-                 options->path);
+    if (err < 0)
+        error_set(error, err, "path '%s': %s", options->path, explain(err));
     return err;
 }
 
@@ -204,48 +219,52 @@ static int add_listener(const struct vitals_listener *wanted, struct vitals_list
     return 0;
 }
 
-static int check_options(struct vitals_listen_options *options)
+static int check_options(struct vitals_listen_options *options, struct error_text *error)
 {
-    if (!qmp_dialect(options->dialect) || options->mode & ~(mode_t)0777)
-        return -EINVAL;
+    if (!qmp_dialect(options->dialect))
+        return error_set(error, -EINVAL, "dialect %u is unknown", options->dialect);
+    if (options->mode & ~(mode_t)0777)
+        return error_set(error, -EINVAL, "mode 0%o has more than nine bits", options->mode);
     if (!options->mode)
         options->mode = 0600;
-    return options->path || options->fd >= 0 ? 0 : -EINVAL;
+    if (!options->path && options->fd < 0)
+        return error_set(error, -EINVAL, "there is neither a path nor an fd");
+    return 0;
 }
 
 /* @ret_providers: a reference, or NULL. */
-static int take_options(struct vitals_ctx *ctx, const struct vitals_listen_options *given,
-                        struct vitals_listen_options *options, struct providers **ret_providers)
+static int take_options(const struct vitals_listen_options *given,
+                        struct vitals_listen_options *options, struct error_text *error,
+                        struct providers **ret_providers)
 {
     static const struct sized sized =
         SIZED("vitals_server_listen", struct vitals_listen_options, fd);
-    struct error_text error;
-    int err = sized_take(&sized, given, options, &error);
+    int err = sized_take(&sized, given, options, error);
 
-    if (err)
-        return ctx_fail(ctx, err, "%s", error.text);
-    err = check_options(options);
-    if (err)
-        return err;
-    err = providers_parse(options->providers, &error, ret_providers);
-    return err ? ctx_fail(ctx, err, "%s", error.text) : 0;
+    if (!err)
+        err = check_options(options, error);
+    return err ? err : providers_parse(options->providers, error, ret_providers);
 }
 
 /* @wanted: what the listener begins with, but for the socket. */
 static int open_listener(struct vitals_listener *wanted,
-                         const struct vitals_listen_options *options,
+                         const struct vitals_listen_options *options, struct error_text *error,
                          struct vitals_listener **ret_listener)
 {
     struct vitals_server *server = wanted->server;
     int err;
 
-    wanted->fd = open_socket(wanted->ctx, options, &wanted->file);
+    wanted->fd = open_socket(options, error, &wanted->file);
     if (wanted->fd < 0)
         return wanted->fd;
     err = server_lock(server);
+    if (err)
+        error_set(error, err, "a listener can't be made from inside collect()");
     if (!err) {
         err = add_listener(wanted, ret_listener);
         server_unlock(server);
+        if (err)
+            error_set(error, err, "the socket can't be served: %s", strerror(-err));
     }
     if (err && options->path) {
         socket_file_remove(&wanted->file);
@@ -260,14 +279,17 @@ int vitals_server_listen(struct vitals_server *server, struct vitals_ctx *ctx,
 {
     struct vitals_listen_options options;
     struct vitals_listener wanted = {.server = server, .ctx = ctx}, *listener;
+    struct error_text error;
     int err = server_check_process(server);
 
-    if (!err)
-        err = take_options(ctx, given, &options, &wanted.providers);
     if (err)
         return err;
+    err = take_options(given, &options, &error, &wanted.providers);
+    if (err)
+        return server_report(server, ctx, err, &error);
     wanted.dialect = options.dialect;
-    err = open_listener(&wanted, &options, &listener);
+    err = open_listener(&wanted, &options, &error, &listener);
+    server_report(server, ctx, err, &error);
     providers_unref(wanted.providers);
     if (!err && ret_listener)
         *ret_listener = listener;

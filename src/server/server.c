@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -16,16 +17,18 @@
 
 /* ---- options and files ---------------------------------------------------------------------- */
 
-static int copy_options(struct vitals_server *server, const struct vitals_server_options *given)
+static const struct sized sized_options =
+    SIZED("vitals_server_new", struct vitals_server_options, size);
+
+static int copy_options(struct vitals_server *server, const struct vitals_server_options *given,
+                        struct error_text *error)
 {
-    static const struct sized sized =
-        SIZED("vitals_server_new", struct vitals_server_options, size);
-    int err = given ? sized_take(&sized, given, &server->options, NULL) : 0;
+    int err = given ? sized_take(&sized_options, given, &server->options, error) : 0;
 
     if (err)
         return err;
     if (server->options.reserved)
-        return -EINVAL;
+        return error_set(error, -EINVAL, "reserved is %u, must be 0", server->options.reserved);
     if (!server->options.clients_max)
         server->options.clients_max = VITALS_CLIENTS_MAX;
     if (!server->options.memory_max)
@@ -57,6 +60,8 @@ static void close_fd(int fd)
         close(fd);
 }
 
+static const char inside_text[] = "this can't be done from inside collect()";
+
 /* ---- the lock ------------------------------------------------------------------------------- */
 
 /* A thread that comes back for a lock it holds is told so, instead of waiting for itself. */
@@ -79,7 +84,7 @@ int server_lock(struct vitals_server *server)
     server->n_visitors++;
     err = pthread_mutex_lock(&server->lock);
     server->n_visitors--;
-    return err ? -EBUSY : 0;
+    return err ? server_fail(server, -EBUSY, "%s", inside_text) : 0;
 }
 
 void server_unlock(struct vitals_server *server)
@@ -120,14 +125,12 @@ static void wake_or_sleep(struct vitals_server *server)
 
 /* ---- making and freeing --------------------------------------------------------------------- */
 
-static int init(struct vitals_server *server, const struct vitals_server_options *options)
+static int init_parts(struct vitals_server *server)
 {
     uint32_t slot;
     int err;
 
-    err = copy_options(server, options);
-    if (!err)
-        err = open_fds(server);
+    err = open_fds(server);
     if (!err)
         err = timers_init(&server->timers);
     if (!err)
@@ -142,27 +145,52 @@ static int init(struct vitals_server *server, const struct vitals_server_options
     return err;
 }
 
-int vitals_server_new(const struct vitals_server_options *options,
-                      struct vitals_server **ret_server)
+static int init(struct vitals_server *server, const struct vitals_server_options *options,
+                struct error_text *error)
+{
+    int err = copy_options(server, options, error);
+
+    if (err)
+        return err;
+    err = init_parts(server);
+    return err ? error_set(error, err, "a server can't be made: %s", strerror(-err)) : 0;
+}
+
+static int make(const struct vitals_server_options *options, struct error_text *error,
+                struct vitals_server **ret_server)
 {
     struct vitals_server *server = calloc(1, sizeof(*server));
     int err;
 
     if (!server)
-        return -ENOMEM;
+        return error_set(error, -ENOMEM, "no memory for a server");
     server->process = getpid();
+    server->copy_error = "";
     server->epoll_fd = server->wake_fd = server->timers.fd = server->spare_fd = -1;
     LIST_INIT(&server->accounts);
     turns_init(&server->turns);
     init_lock(&server->lock);
+    pthread_mutex_init(&server->error_lock, NULL);
     pthread_cond_init(&server->visited, NULL);
-    err = init(server, options);
+    err = init(server, options, error);
     if (err) {
         vitals_server_free(server);
         return err;
     }
     *ret_server = server;
     return 0;
+}
+
+int vitals_server_new(const struct vitals_server_options *options,
+                      struct vitals_server **ret_server)
+{
+    size_t end = SIZED_END(struct vitals_server_options, error_size);
+    struct error_text error;
+    int err = make(options, &error, ret_server);
+
+    if (err && options && sized_has(&sized_options, options->size, end))
+        error_tell(&error, options->error, options->error_size);
+    return err;
 }
 
 static void close_all(struct vitals_server *server)
@@ -192,14 +220,18 @@ static void free_all(struct vitals_server *server)
     if (!server->is_copy) /* where a thread waits for it that has not been copied */
         pthread_cond_destroy(&server->visited);
     pthread_mutex_destroy(&server->lock);
+    pthread_mutex_destroy(&server->error_lock);
     free(server);
 }
 
 /* ---- after fork() --------------------------------------------------------------------------- */
 
-int server_check_process(const struct vitals_server *server)
+int server_check_process(struct vitals_server *server)
 {
-    return server->process == getpid() ? 0 : -ECHILD;
+    if (server->process == getpid())
+        return 0;
+    server->copy_error = "the server is another process's: fork() made this copy";
+    return -ECHILD;
 }
 
 /*
@@ -270,6 +302,7 @@ static int take_over(struct vitals_server *server)
     if (err)
         return err;
     server->process = getpid();
+    pthread_mutex_init(&server->error_lock, NULL);
     server->n_visitors = 0;
     pthread_cond_init(&server->visited, NULL);
     server->serving = false;
@@ -284,7 +317,12 @@ int vitals_server_take_over(struct vitals_server *server)
 
     if (!server_check_process(server))
         return 0;
-    if (server->has_thread || pthread_mutex_trylock(&server->lock))
+    server->copy_error =
+        "the server has a thread, which stays in the parent process: stop it before";
+    if (server->has_thread)
+        return -EBUSY;
+    server->copy_error = "a thread of the parent process was inside a call when it forked";
+    if (pthread_mutex_trylock(&server->lock))
         return -EBUSY;
     err = take_over(server);
     pthread_mutex_unlock(&server->lock);
@@ -374,11 +412,16 @@ int vitals_server_fd(const struct vitals_server *server)
 
 int vitals_server_process(struct vitals_server *server)
 {
-    int err = server_check_process(server);
+    int result = server_check_process(server);
 
-    if (!err && server->has_thread)
-        err = -EBUSY;
-    return err ? err : process(server, 0);
+    if (result)
+        return result;
+    if (server->has_thread)
+        return server_fail(server, -EBUSY, "the server has a thread of its own");
+    result = process(server, 0);
+    if (result >= 0)
+        return result;
+    return server_fail(server, result, "%s", result == -EBUSY ? inside_text : strerror(-result));
 }
 
 /* ---- the thread ----------------------------------------------------------------------------- */
@@ -399,14 +442,14 @@ int vitals_server_start(struct vitals_server *server)
 {
     int err = server_check_process(server);
 
-    if (!err && server->has_thread)
-        err = -EBUSY;
     if (err)
         return err;
+    if (server->has_thread)
+        return server_fail(server, -EBUSY, "the server has a thread already");
     server->stopping = false;
     err = library_thread_create(&server->thread, NULL, run, server);
     if (err)
-        return -err;
+        return server_fail(server, -err, "no thread can be made: %s", strerror(err));
     server->has_thread = true;
     return 0;
 }
@@ -418,7 +461,7 @@ int vitals_server_stop(struct vitals_server *server)
     if (err || !server->has_thread)
         return err;
     if (pthread_equal(server->thread, pthread_self()))
-        return -EBUSY;
+        return server_fail(server, -EBUSY, "%s", inside_text);
     server->stopping = true;
     eventfd_write(server->wake_fd, 1);
     pthread_join(server->thread, NULL);

@@ -11,7 +11,7 @@
 #include "stats/registry.h"
 #include "stats/report.h"
 
-enum { UUID_LEN = 36 };
+enum { UUID_LEN = 36, UUID_SHOWN_MAX = 64 };
 
 /* Eight, four, four, four and twelve hexadecimal digits. */
 static bool is_uuid(const char *text)
@@ -42,35 +42,43 @@ static void free_options(struct vitals_ctx_options *options)
     free((char *)options->uuid);
 }
 
-static int copy_options(struct vitals_ctx *ctx, const struct vitals_ctx_options *given)
+static int no_memory(struct error_text *error)
 {
-    static const struct sized sized = SIZED("vitals_ctx_new", struct vitals_ctx_options, size);
+    return error_set(error, -ENOMEM, "no memory for a context");
+}
+
+static const struct sized sized_options = SIZED("vitals_ctx_new", struct vitals_ctx_options, size);
+
+static int copy_options(struct vitals_ctx *ctx, const struct vitals_ctx_options *given,
+                        struct error_text *error)
+{
     struct vitals_ctx_options options;
     int err;
 
     if (!given)
         return 0;
-    err = sized_take(&sized, given, &options, NULL);
+    err = sized_take(&sized_options, given, &options, error);
     if (err)
         return err;
     if (options.uuid && !is_uuid(options.uuid))
-        return -EINVAL;
+        return error_set(error, -EINVAL, "uuid '%.*s' is none: 8-4-4-4-12 hexadecimal digits",
+                         UUID_SHOWN_MAX, options.uuid);
     ctx->options = options;
     ctx->options.uuid = NULL;
     if (copy_text(&ctx->options.name))
-        return -ENOMEM;
+        return no_memory(error);
     ctx->options.uuid = options.uuid;
-    return copy_text(&ctx->options.uuid);
+    return copy_text(&ctx->options.uuid) ? no_memory(error) : 0;
 }
 
-static int init(struct vitals_ctx *ctx)
+static int init(struct vitals_ctx *ctx, struct error_text *error)
 {
     struct vitals_ctx *other = ctx->options.share_schemas_with;
 
     ctx->options.share_schemas_with = NULL;
     ctx->pool = other ? schema_pool_ref(other->pool) : schema_pool_new();
     if (!ctx->pool)
-        return -ENOMEM;
+        return no_memory(error);
     ctx->process = getpid();
     atomic_init(&ctx->running, true);
     objects_init(&ctx->objects);
@@ -79,16 +87,17 @@ static int init(struct vitals_ctx *ctx)
     return 0;
 }
 
-int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx **ret_ctx)
+static int make(const struct vitals_ctx_options *options, struct error_text *error,
+                struct vitals_ctx **ret_ctx)
 {
     struct vitals_ctx *ctx = calloc(1, sizeof(*ctx));
     int err;
 
     if (!ctx)
-        return -ENOMEM;
-    err = copy_options(ctx, options);
+        return no_memory(error);
+    err = copy_options(ctx, options, error);
     if (!err)
-        err = init(ctx);
+        err = init(ctx, error);
     if (err) {
         free_options(&ctx->options);
         free(ctx);
@@ -96,6 +105,17 @@ int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx *
     }
     *ret_ctx = ctx;
     return 0;
+}
+
+int vitals_ctx_new(const struct vitals_ctx_options *options, struct vitals_ctx **ret_ctx)
+{
+    size_t end = SIZED_END(struct vitals_ctx_options, error_size);
+    struct error_text error;
+    int err = make(options, &error, ret_ctx);
+
+    if (err && options && sized_has(&sized_options, options->size, end))
+        error_tell(&error, options->error, options->error_size);
+    return err;
 }
 
 bool ctx_is_copy(const struct vitals_ctx *ctx)

@@ -423,17 +423,18 @@ static int check_object(const struct vitals_group *group, const char *path)
 
 int vitals_object_add(struct vitals_group *group, const char *path, int64_t number)
 {
-    struct vitals_ctx *ctx = group->ctx;
-    const struct object_claim claim = {.owner = group,
-                                       .target = group->schema->target,
-                                       .path = path,
-                                       .number = number,
-                                       .thread = -1};
+    struct object_claim claim = {.owner = group, .path = path, .number = number, .thread = -1};
+    struct vitals_ctx *ctx;
     struct error_text error;
-    int err = check_object(group, path);
+    int err;
 
+    if (!group)
+        return -EINVAL;
+    err = check_object(group, path);
     if (err)
         return err;
+    ctx = group->ctx;
+    claim.target = group->schema->target;
     ctx_adopt(ctx);
     if (number != VITALS_NUMBER_ANY && (number < 0 || number > VITALS_NUMBER_MAX))
         return ctx_fail(ctx, -EINVAL, "number %lld must be 0 to %d, or VITALS_NUMBER_ANY",
@@ -444,10 +445,13 @@ int vitals_object_add(struct vitals_group *group, const char *path, int64_t numb
 
 int vitals_object_remove(struct vitals_group *group, const char *path)
 {
-    struct vitals_ctx *ctx = group->ctx;
+    struct vitals_ctx *ctx;
     struct error_text error;
     int err;
 
+    if (!group)
+        return -EINVAL;
+    ctx = group->ctx;
     ctx_adopt(ctx);
     err = objects_remove(&ctx->objects, group, group->schema->target, path, &error);
     return err ? ctx_fail(ctx, err, "%s", error.text) : 0;

@@ -5,14 +5,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of a copy that can't be used, nothing is known but that; its lock is held for ever. */
+static size_t tell_unusable(char *buf, size_t size)
+{
+    static const struct error_text error = {
+        "a thread of the parent process was changing the context when this process was made of it"};
+
+    error_tell(&error, buf, size);
+    return strlen(error.text);
+}
+
 size_t vitals_error_text(struct vitals_ctx *ctx, char *buf, size_t size)
 {
     size_t len;
 
+    if (ctx_check_copy(ctx))
+        return tell_unusable(buf, size);
     pthread_mutex_lock(&ctx->lock);
     len = strlen(ctx->error.text);
-    if (size)
-        snprintf(buf, size, "%s", ctx->error.text);
+    error_tell(&ctx->error, buf, size);
     pthread_mutex_unlock(&ctx->lock);
     return len;
 }

@@ -57,6 +57,14 @@ def test_the_static_library_has_the_functions_of_the_headers_and_no_others():
     assert defined_symbols(os.environ["VITALS_STATIC_LIBRARY"], "-g") == declared_functions()
 
 
+def test_each_function_that_can_fail_has_a_test_of_its_text():
+    headers = "".join(path.read_text("utf-8") for path in (ROOT / "include" / "vitals").glob("*.h"))
+    can_fail = set(re.findall(r"^int (vitals_\w+)\(", headers, flags=re.M))
+    test = (ROOT / "tests" / "unit" / "test_error_texts.c").read_text("utf-8")
+    tried = set(re.findall(r'\{"(vitals_\w+)"', test)) | set(re.findall(r"(vitals_server_take_over)\(", test))
+    assert can_fail - {"vitals_server_fd"} == tried
+
+
 def test_pkg_config_names_what_the_static_library_needs(tmp_path):
     """In a directory without the shared one, so that the linker takes it."""
     library = pathlib.Path(os.environ["VITALS_STATIC_LIBRARY"]).resolve()

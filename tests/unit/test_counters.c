@@ -81,6 +81,8 @@ static void null_counts_nothing(void **state)
     struct vitals_counter *counter = NULL;
 
     (void)state;
+    check_error(vitals_object_add(vitals_counters_group(NULL), "vda", 1), EINVAL);
+    check_error(vitals_object_remove(vitals_counters_group(NULL), "vda"), EINVAL);
     vitals_counter_add(NULL, 1);
     vitals_histogram_observe(NULL, 1);
     check_error(vitals_counter_new(NULL, NULL, "a", NULL, &counter), EINVAL);
