@@ -8,6 +8,7 @@
 #include "vitals/kvm.h"
 #include "vitals/sched.h"
 #include "vitals/qmp.h"
+#include "vitals/ffi.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -242,10 +242,10 @@ class Programs:
         """Any other program."""
         return self.keep(Program(command, self.directory))
 
-    def example(self, command):
+    def example(self, command, *arguments):
         """An example; it says nothing, so its socket is waited for."""
         path = self.path(f"example-{time.monotonic_ns()}.sock")
-        example = self.keep(InputEnded([command, path], self.directory, path))
+        example = self.keep(InputEnded([command, path, *arguments], self.directory, path))
         wait_until(lambda: listens(path), f"{command} makes its socket")
         return example
 

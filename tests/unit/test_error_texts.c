@@ -105,7 +105,8 @@ static int register_nothing(struct site *site)
 
 static int register_twice(struct site *site)
 {
-    struct vitals_group_ops ops = fake_ops(&site->fake);
+    struct fake fake = {.provider = "fake", .target = "vm", .names = {"runs", "runs"}};
+    struct vitals_group_ops ops = fake_ops(&fake);
 
     ops.release = NULL;
     return vitals_register(site->ctx, &ops, NULL);
@@ -422,7 +423,7 @@ static const struct failure failures[] = {
     {"vitals_ctx_free", ctx_free_served, OF_CTX, EBUSY, "listeners, clients and providers"},
     {"vitals_ctx_free", ctx_free_served, OF_CTX | INSIDE, EBUSY, "from inside collect()"},
     {"vitals_register", register_nothing, OF_CTX, EINVAL, "collect is NULL"},
-    {"vitals_register", register_twice, OF_CTX, EEXIST, "'fake'"},
+    {"vitals_register", register_twice, OF_CTX, EEXIST, "'runs'"},
     {"vitals_unregister", unregister, OF_CTX | INSIDE, EBUSY, "from inside collect()"},
     {"vitals_object_add", add_object, OF_CTX, EINVAL, "path must have 1 to 1023 bytes"},
     {"vitals_object_add", add_object_number, OF_CTX, EINVAL, "number -2 must be 0 to"},

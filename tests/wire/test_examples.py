@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The four commands of the proposal, as they are written there, against three servers."""
 
+import os
+import pathlib
+
 from support import stats_file
 from support.programs import EXAMPLE_COUNTERS, EXAMPLE_EMBED_POLL, EXAMPLE_PROVIDER, stat, wait_until
 from support.stats_file import Stat
@@ -203,6 +206,54 @@ def test_example_counters(programs):
     assert schemas == [{"provider": "disk", "stats": [
         schema("disk_requests", "cumulative", "none", "pow10", 0),
         schema("disk_size_hist", "log-hist", "bytes", "pow10", 0)]}]  # fmt: skip
+
+
+# ---- other loops, other languages ---------------------------------------------------------------
+
+PYTHON = pathlib.Path(__file__).resolve().parents[2] / "examples" / "provider.py"
+LIBRARY = os.environ.get("VITALS_SHARED_LIBRARY", "build/src/libvitals.so.0")
+
+
+def value_of(client, name):
+    (provider,) = client.ask(VM_STATS)["return"]["vm"]
+    (only,) = provider["stats"]
+    assert only["name"] == name
+    return only["value"]
+
+
+def test_example_glib(programs):
+    client = programs.client(programs.example(os.environ["VITALS_EXAMPLE_GLIB"]))
+    assert client.execute("query-name") == {"name": "glib"}
+    assert value_of(client, "loop_starts") == 1
+
+
+def test_example_glib_says_what_is_wrong(programs):
+    first = programs.example(os.environ["VITALS_EXAMPLE_GLIB"])
+    second = programs.start([os.environ["VITALS_EXAMPLE_GLIB"], first.path])
+    assert second.wait() == 1
+    assert second.log() == f"glib: path '{first.path}': a server listens there, or makes its socket at this moment\n"
+
+
+def check_lines(programs, example, name):
+    client = programs.client(example)
+    assert client.execute("query-name") == {"name": name}
+    assert value_of(client, "input_lines") == 0
+    example.process.stdin.write("something to do\n")
+    example.process.stdin.flush()
+    wait_until(lambda: value_of(client, "input_lines") == 1, "a line that is counted")
+
+
+# A sanitizer must be there before the program, which Python's and Rust's don't know.
+if "VITALS_SANITIZED" not in os.environ:
+
+    def test_example_in_python(programs):
+        check_lines(programs, programs.example(PYTHON, LIBRARY), "python")
+
+
+if "VITALS_EXAMPLE_RUST" in os.environ:  # which `make deps` brings
+
+    def test_example_in_rust(programs):
+        check_lines(programs, programs.example(os.environ["VITALS_EXAMPLE_RUST"]), "rust")
 
 
 # ---- examples/embed_poll.c ----------------------------------------------------------------------
