@@ -10,17 +10,14 @@
 #include "base/clock.h"
 #include "base/count.h"
 #include "base/replacement.h"
-#include "kvm/meanings.h"
 #include "look/exposition.h"
 #include "look/look.h"
+#include "metrics/preset.h"
 #include "show/output.h"
-#include "stats/histogram.h"
 
 #define FILE_NAME "vitals.prom"
 
-enum { SERIES_MAX_DEFAULT = 500 * 1000, COST_VMS_DEFAULT = 1000 };
-
-enum preset { PRESET_MINIMAL, PRESET_DEFAULT, PRESET_FULL };
+enum { COST_VMS_DEFAULT = 1000 };
 
 enum { NOT_GIVEN = -1 }; /* of a choice */
 
@@ -28,7 +25,7 @@ struct export
 {
     struct look look;
     int format; /* enum metrics_format, or NOT_GIVEN */
-    int preset; /* enum preset, or NOT_GIVEN */
+    int preset; /* enum metrics_preset, or NOT_GIVEN */
     bool is_thin, explains;
     unsigned long series_max, n_vms; /* 0: not given */
     const char *directory;
@@ -56,7 +53,7 @@ static const struct cli_option own_options[] = {
      .kind = CLI_CHOICE,
      .at = offsetof(struct export, preset),
      .argument = "PRESET",
-     .choices = "minimal default full",
+     .choices = METRICS_PRESET_NAMES,
      .help = "minimal: what 'vitals top' lists; default: all but histograms; full: all (default: "
              "default; with --stat: full)"},
     {.name = "thin",
@@ -84,24 +81,15 @@ static const struct cli_option own_options[] = {
 
 struct choice {
     const struct look *look;
-    enum preset preset;
+    enum metrics_preset preset;
 };
-
-static bool is_of_preset(enum preset preset, const struct client_stat *stat)
-{
-    if (preset == PRESET_FULL)
-        return true;
-    if (histogram_is(&stat->desc))
-        return false;
-    return preset == PRESET_DEFAULT ||
-           figure_of_stat(stat->provider, stat->target, stat->desc.name) >= 0;
-}
 
 static bool wants(const void *opaque, const struct client_stat *stat)
 {
     const struct choice *choice = opaque;
 
-    return is_of_preset(choice->preset, stat) && look_wants_stat(choice->look, stat);
+    return metrics_preset_has(choice->preset, stat->provider, stat->target, &stat->desc) &&
+           look_wants_stat(choice->look, stat);
 }
 
 static bool wants_column(const void *opaque, const char *provider, const char *target,
@@ -112,11 +100,11 @@ static bool wants_column(const void *opaque, const char *provider, const char *t
 
 static struct choice choice_of(const struct export *export)
 {
-    enum preset preset = export->look.options.globs.n ? PRESET_FULL : PRESET_DEFAULT;
+    enum metrics_preset preset = export->look.options.globs.n ? METRICS_FULL : METRICS_DEFAULT;
 
     if (export->preset != NOT_GIVEN)
-        preset = (enum preset) export->preset;
-    return (struct choice){&export->look, export->explains ? PRESET_FULL : preset};
+        preset = (enum metrics_preset) export->preset;
+    return (struct choice){&export->look, export->explains ? METRICS_FULL : preset};
 }
 
 /* ---- the exposition ------------------------------------------------------------------------- */
@@ -160,7 +148,7 @@ static int print(struct export *export, struct metrics_report *ret_report)
     const struct metrics_sink sink = {.put = put};
     const struct choice choice = choice_of(export);
     enum metrics_format format = export->directory ? METRICS_PROMETHEUS : METRICS_OPENMETRICS;
-    unsigned long series_max = export->series_max ? export->series_max : SERIES_MAX_DEFAULT;
+    unsigned long series_max = export->series_max ? export->series_max : METRICS_SERIES_MAX;
 
     if (export->format != NOT_GIVEN)
         format = (enum metrics_format) export->format;
@@ -229,15 +217,15 @@ static int write_file(struct export *export)
 
 struct cost {
     const char *name;
-    enum preset preset;
+    enum metrics_preset preset;
     bool is_thin;
 };
 
 static const struct cost costs[] = {
-    {"minimal", PRESET_MINIMAL, false},
-    {"default", PRESET_DEFAULT, false},
-    {"full --thin", PRESET_FULL, true},
-    {"full", PRESET_FULL, false},
+    {"minimal", METRICS_MINIMAL, false},
+    {"default", METRICS_DEFAULT, false},
+    {"full --thin", METRICS_FULL, true},
+    {"full", METRICS_FULL, false},
 };
 
 /* A mean, which is a whole number where all are alike. */
