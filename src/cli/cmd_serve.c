@@ -39,15 +39,21 @@ static int execute(struct cli_args *args)
     if (errno == ENOENT)
         fprintf(stderr,
                 "  The daemon is not installed: it may be a package of its own, or not built "
-                "here for want of libsystemd.\n");
+                "here for want of libsystemd or libmicrohttpd.\n");
     return EXIT_FAILURE;
 }
 
 static int run(struct cli_args *args)
 {
     struct serve_options options = {0};
+    bool executes = cli_parse(args, &options);
 
-    return cli_parse(args, &options) ? execute(args) : args->status;
+    if (executes) {
+        args->status = serve_options_check(args->command, &options);
+        executes = args->status == 0;
+    }
+    cli_free(args->verb, &options);
+    return executes ? execute(args) : args->status;
 }
 
 const struct verb verb_serve = {

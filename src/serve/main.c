@@ -127,8 +127,13 @@ static int add_sources(struct loop *loop)
 
 static void tell_ready(const struct loop *loop)
 {
+    struct web *web = loop->service.web;
+    const char *address;
+
     printf("vitals serve: the VMs of this host have their sockets in %s/vms\n",
            loop->service.directory.path);
+    for (size_t i = 0; web && (address = web_address_at(web, i)); i++)
+        printf("vitals serve: their statistics are at %s\n", address);
     fflush(stdout);
     sd_notify(false, "READY=1");
 }
@@ -167,13 +172,23 @@ static int serve(const struct serve_options *options)
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int run_as(const struct cli_args *args, const struct serve_options *options)
+{
+    int status = serve_options_check(args->command, options);
+
+    return status ? status : serve(options);
+}
+
 int main(int argc, char **argv)
 {
     char command[] = "vitals serve";
     struct cli_args args = {.verb = &verb, .command = command, .argc = argc, .argv = argv};
     struct serve_options options = {0};
+    int status;
 
     signal(SIGPIPE, SIG_IGN);
     argv[0] = command;
-    return cli_parse(&args, &options) ? serve(&options) : args.status;
+    status = cli_parse(&args, &options) ? run_as(&args, &options) : args.status;
+    cli_free(&verb, &options);
+    return status;
 }

@@ -54,6 +54,31 @@ static bool open_host(struct service *service)
     return false;
 }
 
+static bool prepare_web(const struct serve_options *options, struct service *service)
+{
+    const struct http_options http = {.addresses = options->metrics.all,
+                                      .n_addresses = options->metrics.n,
+                                      .web_config = options->web_config,
+                                      .is_public = options->metrics_are_public};
+    struct error_text error;
+
+    if (!http.n_addresses || web_prepare(&http, &service->web, &error) == 0)
+        return true;
+    serve_log(SERVE_ERROR, "%s", error.text);
+    return false;
+}
+
+static bool start_web(struct service *service)
+{
+    mode_t mode = run_directory_socket_mode(&service->directory);
+    struct error_text error;
+
+    if (!service->web || web_start(service->web, mode, &error) == 0)
+        return true;
+    serve_log(SERVE_ERROR, "%s", error.text);
+    return false;
+}
+
 static bool drop_privileges(const struct service *service)
 {
     const struct account *account = &service->directory.account;
@@ -93,15 +118,15 @@ bool service_open(const struct serve_options *options, struct service *ret_servi
 
     *service = (struct service){.directory = {.vms = -1, .lock = -1}};
     raise_file_limit();
-    if (!open_directory(options, service) || !open_host(service) || !drop_privileges(service) ||
-        !open_server(service)) {
+    if (!open_directory(options, service) || !open_host(service) ||
+        !prepare_web(options, service) || !drop_privileges(service) || !open_server(service)) {
         service_close(service);
         return false;
     }
     vm_sockets_init(&service->sockets, &service->directory, service->server,
                     account_read_people(""));
     service_pass(service, false);
-    if (open_host_socket(service))
+    if (open_host_socket(service) && start_web(service))
         return true;
     service_close(service);
     return false;
@@ -152,6 +177,7 @@ static void drain(struct service *service)
 
 void service_close(struct service *service)
 {
+    web_stop(service->web);
     if (service->server)
         drain(service);
     host_socket_close(&service->host_socket);

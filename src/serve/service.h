@@ -5,6 +5,7 @@
 
 #include "serve/host_socket.h"
 #include "serve/options.h"
+#include "web/web.h"
 
 struct service {
     struct run_directory directory;
@@ -12,6 +13,7 @@ struct service {
     struct vitals_server *server;
     struct vm_sockets sockets;
     struct host_socket host_socket;
+    struct web *web; /* NULL: nothing is served by HTTP */
     bool has_failed; /* the last pass, which was said */
 };
 

@@ -8,16 +8,20 @@ import pytest
 
 from support.programs import ROOT
 
-UNIT = ROOT / "packaging/systemd/vitals.service.in"
+SYSTEMD = ROOT / "packaging/systemd"
+UNIT = SYSTEMD / "vitals.service.in"
+WITH_HTTP = SYSTEMD / "metrics.conf.in"
 
 
-def test_the_unit_confines_the_daemon(tmp_path):
+@pytest.mark.parametrize("files, most", [([UNIT], 15), ([UNIT, WITH_HTTP], 20)], ids=["alone", "with HTTP"])
+def test_the_unit_confines_the_daemon(tmp_path, files, most):
     """By systemd's own measure: 0 is nothing that could be forbidden, 100 is all."""
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not installed")
     unit = tmp_path / "vitals.service"
-    unit.write_text(UNIT.read_text("utf-8").replace("@daemon@", "/usr/libexec/vitals/vitals-serve"), "utf-8")
-    command = ["systemd-analyze", "security", "--offline=yes", "--threshold=15", unit]
+    text = "\n".join(file.read_text("utf-8") for file in files)
+    unit.write_text(text.replace("@daemon@", "/usr/libexec/vitals/vitals-serve"), "utf-8")
+    command = ["systemd-analyze", "security", "--offline=yes", f"--threshold={most}", unit]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-200:] + result.stderr
     assert "ignoring" not in result.stderr

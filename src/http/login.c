@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "http/login.h"
+
+#include <crypt.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/library_thread.h"
+#include "http/keyed_hash.h"
+
+struct kept {
+    uint64_t hash[2], until_ns; /* 0: there is none */
+};
+
+struct logins {
+    const struct web_config *config;
+    void (*answer)(struct login_question *question);
+    uint64_t keys[2][2];
+    struct crypt_data data; /* of the thread; 32 KiB */
+    pthread_t thread;
+    pthread_mutex_t lock; /* all below */
+    pthread_cond_t asked;
+    struct login_question *first, **last;
+    size_t n_waiting;
+    bool ends;
+    struct kept right[LOGINS_KEPT], wrong[LOGINS_KEPT];
+};
+
+/* ---- what is known -------------------------------------------------------------------------- */
+
+/* Both texts with their ends, so that no other two make the same bytes. */
+static void hash_login(const struct logins *logins, struct login_question *question)
+{
+    char all[2 * (HTTP_LOGIN_MAX + 1)];
+    size_t of_user = strlen(question->login.user) + 1;
+    size_t of_password = strlen(question->login.password) + 1;
+
+    memcpy(all, question->login.user, of_user);
+    memcpy(all + of_user, question->login.password, of_password);
+    for (size_t i = 0; i < 2; i++)
+        question->hash[i] = keyed_hash(logins->keys[i], all, of_user + of_password);
+    explicit_bzero(all, sizeof(all));
+}
+
+static struct kept *find_kept(struct kept kept[LOGINS_KEPT], const uint64_t hash[2])
+{
+    for (size_t i = 0; i < LOGINS_KEPT; i++)
+        if (kept[i].until_ns > clock_now_ns() &&
+            !((kept[i].hash[0] ^ hash[0]) | (kept[i].hash[1] ^ hash[1])))
+            return &kept[i];
+    return NULL;
+}
+
+static uint64_t end_of(bool is_right)
+{
+    uint64_t seconds = is_right ? LOGIN_RIGHT_SECONDS : LOGIN_WRONG_SECONDS;
+
+    return clock_now_ns() + seconds * 1000000000u;
+}
+
+/* In the place of the one that would be forgotten next. */
+static void keep(struct logins *logins, const struct login_question *question)
+{
+    struct kept *kept = question->is_right ? logins->right : logins->wrong, *at = kept;
+
+    for (size_t i = 1; i < LOGINS_KEPT; i++)
+        if (kept[i].until_ns < at->until_ns)
+            at = &kept[i];
+    *at = (struct kept){{question->hash[0], question->hash[1]}, end_of(question->is_right)};
+}
+
+static enum login_result find_known(struct logins *logins, const struct login_question *question)
+{
+    struct kept *right = find_kept(logins->right, question->hash);
+
+    if (right) {
+        right->until_ns = end_of(true);
+        return LOGIN_RIGHT;
+    }
+    return find_kept(logins->wrong, question->hash) ? LOGIN_WRONG : LOGIN_WAITS;
+}
+
+/* ---- asking --------------------------------------------------------------------------------- */
+
+static enum login_result enqueue(struct logins *logins, struct login_question *question)
+{
+    if (logins->ends || logins->n_waiting == LOGINS_WAITING_MAX)
+        return LOGIN_TURNED_AWAY;
+    question->next = NULL;
+    *logins->last = question;
+    logins->last = &question->next;
+    logins->n_waiting++;
+    pthread_cond_signal(&logins->asked);
+    return LOGIN_WAITS;
+}
+
+enum login_result logins_ask(struct logins *logins, const char *authorization,
+                             struct login_question *question)
+{
+    enum login_result result;
+
+    if (!http_read_login(authorization, &question->login))
+        return LOGIN_WRONG;
+    hash_login(logins, question);
+    pthread_mutex_lock(&logins->lock);
+    result = find_known(logins, question);
+    if (result == LOGIN_WAITS)
+        result = enqueue(logins, question);
+    pthread_mutex_unlock(&logins->lock);
+    return result;
+}
+
+/* ---- answering ------------------------------------------------------------------------------ */
+
+/* Takes as long for a name that nobody has. */
+static bool is_password(const struct web_config *config, const struct http_login *login,
+                        struct crypt_data *data)
+{
+    const struct web_user *user = NULL;
+    const char *hash;
+    int differs = 0;
+
+    for (size_t i = 0; i < config->n_users; i++)
+        if (!strcmp(config->users[i].name, login->user))
+            user = &config->users[i];
+    hash = crypt_r(login->password, (user ? user : &config->users[0])->hash, data);
+    if (!user || !hash || strlen(hash) != strlen(user->hash))
+        return false;
+    for (size_t i = 0; hash[i]; i++)
+        differs |= hash[i] ^ user->hash[i];
+    return !differs;
+}
+
+/* Under the lock. */
+static struct login_question *dequeue(struct logins *logins)
+{
+    struct login_question *question = logins->first;
+
+    logins->first = question->next;
+    if (!logins->first)
+        logins->last = &logins->first;
+    return question;
+}
+
+/* Whoever asked the same before may have been answered meanwhile. */
+static void answer_next(struct logins *logins)
+{
+    struct login_question *question = dequeue(logins);
+    enum login_result known = logins->ends ? LOGIN_WRONG : find_known(logins, question);
+
+    if (known == LOGIN_WAITS) {
+        pthread_mutex_unlock(&logins->lock);
+        question->is_right = is_password(logins->config, &question->login, &logins->data);
+        explicit_bzero(&logins->data, sizeof(logins->data));
+        pthread_mutex_lock(&logins->lock);
+        keep(logins, question);
+    } else {
+        question->is_right = known == LOGIN_RIGHT;
+    }
+    explicit_bzero(&question->login, sizeof(question->login));
+    logins->n_waiting--;
+    logins->answer(question);
+}
+
+static void *run(void *opaque)
+{
+    struct logins *logins = opaque;
+
+    pthread_mutex_lock(&logins->lock);
+    while (!logins->ends || logins->first) {
+        if (!logins->first)
+            pthread_cond_wait(&logins->asked, &logins->lock);
+        else
+            answer_next(logins);
+    }
+    pthread_mutex_unlock(&logins->lock);
+    return NULL;
+}
+
+/* ---- all ------------------------------------------------------------------------------------ */
+
+int logins_new(const struct web_config *config, void (*answer)(struct login_question *question),
+               struct logins **ret_logins)
+{
+    struct logins *logins = calloc(1, sizeof(*logins));
+    int err = logins ? 0 : -ENOMEM;
+
+    if (!err && getrandom(logins->keys, sizeof(logins->keys), 0) != sizeof(logins->keys))
+        err = -errno;
+    if (!err) {
+        logins->config = config;
+        logins->answer = answer;
+        logins->last = &logins->first;
+        pthread_mutex_init(&logins->lock, NULL);
+        pthread_cond_init(&logins->asked, NULL);
+        err = -library_thread_create(&logins->thread, NULL, run, logins);
+    }
+    if (err)
+        free(logins);
+    else
+        *ret_logins = logins;
+    return err;
+}
+
+void logins_end(struct logins *logins)
+{
+    pthread_mutex_lock(&logins->lock);
+    logins->ends = true;
+    pthread_cond_signal(&logins->asked);
+    pthread_mutex_unlock(&logins->lock);
+    pthread_join(logins->thread, NULL);
+}
+
+void logins_free(struct logins *logins)
+{
+    if (!logins)
+        return;
+    pthread_mutex_destroy(&logins->lock);
+    pthread_cond_destroy(&logins->asked);
+    explicit_bzero(logins->keys, sizeof(logins->keys));
+    free(logins);
+}

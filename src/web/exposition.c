@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/exposition.h"
+
+#include "base/clock.h"
+
+#define KERNEL "kernel"
+
+/* ---- taking --------------------------------------------------------------------------------- */
+
+static void add_row(struct metrics *metrics, const struct stats_schema *schema, const uint64_t *row)
+{
+    for (uint32_t i = 0; i < schema->n_stats; i++) {
+        const struct vitals_stat *stat = &schema->stats[i];
+
+        metrics_add_value(metrics, schema->provider, stat, row + stat->slot, stat->count);
+    }
+}
+
+static void add_target(struct metrics *metrics, const struct view_target *target)
+{
+    const struct stats_collection *collection = &target->collection;
+
+    for (size_t i = 0; i < collection->objects.count; i++) {
+        struct stats_object object = view_object(target, i);
+
+        metrics_add_object(metrics, target->name, object.path, object.number);
+        for (size_t j = 0; j < collection->n_parts; j++) {
+            const uint64_t *row = stats_part_row(&collection->parts[j], i);
+
+            if (row)
+                add_row(metrics, collection->parts[j].schema, row);
+        }
+    }
+}
+
+static const char *known(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+static void add_vm(struct metrics *metrics, const struct view_vm *vm, uint64_t unix_ns)
+{
+    const struct identity *identity = &vm->vm->identity;
+
+    metrics_add_vm(metrics, &(struct metrics_vm){.name = vm->vm->name,
+                                                 .source = KERNEL,
+                                                 .uuid = known(identity->uuid),
+                                                 .vmm = known(identity->vmm),
+                                                 .way = KERNEL,
+                                                 .pid = vm->vm->pid,
+                                                 .is_down = vm->has_failed,
+                                                 .time_ns = vm->has_failed ? 0 : unix_ns});
+    for (size_t i = 0; i < vm->n_targets && !vm->has_failed; i++)
+        add_target(metrics, &vm->targets[i]);
+}
+
+void web_metrics_take(struct metrics *metrics, const struct view *view, int err)
+{
+    struct view_time time = view_time(view);
+    size_t n;
+    const struct view_vm *vms = view_vms(view, &n);
+
+    metrics_clear(metrics);
+    metrics_add_collector(metrics, KERNEL, time.duration_ns);
+    metrics_add_vm(metrics, &(struct metrics_vm){.source = KERNEL,
+                                                 .pid = -1,
+                                                 .is_down = err,
+                                                 .time_ns = err ? 0 : time.unix_ns});
+    for (size_t i = 0; i < n && !err; i++)
+        add_vm(metrics, &vms[i], time.unix_ns);
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static bool put(void *opaque, const char *bytes, size_t len)
+{
+    struct buf *out = opaque;
+
+    buf_append(out, bytes, len);
+    return !out->failed;
+}
+
+static bool wants(const void *opaque, const char *provider, const char *target,
+                  const struct vitals_stat *stat)
+{
+    const struct exposition_form *form = opaque;
+
+    return metrics_preset_has(form->preset, provider, target, stat);
+}
+
+void web_metrics_write(struct metrics *metrics, const struct exposition_form *form,
+                       uint64_t begin_ns, struct buf *out)
+{
+    const struct metrics_sink sink = {.put = put, .opaque = out};
+    const struct metrics_form whole = {.format = form->format,
+                                       .is_thin = form->is_thin,
+                                       .series_max = METRICS_SERIES_MAX,
+                                       .duration_ns = clock_now_ns() - begin_ns,
+                                       .wants = wants,
+                                       .opaque = form};
+
+    if (metrics_write(metrics, &whole, &sink, NULL))
+        out->failed = true;
+}

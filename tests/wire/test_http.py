@@ -1,0 +1,421 @@
+# SPDX-License-Identifier: MIT
+"""HTTP by itself, with documents that need no VM: who is let in, what is shared, what has a limit."""
+
+import base64
+import concurrent.futures
+import contextlib
+import ctypes
+import gzip
+import http.client
+import os
+import re
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from support.programs import ROOT, Program, wait_until
+
+HTTP_SERVER = os.environ.get("VITALS_HTTP_SERVER")
+if not HTTP_SERVER:
+    pytest.skip("the daemon was not built", allow_module_level=True)
+
+LIMITS = (ROOT / "src/http/http.h").read_text("utf-8") + (ROOT / "src/http/login.h").read_text("utf-8")
+OPENMETRICS = "application/openmetrics-text"
+
+
+def limit(name):
+    return eval(re.search(rf"{name} = ([0-9 *]+)", LIMITS)[1])  # pylint: disable=eval-used
+
+
+class Server(Program):
+    """The test's server, which answers when the constructor returns, unless it has refused."""
+
+    def __init__(self, directory, *addresses, web_config=""):
+        self.addresses = []
+        super().__init__([HTTP_SERVER, web_config, *addresses], directory)
+        first = self.read_line()
+        if first:
+            self.addresses = [first, *(self.process.stdout.readline().strip() for _ in addresses[1:])]
+
+    def ask_to_end(self):
+        self.process.stdin.close()
+
+    @property
+    def port(self):
+        return int(self.addresses[0].rsplit(":", 1)[1].rstrip("/"))
+
+    def connect(self, **words):
+        if self.addresses[0].startswith("https"):
+            context = ssl._create_unverified_context()  # pylint: disable=protected-access
+            return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30, **words)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30, **words)
+
+    def get(self, path, method="GET", body=None, **headers):
+        """(status, headers, body) by a connection of its own."""
+        with contextlib.closing(self.connect()) as connection:
+            return ask(connection, path, method, body, **headers)
+
+    def status(self, path, **words):
+        return self.get(path, **words)[0]
+
+
+def ask(connection, path, method="GET", body=None, **headers):
+    connection.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
+    reply = connection.getresponse()
+    return reply.status, reply.headers, reply.read()
+
+
+def basic(user, password):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def bcrypt(password, cost=4):
+    salt = f"$2b${cost:02}$" + "abcdefghijklmnopqrstuu"
+    libcrypt = ctypes.CDLL("libcrypt.so.1")
+    libcrypt.crypt.restype = ctypes.c_char_p
+    return libcrypt.crypt(password.encode(), salt.encode()).decode()
+
+
+@pytest.fixture
+def start(programs):
+    def start(*addresses, web_config=None):
+        path = programs.write("web.yml", web_config.encode()) if web_config is not None else ""
+        server = programs.keep(Server(programs.directory, *(addresses or ["127.0.0.1:0"]), web_config=path))
+        return server
+
+    return start
+
+
+@pytest.fixture
+def server(start):
+    return start()
+
+
+@pytest.fixture
+def guarded(start):
+    """With users, whose passwords cost as little as can be."""
+    return start(web_config=f"basic_auth_users:\n  alice: {bcrypt('secret')}\n")
+
+
+# ---- replies ------------------------------------------------------------------------------------
+
+
+def test_a_page_and_a_document(server):
+    status, headers, body = server.get("/page")
+    assert (status, headers["Content-Type"], body) == (200, "text/html", b"page\n")
+    status, headers, body = server.get("/turn")
+    assert (status, headers["Content-Type"], body) == (200, "text/plain", b"1\n")
+    assert headers["X-Content-Type-Options"] == "nosniff" and headers["Cache-Control"] == "no-store"
+    assert "Accept-Encoding" in headers["Vary"]
+    assert server.get("/turn", method="HEAD")[::2] == (200, b"")
+
+
+def test_what_is_not_there(server):
+    assert server.status("/nothing") == 404
+    assert server.status("/missing") == 404
+    assert server.status("/turn") == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_nothing_can_be_changed(server, method):
+    status, headers, _ = server.get("/turn", method=method, body=b"x" if method != "TRACE" else None)
+    assert (status, headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_a_request_has_no_body(server):
+    assert server.status("/turn", body=b"x") == 413
+    assert server.status("/turn", Transfer_Encoding="chunked") == 413
+
+
+def test_formats_and_encodings(server):
+    assert server.get("/turn", Accept=OPENMETRICS)[1]["Content-Type"] == "openmetrics"
+    status, headers, body = server.get("/turn", Accept_Encoding="gzip")
+    assert (status, headers["Content-Encoding"], gzip.decompress(body)) == (200, "gzip", b"2\n")
+
+
+def test_much_is_whole(server):
+    body = server.get("/big?mib=20")[2]
+    assert len(body) == 20 << 20
+    assert len(gzip.decompress(server.get("/big?mib=3", Accept_Encoding="gzip")[2])) == 3 << 20
+
+
+def test_a_connection_serves_many_requests(server):
+    connection = server.connect()
+    bodies = [ask(connection, "/turn")[2] for _ in range(5)]
+    assert bodies == [b"1\n", b"2\n", b"3\n", b"4\n", b"5\n"]
+
+
+def test_a_unix_socket(start, programs):
+    path = programs.path("metrics.sock")
+    server = start(f"unix:{path}")
+    assert server.addresses == [path] and os.stat(path).st_mode & 0o777 == 0o600
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+        client.sendall(b"GET /turn HTTP/1.1\r\nHost: anything\r\nConnection: close\r\n\r\n")
+        reply = b"".join(iter(lambda: client.recv(4096), b""))
+    assert reply.startswith(b"HTTP/1.1 200 ") and reply.endswith(b"\r\n\r\n1\n")
+    server.stop()
+    assert not os.path.exists(path)
+
+
+def test_several_addresses(start, programs):
+    server = start("127.0.0.1:0", "[::1]:0", f"unix:{programs.path('s.sock')}")
+    assert [address.split("/")[2][:3] for address in server.addresses[:2]] == ["127", "[::"]
+
+
+# ---- what is shared -----------------------------------------------------------------------------
+
+
+def test_those_who_wait_share_a_turn(server):
+    """While the first one is made, others come: the next turn is for all of them, whatever they ask for."""
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        first = pool.submit(server.get, "/slow")
+        wait_until(lambda: not first.done(), "the first one waits")
+        time.sleep(0.03)  # in which it begins; otherwise fewer turns are made
+        others = [pool.submit(server.get, path) for path in ("/turn", "/same") * 10]
+        turns = {int(other.result()[2]) for other in others}
+    assert int(first.result()[2]) == 1 and turns <= {1, 2}
+
+
+# ---- who is let in ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:9090", "127.0.0.1", "127.1.2.3:80", "[::1]:1", "LOCALHOST"])
+def test_a_local_name(server, host):
+    assert server.status("/turn", Host=host) == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example", "127.0.0.1.evil.example",
+                                  "10.0.0.1", "[::2]", "[::1", "[::1]x", "127.0.0.1:80x", "127.0.0.1@evil", ""])  # fmt: skip
+def test_the_name_of_another_site(server, host):
+    """A page whose name was made to lead here is not let in, whatever it asks for."""
+    for path in "/turn", "/page":
+        assert server.status(path, Host=host) == 403
+
+
+def test_no_name_at_all(server):
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"GET /turn HTTP/1.0\r\n\r\n")
+        assert b" 40" in client.recv(4096).splitlines()[0]
+
+
+@pytest.mark.parametrize("login", [None, "Basic", "Basic !", "Bearer x", basic("alice", "wrong"), basic("bob", "secret"),
+                                   basic("", "secret"), basic("alice", ""), basic("alice", "secret") + "x"])  # fmt: skip
+def test_without_the_right_login(guarded, login):
+    status, headers, body = guarded.get("/page", **({"Authorization": login} if login else {}))
+    assert status == 401 and headers["WWW-Authenticate"].startswith("Basic ") and b"page" not in body
+
+
+def test_a_login(guarded):
+    for path in "/page", "/turn", "/turn":
+        assert guarded.status(path, Authorization=basic("alice", "secret")) == 200
+
+
+def test_a_name_of_another_site_comes_before_the_login(guarded):
+    assert guarded.status("/page", Host="evil.example", Authorization=basic("alice", "secret")) == 403
+
+
+def test_one_who_is_known_does_not_wait_for_the_logins_of_others(start):
+    """1000 wrong passwords, each of which takes a good part of a second to look at."""
+    server = start(web_config=f"basic_auth_users:\n  alice: {bcrypt('secret', 12)}\n")
+    right = {"Authorization": basic("alice", "secret")}
+    assert server.status("/page", **right) == 200
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        wrong = [pool.submit(server.status, "/page", Authorization=basic("alice", f"wrong{i}")) for i in range(1000)]
+        known = [server.status("/turn", **right) for _ in range(20)]
+        pending = sum(not each.done() for each in wrong)
+        statuses = [each.result() for each in wrong]
+    assert set(known) == {200} and set(statuses) == {401, 429}
+    assert pending or statuses.count(429)
+    assert statuses.count(401) >= 1
+
+
+def test_logins_that_wait_have_a_limit(start):
+    server = start(web_config=f"basic_auth_users:\n  alice: {bcrypt('secret', 13)}\n")
+    n = limit("LOGINS_WAITING_MAX")
+    with concurrent.futures.ThreadPoolExecutor(n + 1) as pool:
+        statuses = list(pool.map(lambda i: server.status("/page", Authorization=basic("alice", str(i))), range(n + 1)))
+    assert statuses.count(401) >= n and set(statuses) <= {401, 429}
+
+
+# ---- TLS ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def certificate(programs):
+    if not os.path.exists("/usr/bin/openssl"):
+        pytest.skip("openssl is not installed")
+    key, cert = programs.path("server.key"), programs.path("server.crt")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+               "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost"]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    return cert
+
+
+def test_tls(start, certificate):
+    """The paths of the files are beside the configuration."""
+    config = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
+    server = start(web_config=config + f"basic_auth_users:\n  alice: {bcrypt('secret')}\n")
+    assert server.addresses[0].startswith("https://")
+    assert server.status("/page") == 401
+    assert server.status("/turn", Authorization=basic("alice", "secret")) == 200
+    assert len(server.get("/big?mib=2", Authorization=basic("alice", "secret"))[2]) == 2 << 20
+    assert certificate
+
+
+def test_a_certificate_that_is_none(start, programs):
+    programs.write("server.crt", b"no\n")
+    programs.write("server.key", b"no\n")
+    server = start(web_config="tls_server_config: {cert_file: server.crt, key_file: server.key}\n")
+    assert server.wait() == 1
+    assert "certificate" in server.log()
+
+
+# ---- what is refused at the start ---------------------------------------------------------------
+
+ALICE = "basic_auth_users:\n  alice: "
+
+
+@pytest.mark.parametrize(
+    "config, expected",
+    [
+        ("rate_limit: 1\n", "web.yml:1: 'rate_limit' is not known in a web configuration"),
+        ("\ntls_server_config:\n  cert_file: a\n  key_file: b\n  client_ca_file: c\n", "web.yml:5: 'client_ca_file'"),
+        ("tls_server_config:\n  cert_file: a\n", "web.yml:1: tls_server_config needs cert_file and key_file"),
+        ("tls_server_config:\n  cert_file: a\n  key_file: b\n", "/a can't be read: No such file"),
+        ("tls_server_config: {}\n", "web.yml:1: tls_server_config needs cert_file and key_file"),
+        ("tls_server_config: [a]\n", "web.yml:1: tls_server_config must be a list of keys"),
+        (ALICE + "secret\n", "web.yml:2: 'alice' needs a password as bcrypt has it"),
+        (ALICE + bcrypt("x")[:-1] + "\n", "web.yml:2: 'alice' needs a password as bcrypt has it"),
+        (ALICE + bcrypt("x").replace("$04$", "$16$") + "\n", "web.yml:2: 'alice' has a bcrypt of cost 16"),
+        (ALICE + bcrypt("x").replace("$04$", "$03$") + "\n", "web.yml:2: 'alice' has a bcrypt of cost 3"),
+        (2 * (ALICE + bcrypt("x") + "\n"), "web.yml:3: 'basic_auth_users' is given twice"),
+        (f"basic_auth_users:\n  a: {bcrypt('x')}\n  a: {bcrypt('x')}\n", "web.yml:3: 'a' is given twice"),
+        ("a: [\n", "this is no YAML"),
+        ("{}\n---\na: b\n", "more than one document"),
+        ("[]\n", "web.yml:1: a web configuration must be a list of keys"),
+    ],
+)
+def test_a_web_configuration_that_is_none(start, config, expected):
+    server = start(web_config=config)
+    assert server.wait() == 1
+    assert expected in server.log()
+    server.ended = True
+
+
+def test_an_empty_web_configuration(start):
+    assert start(web_config="").status("/page") == 200
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", "localhost:1", ":1",
+                                     "::1:80", "[127.0.0.1]:80", "unix:", "127.0.0.1:-1", "[::1]80"])  # fmt: skip
+def test_what_is_no_address(start, address):
+    server = start(address)
+    assert server.wait() == 1
+    assert f"'{address}' is no address" in server.log()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"])
+def test_an_address_of_other_hosts_needs_tls_and_a_login(start, address):
+    for config in None, ALICE + bcrypt("x") + "\n":
+        server = start(address, web_config=config)
+        assert server.wait() == 1
+        assert "needs TLS and a login" in server.log()
+
+
+def test_a_port_that_is_taken(start, server):
+    other = start(f"127.0.0.1:{server.port}")
+    assert other.wait() == 1
+    assert "can't be listened at: Address already in use" in other.log()
+
+
+def test_a_socket_that_is_taken(start, programs):
+    path = programs.path("s.sock")
+    start(f"unix:{path}")
+    other = start(f"unix:{path}")
+    assert other.wait() == 1 and "can't be listened at: Address already in use" in other.log()
+
+
+# ---- limits -------------------------------------------------------------------------------------
+
+
+def test_the_head_of_a_request_has_a_limit(server):
+    """Its path, and the names and values of its headers."""
+    most = limit("HTTP_HEADERS_MAX")
+    for more, expected in (0, 200), (1, 431):
+        used = len("/turn") + len("Host") + len("localhost") + len("X")
+        request = f"GET /turn HTTP/1.1\r\nHost: localhost\r\nX: {'x' * (most - used + more)}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(request.encode())
+            assert client.recv(4096).split()[1] == str(expected).encode()
+
+
+def test_the_requests_of_a_connection_have_a_limit(server):
+    most = limit("HTTP_REQUESTS_PER_SECOND")
+    connection = server.connect()
+    time.sleep(1 - time.clock_gettime(time.CLOCK_MONOTONIC) % 1)  # all in one second
+    begin = time.clock_gettime(time.CLOCK_MONOTONIC)
+    statuses = [ask(connection, "/page")[0] for _ in range(most + 1)]
+    if int(begin) == int(time.clock_gettime(time.CLOCK_MONOTONIC)):
+        assert statuses == most * [200] + [429]
+    assert server.status("/page") == 200
+
+
+def test_a_further_connection_takes_the_place_of_the_oldest(server):
+    most = limit("HTTP_CONNECTIONS_MAX")
+    clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(most)]
+    assert [ask_raw(client) for client in (clients[0], clients[-1])] == [b"200", b"200"]
+    assert server.status("/page") == 200  # one more than there is room for
+    assert clients[1].recv(1) == b"", "the one that has been silent for longest"
+    assert ask_raw(clients[0]) == b"200"
+    for client in clients:
+        client.close()
+
+
+def ask_raw(client):
+    client.sendall(b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return client.recv(4096).split()[1]
+
+
+def test_who_reads_slowly_costs_nobody_else(server):
+    """Byte by byte, while others read the same document."""
+    with socket.create_connection(("127.0.0.1", server.port)) as slow:
+        slow.sendall(b"GET /big?mib=16 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for _ in range(5):
+            assert slow.recv(1)
+            assert len(server.get("/big?mib=1")[2]) == 1 << 20
+
+
+def test_documents_that_nobody_takes_are_given_up(server):
+    """Each reader holds one of 48 MiB: the sixth is more than all may have."""
+    readers = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(6)]
+    for i, reader in enumerate(readers):
+        reader.sendall(b"GET /big?mib=48 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert reader.recv(1) == b"H", i
+    with pytest.raises((ConnectionError, AssertionError)):  # cut off: much less than all has come
+        assert sum(len(piece) for piece in iter(lambda: readers[0].recv(1 << 20), b"")) >= 48 << 20
+    left = sum(len(piece) for piece in iter(lambda: read_rest(readers[-1]), b""))
+    assert left >= 48 << 20
+    assert server.memory() < 600 * 1024
+    for reader in readers:
+        reader.close()
+
+
+def read_rest(reader):
+    reader.settimeout(2)
+    try:
+        return reader.recv(1 << 20)
+    except TimeoutError:
+        return b""
+
+
+def test_it_ends_while_somebody_reads_and_somebody_waits(server):
+    with socket.create_connection(("127.0.0.1", server.port)) as slow:
+        slow.sendall(b"GET /big?mib=16 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert slow.recv(1)
+        with socket.create_connection(("127.0.0.1", server.port)) as waits:
+            waits.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            server.stop()
