@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo bench bench-hostile bench-kernel check check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage fuzz format clean
+.PHONY: help demo abi-record bench bench-hostile bench-kernel check check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -26,6 +26,7 @@ help:
 	@echo '  make bench-kernel      one pass over 1000 VMs, read from the kernel; as root'
 	@echo '  make fuzz              each fuzz target for SECONDS=60'
 	@echo '  make chaos             clients that do anything, for SECONDS=60: with ASan and UBSan, then with TSan'
+	@echo '  make abi-record        what programs see of the library, which the tests compare with'
 	@echo '  make format            clang-format on all C files'
 	@echo '  make clean             remove all build directories'
 
@@ -120,6 +121,12 @@ chaos: build-asan/build.ninja build-tsan/build.ninja
 	@tests/hostile/chaos.py build-tsan --seconds $(SECONDS)
 
 SECONDS ?= 60
+
+abi-record:
+	@$(PACKAGES) build check
+	@$(MAKE) --no-print-directory build
+	@scripts/abi.py record $(BUILD)/src/libvitals.so.0 include/vitals >$(BUILD)/libvitals.abi
+	@mv $(BUILD)/libvitals.abi tests/abi/libvitals-0.1.abi
 
 format:
 	@git ls-files '*.c' '*.h' ':!tests/qapi/good' | xargs clang-format -i
