@@ -3,22 +3,41 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdio.h>
 #include <string.h>
 
-static int refuse(struct client *client, const char *command, struct json_object *reply,
+/* "Parameter 'PARAMETER' does not accept value 'VALUE'": so says QEMU, and so do we. */
+static bool read_gone(const char *text, struct gone *gone)
+{
+    static const char format[] = "Parameter '%15[a-z]' does not accept value '%n";
+    int start = 0;
+    size_t len;
+
+    if (sscanf(text, format, gone->parameter, &start) != 1 || !start)
+        return false;
+    len = strlen(text + start);
+    if (len < 2 || len > sizeof(gone->value) || text[start + (int)len - 1] != '\'')
+        return false;
+    memcpy(gone->value, text + start, len - 1);
+    gone->value[len - 1] = '\0';
+    return true;
+}
+
+static int refuse(struct client *client, const struct ask *ask, struct json_object *reply,
                   struct client_error *error)
 {
     struct json_object *object = client_member(reply, "error", json_type_object);
     const char *error_class = client_string(object, "class");
-    const char *text = client_string(object, "desc");
+    const char *text = client_string(object, "desc"), *command = ask->command;
+    bool is_gone = text && ask->ret_gone && read_gone(text, ask->ret_gone);
 
     if (error_class && !strcmp(error_class, "CommandNotFound"))
         return client_fail(error, EOPNOTSUPP, "QEMU has it since version 7.1.",
                            "%s: the server, of version %u.%u.%u, has no command %s", client->path,
                            client->qemu_version / 10000, client->qemu_version / 100 % 100,
                            client->qemu_version % 100, command);
-    return client_fail(error, EREMOTEIO, NULL, "%s: %s: %s", client->path, command,
-                       text ? text : "an error without a text");
+    return client_fail(error, is_gone ? ENOENT : EREMOTEIO, NULL, "%s: %s: %s", client->path,
+                       command, text ? text : "an error without a text");
 }
 
 int client_not_understood(const struct client *client, const char *command,
@@ -37,7 +56,7 @@ int client_ask(struct client *client, const struct ask *ask, struct json_object 
     if (err)
         return err;
     if (!json_object_object_get_ex(reply, "return", &value))
-        err = refuse(client, ask->command, reply, error);
+        err = refuse(client, ask, reply, error);
     else if (ask->type != CLIENT_ANY && !json_object_is_type(value, ask->type))
         err = client_not_understood(client, ask->command, error);
     if (err) {

@@ -7,9 +7,16 @@
 
 #define CLIENT_ANY json_type_null
 
+/* What the peer had when it was opened, and has no more: a value that it refuses. */
+struct gone {
+    char parameter[16]; /* "target" or "provider" */
+    char value[CLIENT_NAME_MAX + 1];
+};
+
 struct ask {
     const char *command, *arguments; /* JSON text, or NULL */
     json_type type;                  /* that the value must have, or CLIENT_ANY */
+    struct gone *ret_gone;           /* with -ENOENT; NULL: that is an error as any other */
 };
 
 /*

@@ -48,7 +48,7 @@ static unsigned greeted_qemu_version(struct json_object *greeting)
 
 static int negotiate(struct client *client, bool *ret_is_vitals, struct client_error *error)
 {
-    static const struct ask ask = {"qmp_capabilities", NULL, json_type_object};
+    static const struct ask ask = {"qmp_capabilities", NULL, json_type_object, NULL};
     struct json_object *message, *value;
     int err = connection_read_greeting(&client->connection, &message, error);
 
@@ -74,7 +74,7 @@ char *client_name_from_path(const char *path)
 
 static int read_vm_name(struct client *client, struct client_error *error)
 {
-    static const struct ask ask = {"query-name", NULL, json_type_object};
+    static const struct ask ask = {"query-name", NULL, json_type_object, NULL};
     struct json_object *reply, *value;
     int err = client_ask_optional(client, &ask, &reply, &value, error);
     const char *name;

@@ -23,8 +23,8 @@ enum {
     CLIENT_TIMEOUT_MS = 5000,
     CLIENT_STATS_MAX = 8192, /* that a peer may have; with more it is refused */
     CLIENT_VCPUS_MAX = 8192,
-    CLIENT_OBJECTS_MAX = 8192, /* of any other target */
-    CLIENT_TARGETS_MAX = 16,   /* that a peer may have beside "vm" and "vcpu" */
+    CLIENT_OBJECTS_MAX = 8192,               /* of any other target */
+    CLIENT_TARGETS_MAX = VITALS_TARGETS_MAX, /* that a peer may have beside "vm" and "vcpu" */
     CLIENT_NAME_MAX =
         1023, /* bytes; VMs have their names cut, what else has longer ones is left out */
 };

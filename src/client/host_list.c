@@ -64,7 +64,7 @@ static int take_vms(struct client *client, struct json_object *value, struct hos
 
 static int ask(struct client *client, struct host_list *list, struct client_error *error)
 {
-    static const struct ask query = {"query-vms", NULL, json_type_array};
+    static const struct ask query = {"query-vms", NULL, json_type_array, NULL};
     struct json_object *reply, *value;
     int err = client_negotiate(client, error);
 

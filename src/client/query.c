@@ -93,11 +93,11 @@ static size_t count_stats(const struct query *query)
     return n;
 }
 
-static int ask_query(struct query *query, struct json_object **ret_reply,
-                     struct json_object **ret_value, struct client_error *error)
+static int ask_once(struct query *query, struct gone *ret_gone, struct json_object **ret_reply,
+                    struct json_object **ret_value, struct client_error *error)
 {
     struct client *client = query->client;
-    struct ask ask = {"query-stats", NULL, json_type_array};
+    struct ask ask = {"query-stats", NULL, json_type_array, ret_gone};
     struct buf arguments = {0};
     int err;
 
@@ -115,6 +115,41 @@ static int ask_query(struct query *query, struct json_object **ret_reply,
                            : client_ask(client, &ask, ret_reply, ret_value, error);
     buf_free(&arguments);
     return err;
+}
+
+/* Asks no more for what is gone: all of its target, or a provider. False: it was not asked for. */
+static bool drop_gone(struct query *query, const struct gone *gone)
+{
+    const struct client *client = query->client;
+    bool is_target = !strcmp(gone->parameter, "target") && !strcmp(gone->value, query->target);
+    bool is_provider = !strcmp(gone->parameter, "provider");
+    size_t n = query->n_asked;
+
+    for (size_t i = 0; i < client->n_stats; i++) {
+        bool is_gone =
+            is_target || (is_provider && !strcmp(client->stats[i].provider, gone->value));
+
+        query->n_asked -= query->asked[i] && is_gone;
+        query->asked[i] &= !is_gone;
+    }
+    return query->n_asked < n;
+}
+
+/*
+ * The VM and its vCPUs are always there. Objects of other targets come and go, and the last one of a
+ * provider or target takes its name along. -ENOENT: nothing is left to be asked for.
+ */
+static int ask_query(struct query *query, struct json_object **ret_reply,
+                     struct json_object **ret_value, struct client_error *error)
+{
+    bool comes_and_goes = strcmp(query->target, "vm") && strcmp(query->target, "vcpu");
+    struct gone gone;
+    int err;
+
+    do
+        err = ask_once(query, comes_and_goes ? &gone : NULL, ret_reply, ret_value, error);
+    while (err == -ENOENT && drop_gone(query, &gone) && query->n_asked);
+    return err == -ENOENT && query->n_asked ? -EREMOTEIO : err;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */
@@ -151,7 +186,7 @@ static int query_target(struct query *query, const char *target, struct client_e
     if (query->n_asked == 0)
         return 0;
     if ((err = ask_query(query, &reply, &value, error)))
-        return err;
+        return err == -ENOENT ? 0 : err;
     query->snapshot->public.time_ns = clock_now_ns();
     err = reply_read(query, value);
     connection_put(&client->connection, reply);

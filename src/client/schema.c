@@ -292,7 +292,7 @@ static int take_schemas(struct client *client, bool is_vitals, struct json_objec
 
 int client_read_schemas(struct client *client, bool is_vitals, struct client_error *error)
 {
-    static const struct ask ask = {"query-stats-schemas", NULL, CLIENT_ANY};
+    static const struct ask ask = {"query-stats-schemas", NULL, CLIENT_ANY, NULL};
     struct json_object *reply, *value;
     int err = client_ask(client, &ask, &reply, &value, error);
 

@@ -42,7 +42,7 @@ static void take_status(struct client *client, struct json_object *value)
 
 int client_read_status(struct client *client, struct client_error *error)
 {
-    static const struct ask ask = {"query-status", NULL, json_type_object};
+    static const struct ask ask = {"query-status", NULL, json_type_object, NULL};
     struct json_object *reply, *value;
     int err;
 

@@ -92,7 +92,7 @@ static int take_vcpus(struct client *client, struct json_object *list)
 
 int client_read_vcpus(struct client *client, struct client_error *error)
 {
-    static const struct ask ask = {"query-cpus-fast", NULL, json_type_array};
+    static const struct ask ask = {"query-cpus-fast", NULL, json_type_array, NULL};
     struct json_object *reply, *value;
     int err = client_ask_optional(client, &ask, &reply, &value, error);
 

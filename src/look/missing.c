@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The VM is always there; vCPUs may not be yet, or no more. */
+/* The VM is always there; vCPUs may not be yet, or no more, and nothing says whether other objects are. */
 static bool is_due(const struct source *source)
 {
     size_t n_stats, n_vcpus;
@@ -14,7 +14,8 @@ static bool is_due(const struct source *source)
     if (source->paths)
         n_vcpus = source->n_paths < n_vcpus ? source->n_paths : n_vcpus;
     for (size_t i = 0; i < n_stats; i++)
-        if (source->wanted[i] && (n_vcpus || !strcmp(stats[i].target, "vm")))
+        if (source->wanted[i] &&
+            (!strcmp(stats[i].target, "vm") || (n_vcpus && !strcmp(stats[i].target, "vcpu"))))
             return true;
     return false;
 }

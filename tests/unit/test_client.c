@@ -532,6 +532,140 @@ static void test_objects_of_other_targets(void **state)
     script_end_asked(&script, "\"arguments\": {\"target\": \"nic\"}}");
 }
 
+#define REFUSED(parameter, value)                                                                  \
+    "{\"error\": {\"class\": \"GenericError\", \"desc\": \"Parameter '" parameter                  \
+    "' does not accept value " value "\"}}\r\n"
+
+/* The last object of a target, or of a provider, has taken the name along. */
+static void test_targets_that_are_gone(void **state)
+{
+    struct script script = {.replies = {FLAT_GREETING, OK, OTHERS_SCHEMA, NAME, CPUS,
+                                        REFUSED("target", "'disk'"), RETURN(DEVICE("/d", "3")),
+                                        RETURN(DEVICE("/a", "4")), REFUSED("provider", "'p'")}};
+    static const uint64_t values[] = {3, 4};
+    struct client *client;
+    struct client_error error;
+
+    (void)state;
+    check_ok(script_open(&script, &client, &error));
+    for (size_t i = 0; i < N_ELEMENTS(values); i++) {
+        struct client_snapshot *snapshot = query_others(client);
+
+        assert_int_equal(snapshot->n_objects, 1);
+        assert_string_equal(snapshot->objects[0].target, i ? "disk" : "nic");
+        assert_int_equal(snapshot->objects[0].values[0].values[0], values[i]);
+        client_snapshot_free(snapshot);
+    }
+    client_free(client);
+    script_end(&script);
+}
+
+#define TWO_PROVIDERS                                                                              \
+    "{\"return\": [{\"provider\": \"p\", \"target\": \"disk\", \"stats\": [{\"name\": \"reads\", " \
+    "\"type\": \"cumulative\"}]}, {\"provider\": \"q\", \"target\": \"disk\", \"stats\": "         \
+    "[{\"name\": \"reads\", \"type\": \"cumulative\"}]}, {\"provider\": \"kvm\", \"target\": "     \
+    "\"vm\", \"stats\": [{\"name\": \"pages\", \"type\": \"instant\"}]}]}\r\n"
+
+/* A provider takes no other along, and is asked for again the next time. */
+static void test_providers_that_are_gone(void **state)
+{
+    struct script script = {.replies = {FLAT_GREETING, OK, TWO_PROVIDERS, NAME, CPUS,
+                                        REFUSED("provider", "'q'"), RETURN(DEVICE("/d", "3")),
+                                        REFUSED("provider", "'q'"), REFUSED("provider", "'p'")}};
+    struct client *client;
+    struct client_error error;
+
+    (void)state;
+    check_ok(script_open(&script, &client, &error));
+    for (size_t n = 1; n < 2; n--) {
+        struct client_snapshot *snapshot = query_others(client);
+
+        assert_int_equal(snapshot->n_objects, n);
+        client_snapshot_free(snapshot);
+    }
+    client_free(client);
+    script_end_asked(&script, "\"providers\": [{\"provider\": \"p\", \"names\": [\"reads\"]}]");
+}
+
+/* What was not asked for can't be gone: a peer that refuses it again and again is an error. */
+static void test_refusals_that_are_errors(void **state)
+{
+    const char *const replies[] = {
+        REFUSED("target", "'nic'"),
+        REFUSED("provider", "'r'"),
+        REFUSED("provider", "p"),
+        REFUSED("provider", "'p"),
+        REFUSED("provider", "'"),
+        REFUSED("provider", ""),
+        REFUSED("names", "'p'"),
+        REFUSED("", "'p'"),
+        REFUSED("a-name-that-is-much-longer-than-any", "'p'"),
+        "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n",
+        "{\"error\": {\"class\": \"GenericError\"}}\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_ELEMENTS(replies); i++) {
+        const struct client_request request = {.target = "disk", .wanted = all};
+        struct script script = {
+            .replies = {FLAT_GREETING, OK, OTHERS_SCHEMA, NAME, CPUS, replies[i]}};
+        struct client_snapshot *snapshot = NULL;
+        struct client *client;
+        struct client_error error;
+
+        check_ok(script_open(&script, &client, &error));
+        check_error(client_query(client, &request, &snapshot, &error), EREMOTEIO);
+        assert_contains(error.text, "fake.sock: query-stats: ");
+        client_free(client);
+        script_end(&script);
+    }
+}
+
+/* As long as a name can be, and one byte more. */
+static void test_long_values_that_are_refused(void **state)
+{
+    char value[CLIENT_NAME_MAX + 4] = "'";
+
+    (void)state;
+    for (size_t n = CLIENT_NAME_MAX; n <= CLIENT_NAME_MAX + 1; n++) {
+        const struct client_request request = {.target = "disk", .wanted = all};
+        struct client_snapshot *snapshot = NULL;
+        struct client *client;
+        struct client_error error;
+        struct buf text = {0};
+        struct script script;
+
+        memset(value + 1, 'x', n);
+        strcpy(value + 1 + n, "'");
+        buf_printf(&text, REFUSED("provider", "%s"), value);
+        buf_append(&text, "", 1);
+        script =
+            (struct script){.replies = {FLAT_GREETING, OK, OTHERS_SCHEMA, NAME, CPUS, text.data}};
+        check_ok(script_open(&script, &client, &error));
+        check_error(client_query(client, &request, &snapshot, &error), EREMOTEIO);
+        client_free(client);
+        script_end(&script);
+        buf_free(&text);
+    }
+}
+
+static void test_the_vm_is_never_gone(void **state)
+{
+    const struct client_request request = {.target = "vcpu", .wanted = all};
+    struct script script = {.replies = {FLAT_GREETING, OK, OTHERS_SCHEMA, NAME, CPUS, CPUS,
+                                        REFUSED("provider", "'kvm'")}};
+    struct client_snapshot *snapshot = NULL;
+    struct client *client;
+    struct client_error error;
+
+    (void)state;
+    check_ok(script_open(&script, &client, &error));
+    check_error(client_query(client, &request, &snapshot, &error), EREMOTEIO);
+    assert_contains(error.text, "Parameter 'provider' does not accept value 'kvm'");
+    client_free(client);
+    script_end(&script);
+}
+
 static char *schemas_of_targets(size_t n)
 {
     struct buf text = {0};
@@ -557,7 +691,7 @@ static void test_most_targets(void **state)
     client_free(client);
     script_end(&script);
     check_open((struct script){.replies = {FLAT_GREETING, OK, bad}}, E2BIG,
-               "has more than 18 targets", "");
+               "has more than 66 targets", "");
     free(good);
     free(bad);
 }
@@ -804,6 +938,11 @@ int main(void)
         cmocka_unit_test(test_exact_numbers),
         cmocka_unit_test(test_odd_replies),
         cmocka_unit_test(test_objects_of_other_targets),
+        cmocka_unit_test(test_targets_that_are_gone),
+        cmocka_unit_test(test_providers_that_are_gone),
+        cmocka_unit_test(test_refusals_that_are_errors),
+        cmocka_unit_test(test_long_values_that_are_refused),
+        cmocka_unit_test(test_the_vm_is_never_gone),
         cmocka_unit_test(test_most_targets),
         cmocka_unit_test(test_most_objects),
         cmocka_unit_test_setup_teardown(test_connect_errors, make_dir, remove_dir),
