@@ -119,6 +119,8 @@ static void say(struct qmp_session *session, const uint8_t *bytes, size_t len, s
     do {
         before = out->len;
         taken = qmp_session_feed(session, &world.bench, bytes, len, out);
+        while (session->task && !out->failed)
+            qmp_session_go_on(session, &world.bench, out);
         CHECK(taken <= len);
         CHECK(taken == len || out->len > before);
         bytes += taken;

@@ -16,10 +16,19 @@
  *    vitals_server_process(), from one thread at a time;
  *  - in a thread of its own: vitals_server_start().
  *
- * Clients have turns. A turn is one request, or a part of a long one: 16 KiB of it that are received,
- * or what a socket takes of a reply at once. The users behind the clients (SO_PEERCRED) share the
- * time: who has had least of it is next, however many clients others have. Of a user's clients, half
- * of the time it is the one whose request has taken least so far, else the one that waits longest.
+ * A long reply of query-stats is written in parts of 64 KiB, each when its client has taken the one
+ * before: its length has no bound, and what is written costs no more memory than a part. The values of
+ * one object are collected together, in dialect 'flat' for each entry of `providers`, and so are those
+ * of as many objects as have rows of 4 MiB together: 1600 vCPUs of KVM, or 128 objects of 4000 numbers.
+ * The rows wait for the client. When they are written, the next objects are asked for their values,
+ * which are then as much later as the client took to read. An object that comes meanwhile may be
+ * missing, and one that goes, too.
+ *
+ * Clients have turns. A turn is one request, or a part of a long one: 16 KiB of it that are received, a
+ * part of a reply that is written, or what a socket takes of it at once. The users behind the clients
+ * (SO_PEERCRED) share the time: who has had least of it is next, however many clients others have. Of a
+ * user's clients, half of the time it is the one whose request has taken least so far, else the one
+ * that waits longest.
  * What a turn takes is also what collect() takes: one that is slow keeps all waiting.
  *
  * A server is one process's. A child made by fork() has a copy that shares sockets and clients with its
@@ -65,15 +74,16 @@ struct vitals_server_options {
      */
     uint32_t clients_max;
     /*
-     * Bytes of half-received requests and half-sent replies of all clients together. Beyond it, of the
-     * VM whose clients hold most, and there of the user who holds most, the client is closed that holds
+     * Bytes of half-received requests and half-sent replies of all clients together, and of the rows and
+     * the JSON of those that are answered in parts. Beyond it, of the VM whose clients hold most, and there of the user who holds most, the client is closed that holds
      * most for longest. 0: VITALS_MEMORY_MAX.
      *
      * Beside it a server takes, for all clients together, what one request takes that is being
-     * answered: up to 12 MiB for its JSON, 16 MiB of rows (or those of one object, if they are more),
-     * and a reply of up to 64 MiB, or memory_max if that is less, which counts as soon as it waits for
-     * its client. And for each client a few KiB. When all clients have left, it keeps rows of 4 MiB,
-     * a reply of 4 MiB, and what the heap makes of the JSON; all else has gone back to the system.
+     * answered: up to 12 MiB for its JSON, 4 MiB of rows (or those of one object, if they are more),
+     * and of its reply a part, or all where it is none of query-stats: up to 64 MiB, or memory_max if
+     * that is less, which counts as soon as it waits for its client. And for each client a few KiB. When
+     * all clients have left, it keeps rows of 4 MiB, a reply of 4 MiB, and what the heap makes of the
+     * JSON; all else has gone back to the system.
      */
     size_t memory_max;
     /*

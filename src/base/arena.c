@@ -15,17 +15,18 @@ struct arena_block {
 };
 
 enum {
-    ARENA_FIRST_BLOCK = 4 * 1024,
-    ARENA_BLOCK_MAX = 64 * 1024 - sizeof(struct arena_block), /* whole pages, with what is before */
+    ARENA_FIRST_BLOCK =
+        4 * 1024 - sizeof(struct arena_block), /* whole pages, with what is before */
+    ARENA_BLOCK_MAX = 64 * 1024 - sizeof(struct arena_block),
 };
 
 /*
- * Where not all is kept, what is large is a mapping of its own: in the heap it would stay with the
+ * Where not all is kept, each block is a mapping of its own: in the heap it would stay with the
  * process, wherever something small came to lie behind it.
  */
 static struct arena_block *take_memory(const struct arena *arena, size_t size)
 {
-    bool mapped = arena->kept && size >= ARENA_BLOCK_MAX;
+    bool mapped = arena->kept;
     struct arena_block *block;
 
     if (mapped)
@@ -61,7 +62,7 @@ static void give_all_back(struct arena_block *block)
 static struct arena_block *new_block(const struct arena *arena, const struct arena_block *last,
                                      size_t size)
 {
-    size_t least = last ? 2 * last->size : ARENA_FIRST_BLOCK;
+    size_t least = last ? 2 * last->size + sizeof(*last) : ARENA_FIRST_BLOCK;
 
     if (least > ARENA_BLOCK_MAX)
         least = ARENA_BLOCK_MAX;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "qmp/call.h"
 
+#include "base/clock.h"
+
 void qmp_fail(struct qmp_call *call, const char *error_class, const char *format, ...)
 {
     va_list args;
@@ -12,15 +14,20 @@ void qmp_fail(struct qmp_call *call, const char *error_class, const char *format
     va_end(args);
 }
 
-void qmp_send_early(struct qmp_call *call)
+bool qmp_has_written_enough(const struct qmp_call *call)
 {
-    struct qmp_workbench *bench = call->bench;
+    return call->out->len - call->part_start >= QMP_PART;
+}
 
-    if (!bench->send_early || call->out->failed || call->out->len < bench->send_at)
-        return;
-    bench->send_early(bench->send_opaque, call->out);
-    bench->sent_early = true;
-    bench->send_at = call->out->len + SEND_EARLY_AT;
+bool qmp_has_worked_enough(const struct qmp_call *call)
+{
+    return qmp_has_written_enough(call) || clock_now_ns() - call->part_start_ns >= QMP_PART_NS;
+}
+
+void qmp_go_on_later(struct qmp_call *call, qmp_handler *go_on, void *state)
+{
+    call->go_on = go_on;
+    call->state = state;
 }
 
 struct json_object *qmp_argument(const struct qmp_call *call, const char *name)

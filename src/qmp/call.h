@@ -19,19 +19,30 @@ struct qmp_call {
     struct json_object *arguments; /* NULL: none were given */
     struct buf *out;
     const char *error_class; /* NULL: no error so far; its description is bench->error */
+    size_t part_start;       /* where this part of the reply begins in `out` */
+    uint64_t part_start_ns;
+    qmp_handler *go_on; /* writes the next part; NULL: this is the last one */
+    void *state;        /* of the handler, from one part to the next */
 };
 
 /* Makes the reply an error. What was appended is dropped. */
 void qmp_fail(struct qmp_call *call, const char *error_class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-enum { SEND_EARLY_AT = 64 * 1024 }; /* bytes */
-
 /*
- * For handlers with long return values, to be called now and then: what there is so far is sent, so
- * that the client reads while the rest is written, and the buffer stays small.
+ * For handlers with long return values. One that has written enough for now says what writes the rest,
+ * and returns: when the client has taken this part, and others have had their turns, @go_on is called
+ * with the same @state, which lives in the arena of the bench. That, the arguments, and what was
+ * collected stay as they are; all else on the bench does not. Behind the first part, no error reaches
+ * the client: qmp_fail() closes it.
  */
-void qmp_send_early(struct qmp_call *call);
+enum {
+    QMP_PART = 64 * 1024,     /* bytes; their end is that of an object */
+    QMP_PART_NS = 500 * 1000, /* behind so many, no further collection is begun */
+};
+bool qmp_has_written_enough(const struct qmp_call *call);
+bool qmp_has_worked_enough(const struct qmp_call *call);
+void qmp_go_on_later(struct qmp_call *call, qmp_handler *go_on, void *state);
 
 /* The argument @name, or NULL. */
 struct json_object *qmp_argument(const struct qmp_call *call, const char *name);

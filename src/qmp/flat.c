@@ -53,81 +53,124 @@ static void put_result(struct list *list, const struct stats_part *part, const u
     buf_puts(out, "}");
 }
 
-static void put_collection(struct qmp_call *call, struct list *list, bool is_vm)
+/* What is written in parts. Each entry of `providers` is a request, or there is one for all. */
+struct query {
+    struct stats_request request;
+    struct stats_filter filter;
+    struct json_object *providers; /* NULL: all of all */
+    size_t entry, n_entries;
+    bool is_collected;   /* what the next rows of the entry are taken from */
+    size_t part, object; /* the next row of the collection */
+    struct list list;
+};
+
+/* Of the rows that are collected. False: there are more, for later. */
+static bool put_rows(struct qmp_call *call, struct query *query)
 {
     const struct stats_collection *collection = &call->bench->collection;
-    size_t part, object;
+    bool is_vm = !strcmp(query->request.target, "vm");
 
-    for (part = 0; part < collection->n_parts; part++) {
-        for (object = collection->first; object < collection->objects.count; object++) {
-            const uint64_t *row = stats_part_row(&collection->parts[part], object);
+    for (; query->part < collection->n_parts; query->part++, query->object = collection->first) {
+        const struct stats_part *part = &collection->parts[query->part];
 
+        for (; query->object < collection->objects.count; query->object++) {
+            const uint64_t *row = stats_part_row(part, query->object);
+
+            if (qmp_has_written_enough(call) || call->out->failed)
+                return false;
             if (row)
-                put_result(list, &collection->parts[part], row,
-                           is_vm ? NULL : collection->objects.paths[object]);
-            qmp_send_early(call);
-            if (call->out->failed)
-                return;
+                put_result(&query->list, part, row,
+                           is_vm ? NULL : collection->objects.paths[query->object]);
         }
     }
+    return true;
 }
 
-/* One entry of `providers`, or NULL: all of all. */
-static int answer(struct qmp_call *call, struct list *list, struct stats_request *request,
-                  struct json_object *entry)
+static int start_entry(struct qmp_call *call, struct query *query)
+{
+    struct stats_request *request = &query->request;
+    struct json_object *entry;
+
+    request->all_stats = !query->providers;
+    if (query->providers) {
+        entry = json_object_array_get_idx(query->providers, query->entry);
+        if (stats_read_filter(call, entry, "names", &query->filter))
+            return -ENOMEM;
+        request->filters = &query->filter;
+        request->n_filters = 1;
+    }
+    return stats_collect(&call->bench->collection, call->session->ctx, request);
+}
+
+static int collect(struct qmp_call *call, struct query *query)
 {
     struct stats_collection *collection = &call->bench->collection;
-    bool is_vm = !strcmp(request->target, "vm");
-    struct stats_filter filter;
-    int err;
+    int err = query->is_collected
+                  ? stats_collect_more(collection, call->session->ctx, &query->request)
+                  : start_entry(call, query);
 
-    if (entry && stats_read_filter(call, entry, "names", &filter))
-        return -ENOMEM;
-    request->all_stats = !entry;
-    request->filters = &filter;
-    request->n_filters = 1;
-    err = stats_collect(collection, call->session->ctx, request);
-    if (!err)
-        put_collection(call, list, is_vm);
-    while (!err && collection->n_cut && !call->out->failed) {
-        err = stats_collect_more(collection, call->session->ctx, request);
-        if (!err)
-            put_collection(call, list, is_vm);
-    }
+    query->is_collected = true;
+    query->part = 0;
+    query->object = collection->first;
     return err;
 }
 
-static int answer_each(struct qmp_call *call, struct list *list, struct stats_request *request,
-                       struct json_object *providers)
+/* What is collected is written. False: that was all. */
+static bool has_more(const struct qmp_call *call, struct query *query)
 {
-    size_t n = json_object_array_length(providers), i;
-    int err = 0;
+    if (query->is_collected && !call->bench->collection.n_cut) {
+        query->entry++;
+        query->is_collected = false;
+    }
+    return query->entry < query->n_entries;
+}
 
-    for (i = 0; i < n && !err && !call->out->failed; i++)
-        err = answer(call, list, request, json_object_array_get_idx(providers, i));
-    return err;
+static void put_results(struct qmp_call *call)
+{
+    struct query *query = call->state;
+
+    query->list.out = call->out;
+    while (!query->is_collected || put_rows(call, query)) {
+        if (!has_more(call, query)) {
+            buf_puts(call->out, "]");
+            return;
+        }
+        if (qmp_has_worked_enough(call))
+            break;
+        if (collect(call, query)) {
+            qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+            return;
+        }
+    }
+    qmp_go_on_later(call, put_results, query);
+}
+
+static int start_query(struct qmp_call *call, struct json_object *providers)
+{
+    struct query *query = arena_alloc(&call->bench->arena, sizeof(*query));
+
+    call->state = query;
+    if (!query)
+        return -ENOMEM;
+    *query = (struct query){.providers = providers,
+                            .n_entries = providers ? json_object_array_length(providers) : 1,
+                            .list = {.separator = ""}};
+    return stats_read_objects(call, &query->request);
 }
 
 static void query_stats(struct qmp_call *call)
 {
     struct json_object *providers = qmp_argument(call, "providers");
-    struct list list = {.out = call->out, .separator = ""};
-    struct stats_request request = {0};
-    int err;
 
     if (providers && json_object_array_length(providers) > FLAT_PROVIDERS_MAX) {
         qmp_fail(call, QMP_GENERIC_ERROR, "Parameter 'providers' has more than %d elements",
                  FLAT_PROVIDERS_MAX);
-        return;
-    }
-    buf_puts(call->out, "[");
-    err = stats_read_objects(call, &request);
-    if (!err)
-        err = providers ? answer_each(call, &list, &request, providers)
-                        : answer(call, &list, &request, NULL);
-    if (err)
+    } else if (start_query(call, providers)) {
         qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
-    buf_puts(call->out, "]");
+    } else {
+        buf_puts(call->out, "[");
+        put_results(call);
+    }
 }
 
 /* ---- query-stats-schemas -------------------------------------------------------------------- */

@@ -75,43 +75,60 @@ static bool has_rows(const struct stats_collection *collection, size_t object)
     return false;
 }
 
-static void put_objects(struct qmp_call *call, const char **separator)
+/* What is written in parts. */
+struct query {
+    struct stats_request request;
+    size_t object; /* the next one of the collection */
+    const char *separator;
+};
+
+static void put_object(struct qmp_call *call, struct query *query)
 {
     const struct stats_collection *collection = &call->bench->collection;
     struct buf *out = call->out;
-    size_t i;
 
-    for (i = collection->first; i < collection->objects.count && !out->failed; i++) {
-        if (!has_rows(collection, i))
-            continue;
-        buf_puts(out, *separator);
-        buf_puts(out, "{\"path\": ");
-        json_put_string(out, collection->objects.paths[i]);
-        buf_puts(out, ", \"providers\": ");
-        put_providers(out, collection, i);
-        buf_puts(out, "}");
-        *separator = ", ";
-        qmp_send_early(call);
-    }
+    buf_puts(out, query->separator);
+    buf_puts(out, "{\"path\": ");
+    json_put_string(out, collection->objects.paths[query->object]);
+    buf_puts(out, ", \"providers\": ");
+    put_providers(out, collection, query->object);
+    buf_puts(out, "}");
+    query->separator = ", ";
 }
 
-/* The name of a target is that of its list, but for vCPUs. */
-static int put_target_objects(struct qmp_call *call, struct stats_request *request)
+/* Of those that are collected. False: there are more, for later. */
+static bool put_objects(struct qmp_call *call, struct query *query)
+{
+    const struct stats_collection *collection = &call->bench->collection;
+
+    for (; query->object < collection->objects.count && !call->out->failed; query->object++) {
+        if (!has_rows(collection, query->object))
+            continue;
+        if (qmp_has_written_enough(call))
+            return false;
+        put_object(call, query);
+    }
+    return true;
+}
+
+static void put_target_objects(struct qmp_call *call)
 {
     struct stats_collection *collection = &call->bench->collection;
-    const char *separator = "";
-    int err = 0;
+    struct query *query = call->state;
 
-    buf_printf(call->out, "{\"%s\": [",
-               strcmp(request->target, "vcpu") ? request->target : "vcpus");
-    put_objects(call, &separator);
-    while (!err && collection->n_cut && !call->out->failed) {
-        err = stats_collect_more(collection, call->session->ctx, request);
-        if (!err)
-            put_objects(call, &separator);
+    while (put_objects(call, query) && !call->out->failed) {
+        if (!collection->n_cut) {
+            buf_puts(call->out, "]}");
+            return;
+        }
+        if (qmp_has_worked_enough(call))
+            break;
+        if (stats_collect_more(collection, call->session->ctx, &query->request)) {
+            qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+            return;
+        }
     }
-    buf_puts(call->out, "]}");
-    return err;
+    qmp_go_on_later(call, put_target_objects, query);
 }
 
 /* The VM is the only object of its target. */
@@ -122,24 +139,36 @@ static void put_vm(struct buf *out, const struct stats_collection *collection)
     buf_puts(out, "}");
 }
 
+/* The name of a target is that of its list, but for vCPUs. */
+static void begin_target(struct buf *out, const char *target)
+{
+    buf_printf(out, "{\"%s\": [", strcmp(target, "vcpu") ? target : "vcpus");
+}
+
+static int collect(struct qmp_call *call, struct stats_request *request)
+{
+    int err = stats_read_objects(call, request);
+
+    if (!err)
+        err = read_filters(call, request);
+    return err ? err : stats_collect(&call->bench->collection, call->session->ctx, request);
+}
+
 static void query_stats(struct qmp_call *call)
 {
-    struct stats_collection *collection = &call->bench->collection;
-    struct stats_request request = {0};
+    struct query *query = arena_alloc(&call->bench->arena, sizeof(*query));
 
-    int err;
-
-    err = stats_read_objects(call, &request);
-    if (!err)
-        err = read_filters(call, &request);
-    if (!err)
-        err = stats_collect(collection, call->session->ctx, &request);
-    if (!err && !strcmp(request.target, "vm"))
-        put_vm(call->out, collection);
-    else if (!err)
-        err = put_target_objects(call, &request);
-    if (err)
+    if (query)
+        *query = (struct query){.separator = ""};
+    if (!query || collect(call, &query->request)) {
         qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+    } else if (!strcmp(query->request.target, "vm")) {
+        put_vm(call->out, &call->bench->collection);
+    } else {
+        begin_target(call->out, query->request.target);
+        call->state = query;
+        put_target_objects(call);
+    }
 }
 
 /* ---- query-stats-schemas -------------------------------------------------------------------- */

@@ -5,13 +5,14 @@
 #include <errno.h>
 #include <math.h>
 
-#include "qmp/call.h"
 #include "qmp/dialect.h"
+#include "base/clock.h"
 #include "base/json_comma.h"
 #include "base/json_members.h"
 #include "base/json_memory.h"
 #include "base/json_write.h"
 #include "qmp/json_value.h"
+#include "qmp/task.h"
 #include "qmp/version.h"
 #include "qapi_commands.h"
 #include "stats/registry.h"
@@ -84,6 +85,7 @@ void qmp_session_init(struct qmp_session *session, struct vitals_ctx *ctx,
 void qmp_session_free(struct qmp_session *session)
 {
     buf_free(&session->partial);
+    qmp_task_free(session->task);
     providers_unref(session->providers);
 }
 
@@ -225,20 +227,23 @@ static void dispatch(struct qmp_call *call, struct json_object *message)
         call->command->run(call);
 }
 
+/* @text: that of the message. */
 static void run_message(struct qmp_session *session, struct qmp_workbench *bench,
-                        struct json_object *message, struct buf *out)
+                        struct json_object *message, const struct buf *text, struct buf *out)
 {
-    struct qmp_call call = {.session = session, .bench = bench, .out = out};
-    size_t start = out->len;
+    struct qmp_call call = {.session = session,
+                            .bench = bench,
+                            .out = out,
+                            .part_start = out->len,
+                            .part_start_ns = clock_now_ns()};
 
-    bench->sent_early = false;
-    bench->send_at = SEND_EARLY_AT;
     buf_puts(out, "{\"return\": ");
     dispatch(&call, message);
     session->refused = !call.command;
-    if (bench->sent_early && (call.error_class || out->failed)) {
-        out->failed = true; /* half a reply is sent: only closing the connection says so */
-        return;
+    if (call.go_on && !call.error_class && !out->failed) {
+        if (!qmp_task_start(&call, message, text))
+            return;
+        qmp_fail(&call, QMP_GENERIC_ERROR, "out of memory");
     }
     if (!call.error_class && out->failed)
         qmp_fail(&call, QMP_GENERIC_ERROR, out->full ? "The reply is too long" : "out of memory");
@@ -246,9 +251,31 @@ static void run_message(struct qmp_session *session, struct qmp_workbench *bench
         end_reply(out, message);
         return;
     }
-    out->len = start;
+    out->len = call.part_start;
     out->failed = out->full = false;
     put_error(out, message, call.error_class, description(&bench->error));
+}
+
+void qmp_session_go_on(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out)
+{
+    struct qmp_call call = qmp_task_resume(session, bench, out);
+
+    session->task->go_on(&call);
+    if (call.error_class)
+        out->failed = true; /* half a reply is sent: only closing the connection says so */
+    if (call.go_on && !out->failed) {
+        qmp_task_pause(&call);
+        return;
+    }
+    if (!out->failed)
+        end_reply(out, session->task->message);
+    qmp_task_end(session);
+    clear_bench(bench, 0);
+}
+
+size_t qmp_session_memory(const struct qmp_session *session)
+{
+    return session->partial.cap + (session->task ? qmp_task_memory(session->task) : 0);
 }
 
 /* ---- parsing -------------------------------------------------------------------------------- */
@@ -403,7 +430,7 @@ static void take_message(struct qmp_session *session, struct qmp_workbench *benc
         put_error(out, NULL, QMP_GENERIC_ERROR, error);
         session->refused = true;
     } else {
-        run_message(session, bench, message, out);
+        run_message(session, bench, message, in->text, out);
     }
     json_object_put(message);
     clear_bench(bench, in->text->len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A QMP session: bytes of one client in, bytes of replies out. Knows no file descriptors; a server
+ * A QMP session: bytes of one client in, bytes of replies out, long ones in parts. Knows no file descriptors; a server
  * carries the bytes. Sessions of one thread share a workbench, so that an idle one holds almost
  * nothing.
  */
@@ -23,19 +23,12 @@ struct qmp_workbench {
     struct json_object *last_message; /* what it was parsed to, or NULL */
     struct arena arena;               /* of one command */
     struct stats_collection collection;
-    /*
-     * Takes what it can from the front of a long reply while the rest is still being written; NULL:
-     * nobody does. It empties the buffer when all of it is sent.
-     */
-    void (*send_early)(void *opaque, struct buf *out);
-    void *send_opaque;
-    size_t send_at;  /* length of the buffer that is worth another call */
-    bool sent_early; /* a part of this reply is gone, so it can't become an error any more */
 };
 
 int qmp_workbench_init(struct qmp_workbench *bench); /* -ENOMEM */
 void qmp_workbench_free(struct qmp_workbench *bench);
 
+struct qmp_task;    /* see task.h */
 struct qmp_dialect; /* the schema and the form of replies of a socket, see dialect.h */
 
 struct qmp_session {
@@ -44,7 +37,8 @@ struct qmp_session {
     struct providers *providers; /* that are shown; NULL: all */
     void *opaque;                /* what the commands of a dialect that is not of a VM work on */
     struct frame frame;
-    struct buf partial; /* the message under way, if the bytes so far end inside of one */
+    struct buf partial;    /* the message under way, if the bytes so far end inside of one */
+    struct qmp_task *task; /* its reply is not complete; NULL: none is under way */
     bool negotiated;
     bool refused; /* the last reply was an error about the form of the message: noise, perhaps */
 };
@@ -59,18 +53,23 @@ void qmp_session_greet(const struct qmp_session *session, struct buf *out);
 
 /*
  * Takes the bytes of at most one message, runs it, and appends at most one line to @out. Returns how
- * many bytes were taken; less than @len only behind a reply.
+ * many bytes were taken; less than @len only behind a reply. The line is complete unless there is a
+ * task; nothing is fed until qmp_session_go_on() has written the rest.
  */
 size_t qmp_session_feed(struct qmp_session *session, struct qmp_workbench *bench, const void *bytes,
                         size_t len, struct buf *out);
 
+/*
+ * Appends the next part of the reply under way, QMP_PART bytes or a little more; it is complete when
+ * there is no task any more. What was appended before is taken for sent: where the rest can't be
+ * written, @out has failed.
+ */
+void qmp_session_go_on(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out);
+
 /* The client sends no more: appends an error if it stopped in the middle of a message. */
 void qmp_session_finish(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out);
 
-/* Bytes that the session holds for a message under way. */
-static inline size_t qmp_session_memory(const struct qmp_session *session)
-{
-    return session->partial.cap;
-}
+/* Bytes that the session holds for a message, or a reply, under way. */
+size_t qmp_session_memory(const struct qmp_session *session);
 
 #endif

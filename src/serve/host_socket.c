@@ -81,7 +81,6 @@ void qmp_query_vms(struct qmp_call *call)
     for (size_t i = 0; i < sockets->n; i++) {
         buf_puts(call->out, i ? ", " : "");
         put_vm(call->out, sockets, &sockets->entries[i], boot_time);
-        qmp_send_early(call);
     }
     buf_puts(call->out, "]");
 }

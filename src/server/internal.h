@@ -37,7 +37,7 @@ enum {
     SERVER_FILES_SHARE = 4,
     SERVER_FILES_LEFT_MAX = 256,
     ACCEPT_PAUSE_MS = 20, /* where there are no files, or no memory, for a client that waits */
-    SERVER_REPLY_MAX = 64 << 20, /* bytes of a reply that are written and not sent yet */
+    SERVER_REPLY_MAX = 64 << 20, /* bytes of a reply that are written at a time */
     /* Bytes of a buffer that are kept for the next reply: new pages cost more than what is written into them. */
     SERVER_REPLY_KEPT = 4 << 20,
     /*
@@ -136,9 +136,7 @@ struct vitals_server {
     bool awake;   /* wake_fd is readable */
     struct timers timers;
     struct qmp_workbench bench;
-    struct buf reply;
-    size_t reply_sent; /* bytes of the reply that are sent */
-    int reply_error;   /* what sending it early came to */
+    struct buf reply; /* of the turn */
     uint8_t input[SERVER_READ_SIZE];
 };
 

@@ -24,7 +24,8 @@ struct protocol_ops {
     void (*greet)(struct protocol *protocol, struct buf *out);
     /*
      * Takes the bytes of at most one message, and appends at most one reply. Returns how many bytes
-     * were taken; less than @len only behind a reply.
+     * were taken; less than @len only behind a reply. Where that is the first part of a long one,
+     * `replying` is set, and transport_request_write() was called: write() appends the other parts.
      */
     size_t (*feed)(struct protocol *protocol, const void *bytes, size_t len, struct buf *out);
     /*
@@ -35,8 +36,8 @@ struct protocol_ops {
     void (*take_fds)(struct protocol *protocol, const int *fds, uint32_t count);
     /*
      * Appends what the protocol has to say without being asked: once for each time that it called
-     * transport_request_write(), or for several, when the client has taken what it was sent before.
-     * NULL: it never does.
+     * transport_request_write(), or for several, when the client has taken what it was sent before;
+     * and the next part of a reply. NULL: it never does.
      */
     void (*write)(struct protocol *protocol, struct buf *out);
     /* The client sends no more; the conversation ends when it has taken what is appended. */
@@ -51,14 +52,9 @@ struct protocol {
     const struct protocol_ops *ops;
     struct transport *transport; /* that carries it */
     struct vitals_ctx *ctx;      /* whose statistics it shows; NULL: of none */
+    bool replying;               /* its reply is not complete: nothing is fed meanwhile */
     bool refused; /* the last message was no message of this protocol: noise, perhaps */
 };
-
-/*
- * Takes what it can from the front of a long reply while the rest is still being written, and empties
- * the buffer when all of it is sent.
- */
-void transport_send_early(struct transport *transport, struct buf *reply);
 
 /* Has write() called soon. Under the lock, from any thread; also from inside the protocol's calls. */
 void transport_request_write(struct transport *transport);

@@ -18,14 +18,16 @@ static struct qmp_protocol *qmp_of(struct protocol *protocol)
     return (struct qmp_protocol *)protocol;
 }
 
-static void send_early(void *transport, struct buf *out)
-{
-    transport_send_early(transport, out);
-}
-
 static void greet(struct protocol *protocol, struct buf *out)
 {
     qmp_session_greet(&qmp_of(protocol)->session, out);
+}
+
+static void note_task(struct protocol *protocol)
+{
+    protocol->replying = qmp_of(protocol)->session.task;
+    if (protocol->replying)
+        transport_request_write(protocol->transport);
 }
 
 static size_t feed(struct protocol *protocol, const void *bytes, size_t len, struct buf *out)
@@ -33,11 +35,16 @@ static size_t feed(struct protocol *protocol, const void *bytes, size_t len, str
     struct qmp_protocol *qmp = qmp_of(protocol);
     size_t taken;
 
-    qmp->bench->send_early = send_early;
-    qmp->bench->send_opaque = protocol->transport;
     taken = qmp_session_feed(&qmp->session, qmp->bench, bytes, len, out);
     protocol->refused = qmp->session.refused;
+    note_task(protocol);
     return taken;
+}
+
+static void write_part(struct protocol *protocol, struct buf *out)
+{
+    qmp_session_go_on(&qmp_of(protocol)->session, qmp_of(protocol)->bench, out);
+    note_task(protocol);
 }
 
 static void finish(struct protocol *protocol, struct buf *out)
@@ -57,8 +64,12 @@ static void free_qmp(struct protocol *protocol)
     free(protocol);
 }
 
-static const struct protocol_ops qmp_ops = {
-    .greet = greet, .feed = feed, .finish = finish, .memory = memory, .free = free_qmp};
+static const struct protocol_ops qmp_ops = {.greet = greet,
+                                            .feed = feed,
+                                            .write = write_part,
+                                            .finish = finish,
+                                            .memory = memory,
+                                            .free = free_qmp};
 
 struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ctx *ctx,
                                   enum vitals_dialect dialect, struct providers *providers)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The transport of one client. A client is read only while it has no reply left to take, and one of
- * its messages is served at a time, so that it costs one request and one reply of memory. What takes
- * time is done in turns, see turns.h.
+ * its messages is served at a time, so that it costs one request and one reply of memory, or a part of
+ * one that is written in parts. What takes time is done in turns, see turns.h.
  */
 #include "server/internal.h"
 
@@ -79,24 +79,6 @@ static ssize_t send_bytes(int fd, const char *bytes, size_t len)
     return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 }
 
-void transport_send_early(struct transport *transport, struct buf *reply)
-{
-    struct vitals_server *server = transport->server;
-    ssize_t n;
-
-    if (server->reply_error)
-        return;
-    n = send_bytes(transport->fd, reply->data + server->reply_sent,
-                   reply->len - server->reply_sent);
-    if (n < 0) {
-        server->reply_error = (int)n;
-        return;
-    }
-    server->reply_sent += (size_t)n;
-    if (server->reply_sent == reply->len)
-        reply->len = server->reply_sent = 0;
-}
-
 static void start_reply(struct vitals_server *server)
 {
     if (server->reply.cap > SERVER_REPLY_KEPT)
@@ -104,25 +86,23 @@ static void start_reply(struct vitals_server *server)
     buf_reset(&server->reply);
     server->reply.max = server->options.memory_max < SERVER_REPLY_MAX ? server->options.memory_max
                                                                       : SERVER_REPLY_MAX;
-    server->reply_sent = 0;
-    server->reply_error = 0;
 }
 
 /* What the socket does not take at once stays with the client; the server gets another buffer. */
 static int send_reply(struct transport *transport)
 {
-    struct vitals_server *server = transport->server;
-    struct buf *reply = &server->reply;
+    struct buf *reply = &transport->server->reply;
+    ssize_t n = 0;
 
     if (reply->failed)
         return -ENOMEM;
     if (reply->len)
-        transport_send_early(transport, reply);
-    if (server->reply_error)
-        return server->reply_error;
-    if (reply->len) {
+        n = send_bytes(transport->fd, reply->data, reply->len);
+    if (n < 0)
+        return (int)n;
+    if ((size_t)n < reply->len) {
         transport->output = *reply;
-        transport->sent = server->reply_sent;
+        transport->sent = (size_t)n;
         *reply = (struct buf){0};
     }
     return 0;
@@ -193,7 +173,7 @@ static size_t feed(struct transport *transport, const uint8_t *bytes, size_t len
 
     if (server->reply.len) {
         transport->noise = protocol->refused ? transport->noise + 1 : 0;
-        transport->answered = true;
+        transport->answered = !protocol->replying;
         transport->progress_ns = clock_now_ns();
     }
     return taken;
@@ -276,15 +256,21 @@ void transport_request_write(struct transport *transport)
         enter_queue(transport);
 }
 
-static void write_unasked(struct transport *transport)
+/* Unasked, or the next part of a reply. */
+static void write_more(struct transport *transport)
 {
+    struct protocol *protocol = transport->protocol;
+    bool replying = protocol->replying;
+
     transport->wants_write = false;
-    transport->protocol->ops->write(transport->protocol, &transport->server->reply);
+    protocol->ops->write(protocol, &transport->server->reply);
+    transport->answered |= replying && !protocol->replying;
 }
 
-static bool has_finished(const struct transport *transport)
+/* The client sends no more, and its requests are answered. */
+static bool has_to_finish(const struct transport *transport)
 {
-    return transport->ended && !transport->input.data && !transport->output.data;
+    return transport->ended && !transport->input.data && !transport->protocol->replying;
 }
 
 /* At most one message, at most one reply. */
@@ -295,12 +281,12 @@ static int serve_message(struct transport *transport)
 
     start_reply(server);
     if (transport->wants_write)
-        write_unasked(transport);
+        write_more(transport);
     else if (transport->input.data)
         feed_input(transport);
     else
         err = receive(transport);
-    if (transport->ended && !transport->input.data)
+    if (has_to_finish(transport))
         transport->protocol->ops->finish(transport->protocol, &server->reply);
     return err ? err : send_reply(transport);
 }
@@ -310,7 +296,7 @@ static void serve(struct transport *transport)
 {
     int err = transport->output.data ? send_rest(transport) : serve_message(transport);
 
-    if (err || has_finished(transport)) {
+    if (err || (has_to_finish(transport) && !transport->output.data)) {
         transport_close(transport);
         return;
     }

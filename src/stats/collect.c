@@ -350,6 +350,7 @@ static void drop_objects(struct stats_collection *collection)
     }
     collection->n_names = 0;
     paths_reset(&collection->objects);
+    collection->names.kept = STATS_NAMES_KEPT;
     arena_reset(&collection->names);
 }
 
@@ -410,6 +411,18 @@ int stats_collect_more(struct stats_collection *collection, struct vitals_ctx *c
 void stats_collection_trim(struct stats_collection *collection)
 {
     drop_rows(collection);
+}
+
+size_t stats_collection_memory(const struct stats_collection *collection)
+{
+    const struct path_table *objects = &collection->objects;
+    size_t memory = arena_memory(&collection->rows) + arena_memory(&collection->names), i;
+
+    memory += objects->paths_cap * sizeof(*objects->paths);
+    memory += objects->n_slots * sizeof(*objects->slots);
+    for (i = 0; i < collection->parts_cap; i++)
+        memory += collection->parts[i].rows_cap * sizeof(*collection->parts[i].rows);
+    return memory;
 }
 
 void stats_collection_free(struct stats_collection *collection)

@@ -47,7 +47,7 @@ struct stats_part {
  * Bytes of rows at a time that whoever answers strangers holds; more only where the rows of one object
  * are. And those that are kept for the next query: 1000 vCPUs of KVM take 2.5 MB.
  */
-enum { STATS_ROWS_MAX = 16 << 20, STATS_ROWS_KEPT = 4 << 20 };
+enum { STATS_ROWS_MAX = 4 << 20, STATS_ROWS_KEPT = 4 << 20, STATS_NAMES_KEPT = 256 << 10 };
 
 struct stats_collection {
     struct stats_request *request;
@@ -87,6 +87,8 @@ int stats_collect_more(struct stats_collection *collection, struct vitals_ctx *c
 void stats_collection_trim(struct stats_collection *collection);
 
 void stats_collection_free(struct stats_collection *collection);
+size_t
+stats_collection_memory(const struct stats_collection *collection); /* bytes, but for little */
 
 /* The schema of the group that is asked, as it was when the query came to it. */
 const struct stats_schema *sink_schema(const struct vitals_sink *sink);

@@ -17,6 +17,8 @@ KEPT_KIB = 12 << 10  # what parsing one request can leave in the heap, and the w
 CLIENTS_KIB = 4 << 10  # what so many clients can: each has a little there
 CLIENTS = 700
 STATS, OBJECTS, PROVIDERS = 240, 64, 16  # a reply of 120 MB, to a request of 600 bytes
+MANY_STATS, MANY_OBJECTS = 4000, 2000
+OBJECT = b'"/vcpu['
 VALUE = (1 << 64) - 1
 REQUEST = {"execute": "query-stats",
            "arguments": {"target": "vcpu", "providers": [{"provider": "sched"}] * PROVIDERS}}  # fmt: skip
@@ -49,6 +51,42 @@ def test_a_reply_is_refused_while_it_is_written(programs):
         client.close()
     wait_until(lambda: server.memory() - before < memory_bound(MEMORY_MAX // 1024), "it is given back")
     print(f"when all have left {(server.memory() - before) / 1024:.0f} MiB more")
+
+
+def read_slowly(client, memory):
+    """How long the line is, and how often it has an object; @memory is asked now and then."""
+    length, n_objects, last = 0, 0, b""
+    while not last.endswith(b"\n"):
+        data = client.recv(1 << 20)
+        assert data, f"closed after {length} bytes"
+        n_objects += (last[-len(OBJECT) + 1:] + data).count(OBJECT)
+        length += len(data)
+        last = data
+        if length % 16 == 0:
+            memory()
+    return length, n_objects
+
+
+@pytest.mark.parametrize("dialect", ["grouped", "flat"])
+def test_the_longest_reply_is_read_to_its_end(programs, dialect):
+    """Of 4000 statistics of 2000 objects: 300 MB, of which the server never has more than a part."""
+    server = programs.server(memory_max=MEMORY_MAX)
+    server.tell("register", "sched/vcpu", *(stat(f"a-statistic-{i}") for i in range(MANY_STATS)))
+    for i in range(MANY_OBJECTS):
+        server.tell("row", "sched/vcpu", f"/vcpu[{i}]", *[i] * MANY_STATS)
+    path = programs.path("another.sock")
+    server.tell("listen", path, dialect)
+    before, peak = server.memory("RssAnon"), []
+    reader = programs.keep(Honest(path))
+    reader.socket.sendall(costly.query("vcpu").encode() + b"\n")
+    honest = programs.keep(Honest(path))
+    length, n_objects = read_slowly(reader.socket, lambda: peak.append(server.memory("RssAnon")) or honest.ask())
+    grown = (max(peak) - before) / 1024
+    print(f"{length >> 20} MiB were read, the server took {grown:.1f} MiB for it")
+    assert length > 300 << 20
+    assert n_objects == MANY_OBJECTS
+    assert grown < memory_bound(KEPT_KIB) / 1024
+    reader.ask()
 
 
 class Rude(socket.socket):

@@ -48,8 +48,8 @@
 #include <vitals/vitals.h>
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-#define STATS_MAX    256
-#define WORDS_MAX    4096
+#define STATS_MAX    4096
+#define WORDS_MAX    8192
 #define CPU_IDS      256
 
 struct row {

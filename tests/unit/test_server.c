@@ -19,6 +19,7 @@
 #include "check.h"
 #include "fake.h"
 #include "peer.h"
+#include "qmp/call.h"
 #include "server/internal.h"
 
 /* ---- helpers -------------------------------------------------------------------------------- */
@@ -819,6 +820,145 @@ static void a_client_that_never_reads_can_go(void **state)
     assert_int_equal(site->server->held, 0);
 }
 
+/* ---- replies that are written in parts ------------------------------------------------------- */
+
+enum { OBJECTS = 20000 }; /* a reply of some 1.5 MiB, which no socket takes at once */
+
+#define QUERY_VCPUS "{'execute':'query-stats','arguments':{'target':'vcpu'}}\n"
+
+static void register_objects(struct site *site, struct vitals_group **ret_group)
+{
+    static char paths[OBJECTS][16];
+    static const char *list[OBJECTS + 1];
+    int i;
+
+    for (i = 0; i < OBJECTS; i++) {
+        snprintf(paths[i], sizeof(paths[i]), "cpu/%d", i);
+        list[i] = paths[i];
+    }
+    site->fake =
+        (struct fake){.provider = "sched", .target = "vcpu", .names = {"runs"}, .objects = list};
+    check_ok(fake_register(site->ctx, &site->fake, ret_group));
+}
+
+static void assert_has_all_objects(const char *line)
+{
+    char path[32];
+    int i;
+
+    assert_non_null(line);
+    for (i = 0; i < OBJECTS; i++) {
+        snprintf(path, sizeof(path), "{\"path\": \"cpu/%d\",", i);
+        line = strstr(line, path);
+        assert_non_null(line);
+    }
+    assert_string_equal(strchr(line, '}'), "}]}]}]}}");
+}
+
+static void begin_long_reply(struct site *site, struct peer *peer)
+{
+    register_objects(site, NULL);
+    open_peer(site, peer);
+    peer_send(peer, QUERY_VCPUS);
+    settle(site->server);
+}
+
+/* Bytes of what is written for one client, and waits. */
+static size_t largest_output(const struct vitals_server *server)
+{
+    size_t largest = 0;
+    uint32_t i;
+
+    for (i = 0; i < server->n_slots; i++) {
+        const struct transport *transport = server->slots[i].owner;
+
+        if (server->slots[i].kind == SLOT_TRANSPORT && transport->output.cap > largest)
+            largest = transport->output.cap;
+    }
+    return largest;
+}
+
+static void a_reply_that_nobody_reads_is_not_written(void **state)
+{
+    struct site *site = *state;
+    struct peer lazy, other;
+    size_t held;
+
+    begin_long_reply(site, &lazy);
+    held = site->server->held;
+    assert_true(held > OBJECTS * sizeof(uint64_t)); /* its rows */
+    assert_in_range(largest_output(site->server), 1, 2 * QMP_PART);
+    open_peer(site, &other);
+    assert_answers(&other);
+    assert_int_equal(site->server->held, held);
+    peer_send(&lazy, QUERY_NAME);
+    settle(site->server);
+    assert_int_equal(site->server->held, held); /* it is not read from, either */
+    assert_has_all_objects(peer_line(&lazy));
+    assert_line(&lazy, "{\"return\": {}}");
+    settle(site->server);
+    assert_int_equal(site->server->held, 0);
+    peer_close(&lazy);
+    peer_close(&other);
+}
+
+static void a_client_may_say_no_more_than_one_long_request(void **state)
+{
+    struct site *site = *state;
+    struct peer peer;
+
+    begin_long_reply(site, &peer);
+    assert_int_equal(shutdown(peer.fd, SHUT_WR), 0);
+    assert_has_all_objects(peer_line(&peer));
+    assert_closed(&peer);
+}
+
+static void a_client_may_go_in_the_middle_of_a_reply(void **state)
+{
+    struct site *site = *state;
+    struct peer peer, other;
+
+    begin_long_reply(site, &peer);
+    open_peer(site, &other);
+    peer_send(&other, QUERY_VCPUS);
+    settle(site->server);
+    peer_close(&peer);
+    settle(site->server);
+    assert_int_equal(site->server->n_clients, 1);
+    assert_has_all_objects(peer_line(&other));
+    settle(site->server);
+    assert_int_equal(site->server->held, 0);
+    peer_close(&other);
+}
+
+static void a_provider_may_go_in_the_middle_of_a_reply(void **state)
+{
+    struct site *site = *state;
+    struct vitals_group *group;
+    struct peer peer;
+
+    register_objects(site, &group);
+    open_peer(site, &peer);
+    peer_send(&peer, QUERY_VCPUS);
+    settle(site->server);
+    check_ok(vitals_unregister(group));
+    assert_has_all_objects(peer_line(&peer)); /* they were collected before */
+    assert_answers(&peer);
+    peer_close(&peer);
+}
+
+static void a_listener_may_be_closed_in_the_middle_of_a_reply(void **state)
+{
+    struct site *site = *state;
+    struct peer peer;
+
+    begin_long_reply(site, &peer);
+    check_ok(vitals_listener_close(site->listener));
+    assert_int_equal(site->server->held, 0);
+    assert_null(peer_line(&peer));
+    peer_close(&peer);
+}
+
 static void a_busy_client_does_not_keep_others_waiting(void **state)
 {
     struct site *site = *state;
@@ -1156,6 +1296,11 @@ int main(void)
         WITH_SITE(a_request_may_come_byte_by_byte),
         WITH_SITE(a_client_that_does_not_read_is_not_read_from),
         WITH_SITE(a_client_that_never_reads_can_go),
+        WITH_SITE(a_reply_that_nobody_reads_is_not_written),
+        WITH_SITE(a_client_may_say_no_more_than_one_long_request),
+        WITH_SITE(a_client_may_go_in_the_middle_of_a_reply),
+        WITH_SITE(a_provider_may_go_in_the_middle_of_a_reply),
+        WITH_SITE(a_listener_may_be_closed_in_the_middle_of_a_reply),
         WITH_SITE(a_busy_client_does_not_keep_others_waiting),
         WITH_SITE(an_edge_triggered_loop_serves_all),
         WITH_SITE(an_edge_triggered_loop_takes_a_long_request),

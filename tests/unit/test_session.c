@@ -3,7 +3,7 @@
  * A session, from bytes to replies. Each conversation is held whole, byte by byte, and cut in two at
  * each place: the replies must be the same.
  */
-#include "qmp/session.h"
+#include "qmp/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +67,8 @@ static void say(struct qmp_session *session, struct qmp_workbench *bench, const 
 
     do {
         taken = qmp_session_feed(session, bench, bytes, len, out);
+        while (session->task)
+            qmp_session_go_on(session, bench, out);
         assert_true(taken <= len);
         assert_true(taken == len || count_lines(out) == lines + 1);
         assert_true(count_lines(out) <= lines + 1);
@@ -659,70 +661,105 @@ static const char *const *many_paths(void)
     return paths;
 }
 
-struct early {
-    struct buf taken;
-    size_t calls, largest;
-};
+#define QUERY_ALL "{'execute':'query-stats','arguments':{'target':'vcpu'},'id':[7]}"
+#define QUERY_TWICE                                                                                \
+    "{'execute':'query-stats','arguments':{'target':'vcpu','providers':[{'provider':'sched'},"     \
+    "{'provider':'sched','names':['runs']}]},'id':[7]}"
 
-static void take_all(void *opaque, struct buf *out)
+/* What else happens between two parts: another session has the bench. */
+static void ask_something_else(struct vm *vm)
 {
-    struct early *early = opaque;
-
-    early->calls++;
-    if (out->len > early->largest)
-        early->largest = out->len;
-    buf_append(&early->taken, out->data, out->len);
-    out->len = 0;
-}
-
-static void take_nothing(void *opaque, struct buf *out)
-{
-    struct early *early = opaque;
-
-    (void)out;
-    early->calls++;
-}
-
-/* The whole reply: what was taken early, and the rest. */
-static struct buf long_reply(struct vm *vm, struct early *early,
-                             void (*send_early)(void *opaque, struct buf *out))
-{
-    static const char query[] = "{'execute':'query-stats','arguments':{'target':'vcpu'},'id':[7]}";
     struct qmp_session session = new_session(vm, true);
     struct buf out = {0};
 
-    *early = (struct early){.calls = 0};
-    vm->bench.send_early = send_early;
-    vm->bench.send_opaque = early;
-    qmp_session_feed(&session, &vm->bench, query, sizeof(query) - 1, &out);
-    vm->bench.send_early = NULL;
-    assert_false(out.failed);
-    buf_append(&early->taken, out.data, out.len);
+    say(&session, &vm->bench, "{'execute':'query-name'}", strlen("{'execute':'query-name'}"), &out);
+    assert_memory_equal(out.data, "{\"return\": {", strlen("{\"return\": {"));
+    buf_reset(&out);
+    qmp_session_feed(&session, &vm->bench, QUERY_ALL, strlen(QUERY_ALL), &out);
+    assert_non_null(session.task); /* and is given up */
     buf_free(&out);
     qmp_session_free(&session);
-    return early->taken;
 }
 
-static void a_long_reply_can_be_sent_while_it_is_written(void **state)
+struct parts {
+    size_t n, largest;
+};
+
+/* The whole reply. */
+static struct buf long_reply(struct vm *vm, enum vitals_dialect dialect, bool with_others,
+                             struct parts *ret_parts)
+{
+    const char *query = dialect == VITALS_DIALECT_FLAT ? QUERY_TWICE : QUERY_ALL;
+    struct qmp_session session;
+    struct buf out = {0};
+    size_t before = 0;
+
+    qmp_session_init(&session, vm->ctx, dialect, NULL);
+    session.negotiated = true;
+    *ret_parts = (struct parts){0};
+    assert_int_equal(qmp_session_feed(&session, &vm->bench, query, strlen(query), &out),
+                     strlen(query));
+    for (;;) {
+        ret_parts->n++;
+        if (out.len - before > ret_parts->largest)
+            ret_parts->largest = out.len - before;
+        before = out.len;
+        if (!session.task)
+            break;
+        assert_true(qmp_session_memory(&session) > 1000);
+        if (with_others)
+            ask_something_else(vm);
+        qmp_session_go_on(&session, &vm->bench, &out);
+        assert_false(out.failed);
+    }
+    assert_int_equal(qmp_session_memory(&session), 0);
+    qmp_session_free(&session);
+    return out;
+}
+
+/* In their order, and @rounds times. */
+static void assert_has_all(struct buf *reply, int rounds)
+{
+    struct json_object *parsed;
+    const char *at;
+    char path[16];
+    int i;
+
+    assert_true(buf_reserve(reply, 1));
+    reply->data[reply->len] = '\0';
+    at = reply->data;
+    for (i = 0; i < rounds * MANY; i++) {
+        snprintf(path, sizeof(path), "\"many/%d\"", i % MANY);
+        at = strstr(at, "\"many/");
+        assert_non_null(at);
+        assert_memory_equal(at, path, strlen(path));
+        at += strlen(path);
+    }
+    assert_null(strstr(at, "\"many/"));
+    parsed = json_tokener_parse(reply->data);
+    assert_non_null(parsed);
+    json_object_put(parsed);
+}
+
+static void a_long_reply_is_written_in_parts(void **state)
 {
     struct vm *vm = *state;
-    struct early none, all, nothing;
-    struct buf whole, pieces, late;
+    enum vitals_dialect dialect;
 
     vm->sched.objects = many_paths();
-    whole = long_reply(vm, &none, NULL);
-    pieces = long_reply(vm, &all, take_all);
-    late = long_reply(vm, &nothing, take_nothing);
-    assert_int_equal(none.calls, 0);
-    assert_true(all.calls > 3 && all.largest < whole.len / 2);
-    assert_true(nothing.calls > 3);
-    assert_int_equal(pieces.len, whole.len);
-    assert_memory_equal(pieces.data, whole.data, whole.len);
-    assert_int_equal(late.len, whole.len);
-    assert_memory_equal(late.data, whole.data, whole.len);
-    buf_free(&whole);
-    buf_free(&pieces);
-    buf_free(&late);
+    for (dialect = VITALS_DIALECT_GROUPED; dialect <= VITALS_DIALECT_FLAT; dialect++) {
+        struct parts alone, beside;
+        struct buf whole = long_reply(vm, dialect, false, &alone);
+        struct buf same = long_reply(vm, dialect, true, &beside);
+
+        assert_true(alone.n > 3 && alone.n >= whole.len / (QMP_PART + 1024));
+        assert_true(alone.largest < QMP_PART + 1024);
+        assert_int_equal(same.len, whole.len);
+        assert_memory_equal(same.data, whole.data, whole.len);
+        assert_has_all(&whole, dialect == VITALS_DIALECT_FLAT ? 2 : 1);
+        buf_free(&whole);
+        buf_free(&same);
+    }
 }
 
 #define WITH_VM(test) cmocka_unit_test_setup_teardown(test, make_vm, free_vm)
@@ -811,7 +848,7 @@ int main(void)
         WITH_VM(schemas_are_told),
         WITH_VM(each_kind_of_value_has_its_form),
         WITH_VM(each_kind_of_statistic_has_its_schema),
-        WITH_VM(a_long_reply_can_be_sent_while_it_is_written),
+        WITH_VM(a_long_reply_is_written_in_parts),
         WITH_VM(the_same_message_is_answered_again),
         WITH_VM(the_same_message_is_parsed_once),
     };
