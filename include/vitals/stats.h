@@ -142,7 +142,7 @@ enum vitals_unit { VITALS_NONE, VITALS_BYTES, VITALS_SECONDS, VITALS_CYCLES, VIT
  */
 struct vitals_stat {
     const char *name;     /* [a-z][a-z0-9_-]{0,62}; once in a group, see above */
-    const char *help;     /* one sentence for people, UTF-8, or NULL */
+    const char *help;     /* one sentence for people, UTF-8, or NULL; `vitals describe` shows it */
     uint8_t type;         /* enum vitals_type */
     uint8_t unit;         /* enum vitals_unit */
     uint8_t base;         /* 10 or 2 */

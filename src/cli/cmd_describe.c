@@ -56,14 +56,15 @@ static void first_sentence(char text[SENTENCE_MAX], const char *meaning)
 static void put_description(struct record_writer *to, const struct description *description)
 {
     const struct explanation *explanation = description->explanation;
+    const char *help = description->stat ? description->stat->help : NULL;
     char sentence[SENTENCE_MAX];
 
-    first_sentence(sentence, explanation ? explanation->meaning : DESCRIPTION_UNKNOWN);
+    first_sentence(sentence, description_meaning(description));
     record_text(to, "target", NULL, description->target);
     record_text(to, "provider", NULL, description->provider);
     record_text(to, "name", "NAME", description->name);
     record_text(to, NULL, "MEANING", sentence);
-    record_text(to, "meaning", NULL, explanation ? explanation->meaning : NULL);
+    record_text(to, "meaning", NULL, explanation ? explanation->meaning : help);
     record_text(to, "high", NULL, explanation ? explanation->high : NULL);
     record_text(to, "next", NULL, explanation ? explanation->next : NULL);
     record_stat(to, description->stat, NULL);
@@ -260,7 +261,7 @@ static int describe(void *self)
 
 static int run(struct cli_args *args)
 {
-    return look_run(args, &(struct look){0}, describe);
+    return look_run(args, &(struct look){.shows_help = true}, describe);
 }
 
 const struct verb verb_describe = {

@@ -506,7 +506,10 @@ static int open_show_and_close(void *self)
 
 static int run(struct cli_args *args)
 {
-    struct top top = {.look.options.interval = 1, .look.needs = figure_needs, .signals = -1};
+    struct top top = {.look.options.interval = 1,
+                      .look.needs = figure_needs,
+                      .look.shows_help = true,
+                      .signals = -1};
 
     return look_run(args, &top, open_show_and_close);
 }

@@ -47,7 +47,8 @@ struct client_origin {
 };
 
 struct client_stat {
-    struct vitals_stat desc; /* without what only a provider knows: help, count and slot */
+    /* Without what only a provider knows: count and slot. For help see client_read_help(). */
+    struct vitals_stat desc;
     const char *provider;
     const char *target; /* "vm", "vcpu", or what the peer calls others */
 };
@@ -181,6 +182,12 @@ const struct client_stat *client_stats(const struct client *client, size_t *ret_
  * have nothing to do with KVM, also where there is no such device.
  */
 bool client_has_statistics(const struct client *client);
+
+/*
+ * Asks what the statistics that have no explanation here (kvm/meanings.h) say of themselves: sets help of
+ * their descriptions, where a peer of this project has it. Before others use the client.
+ */
+int client_read_help(struct client *client, struct client_error *error);
 
 /* By their index: those of when the client was opened, or of the last query for vCPUs. */
 const struct client_vcpu *client_vcpus(const struct client *client, size_t *ret_n);

@@ -7,6 +7,7 @@
 
 #include "client/ask.h"
 #include "client/internal.h"
+#include "kvm/meanings.h"
 #include "qmp/stat_names.h"
 
 #define QEMU_FLAT 70100 /* as which greet those that have the flat dialect */
@@ -301,4 +302,81 @@ int client_read_schemas(struct client *client, bool is_vitals, struct client_err
     err = take_schemas(client, is_vitals, value, error);
     connection_put(&client->connection, reply);
     return err;
+}
+
+/* ---- help ----------------------------------------------------------------------------------- */
+
+static bool has_unexplained(const struct client *client)
+{
+    for (size_t i = 0; i < client->n_stats; i++)
+        if (!explanation_find(client->stats[i].provider, client->stats[i].target,
+                              client->stats[i].desc.name))
+            return true;
+    return false;
+}
+
+static int take_help(struct client *client, const char *target, const char *provider,
+                     struct json_object *entry)
+{
+    const char *name = client_name(entry, "name"), *help = client_name(entry, "help");
+    struct client_stat *stat = NULL;
+
+    if (name && help)
+        stat = (struct client_stat *)client_find_stat(client, target, provider, name);
+    if (!stat)
+        return 0;
+    stat->desc.help = client_copy(&client->names, help);
+    return stat->desc.help ? 0 : -ENOMEM;
+}
+
+/* @schemas: [{provider, stats}] of one target; or with NULL of those that they name. */
+static int take_helps(struct client *client, const char *target, struct json_object *schemas)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < json_object_array_length(schemas) && !err; i++) {
+        struct json_object *schema = json_object_array_get_idx(schemas, i);
+        const char *of = target ? target : client_name(schema, "target");
+        const char *provider = client_name(schema, "provider");
+        struct json_object *stats = client_array(schema, "stats");
+
+        if (!of || !provider || !stats)
+            continue;
+        for (size_t j = 0; j < json_object_array_length(stats) && !err; j++)
+            err = take_help(client, of, provider, json_object_array_get_idx(stats, j));
+    }
+    return err;
+}
+
+static int take_all_helps(struct client *client, struct json_object *value)
+{
+    int err = 0;
+
+    if (json_object_is_type(value, json_type_array))
+        return take_helps(client, NULL, value);
+    if (!json_object_is_type(value, json_type_object))
+        return 0;
+    json_object_object_foreach(value, target, schemas)
+    {
+        if (!err && json_object_is_type(schemas, json_type_array))
+            err = take_helps(client, target, schemas);
+    }
+    return err;
+}
+
+int client_read_help(struct client *client, struct client_error *error)
+{
+    static const struct ask ask = {
+        .command = "query-stats-schemas", .arguments = "{\"help\": true}", .type = CLIENT_ANY};
+    struct json_object *reply, *value;
+    int err;
+
+    if (client->local || client->peer == CLIENT_QEMU || !has_unexplained(client))
+        return 0;
+    err = client_ask_optional(client, &ask, &reply, &value, error);
+    if (err || !value)
+        return err;
+    err = take_all_helps(client, value);
+    connection_put(&client->connection, reply);
+    return err ? client_out_of_memory(client, error) : 0;
 }

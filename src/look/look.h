@@ -65,6 +65,7 @@ struct look {
     bool has_daemon_told;        /* which these are */
     struct host *host;           /* where its VMs are looked at, or NULL */
     struct place *place;         /* where they come from, once they are watched */
+    bool shows_help;             /* what statistics say of themselves */
     bool is_of_histograms;       /* no other statistic is of use */
     bool (*needs)(const struct client_stat *stat); /* asked for also where --stat leaves it out */
     bool *are_parts; /* for each of the globs: see pattern_matches(); NULL: none is */

@@ -124,6 +124,7 @@ static int start(struct look *look, double interval, struct watch **ret_watch)
         .wants_vm = look_wants_target(look, "vm"),
         .wants_vcpus = look_wants_target(look, "vcpu"),
         .wants_others = look_wants_target(look, CLIENT_OTHER_TARGETS),
+        .shows_help = look->shows_help,
         .holds = look->options.holds,
         .interval = interval,
         .wish = look_wish,

@@ -268,6 +268,11 @@ static void open_client(void *opaque, size_t i)
     opening->errs[i] =
         client_open(found->path, manager_check_of(found->is_named), look_timeout_ms(&look->options),
                     &opening->clients[i], &opening->errors[i]);
+    if (opening->errs[i] >= 0 && look->shows_help) {
+        opening->errs[i] = client_read_help(opening->clients[i], &opening->errors[i]);
+        if (opening->errs[i] < 0)
+            client_free(opening->clients[i]);
+    }
     if (opening->errs[i] < 0)
         opening->clients[i] = NULL;
     else

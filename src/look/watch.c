@@ -163,6 +163,8 @@ static int connect_anew(struct slot *slot, struct client_error *error)
         return client_fail(error, ECANCELED, NULL, "%s: %s", slot->key, strerror(ECANCELED));
     if (!place->ops->is_at_hand)
         err = client_introduce(client, error);
+    if (!err && options->shows_help)
+        err = client_read_help(client, error);
     if (!err)
         err = check_statistics(slot, client, error);
     if (!err)

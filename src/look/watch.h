@@ -39,7 +39,8 @@ void watch_wish_free(struct watch_wish *wish);
 struct watch_options {
     struct place *place;
     bool wants_vm, wants_vcpus, wants_others;
-    bool holds; /* never lets a VM go between two turns */
+    bool shows_help; /* what statistics say of themselves is asked for */
+    bool holds;      /* never lets a VM go between two turns */
     double interval;
     /*
      * What is wanted of a VM that was connected to: 0, -ENOMEM, or WATCH_UNWANTED, which is then

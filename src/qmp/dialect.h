@@ -8,13 +8,17 @@
 enum { QMP_DIALECTS = VITALS_DIALECT_FLAT + 1 };
 _Static_assert(QMP_DIALECTS <= (int)SCHEMA_NOTES, "each has a note of its own");
 
+struct schemas_question {
+    const char *provider; /* only of this one; NULL: of all */
+    bool help, failures;  /* whether these members are wanted */
+};
+
 struct qmp_dialect {
     const struct qapi_schema *schema;
     unsigned qemu_major, qemu_minor,
         qemu_micro; /* the release of QEMU that speaks the commands so */
     void (*query_stats)(struct qmp_call *call);
-    /* @provider: only of this one; NULL: of all. */
-    void (*query_schemas)(struct qmp_call *call, const char *provider);
+    void (*query_schemas)(struct qmp_call *call, const struct schemas_question *question);
 };
 
 extern const struct qmp_dialect qmp_grouped, qmp_flat;

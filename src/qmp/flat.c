@@ -183,7 +183,8 @@ static void put_unit(struct buf *out, uint8_t unit)
         buf_printf(out, ", \"unit\": \"%s\"", name);
 }
 
-static void put_stat(struct buf *out, const struct vitals_stat *stat)
+static void put_stat(struct buf *out, const struct schemas_question *question,
+                     const struct vitals_stat *stat)
 {
     buf_printf(out, "{\"name\": \"%s\"", stat->name);
     put_unit(out, stat->unit);
@@ -191,12 +192,15 @@ static void put_stat(struct buf *out, const struct vitals_stat *stat)
         buf_printf(out, ", \"base\": %u", stat->base);
     if (stat->type == VITALS_LINEAR_HIST)
         buf_printf(out, ", \"bucket-size\": %u", stat->bucket_size);
-    buf_printf(out, ", \"exponent\": %d, \"type\": \"%s\"}", stat->exponent,
+    buf_printf(out, ", \"exponent\": %d, \"type\": \"%s\"", stat->exponent,
                stat_type_name(VITALS_DIALECT_FLAT, stat->type));
+    schema_put_help(out, question, stat);
+    buf_puts(out, "}");
 }
 
 /* One entry for a provider and target, whose statistics may stand in several schemas. */
-static size_t put_schema(struct list *list, const struct schema_list *schemas, size_t i)
+static size_t put_schema(struct qmp_call *call, const struct schemas_question *question,
+                         struct list *list, const struct schema_list *schemas, size_t i)
 {
     const struct stats_schema *first = schemas->schemas[i];
     const char *separator = "";
@@ -212,27 +216,29 @@ static size_t put_schema(struct list *list, const struct schema_list *schemas, s
             if (schema_repeats(schemas, i, &schema->stats[stat]))
                 continue;
             buf_puts(out, separator);
-            put_stat(out, &schema->stats[stat]);
+            put_stat(out, question, &schema->stats[stat]);
             separator = ", ";
         }
     } while (++i < schemas->n && !schema_begins_provider(schemas, i));
-    buf_printf(out, "], \"target\": \"%s\"}", first->target);
+    buf_printf(out, "], \"target\": \"%s\"", first->target);
+    schema_put_failure(call, question, first);
+    buf_puts(out, "}");
     return i;
 }
 
-static void query_schemas(struct qmp_call *call, const char *provider)
+static void query_schemas(struct qmp_call *call, const struct schemas_question *question)
 {
     struct list list = {.out = call->out, .separator = ""};
     struct schema_list schemas;
     size_t i = 0;
 
-    if (qmp_list_schemas(call->session, provider, &schemas)) {
+    if (qmp_list_schemas(call->session, question->provider, &schemas)) {
         qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
         return;
     }
     buf_puts(call->out, "[");
     while (i < schemas.n)
-        i = put_schema(&list, &schemas, i);
+        i = put_schema(call, question, &list, &schemas, i);
     buf_puts(call->out, "]");
     schema_list_free(&schemas);
 }

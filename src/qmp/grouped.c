@@ -173,20 +173,25 @@ static void query_stats(struct qmp_call *call)
 
 /* ---- query-stats-schemas -------------------------------------------------------------------- */
 
-static void put_stat(struct buf *out, const struct vitals_stat *stat)
+static void put_stat(struct buf *out, const struct schemas_question *question,
+                     const struct vitals_stat *stat)
 {
     buf_printf(out, "{\"name\": \"%s\", \"unit\": \"%s\", \"base\": \"%s\"", stat->name,
                stat_unit_name(VITALS_DIALECT_GROUPED, stat->unit),
                stat->base == 2 ? "pow2" : "pow10");
     if (stat->type == VITALS_LINEAR_HIST)
         buf_printf(out, ", \"bucket-size\": %u", stat->bucket_size);
-    buf_printf(out, ", \"exponent\": %d, \"type\": \"%s\"}", stat->exponent,
+    buf_printf(out, ", \"exponent\": %d, \"type\": \"%s\"", stat->exponent,
                stat_type_name(VITALS_DIALECT_GROUPED, stat->type));
+    schema_put_help(out, question, stat);
+    buf_puts(out, "}");
 }
 
 /* Its providers with their statistics, each of which a provider has once. */
-static void put_target(struct buf *out, const struct schema_list *list, size_t i)
+static void put_target(struct qmp_call *call, const struct schemas_question *question,
+                       const struct schema_list *list, size_t i)
 {
+    struct buf *out = call->out;
     const char *separator = "";
     size_t first = i;
 
@@ -196,27 +201,33 @@ static void put_target(struct buf *out, const struct schema_list *list, size_t i
         uint32_t stat;
 
         if (schema_begins_provider(list, i)) {
-            buf_printf(out, "%s{\"provider\": \"%s\", \"stats\": [", i == first ? "" : "]}, ",
-                       schema->provider);
+            if (i != first) {
+                buf_puts(out, "]");
+                schema_put_failure(call, question, list->schemas[i - 1]);
+                buf_puts(out, "}, ");
+            }
+            buf_printf(out, "{\"provider\": \"%s\", \"stats\": [", schema->provider);
             separator = "";
         }
         for (stat = 0; stat < schema->n_stats; stat++) {
             if (schema_repeats(list, i, &schema->stats[stat]))
                 continue;
             buf_puts(out, separator);
-            put_stat(out, &schema->stats[stat]);
+            put_stat(out, question, &schema->stats[stat]);
             separator = ", ";
         }
     }
-    buf_puts(out, "]}]");
+    buf_puts(out, "]");
+    schema_put_failure(call, question, list->schemas[i - 1]);
+    buf_puts(out, "}]");
 }
 
-static void query_schemas(struct qmp_call *call, const char *provider)
+static void query_schemas(struct qmp_call *call, const struct schemas_question *question)
 {
     struct schema_list list;
     size_t i;
 
-    if (qmp_list_schemas(call->session, provider, &list)) {
+    if (qmp_list_schemas(call->session, question->provider, &list)) {
         qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
         return;
     }
@@ -225,7 +236,7 @@ static void query_schemas(struct qmp_call *call, const char *provider)
         if (!schema_begins_target(&list, i))
             continue;
         buf_puts(call->out, i ? ", " : "");
-        put_target(call->out, &list, i);
+        put_target(call, question, &list, i);
     }
     buf_puts(call->out, "}");
     schema_list_free(&list);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_write.h"
+
 /* A schema, and the first that has its target, and its provider, too. */
 struct entry {
     struct stats_schema *schema;
@@ -120,4 +122,26 @@ bool schema_repeats(const struct schema_list *list, size_t i, const struct vital
         if (schema_find(list->schemas[i - 1], stat->name) >= 0)
             return true;
     return false;
+}
+
+void schema_put_help(struct buf *out, const struct schemas_question *question,
+                     const struct vitals_stat *stat)
+{
+    if (!question->help || !stat->help)
+        return;
+    buf_puts(out, ", \"help\": ");
+    json_put_string(out, stat->help);
+}
+
+void schema_put_failure(struct qmp_call *call, const struct schemas_question *question,
+                        const struct stats_schema *schema)
+{
+    int err = question->failures
+                  ? registry_last_result(call->session->ctx, schema->provider, schema->target)
+                  : 0;
+
+    if (!err)
+        return;
+    buf_puts(call->out, ", \"failure\": ");
+    json_put_string(call->out, strerror(err < 0 ? -err : err));
 }

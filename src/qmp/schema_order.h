@@ -3,6 +3,7 @@
 #ifndef QMP_SCHEMA_ORDER_H
 #define QMP_SCHEMA_ORDER_H
 
+#include "qmp/dialect.h"
 #include "qmp/session.h"
 #include "stats/registry.h"
 
@@ -12,6 +13,12 @@
  */
 int qmp_list_schemas(const struct qmp_session *session, const char *provider,
                      struct schema_list *ret_list);
+
+/* Members that are there only if they are asked for, each with a ", " in front. */
+void schema_put_help(struct buf *out, const struct schemas_question *question,
+                     const struct vitals_stat *stat);
+void schema_put_failure(struct qmp_call *call, const struct schemas_question *question,
+                        const struct stats_schema *schema);
 
 /* Whether number @i begins a target; and a provider of it. */
 bool schema_begins_target(const struct schema_list *list, size_t i);

@@ -11,6 +11,11 @@ void qmp_query_stats(struct qmp_call *call)
 void qmp_query_stats_schemas(struct qmp_call *call)
 {
     struct json_object *provider = qmp_argument(call, "provider");
+    const struct schemas_question question = {
+        .provider = provider ? json_object_get_string(provider) : NULL,
+        .help = json_object_get_boolean(qmp_argument(call, "help")),
+        .failures = json_object_get_boolean(qmp_argument(call, "failures")),
+    };
 
-    call->session->dialect->query_schemas(call, provider ? json_object_get_string(provider) : NULL);
+    call->session->dialect->query_schemas(call, &question);
 }

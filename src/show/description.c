@@ -98,10 +98,19 @@ static void put_schema(struct buf *out, const struct vitals_stat *stat, size_t w
     put_field(out, "Buckets", text, width);
 }
 
-static void put_meaning(struct buf *out, const struct explanation *explanation, size_t width)
+const char *description_meaning(const struct description *description)
+{
+    if (description->explanation)
+        return description->explanation->meaning;
+    if (description->stat && description->stat->help)
+        return description->stat->help;
+    return DESCRIPTION_UNKNOWN;
+}
+
+static void put_meaning(struct buf *out, const struct description *description, size_t width)
 {
     buf_puts(out, "  ");
-    wrap_put(out, explanation ? explanation->meaning : DESCRIPTION_UNKNOWN, 2, width);
+    wrap_put(out, description_meaning(description), 2, width);
 }
 
 static void put_target(struct buf *out, const char *target, size_t width)
@@ -126,7 +135,7 @@ static void put_advice(struct buf *out, const struct explanation *explanation, s
 
 void description_put(struct buf *out, const struct description *description, size_t width)
 {
-    put_meaning(out, description->explanation, width);
+    put_meaning(out, description, width);
     put_target(out, description->target, width);
     put_field(out, "Provider", description->provider, width);
     put_schema(out, description->stat, width);
@@ -135,7 +144,7 @@ void description_put(struct buf *out, const struct description *description, siz
 
 void description_put_advice(struct buf *out, const struct description *description, size_t width)
 {
-    put_meaning(out, description->explanation, width);
+    put_meaning(out, description, width);
     put_advice(out, description->explanation, width);
     put_schema(out, description->stat, width);
 }

@@ -17,6 +17,9 @@ struct description {
     const struct explanation *explanation; /* NULL: none */
 };
 
+/* The program's own words, else the VMM's, else that there are none. */
+const char *description_meaning(const struct description *description);
+
 /* Appends its lines, but for the name: the meaning, "Of: each vCPU", "Type: ...", "High: ...". */
 void description_put(struct buf *out, const struct description *description, size_t width);
 

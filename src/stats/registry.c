@@ -400,6 +400,7 @@ int registry_collect(const struct group_pin *pin, struct vitals_sink *sink)
     if (one_at_a_time)
         pthread_mutex_lock(&group->turn);
     err = group->collect(group->opaque, sink);
+    atomic_store_explicit(&group->result, err, memory_order_relaxed);
     if (one_at_a_time)
         pthread_mutex_unlock(&group->turn);
     leave(group);
@@ -493,6 +494,19 @@ void registry_each_provider(struct vitals_ctx *ctx, void (*fn)(void *opaque, con
         if (!is_repeated(ctx, group))
             fn(opaque, group->schema->provider);
     pthread_mutex_unlock(&ctx->lock);
+}
+
+int registry_last_result(struct vitals_ctx *ctx, const char *provider, const char *target)
+{
+    const struct vitals_group *group;
+    int err = 0;
+
+    pthread_mutex_lock(&ctx->lock);
+    for (group = ctx->groups; group && !err; group = group->next)
+        if (!strcmp(group->schema->provider, provider) && !strcmp(group->schema->target, target))
+            err = atomic_load_explicit(&group->result, memory_order_relaxed);
+    pthread_mutex_unlock(&ctx->lock);
+    return err;
 }
 
 struct provider_search {

@@ -27,6 +27,7 @@ struct vitals_group {
     void (*release)(void *opaque);
     void *opaque;
     pthread_mutex_t turn; /* held around collect() of a group that is not concurrent */
+    atomic_int result;    /* of the last collect() */
     /* By what failed, and by errno: what was logged once is not logged again. */
     atomic_ullong failures_logged[GROUP_FAILURES][GROUP_ERRNO_WORDS];
 
@@ -78,6 +79,9 @@ bool registry_is_collecting(struct vitals_ctx *ctx);
 
 /* Under the lock. In a child made by fork(): all pins but the calling thread's are the parent's. */
 void registry_forget_pins(struct vitals_ctx *ctx);
+
+/* What the last collect() of the provider's groups came to: 0, or what one of them said. */
+int registry_last_result(struct vitals_ctx *ctx, const char *provider, const char *target);
 
 bool registry_has_provider(struct vitals_ctx *ctx, const char *provider);
 

@@ -196,6 +196,18 @@ def by_name(entries: list[dict]) -> dict[str, dict]:
     return {entry["name"]: entry for entry in entries}
 
 
+OURS = {"help", "failures", "failure"}  # optional, and said only to those who ask for it
+
+
+def without_ours(value):
+    if isinstance(value, list):
+        return [without_ours(each) for each in value
+                if not (isinstance(each, dict) and each.get("name") in OURS and "default" in each)]  # fmt: skip
+    if isinstance(value, dict):
+        return {key: without_ours(each) for key, each in value.items()}
+    return value
+
+
 @pytest.mark.parametrize("file", ["flat.json", "machine.json", "introspect.json"])
 def test_commands_are_those_of_qemu(file, monkeypatch):
     """qemu-7.2.jsonl is what QEMU 7.2 says of these commands, with its 'kvm' as the provider."""
@@ -207,7 +219,7 @@ def test_commands_are_those_of_qemu(file, monkeypatch):
     shared = [name for name in schema.commands if name in qemu]
     assert len(shared) >= 1
     for name in shared:
-        assert json.dumps(expanded(ours, name)) == json.dumps(expanded(qemu, name))
+        assert json.dumps(without_ours(expanded(ours, name))) == json.dumps(expanded(qemu, name))
 
 
 def test_the_empty_type_is_0(monkeypatch):

@@ -170,10 +170,10 @@ class ServerError(Exception):
         super().__init__(f"{self.name}: {self.text}")
 
 
-def stat(name, type_="cumulative", unit="none", base=10, exponent=0, count=1, bucket_size=0):
+def stat(name, type_="cumulative", unit="none", base=10, exponent=0, count=1, bucket_size=0, help_=""):
     """A statistic as the command `register` of the test server wants it."""
     numbers = [TYPES[type_], UNITS[unit], base, exponent, count, bucket_size]
-    return ":".join([name, *map(str, numbers)])
+    return ":".join([name, *map(str, numbers), *([help_] if help_ else [])])
 
 
 class Server(InputEnded):

@@ -148,13 +148,18 @@ def stats_return(value, where, arguments):
     (flat_stats if type(value) is list else grouped_stats)(value, where, arguments)
 
 
-def schema_value(value, where):
+def schema_value(value, where, arguments):
     """One statistic of query-stats-schemas, in the form of either dialect."""
+    require("help" not in value or arguments.get("help") is True, where, value)
     is_linear = value["type"] in ("linear-hist", "linear-histogram")
     require(("bucket-size" in value) == is_linear, where, value)
     require(is_integer(value["exponent"], -(2**15), 2**15 - 1), where, value)
     if is_linear:
         require(is_integer(value["bucket-size"], 1, 2**32 - 1), where, value)
+
+
+def check_failure(value, where, arguments):
+    require("failure" not in value or arguments.get("failures") is True, where, value)
 
 
 def flat_base(value, where):
@@ -168,18 +173,20 @@ def grouped_schemas(value, where, arguments):
         each_once([provider["provider"] for provider in providers], where)
         for provider in providers:
             require(provider["stats"], where, provider)
+            check_failure(provider, where, arguments or {})
             each_once([stat["name"] for stat in provider["stats"]], where)
             for stat in provider["stats"]:
-                schema_value(stat, where)
+                schema_value(stat, where, arguments or {})
 
 
 def flat_schemas(value, where, arguments):
     each_once([(entry["target"], entry["provider"]) for entry in value], where)
     for entry in value:
         require(entry["stats"], where, entry)
+        check_failure(entry, where, arguments or {})
         each_once([stat["name"] for stat in entry["stats"]], where)
         for stat in entry["stats"]:
-            schema_value(stat, where)
+            schema_value(stat, where, arguments or {})
             flat_base(stat, where)
 
 

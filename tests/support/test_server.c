@@ -175,11 +175,14 @@ struct line {
 
 static int parse_stat(const char *text, struct vitals_stat *stat, char *name)
 {
-    int n = sscanf(
-        text, "%80[^:]:%" SCNu8 ":%" SCNu8 ":%" SCNu8 ":%" SCNd16 ":%" SCNu16 ":%" SCNu32, name,
-        &stat->type, &stat->unit, &stat->base, &stat->exponent, &stat->count, &stat->bucket_size);
+    int end = 0;
+    int n = sscanf(text,
+                   "%80[^:]:%" SCNu8 ":%" SCNu8 ":%" SCNu8 ":%" SCNd16 ":%" SCNu16 ":%" SCNu32 "%n",
+                   name, &stat->type, &stat->unit, &stat->base, &stat->exponent, &stat->count,
+                   &stat->bucket_size, &end);
 
     stat->name = name;
+    stat->help = text[end] == ':' ? text + end + 1 : NULL;
     return n == 7 ? 0 : -EINVAL;
 }
 

@@ -8,8 +8,9 @@ import os
 
 import pytest
 
-from support.programs import DATA, run
+from support.programs import DATA, EXAMPLE_COUNTERS, run
 from support.programs import stat as described
+from support.strangers import FakeQemu, reply_to
 
 WITHOUT_VM = {k: v for k, v in os.environ.items() if k != "VITALS_SOCKET"}
 NEW = "There is no explanation of this statistic here"
@@ -170,6 +171,42 @@ def test_a_statistic_that_nobody_knows(server):
     assert stat["meaning"] is stat["high"] is stat["next"] is None
     assert (stat["unit"], stat["base"], stat["exponent"]) == ("bytes", 2, 20)
     assert NEW in describe("--socket", server.path)
+
+
+def test_what_a_vmm_says_of_its_statistics(programs):
+    """In full, in the list, and in JSON; it has no advice."""
+    path = programs.example(EXAMPLE_COUNTERS).path
+    text = describe("--socket", path, "disk_requests")
+    assert "\n  Requests of the disk.\n" in text and NEW not in text and "High:" not in text
+    assert "disk_size_hist  Requests by size.\n" in describe("--socket", path)
+    stats = describe_json("--socket", path)
+    assert [stat["meaning"] for stat in stats] == ["Requests of the disk.", "Requests by size."]
+    assert stats[0]["high"] is stats[0]["next"] is None
+
+
+def test_a_peer_that_knows_no_help_is_no_error(programs):
+    """As one of an earlier release."""
+    vm = programs.keep(Older(programs.path("older.sock")))
+    assert NEW in describe("--socket", vm.path, "new_one")
+    assert vm.asked == [None, {"help": True}]
+
+
+class Older(FakeQemu):
+    def __init__(self, path):
+        self.asked = []
+        super().__init__(path)
+        self.banner = self.banner.replace(b'"package": ""', b'"package": "vitals 0.0.9"')
+
+    def answer(self, line):
+        request = json.loads(line)
+        if request["execute"] != "query-stats-schemas":
+            return super().answer(line)
+        self.asked.append(request.get("arguments"))
+        if request.get("arguments"):
+            error = {"class": "GenericError", "desc": "Parameter 'help' is unexpected"}
+            return reply_to(line, {"error": error})
+        new = {"name": "new_one", "type": "cumulative", "exponent": 0}
+        return reply_to(line, {"return": [{"provider": "own", "target": "vm", "stats": [new]}]})
 
 
 def test_the_same_name_of_another_provider_is_another_statistic(server):

@@ -175,6 +175,44 @@ def test_a_disk_that_cant_be_read(server, asked):
     assert of_block(asked) == [(DISKS[0], values(0))]
 
 
+def entry_of(client, provider, **arguments):
+    value = client.execute("query-stats-schemas", **arguments)
+    if isinstance(value, dict):
+        value = [entry for entries in value.values() for entry in entries]
+    (entry,) = [entry for entry in value if entry["provider"] == provider]
+    return entry
+
+
+def test_why_nothing_of_a_provider_is_there(server, asked):
+    """Of one that failed when somebody asked last; not of one without objects."""
+    plug(server, 0)
+    server.tell("register", "net/port", stat("packets"))
+    assert of_block(asked, "port") == []
+    server.tell("break", "drive/block#0", 5)
+    assert "failure" not in entry_of(asked, "drive", failures=True)  # nobody has asked
+    assert of_block(asked) == []
+    assert entry_of(asked, "drive", failures=True)["failure"] == "Input/output error"
+    assert "failure" not in entry_of(asked, "net", failures=True)
+    for arguments in ({}, {"failures": False}, {"help": True}):
+        assert "failure" not in entry_of(asked, "drive", **arguments)
+    server.tell("break", "drive/block#0", 0)
+    assert of_block(asked) == [(DISKS[0], values(0))]
+    assert "failure" not in entry_of(asked, "drive", failures=True)
+
+
+def test_help_is_there_if_it_is_asked_for(server, asked):
+    def schemas(arguments):
+        asked.send(b'{"execute": "query-stats-schemas"' + arguments.encode() + b"}\n")
+        return asked.read_line().decode()
+
+    server.tell("register", "own/vm", stat("first", help_="One"), stat("second"))
+    plain = schemas("")
+    assert "help" not in plain
+    assert schemas(', "arguments": {"help": false, "failures": true}') == plain
+    helped = schemas(', "arguments": {"help": true}')
+    assert helped != plain and helped.replace(', "help": "One"', "", 1) == plain
+
+
 def test_several_targets(server, asked):
     """In the order in which they were registered, behind vCPUs and the VM."""
     server.tell("register", "net/port", stat("packets"))

@@ -17,6 +17,7 @@ import pytest
 
 from support import recordings
 from support.programs import (
+    EXAMPLE_COUNTERS,
     ROOT,
     SANITIZED,
     TIMEOUT,
@@ -131,6 +132,18 @@ def test_a_name_of_two_providers(programs):
     terminal.wait_for("VMs > guest\n")
     terminal.press("Enter")
     terminal.wait_for("VMs > guest > vm\n", "\nkvm/exits ", "\nown/exits ", "\nof_kvm ", "\nof_own ")
+
+
+def test_what_a_vmm_says_of_its_statistics(programs):
+    vm = programs.example(EXAMPLE_COUNTERS)
+    terminal = start(programs, "--socket", vm.path, "-i", 0.2)
+    terminal.wait_for("example")
+    terminal.press("Enter")
+    terminal.wait_for("VMs > ")
+    terminal.press("Enter")
+    terminal.wait_for("disk_size_hist")
+    terminal.press("/", "disk_size", "Enter", "Enter")
+    terminal.wait_for("Requests by size.")
 
 
 def test_rates_are_those_of_the_vm(terminal):
