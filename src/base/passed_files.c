@@ -21,6 +21,11 @@ bool passed_files_refuse(int fd)
     return false;
 }
 
+void passed_files_allow(int fd)
+{
+    setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &(int){1}, sizeof(int));
+}
+
 /* Out of band, a byte would be dropped with its files and never be seen. */
 void passed_files_expect(int fd)
 {

@@ -19,6 +19,9 @@
  */
 bool passed_files_refuse(int fd);
 
+/* Has the kernel take files again where they were refused: of a listening socket, of later clients. */
+void passed_files_allow(int fd);
+
 /* For a socket whose peer may pass files: makes passed_files_receive() see all of them. */
 void passed_files_expect(int fd);
 

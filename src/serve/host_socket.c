@@ -116,8 +116,9 @@ int host_socket_open(const struct vm_sockets *sockets, int fd, struct host_socke
         vitals_ctx_free(host_socket.ctx);
         return err;
     }
-    listener_speak(host_socket.listener, &dialect, (void *)sockets);
+    host_socket.speech = (struct listener_speech){.dialect = &dialect, .opaque = (void *)sockets};
     *ret_socket = host_socket;
+    listener_speak(ret_socket->listener, &ret_socket->speech);
     return 0;
 }
 

@@ -95,8 +95,7 @@ struct transport {
 
 struct vitals_listener {
     struct vitals_server *server;
-    const struct qmp_dialect *speaks; /* in place of the VM's commands: server/speak.h; or NULL */
-    void *opaque;                     /* what these work on */
+    const struct listener_speech *speech; /* in place of the VM's commands; or NULL */
     struct vitals_ctx *ctx;
     enum vitals_dialect dialect;
     struct providers *providers; /* that its clients are shown; NULL: all */
@@ -201,8 +200,8 @@ void listener_free(struct vitals_listener *listener); /* its clients are gone */
 /* Takes a reference to @providers, which may be NULL. NULL: no memory. */
 struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ctx *ctx,
                                   enum vitals_dialect dialect, struct providers *providers);
-/* Before its client has said anything: server/speak.h. */
-void qmp_protocol_speak(struct protocol *protocol, const struct qmp_dialect *dialect, void *opaque);
+/* Before its client, at @fd, has said anything. -errno as of its open(), and nothing is changed. */
+int qmp_protocol_speak(struct protocol *protocol, const struct listener_speech *speech, int fd);
 /* Says why it is not served, if that is not for lack of memory. */
 void qmp_protocol_refuse(const struct vitals_server *server, int fd, int err);
 

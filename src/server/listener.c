@@ -84,19 +84,21 @@ static int serve(struct vitals_listener *listener, int fd)
         qmp_protocol_new(listener->server, listener->ctx, listener->dialect, listener->providers);
     if (!protocol)
         return -ENOMEM;
-    if (listener->speaks)
-        qmp_protocol_speak(protocol, listener->speaks, listener->opaque);
-    err = transport_open(listener->server, fd, protocol, listener);
+    err = listener->speech ? qmp_protocol_speak(protocol, listener->speech, fd) : 0;
+    if (!err)
+        err = transport_open(listener->server, fd, protocol, listener);
     if (err)
         protocol->ops->free(protocol);
     return err;
 }
 
-void listener_speak(struct vitals_listener *listener, const struct qmp_dialect *dialect,
-                    void *opaque)
+void listener_speak(struct vitals_listener *listener, const struct listener_speech *speech)
 {
-    listener->speaks = dialect;
-    listener->opaque = opaque;
+    listener->speech = speech;
+    if (!speech->open)
+        return;
+    passed_files_allow(listener->fd);
+    listener->passes_files = true;
 }
 
 static void accepted(struct vitals_listener *listener, int fd)

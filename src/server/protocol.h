@@ -16,7 +16,7 @@ struct transport;
 struct protocol;
 struct vitals_ctx;
 
-enum { PROTOCOL_FDS_MAX = 16 };
+enum { PROTOCOL_FDS_MAX = 253 }; /* the kernel takes no more at a time: SCM_MAX_FD */
 
 /* The conversation ends where @out has failed: what was written is not sent any more. */
 struct protocol_ops {
@@ -30,8 +30,8 @@ struct protocol_ops {
     size_t (*feed)(struct protocol *protocol, const void *bytes, size_t len, struct buf *out);
     /*
      * Descriptors that came with the bytes of the next feed(), or with some of them: a message says
-     * how many are its own. They are the protocol's now. At most PROTOCOL_FDS_MAX of one sendmsg(),
-     * else the client is closed. NULL: it wants none, and the kernel drops them.
+     * how many are its own. They are the protocol's now. A client is closed
+     * whose descriptors this process has no room for. NULL: it wants none, and the kernel drops them.
      */
     void (*take_fds)(struct protocol *protocol, const int *fds, uint32_t count);
     /*

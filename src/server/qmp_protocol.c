@@ -10,7 +10,8 @@
 struct qmp_protocol {
     struct protocol protocol;
     struct qmp_session session;
-    struct qmp_workbench *bench; /* the server's */
+    struct qmp_workbench *bench;          /* the server's */
+    const struct listener_speech *speech; /* which knows this client; or NULL */
 };
 
 static struct qmp_protocol *qmp_of(struct protocol *protocol)
@@ -57,8 +58,17 @@ static size_t memory(const struct protocol *protocol)
     return qmp_session_memory(&((const struct qmp_protocol *)protocol)->session);
 }
 
+static void take_fds(struct protocol *protocol, const int *fds, uint32_t count)
+{
+    struct qmp_protocol *qmp = qmp_of(protocol);
+
+    qmp->speech->take_fds(qmp->session.opaque, fds, count);
+}
+
 static void free_qmp(struct protocol *protocol)
 {
+    if (qmp_of(protocol)->speech)
+        qmp_of(protocol)->speech->close(qmp_of(protocol)->session.opaque);
     ctx_leave(qmp_of(protocol)->session.ctx);
     qmp_session_free(&qmp_of(protocol)->session);
     free(protocol);
@@ -70,6 +80,13 @@ static const struct protocol_ops qmp_ops = {.greet = greet,
                                             .finish = finish,
                                             .memory = memory,
                                             .free = free_qmp};
+static const struct protocol_ops qmp_ops_with_fds = {.greet = greet,
+                                                     .feed = feed,
+                                                     .take_fds = take_fds,
+                                                     .write = write_part,
+                                                     .finish = finish,
+                                                     .memory = memory,
+                                                     .free = free_qmp};
 
 struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ctx *ctx,
                                   enum vitals_dialect dialect, struct providers *providers)
@@ -86,12 +103,21 @@ struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ct
     return &qmp->protocol;
 }
 
-void qmp_protocol_speak(struct protocol *protocol, const struct qmp_dialect *dialect, void *opaque)
+int qmp_protocol_speak(struct protocol *protocol, const struct listener_speech *speech, int fd)
 {
-    struct qmp_session *session = &qmp_of(protocol)->session;
+    struct qmp_protocol *qmp = qmp_of(protocol);
+    int err = 0;
 
-    session->dialect = dialect;
-    session->opaque = opaque;
+    qmp->session.dialect = speech->dialect;
+    qmp->session.opaque = speech->opaque;
+    if (!speech->open)
+        return 0;
+    err = speech->open(speech->opaque, fd, &qmp->session.opaque);
+    if (err)
+        return err;
+    qmp->speech = speech;
+    protocol->ops = &qmp_ops_with_fds;
+    return 0;
 }
 
 void qmp_protocol_refuse(const struct vitals_server *server, int fd, int err)
@@ -101,6 +127,8 @@ void qmp_protocol_refuse(const struct vitals_server *server, int fd, int err)
 
     if (err == -EUSERS)
         snprintf(reason, sizeof(reason), "at most %u", server->options.clients_max);
+    else if (err == -EDQUOT)
+        snprintf(reason, sizeof(reason), "of one user");
     else if (err != -EMFILE)
         return;
     len = snprintf(text, sizeof(text),

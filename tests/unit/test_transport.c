@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@
 
 /* ---- the protocol --------------------------------------------------------------------------- */
 
-enum { FDS_MAX = 64 };
+enum { FDS_MAX = 1 + PROTOCOL_FDS_MAX };
 
 /* Whether turns pass while another thread waits for the server's lock. */
 struct watch {
@@ -655,14 +656,21 @@ static void wait_for_open_fds(int n)
     assert_int_equal(count_open_fds(), n);
 }
 
-static void one_descriptor_too_many_closes_the_client(void **state)
+/* A message comes as a whole or not at all. */
+static void descriptors_without_room_close_the_client(void **state)
 {
     struct cage *cage = *state;
     int before = count_open_fds();
+    struct rlimit limit, low;
 
     assert_line(&cage->peer, "hello");
-    send_fds(&cage->peer, "one\n", PROTOCOL_FDS_MAX + 1);
+    send_fds(&cage->peer, "one\n", 2);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    low = (struct rlimit){.rlim_cur = (rlim_t)dup(cage->peer.fd) + 1, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    close((int)low.rlim_cur - 1);
     assert_closed(&cage->peer);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_int_equal(cage->freed, 1);
     wait_for_open_fds(before - 1); /* the client's own */
 }
@@ -715,7 +723,7 @@ int main(void)
         WITH_CAGE(who_takes_nothing_of_its_reply_is_closed),
         WITH_CAGE(who_takes_a_little_of_its_reply_is_kept),
         WITH_CAGE(descriptors_come_in_order),
-        WITH_CAGE(one_descriptor_too_many_closes_the_client),
+        WITH_CAGE(descriptors_without_room_close_the_client),
         WITH_CAGE(descriptors_that_nobody_wants_do_not_come),
     };
 
