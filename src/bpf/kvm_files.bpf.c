@@ -15,7 +15,7 @@
 #define ANON_INODE_MAGIC 0x09041934
 
 enum {
-    NAME_SIZE = 10,        /* "kvm-vcpu:" and one more byte */
+    NAME_SIZE = 16,        /* "kvm-vcpu-stats:" and one more byte */
     OBJECTS_MAX = 1 << 15, /* that are recognised when they come again */
 };
 
@@ -67,14 +67,22 @@ static __always_inline bool starts_with(const char *name, const char *start, uns
 }
 
 /* The kernel names its anonymous files, and nobody else can. */
-static bool find_kind(const struct file *file, __u32 *ret_kind)
+static __always_inline bool read_name(const struct file *file, char name[NAME_SIZE])
 {
     const struct dentry *dentry = file->f_path.dentry;
-    char name[NAME_SIZE] = {};
 
     if (dentry->d_sb->s_magic != ANON_INODE_MAGIC)
         return false;
-    bpf_probe_read_kernel(name, sizeof(name), dentry->d_name.name);
+    bpf_probe_read_kernel(name, NAME_SIZE, dentry->d_name.name);
+    return true;
+}
+
+static bool find_kind(const struct file *file, __u32 *ret_kind)
+{
+    char name[NAME_SIZE] = {};
+
+    if (!read_name(file, name))
+        return false;
     if (starts_with(name, "kvm-vm", sizeof("kvm-vm")))
         *ret_kind = KVM_KIND_VM;
     else if (starts_with(name, "kvm-vcpu:", sizeof("kvm-vcpu:") - 1))
@@ -236,5 +244,43 @@ int kvm_files(struct bpf_iter__task_file *ctx)
         write_vm(ctx->meta, record, task, file->private_data);
     else
         write_vcpu(ctx->meta, record, task, file->private_data);
+    return 0;
+}
+
+/* ---- statistics files of the reader --------------------------------------------------------- */
+
+static bool find_stats_kind(const struct file *file, __u32 *ret_kind)
+{
+    char name[NAME_SIZE] = {};
+
+    if (!read_name(file, name))
+        return false;
+    if (starts_with(name, "kvm-vm-stats", sizeof("kvm-vm-stats")))
+        *ret_kind = KVM_KIND_VM;
+    else if (starts_with(name, "kvm-vcpu-stats:", sizeof("kvm-vcpu-stats:") - 1))
+        *ret_kind = KVM_KIND_VCPU;
+    else
+        return false;
+    return true;
+}
+
+/* Whose they are: others have sent them here. */
+SEC("iter/task_file")
+int stats_files(struct bpf_iter__task_file *ctx)
+{
+    struct task_struct *task = ctx->task;
+    struct file *file = ctx->file;
+    struct stats_file_record record = {};
+
+    if (!task || !file || task->tgid != bpf_get_current_pid_tgid() >> 32 ||
+        shows_files_again(task) || !find_stats_kind(file, &record.kind))
+        return 0;
+    record.fd = ctx->fd;
+    record.vm = (__u64)file->private_data;
+    if (record.kind == KVM_KIND_VCPU) {
+        record.vcpu_id = read_number(file->private_data, layout.vcpu_id);
+        record.vm = read_word(file->private_data, layout.vcpu_vm);
+    }
+    bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
     return 0;
 }

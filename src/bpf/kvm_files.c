@@ -18,11 +18,12 @@ enum { CHECKS_MAX = 3 }; /* the kernel may do something with our own VM's memory
 struct bpf_kvm {
     struct kvm_files_bpf *program;
     struct bpf_link *all, *one; /* one: only of one_process */
+    struct bpf_link *stats_files;
     pid_t one_process;
     pid_t wanted; /* of the last pass: others are left out; 0: none are */
     struct own_numbers own;
     struct own_statistics statistics[KVM_KINDS];
-    struct buf records;
+    struct buf records, stats_records;
 };
 
 /* ---- a pass --------------------------------------------------------------------------------- */
@@ -89,6 +90,24 @@ const struct kvm_record *bpf_kvm_next(const struct bpf_kvm *kvm, const struct kv
 const struct kvm_stats_file *bpf_kvm_statistics(const struct bpf_kvm *kvm, enum kvm_kind kind)
 {
     return &kvm->statistics[kind].file;
+}
+
+/* ---- statistics files that are open here ---------------------------------------------------- */
+
+int bpf_kvm_read_stats_files(struct bpf_kvm *kvm)
+{
+    return iterator_read(bpf_link__fd(kvm->stats_files), &kvm->stats_records);
+}
+
+const struct stats_file_record *bpf_kvm_find_stats_file(const struct bpf_kvm *kvm, int fd)
+{
+    const struct stats_file_record *records = (const void *)kvm->stats_records.data;
+    size_t n = kvm->stats_records.len / sizeof(*records);
+
+    for (size_t i = 0; i < n; i++)
+        if (records[i].fd == (__u32)fd && records[i].kind < KVM_KINDS)
+            return &records[i];
+    return NULL;
 }
 
 /* ---- can it be trusted? --------------------------------------------------------------------- */
@@ -199,11 +218,28 @@ static int find_layout(const struct bpf_kvm *kvm, const char *root, struct bpf_w
     return bpf_layout_find(root, why, layout);
 }
 
+/* Linux 6.1 and later look at the files of this process alone. */
+static int link_programs(struct bpf_kvm *kvm)
+{
+    union bpf_iter_link_info info = {.task.pid = (__u32)kvm->own.process};
+    LIBBPF_OPTS(bpf_iter_attach_opts, own, .link_info = &info, .link_info_len = sizeof(info));
+
+    kvm->all = bpf_program__attach_iter(kvm->program->progs.kvm_files, NULL);
+    if (!kvm->all)
+        return -errno;
+    if (!kvm->own.namespaces_above)
+        kvm->stats_files = bpf_program__attach_iter(kvm->program->progs.stats_files, &own);
+    if (!kvm->stats_files)
+        kvm->stats_files = bpf_program__attach_iter(kvm->program->progs.stats_files, NULL);
+    return kvm->stats_files ? 0 : -errno;
+}
+
 static int load_logged(struct bpf_kvm *kvm, const struct kvm_layout *layout, struct bpf_why *why,
                        char *log)
 {
     LIBBPF_OPTS(bpf_object_open_opts, options, .kernel_log_buf = log,
                 .kernel_log_size = LOAD_LOG_SIZE);
+    int err;
 
     kvm->program = kvm_files_bpf__open_opts(&options);
     if (!kvm->program)
@@ -213,8 +249,8 @@ static int load_logged(struct bpf_kvm *kvm, const struct kvm_layout *layout, str
     kvm->program->rodata->numbers_here.namespaces_above = kvm->own.namespaces_above;
     if (kvm_files_bpf__load(kvm->program) < 0)
         return bpf_why_not_loaded(why, -errno, log);
-    kvm->all = bpf_program__attach_iter(kvm->program->progs.kvm_files, NULL);
-    return kvm->all ? 0 : bpf_why_not_loaded(why, -errno, "");
+    err = link_programs(kvm);
+    return err ? bpf_why_not_loaded(why, err, "") : 0;
 }
 
 static int load(struct bpf_kvm *kvm, const struct kvm_layout *layout, struct bpf_why *why)
@@ -274,9 +310,11 @@ void bpf_kvm_close(struct bpf_kvm *kvm)
         return;
     bpf_link__destroy(kvm->one);
     bpf_link__destroy(kvm->all);
+    bpf_link__destroy(kvm->stats_files);
     kvm_files_bpf__destroy(kvm->program);
     own_statistics_free(&kvm->statistics[KVM_KIND_VM]);
     own_statistics_free(&kvm->statistics[KVM_KIND_VCPU]);
     buf_free(&kvm->records);
+    buf_free(&kvm->stats_records);
     free(kvm);
 }

@@ -41,4 +41,11 @@ int bpf_kvm_read(struct bpf_kvm *kvm, pid_t process);
  */
 const struct kvm_record *bpf_kvm_next(const struct bpf_kvm *kvm, const struct kvm_record *last);
 
+/*
+ * Which VM each statistics file is of that this process has open: of its own, or sent by others. One
+ * pass over them, then by their fds; NULL: it is none, or was none then. Valid until the next pass.
+ */
+int bpf_kvm_read_stats_files(struct bpf_kvm *kvm);
+const struct stats_file_record *bpf_kvm_find_stats_file(const struct bpf_kvm *kvm, int fd);
+
 #endif

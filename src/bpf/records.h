@@ -57,6 +57,14 @@ struct kvm_record {
     __u64 row[];       /* as the data block of its statistics file */
 };
 
+/* An open statistics file of the process that reads the records. */
+struct stats_file_record {
+    __u32 kind, fd;
+    __u64 vm; /* as in a record of the VM itself */
+    __u32 vcpu_id;
+    __u32 padding;
+};
+
 /* ---- threads -------------------------------------------------------------------------------- */
 
 struct thread_record {

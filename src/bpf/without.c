@@ -56,6 +56,19 @@ const struct kvm_record *bpf_kvm_next(const struct bpf_kvm *kvm, const struct kv
     return NULL;
 }
 
+int bpf_kvm_read_stats_files(struct bpf_kvm *kvm)
+{
+    (void)kvm;
+    return -ENOSYS;
+}
+
+const struct stats_file_record *bpf_kvm_find_stats_file(const struct bpf_kvm *kvm, int fd)
+{
+    (void)kvm;
+    (void)fd;
+    return NULL;
+}
+
 void bpf_threads_close(struct bpf_threads *threads)
 {
     (void)threads;

@@ -12,22 +12,26 @@
 #include "kvm/schema.h"
 
 struct host {
-    struct bpf_kvm *kvm;
+    struct bpf_kvm *kvm;      /* NULL: nothing is read from the kernel */
     struct host_sched *sched; /* NULL: can't be had */
     struct host_table table;
+    struct host_statistics statistics[KVM_KINDS];
     const struct kvm_record **records; /* of the pass under way */
     size_t records_cap;
     uint64_t time_ns;
 };
 
-static int new_schema(struct bpf_kvm *kvm, enum kvm_kind kind, struct bpf_why *why,
+static int new_schema(struct host *host, enum kvm_kind kind, struct bpf_why *why,
                       struct stats_schema **ret_schema)
 {
-    struct kvm_stats_file file = *bpf_kvm_statistics(kvm, kind);
+    struct kvm_stats_file file = *bpf_kvm_statistics(host->kvm, kind);
     struct error_text error = {0}, first;
     int err = kvm_schema_new(&file, host_targets[kind], &first, &error, ret_schema);
 
-    return err ? bpf_why_set(why, err, BPF_MISSING_KVM, "", "%s", error.text) : 0;
+    if (err)
+        return bpf_why_set(why, err, BPF_MISSING_KVM, "", "%s", error.text);
+    host_statistics_set(&host->statistics[kind], &file, *ret_schema);
+    return 0;
 }
 
 static int init_table(struct host *host, struct bpf_why *why)
@@ -36,7 +40,7 @@ static int init_table(struct host *host, struct bpf_why *why)
     int err = 0;
 
     for (size_t i = 0; i < KVM_KINDS && !err; i++)
-        err = new_schema(host->kvm, i, why, &schemas[i]);
+        err = new_schema(host, i, why, &schemas[i]);
     if (!err)
         host_table_init(&host->table, schemas);
     for (size_t i = 0; i < KVM_KINDS; i++)
@@ -63,12 +67,24 @@ int host_open(const char *root, struct bpf_why *why, struct host **ret_host)
     return 0;
 }
 
+int host_open_empty(struct host **ret_host)
+{
+    struct host *host = calloc(1, sizeof(*host));
+
+    if (!host)
+        return -ENOMEM;
+    *ret_host = host;
+    return 0;
+}
+
 void host_close(struct host *host)
 {
     if (!host)
         return;
     host_table_free(&host->table);
     host_sched_close(host->sched);
+    for (size_t i = 0; i < KVM_KINDS; i++)
+        host_statistics_free(&host->statistics[i]);
     if (host->kvm)
         bpf_kvm_close(host->kvm);
     free(host->records);
@@ -92,13 +108,14 @@ static int add_record(struct host *host, size_t n, const struct kvm_record *reco
     return 0;
 }
 
-int host_read(struct host *host)
+static int read_kernel(struct host *host)
 {
     const struct kvm_record *record = NULL;
     size_t n = 0;
     int err;
 
-    host->time_ns = clock_now_ns();
+    if (!host->kvm)
+        return 0;
     err = bpf_kvm_read(host->kvm, 0);
     if (err)
         return err;
@@ -106,6 +123,17 @@ int host_read(struct host *host)
         err = add_record(host, n++, record);
     if (!err)
         err = host_table_update(&host->table, host->records, n);
+    return err;
+}
+
+int host_read(struct host *host)
+{
+    int err;
+
+    host->time_ns = clock_now_ns();
+    err = read_kernel(host);
+    for (size_t i = 0; i < host->table.n_registered; i++)
+        registered_read(host->table.registered[i]);
     /* Without threads the VMs are still right. */
     if (!err && host->sched)
         host_sched_read(host->sched, host->table.vms, host->table.n, host->time_ns);
@@ -123,4 +151,72 @@ struct host_vm *const *host_vms(const struct host *host, size_t *ret_n)
 {
     *ret_n = host->table.n;
     return host->table.vms;
+}
+
+/* ---- those that register -------------------------------------------------------------------- */
+
+/* Which VM a file is of, and whether it may be registered by its user. */
+static int check_owner(struct host *host, struct registration *registration, int fd,
+                       struct error_text *error)
+{
+    const struct stats_file_record *record = NULL;
+    const struct host_vm *vm;
+
+    registration->key = 0;
+    if (host->kvm && bpf_kvm_read_stats_files(host->kvm) == 0)
+        record = bpf_kvm_find_stats_file(host->kvm, fd);
+    if (!record)
+        return 0;
+    registration->key = record->vm;
+    vm = host_table_find(&host->table, record->vm);
+    if (vm && vm->is_registered)
+        return error_set(error, -EEXIST, "this VM has been registered already");
+    if (vm && registration->uid != 0 && vm->uid != registration->uid)
+        return error_set(error, -EACCES, "this VM is another user's");
+    return 0;
+}
+
+int host_register(struct host *host, struct registration *registration, int fd,
+                  struct error_text *error, struct host_vm **ret_vm)
+{
+    int err = check_owner(host, registration, fd, error);
+    struct host_vm *vm;
+
+    if (!err)
+        err = registered_new(host->statistics, registration, fd, error, &vm);
+    if (err)
+        return err;
+    err = host_table_add_registered(&host->table, vm);
+    if (err) {
+        vm->fd_of_stats = -1; /* it stays the caller's */
+        host_vm_unref(vm);
+        return error_set(error, err, "no memory for a VM");
+    }
+    *ret_vm = vm;
+    return 0;
+}
+
+void host_unregister(struct host *host, struct host_vm *vm)
+{
+    host_table_remove_registered(&host->table, vm);
+}
+
+static int check_vm(struct host *host, const struct host_vm *vm, int fd, bool is_first,
+                    struct error_text *error)
+{
+    const struct stats_file_record *record;
+
+    if (!vm->key || (is_first && bpf_kvm_read_stats_files(host->kvm)))
+        return 0;
+    record = bpf_kvm_find_stats_file(host->kvm, fd);
+    return record && record->vm != vm->key ? error_set(error, -EINVAL, "it is a vCPU of another VM")
+                                           : 0;
+}
+
+int host_register_vcpu(struct host *host, struct host_vm *vm, const char *path, pid_t thread,
+                       int fd, bool is_first, struct error_text *error)
+{
+    int err = check_vm(host, vm, fd, is_first, error);
+
+    return err ? err : registered_add_vcpu(host->statistics, vm, path, thread, fd, error);
 }

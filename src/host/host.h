@@ -6,18 +6,23 @@
  *
  * host_open() needs what bpf_kvm_open() needs; no capability is needed afterwards. One thread at a
  * time.
+ *
+ * VMs whose VMMs register them stand in the same list. Where nothing can be, or is to be, read from the
+ * kernel, they are all there is: host_open_empty().
  */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
 
 #include "bpf/why.h"
+#include "host/registered.h"
 #include "host/vm.h"
 
 struct host;
 
 /* @root is "", or a directory that stands for "/" in the checks. Nothing has been read yet. */
 int host_open(const char *root, struct bpf_why *why, struct host **ret_host);
-void host_close(struct host *host); /* NULL is allowed */
+int host_open_empty(struct host **ret_host); /* -ENOMEM */
+void host_close(struct host *host);          /* NULL is allowed */
 
 /*
  * One pass over the kernel: VMs, vCPUs and values are as they are now. Queries of a VM's context get
@@ -33,5 +38,22 @@ const uint64_t *host_time_ns(const struct host *host);
  * the end. Valid until the next pass, as are VMs without a reference.
  */
 struct host_vm *const *host_vms(const struct host *host, size_t *ret_n);
+
+/*
+ * A VM that its VMM has registered, which has sent the statistics file @fd: it belongs to the host if
+ * this succeeds. It is there until it is taken away. One that passes find as well is one VM: this one,
+ * if the VM is its user's. The key of @registration is filled in here. -EACCES: the VM is another
+ * user's; -EEXIST: it has been registered already; others as of registered_new().
+ */
+int host_register(struct host *host, struct registration *registration, int fd,
+                  struct error_text *error, struct host_vm **ret_vm);
+void host_unregister(struct host *host, struct host_vm *vm);
+
+/*
+ * One vCPU of a VM that has registered. -EINVAL: the file is one of another VM; others as of
+ * registered_add_vcpu(). Its vCPUs are sent many at a time: @is_first of those that are.
+ */
+int host_register_vcpu(struct host *host, struct host_vm *vm, const char *path, pid_t thread,
+                       int fd, bool is_first, struct error_text *error);
 
 #endif

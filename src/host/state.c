@@ -46,6 +46,10 @@ enum host_state host_vm_state(const struct host_vm *vm)
 {
     size_t n[HOST_PAUSED + 1] = {0};
 
+    if (vm->is_said_to_pause)
+        return HOST_PAUSED;
+    if (vm->is_registered && !vm->is_in_records)
+        return HOST_RUNNING;
     for (size_t i = 0; i < vm->n_vcpus; i++)
         n[host_vcpu_state(vm, &vm->vcpus[i])]++;
     if (n[HOST_RUNNING] || n[HOST_HALTED])

@@ -22,7 +22,10 @@ void host_state_update(struct host_vm *vm, uint64_t now_ns);
 /* As of the last pass. */
 enum host_state host_vcpu_state(const struct host_vm *vm, const struct host_vcpu *vcpu);
 
-/* Of the VM: what its busiest vCPU does; halted vCPUs wait for work, so the VM runs. */
+/*
+ * Of the VM: what its busiest vCPU does; halted vCPUs wait for work, so the VM runs. One that has
+ * registered is paused while its VMM says so, and where the kernel does not show it, else runs.
+ */
 enum host_state host_vm_state(const struct host_vm *vm);
 
 #endif

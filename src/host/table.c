@@ -26,6 +26,7 @@ void host_table_free(struct host_table *table)
     free(table->vms);
     free(table->by_key);
     free(table->by_name);
+    free(table->registered);
 }
 
 /* ---- records of one VM ---------------------------------------------------------------------- */
@@ -127,6 +128,32 @@ static void choose_name(const struct host_table *table, const struct host_vm *vm
     while (is_taken(table, name));
 }
 
+/* ---- those that have registered ------------------------------------------------------------- */
+
+/* Where a VM of this key is among them, or would be. */
+static size_t registered_place(const struct host_table *table, uint64_t key)
+{
+    size_t low = 0, high = table->n_registered;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (table->registered[middle]->key < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct host_vm *find_registered(const struct host_table *table, uint64_t key)
+{
+    size_t i = registered_place(table, key);
+
+    return key && i < table->n_registered && table->registered[i]->key == key ? table->registered[i]
+                                                                              : NULL;
+}
+
 /* ---- what is new ---------------------------------------------------------------------------- */
 
 static int compare_ages(const void *a, const void *b)
@@ -166,15 +193,14 @@ static int reserve(struct host_table *table, size_t n)
     return 0;
 }
 
-/* There is room for it. Its place in by_key is found for all that are new at once. */
+/* There is room for it. */
 static void add(struct host_table *table, struct host_vm *vm)
 {
     size_t i = find_name(table, vm->name);
 
     memmove(&table->by_name[i + 1], &table->by_name[i], (table->n - i) * sizeof(table->by_name[0]));
     table->by_name[i] = vm;
-    table->vms[table->n] = table->by_key[table->n] = vm;
-    table->n++;
+    table->vms[table->n++] = vm;
 }
 
 static bool is_same_process(const struct host_vm *a, const struct host_vm *b)
@@ -212,10 +238,114 @@ static int publish(struct host_table *table, struct host_vm **vms, size_t n)
             continue;
         }
         add(table, vm);
+        table->by_key[table->n_by_key++] = vm;
         before = vm;
     }
-    qsort(table->by_key, table->n, sizeof(*table->by_key), compare_keys);
+    qsort(table->by_key, table->n_by_key, sizeof(*table->by_key), compare_keys);
     return err;
+}
+
+static int compare_key(const void *key, const void *vm)
+{
+    return compare(*(const uint64_t *)key, (*(struct host_vm *const *)vm)->key);
+}
+
+static struct host_vm *find_by_key(const struct host_table *table, uint64_t key)
+{
+    struct host_vm **found = table->n_by_key ? bsearch(&key, table->by_key, table->n_by_key,
+                                                       sizeof(*table->by_key), compare_key)
+                                             : NULL;
+
+    return found ? *found : NULL;
+}
+
+struct host_vm *host_table_find(const struct host_table *table, uint64_t key)
+{
+    struct host_vm *vm = find_registered(table, key);
+
+    return vm ? vm : find_by_key(table, key);
+}
+
+/* ---- what is gone --------------------------------------------------------------------------- */
+
+/* Keeps the order. Returns how many are left. */
+static size_t leave_out_gone(struct host_vm **vms, size_t n)
+{
+    size_t n_left = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (!vms[i]->is_gone)
+            vms[n_left++] = vms[i];
+    return n_left;
+}
+
+static void drop_gone(struct host_table *table)
+{
+    size_t n = 0;
+
+    table->n_by_key = leave_out_gone(table->by_key, table->n_by_key);
+    table->n_registered = leave_out_gone(table->registered, table->n_registered);
+    leave_out_gone(table->by_name, table->n);
+    for (size_t i = 0; i < table->n; i++) {
+        if (table->vms[i]->is_gone)
+            host_vm_unref(table->vms[i]);
+        else
+            table->vms[n++] = table->vms[i];
+    }
+    table->n = n;
+}
+
+static int reserve_registered(struct host_table *table)
+{
+    size_t cap = table->registered_cap ? 2 * table->registered_cap : 8;
+
+    if (table->n_registered < table->registered_cap)
+        return 0;
+    if (grow(&table->registered, cap))
+        return -ENOMEM;
+    table->registered_cap = cap;
+    return 0;
+}
+
+static void drop_former(struct host_table *table, uint64_t key)
+{
+    struct host_vm *former = find_by_key(table, key);
+
+    if (!former)
+        return;
+    former->is_gone = true;
+    drop_gone(table);
+}
+
+int host_table_add_registered(struct host_table *table, struct host_vm *vm)
+{
+    char name[HOST_NAME_MAX];
+    unsigned n_tried = 0;
+    int err = reserve(table, table->n + 1);
+    size_t i;
+
+    if (!err)
+        err = reserve_registered(table);
+    if (err)
+        return err;
+    drop_former(table, vm->key);
+    choose_name(table, vm, &n_tried, name);
+    err = host_vm_publish(vm, name, table->n ? table->vms[0] : NULL);
+    if (err)
+        return err;
+    add(table, vm);
+    i = registered_place(table, vm->key);
+    memmove(&table->registered[i + 1], &table->registered[i],
+            (table->n_registered - i) * sizeof(table->registered[0]));
+    table->registered[i] = vm;
+    table->n_registered++;
+    return 0;
+}
+
+void host_table_remove_registered(struct host_table *table, struct host_vm *vm)
+{
+    vm->is_gone = true;
+    drop_gone(table);
 }
 
 /* ---- a pass --------------------------------------------------------------------------------- */
@@ -225,7 +355,7 @@ struct update {
     struct host_table *table;
     struct host_vm **born; /* not published yet */
     size_t n_born;
-    size_t next, n_kept; /* in by_key */
+    size_t next; /* in by_key */
     int err;
 };
 
@@ -234,7 +364,7 @@ static void end_before(struct update *update, uint64_t key)
 {
     struct host_table *table = update->table;
 
-    while (update->next < table->n && table->by_key[update->next]->key < key)
+    while (update->next < table->n_by_key && table->by_key[update->next]->key < key)
         table->by_key[update->next++]->is_gone = true;
 }
 
@@ -244,21 +374,24 @@ static struct host_vm *find_former(struct update *update, const struct host_reco
     struct host_vm *vm;
 
     end_before(update, records->records[0]->vm);
-    if (update->next == table->n || table->by_key[update->next]->key != records->records[0]->vm)
+    if (update->next == table->n_by_key ||
+        table->by_key[update->next]->key != records->records[0]->vm)
         return NULL;
     vm = table->by_key[update->next++];
     vm->is_gone = !host_vm_goes_on(vm, records);
-    if (vm->is_gone)
-        return NULL;
-    table->by_key[update->n_kept++] = vm;
-    return vm;
+    return vm->is_gone ? NULL : vm;
 }
 
 static void take(struct update *update, const struct host_records *records)
 {
-    struct host_vm *vm = find_former(update, records);
+    struct host_vm *vm = find_registered(update->table, records->records[0]->vm);
     int err = -ENOMEM;
 
+    if (vm) {
+        host_vm_meet(vm, records);
+        return;
+    }
+    vm = find_former(update, records);
     if (!vm) {
         vm = host_vm_new(records, update->table->schemas);
         if (vm)
@@ -270,20 +403,17 @@ static void take(struct update *update, const struct host_records *records)
         update->err = err;
 }
 
-static void drop_gone(struct host_table *table)
+/* Those that have registered are told of what runs them in each pass. */
+static void forget_records(struct host_table *table)
 {
-    size_t n = 0, n_names = 0;
+    for (size_t i = 0; i < table->n_registered; i++) {
+        struct host_vm *vm = table->registered[i];
 
-    for (size_t i = 0; i < table->n; i++)
-        if (!table->by_name[i]->is_gone)
-            table->by_name[n_names++] = table->by_name[i];
-    for (size_t i = 0; i < table->n; i++) {
-        if (table->vms[i]->is_gone)
-            host_vm_unref(table->vms[i]);
-        else
-            table->vms[n++] = table->vms[i];
+        vm->is_in_records = false;
+        vm->process = 0;
+        for (size_t j = 0; j < vm->n_vcpus; j++)
+            vm->vcpus[j].thread = 0;
     }
-    table->n = n;
 }
 
 int host_table_update(struct host_table *table, const struct kvm_record **records, size_t n)
@@ -293,6 +423,7 @@ int host_table_update(struct host_table *table, const struct kvm_record **record
 
     if (!update.born)
         return -ENOMEM;
+    forget_records(table);
     if (n)
         qsort(records, n, sizeof(*records), compare_records);
     n = choose_records(records, n);

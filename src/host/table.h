@@ -9,9 +9,13 @@
 #include "host/vm.h"
 
 struct host_table {
-    struct host_vm **vms;               /* the oldest process first */
-    struct host_vm **by_key, **by_name; /* the same */
+    struct host_vm **vms;     /* the oldest process first */
+    struct host_vm **by_name; /* the same */
     size_t n, cap;
+    struct host_vm **by_key; /* those of which the kernel's records are all that is known */
+    size_t n_by_key;
+    struct host_vm **registered; /* the others; those with a key by it, behind those without */
+    size_t n_registered, registered_cap;
     struct stats_schema *schemas[KVM_KINDS];
     /* Who it is. The table's own is process_identify(). */
     void (*identify)(pid_t pid, uint64_t start_time, struct identity *ret_identity);
@@ -26,5 +30,16 @@ void host_table_free(struct host_table *table);
  * whoever has a reference to one can go on with its last values. -ENOMEM: some are left out.
  */
 int host_table_update(struct host_table *table, const struct kvm_record **records, size_t n);
+
+/*
+ * A VM that has registered, with its identity, and with the kernel's address if that is known: takes
+ * the reference. What the kernel had of it leaves the table: from now on its records say who runs this
+ * one. -ENOMEM.
+ */
+int host_table_add_registered(struct host_table *table, struct host_vm *vm);
+void host_table_remove_registered(struct host_table *table, struct host_vm *vm);
+
+/* The VM at the kernel's address @key, registered or not; NULL: there is none. */
+struct host_vm *host_table_find(const struct host_table *table, uint64_t key);
 
 #endif

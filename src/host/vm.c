@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "host/vm.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kvm/meanings.h"
 
@@ -17,22 +19,14 @@ static size_t row_size(const struct host_vm *vm, enum kvm_kind kind)
 
 /* ---- one life ------------------------------------------------------------------------------- */
 
-struct host_vm *host_vm_new(const struct host_records *records,
-                            struct stats_schema *const schemas[KVM_KINDS])
+struct host_vm *host_vm_alloc(struct stats_schema *const schemas[KVM_KINDS])
 {
-    const struct kvm_record *first = records->records[0];
     struct host_vm *vm = calloc(1, sizeof(*vm));
 
     if (!vm)
         return NULL;
     atomic_init(&vm->users, 1);
-    vm->key = first->vm;
-    vm->pid = (pid_t)first->process_here;
-    vm->process = (pid_t)first->process;
-    vm->uid = first->uid;
-    vm->creator = first->creator;
-    vm->fd = first->fd;
-    vm->start_time = first->start_time;
+    vm->fd_of_stats = -1;
     for (size_t i = 0; i < KVM_KINDS; i++)
         vm->schemas[i] = schema_ref(schemas[i]);
     vm->halted_stat = schema_find(schemas[KVM_KIND_VCPU], KVM_BLOCKING);
@@ -44,10 +38,36 @@ struct host_vm *host_vm_new(const struct host_records *records,
     return vm;
 }
 
+struct host_vm *host_vm_new(const struct host_records *records,
+                            struct stats_schema *const schemas[KVM_KINDS])
+{
+    const struct kvm_record *first = records->records[0];
+    struct host_vm *vm = host_vm_alloc(schemas);
+
+    if (!vm)
+        return NULL;
+    vm->key = first->vm;
+    vm->pid = (pid_t)first->process_here;
+    vm->process = (pid_t)first->process;
+    vm->uid = first->uid;
+    vm->creator = first->creator;
+    vm->fd = first->fd;
+    vm->start_time = first->start_time;
+    return vm;
+}
+
 struct host_vm *host_vm_ref(struct host_vm *vm)
 {
     atomic_fetch_add(&vm->users, 1);
     return vm;
+}
+
+static void free_vcpu(struct host_vcpu *vcpu)
+{
+    if (vcpu->fd >= 0)
+        close(vcpu->fd);
+    free(vcpu->path);
+    free(vcpu->row);
 }
 
 void host_vm_unref(struct host_vm *vm)
@@ -60,7 +80,9 @@ void host_vm_unref(struct host_vm *vm)
     for (size_t i = 0; i < KVM_KINDS; i++)
         schema_unref(vm->schemas[i]);
     for (size_t i = 0; i < vm->n_vcpus; i++)
-        free(vm->vcpus[i].row);
+        free_vcpu(&vm->vcpus[i]);
+    if (vm->fd_of_stats >= 0)
+        close(vm->fd_of_stats);
     free(vm->vcpus);
     free(vm->row);
     free(vm);
@@ -112,8 +134,8 @@ static int64_t known_thread(uint32_t thread_here)
     return thread_here ? (int64_t)thread_here : -1;
 }
 
-static void take_vcpu(const struct host_vm *vm, struct host_vcpu *vcpu,
-                      const struct kvm_record *record)
+static void take_threads(const struct host_vm *vm, struct host_vcpu *vcpu,
+                         const struct kvm_record *record)
 {
     struct error_text error;
 
@@ -123,6 +145,12 @@ static void take_vcpu(const struct host_vm *vm, struct host_vcpu *vcpu,
     vcpu->thread = record->thread;
     vcpu->thread_here = record->thread_here;
     vcpu->is_running = record->in_kvm_run;
+}
+
+static void take_vcpu(const struct host_vm *vm, struct host_vcpu *vcpu,
+                      const struct kvm_record *record)
+{
+    take_threads(vm, vcpu, record);
     vcpu->has_row = !record->row_error;
     if (vcpu->has_row)
         memcpy(vcpu->row, record->row, row_size(vm, KVM_KIND_VCPU));
@@ -140,24 +168,30 @@ static int add_object(const struct host_vm *vm, const struct host_vcpu *vcpu)
     return objects_add(&vm->ctx->objects, &claim, &error);
 }
 
-/* At its place, before the vCPU @index. */
-static int insert_vcpu(struct host_vm *vm, size_t index, uint32_t id)
+static int reserve_vcpu(struct host_vm *vm)
 {
-    struct host_vcpu vcpu = {.id = id, .row = malloc(row_size(vm, KVM_KIND_VCPU))};
+    size_t cap = vm->vcpus_cap ? vm->vcpus_cap * 2 : 2;
+    struct host_vcpu *vcpus;
 
-    if (!vcpu.row)
+    if (vm->n_vcpus < vm->vcpus_cap)
+        return 0;
+    vcpus = reallocarray(vm->vcpus, cap, sizeof(*vcpus));
+    if (!vcpus)
         return -ENOMEM;
-    snprintf(vcpu.path, sizeof(vcpu.path), "/kvm/vcpu[%u]", id);
-    if (vm->n_vcpus == vm->vcpus_cap) {
-        size_t cap = vm->vcpus_cap ? vm->vcpus_cap * 2 : 2;
-        struct host_vcpu *vcpus = reallocarray(vm->vcpus, cap, sizeof(*vcpus));
+    vm->vcpus = vcpus;
+    vm->vcpus_cap = cap;
+    return 0;
+}
 
-        if (!vcpus) {
-            free(vcpu.row);
-            return -ENOMEM;
-        }
-        vm->vcpus = vcpus;
-        vm->vcpus_cap = cap;
+/* At its place, before the vCPU @index. Takes the path. */
+static int insert_at(struct host_vm *vm, size_t index, uint32_t id, char *path)
+{
+    struct host_vcpu vcpu = {
+        .id = id, .path = path, .fd = -1, .row = malloc(row_size(vm, KVM_KIND_VCPU) + 1)};
+
+    if (!path || !vcpu.row || reserve_vcpu(vm)) {
+        free_vcpu(&vcpu);
+        return -ENOMEM;
     }
     memmove(&vm->vcpus[index + 1], &vm->vcpus[index], (vm->n_vcpus - index) * sizeof(vm->vcpus[0]));
     vm->vcpus[index] = vcpu;
@@ -167,6 +201,15 @@ static int insert_vcpu(struct host_vm *vm, size_t index, uint32_t id)
     return 0;
 }
 
+static int insert_vcpu(struct host_vm *vm, size_t index, uint32_t id)
+{
+    char *path;
+
+    if (asprintf(&path, "/kvm/vcpu[%u]", id) < 0)
+        return -ENOMEM;
+    return insert_at(vm, index, id, path);
+}
+
 static void remove_vcpu(struct host_vm *vm, size_t index)
 {
     struct error_text error;
@@ -174,9 +217,27 @@ static void remove_vcpu(struct host_vm *vm, size_t index)
     if (vm->ctx)
         objects_remove(&vm->ctx->objects, vm, host_targets[KVM_KIND_VCPU], vm->vcpus[index].path,
                        &error);
-    free(vm->vcpus[index].row);
+    free_vcpu(&vm->vcpus[index]);
     vm->n_vcpus--;
     memmove(&vm->vcpus[index], &vm->vcpus[index + 1], (vm->n_vcpus - index) * sizeof(vm->vcpus[0]));
+}
+
+int host_vm_insert_vcpu(struct host_vm *vm, uint32_t id, char *path, struct host_vcpu **ret_vcpu)
+{
+    size_t index = 0;
+    int err;
+
+    while (index < vm->n_vcpus && vm->vcpus[index].id < id)
+        index++;
+    err = insert_at(vm, index, id, path);
+    if (!err)
+        *ret_vcpu = &vm->vcpus[index];
+    return err;
+}
+
+void host_vm_remove_vcpu(struct host_vm *vm, struct host_vcpu *vcpu)
+{
+    remove_vcpu(vm, (size_t)(vcpu - vm->vcpus));
 }
 
 static void take_vm(struct host_vm *vm, const struct kvm_record *record)
@@ -211,6 +272,27 @@ int host_vm_take(struct host_vm *vm, const struct host_records *records)
     while (next < vm->n_vcpus)
         remove_vcpu(vm, vm->n_vcpus - 1);
     return err;
+}
+
+void host_vm_meet(struct host_vm *vm, const struct host_records *records)
+{
+    const struct kvm_record *first = records->records[0];
+    size_t next = 0;
+
+    vm->is_in_records = true;
+    vm->process = (pid_t)first->process;
+    vm->creator = first->creator;
+    vm->start_time = first->start_time;
+    for (size_t i = 0; i < records->n; i++) {
+        const struct kvm_record *record = records->records[i];
+
+        if (record->kind == KVM_KIND_VM)
+            continue;
+        while (next < vm->n_vcpus && vm->vcpus[next].id < record->vcpu_id)
+            next++;
+        if (next < vm->n_vcpus && vm->vcpus[next].id == record->vcpu_id)
+            take_threads(vm, &vm->vcpus[next], record);
+    }
 }
 
 /* ---- the provider --------------------------------------------------------------------------- */

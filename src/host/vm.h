@@ -2,6 +2,9 @@
 /*
  * A VM of this host, as the last pass over the kernel saw it: a context whose provider 'kvm' gives
  * the rows that the pass brought. It is one life: a VM that takes its place is another.
+ *
+ * Its rows are of the kernel's records, or, where its VMM has registered it, of statistics files that
+ * the VMM has sent (host/registered.h). The kernel's records then say which threads run it.
  */
 #ifndef HOST_VM_H
 #define HOST_VM_H
@@ -17,13 +20,13 @@
 #include "sched/schema.h"
 #include "stats/registry.h"
 
-enum { HOST_PATH_MAX = 32, HOST_NAME_MAX = IDENTITY_NAME_MAX + 32 };
+enum { HOST_NAME_MAX = IDENTITY_NAME_MAX + 32 };
 
 extern const char *const host_targets[KVM_KINDS]; /* "vm", "vcpu" */
 
 struct host_vcpu {
-    char path[HOST_PATH_MAX]; /* "/kvm/vcpu[N]", N as the VMM gave it to KVM */
-    uint32_t id;
+    char *path;      /* "/kvm/vcpu[N]"; or as its VMM has told */
+    uint32_t id;     /* N, as the VMM gave it to KVM */
     uint32_t thread; /* in the initial pid namespace; 0: it never ran */
     uint32_t thread_here;
     bool is_running; /* a thread is in it */
@@ -34,13 +37,21 @@ struct host_vcpu {
     uint64_t outside_since_ns; /* and without CPU time; 0: it is not: host/state.h */
     uint64_t outside_run_ns;   /* its run time in the pass before */
     bool is_paused;
+    int fd; /* of a VM that has registered: its statistics file */
+    off_t data_offset;
 };
 
 struct host_vm {
     atomic_uint users;
     bool is_gone;
 
-    uint64_t key;  /* the kernel's address; not to be shown to anyone */
+    bool is_registered;
+    bool is_said_to_pause; /* by its VMM */
+    bool is_in_records;    /* of the last pass: the kernel says what its vCPUs do */
+    int fd_of_stats;       /* of a VM that has registered: its statistics file */
+    off_t data_offset;
+
+    uint64_t key;  /* the kernel's address, or 0: not known; not to be shown to anyone */
     pid_t pid;     /* of its process, here; 0: it has none here */
     pid_t process; /* the same in the initial pid namespace, as its threads' records have it */
     uid_t uid;
@@ -79,6 +90,13 @@ struct host_vm *host_vm_new(const struct host_records *records,
 struct host_vm *host_vm_ref(struct host_vm *vm);
 void host_vm_unref(struct host_vm *vm); /* NULL is allowed */
 
+/* All zeros but for the schemas and one reference. NULL: no memory. */
+struct host_vm *host_vm_alloc(struct stats_schema *const schemas[KVM_KINDS]);
+
+/* A vCPU at its place by the id, which no other has. Takes the path. -ENOMEM. */
+int host_vm_insert_vcpu(struct host_vm *vm, uint32_t id, char *path, struct host_vcpu **ret_vcpu);
+void host_vm_remove_vcpu(struct host_vm *vm, struct host_vcpu *vcpu);
+
 /*
  * Whether these can be of the same life, since the address of a VM that is gone can come back: of the
  * same process and creator, and no counter has fallen. (Where root sets counters to 0 through debugfs,
@@ -88,6 +106,9 @@ bool host_vm_goes_on(const struct host_vm *vm, const struct host_records *record
 
 /* Takes values and vCPUs. -ENOMEM: some vCPUs are left out until the next pass. */
 int host_vm_take(struct host_vm *vm, const struct host_records *records);
+
+/* Of a VM that has registered: takes from the records who runs it, and nothing else. */
+void host_vm_meet(struct host_vm *vm, const struct host_records *records);
 
 /* Adds the provider 'sched', whose rows are those of the VM and its vCPUs. */
 int host_vm_provide_sched(struct host_vm *vm, struct stats_schema *const schemas[SCHED_TARGETS]);

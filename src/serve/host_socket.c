@@ -66,8 +66,9 @@ static void put_vm(struct buf *out, const struct vm_sockets *sockets, const stru
         buf_printf(out, ", \"pid\": %d", (int)vm->pid);
     buf_printf(out, ", \"uid\": %u", vm->uid);
     put_text(out, "vmm", vm->identity.vmm);
-    buf_printf(out, ", \"vcpus\": %zu, \"state\": \"%s\", \"way\": \"kernel\", \"since\": %lld",
-               vm->n_vcpus, state_of(vm), (long long)(boot_time + (double)vm->start_time / 1e9));
+    buf_printf(out, ", \"vcpus\": %zu, \"state\": \"%s\", \"way\": \"%s\", \"since\": %lld",
+               vm->n_vcpus, state_of(vm), vm->is_registered ? "registered" : "kernel",
+               (long long)(boot_time + (double)vm->start_time / 1e9));
     put_sockets(out, sockets, entry);
     buf_puts(out, "}");
 }

@@ -8,6 +8,7 @@
 struct serve_options {
     const char *run_directory; /* NULL: host_run_directory() */
     const char *user, *group;  /* NULL: "vitals", where there is such a one */
+    bool registered_only;      /* nothing is read from the kernel */
     struct cli_texts metrics;  /* addresses of HTTP */
     const char *web_config;    /* a file, or NULL */
     bool metrics_are_public;

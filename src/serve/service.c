@@ -42,11 +42,13 @@ static bool open_directory(const struct serve_options *options, struct service *
     return true;
 }
 
-static bool open_host(struct service *service)
+static bool open_host(const struct serve_options *options, struct service *service)
 {
-    struct bpf_why why;
+    struct bpf_why why = {.text = "out of memory"};
+    int err = options->registered_only ? host_open_empty(&service->host)
+                                       : host_open("", &why, &service->host);
 
-    if (host_open("", &why, &service->host) == 0)
+    if (err == 0)
         return true;
     serve_log(SERVE_ERROR, "the VMs of this host can't be read: %s", why.text);
     if (why.hint[0])
@@ -101,6 +103,17 @@ static bool open_server(struct service *service)
     return !err;
 }
 
+static bool open_register_socket(struct service *service)
+{
+    int err = register_socket_open(&service->register_socket, service->host, &service->directory,
+                                   service->server);
+
+    if (err)
+        serve_log(SERVE_ERROR, "%s/register.sock can't be made: %s", service->directory.path,
+                  strerror(-err));
+    return !err;
+}
+
 /* Last: who finds it finds the others. */
 static bool open_host_socket(struct service *service)
 {
@@ -118,7 +131,7 @@ bool service_open(const struct serve_options *options, struct service *ret_servi
 
     *service = (struct service){.directory = {.vms = -1, .lock = -1}};
     raise_file_limit();
-    if (!open_directory(options, service) || !open_host(service) ||
+    if (!open_directory(options, service) || !open_host(options, service) ||
         !prepare_web(options, service) || !drop_privileges(service) || !open_server(service)) {
         service_close(service);
         return false;
@@ -126,7 +139,7 @@ bool service_open(const struct serve_options *options, struct service *ret_servi
     vm_sockets_init(&service->sockets, &service->directory, service->server,
                     account_read_people(""));
     service_pass(service, false);
-    if (open_host_socket(service) && start_web(service))
+    if (open_register_socket(service) && open_host_socket(service) && start_web(service))
         return true;
     service_close(service);
     return false;
@@ -148,8 +161,10 @@ static void tell_states(struct service *service)
 
 void service_pass(struct service *service, bool retries)
 {
-    int err = host_read(service->host);
+    int err;
 
+    register_socket_look(&service->register_socket);
+    err = host_read(service->host);
     if (err && !service->has_failed)
         serve_log(SERVE_WARNING, "the VMs of this host can't be read now: %s", strerror(-err));
     service->has_failed = err;
@@ -160,6 +175,8 @@ void service_pass(struct service *service, bool retries)
 void service_answer(struct service *service)
 {
     vitals_server_process(service->server);
+    if (register_socket_has_changed(&service->register_socket))
+        vm_sockets_update(&service->sockets, service->host, false);
 }
 
 /* ---- closing -------------------------------------------------------------------------------- */
@@ -181,6 +198,7 @@ void service_close(struct service *service)
     if (service->server)
         drain(service);
     host_socket_close(&service->host_socket);
+    register_socket_close(&service->register_socket);
     vm_sockets_close(&service->sockets);
     vitals_server_free(service->server);
     host_close(service->host);

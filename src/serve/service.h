@@ -5,6 +5,7 @@
 
 #include "serve/host_socket.h"
 #include "serve/options.h"
+#include "serve/register_socket.h"
 #include "web/web.h"
 
 struct service {
@@ -14,6 +15,7 @@ struct service {
     struct vm_sockets sockets;
     struct host_socket host_socket;
     struct web *web; /* NULL: nothing is served by HTTP */
+    struct register_socket register_socket;
     bool has_failed; /* the last pass, which was said */
 };
 

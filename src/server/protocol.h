@@ -31,9 +31,9 @@ struct protocol_ops {
     /*
      * Descriptors that came with the bytes of the next feed(), or with some of them: a message says
      * how many are its own. They are the protocol's now. A client is closed
-     * whose descriptors this process has no room for. NULL: it wants none, and the kernel drops them.
+     * whose descriptors this process has no room for. False: they are closed, and so is the client. NULL: it wants none, and the kernel drops them.
      */
-    void (*take_fds)(struct protocol *protocol, const int *fds, uint32_t count);
+    bool (*take_fds)(struct protocol *protocol, const int *fds, uint32_t count);
     /*
      * Appends what the protocol has to say without being asked: once for each time that it called
      * transport_request_write(), or for several, when the client has taken what it was sent before;

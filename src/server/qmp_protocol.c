@@ -58,11 +58,11 @@ static size_t memory(const struct protocol *protocol)
     return qmp_session_memory(&((const struct qmp_protocol *)protocol)->session);
 }
 
-static void take_fds(struct protocol *protocol, const int *fds, uint32_t count)
+static bool take_fds(struct protocol *protocol, const int *fds, uint32_t count)
 {
     struct qmp_protocol *qmp = qmp_of(protocol);
 
-    qmp->speech->take_fds(qmp->session.opaque, fds, count);
+    return qmp->speech->take_fds(qmp->session.opaque, fds, count);
 }
 
 static void free_qmp(struct protocol *protocol)

@@ -3,6 +3,7 @@
 #ifndef SERVER_SPEAK_H
 #define SERVER_SPEAK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct vitals_listener;
@@ -18,8 +19,11 @@ struct listener_speech {
      * told. Like commands, these are called under the lock of the server.
      */
     int (*open)(void *opaque, int fd, void **ret_client);
-    /* Descriptors that came with the bytes of the next message, or of a later one; they are its own now. */
-    void (*take_fds)(void *client, const int *fds, uint32_t count);
+    /*
+     * Descriptors that came with the bytes of the next message, or of a later one; they are its own
+     * now. False: it has closed them, and is closed.
+     */
+    bool (*take_fds)(void *client, const int *fds, uint32_t count);
     void (*close)(void *client);
 };
 

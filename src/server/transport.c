@@ -200,8 +200,8 @@ static ssize_t receive_bytes(struct transport *transport)
 
     if (protocol->ops->take_fds) {
         n = receive_with_fds(transport->fd, server->input, sizeof(server->input), &fds);
-        if (n >= 0 && fds.count)
-            protocol->ops->take_fds(protocol, fds.fds, fds.count);
+        if (n >= 0 && fds.count && !protocol->ops->take_fds(protocol, fds.fds, fds.count))
+            return -EDQUOT;
         return n;
     }
     if (transport->passes_files)

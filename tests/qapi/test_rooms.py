@@ -13,7 +13,8 @@ from support.rooms import read_includes, read_rooms, wrong_includes
 
 SOURCE = ROOT / "src"
 # By qapi_gen.py and by bpftool, into the build directory.
-MADE = {"qapi_commands.h": "qmp", "qapi_host.h": "serve", "web_page.h": "web", "kvm_files.skel.h": "bpf", "threads.skel.h": "bpf"}
+MADE = {"qapi_commands.h": "qmp", "qapi_host.h": "serve", "qapi_register.h": "serve",
+        "web_page.h": "web", "kvm_files.skel.h": "bpf", "threads.skel.h": "bpf"}
 
 LIST = """
 | folder | job |

@@ -90,13 +90,14 @@ static size_t feed(struct protocol *protocol, const void *bytes, size_t len, str
     return (size_t)(newline + 1 - (const char *)bytes);
 }
 
-static void take_fds(struct protocol *protocol, const int *fds, uint32_t count)
+static bool take_fds(struct protocol *protocol, const int *fds, uint32_t count)
 {
     struct parrot *parrot = parrot_of(protocol);
 
     assert_true(count <= PROTOCOL_FDS_MAX && parrot->n_fds + count <= FDS_MAX);
     memcpy(&parrot->fds[parrot->n_fds], fds, count * sizeof(*fds));
     parrot->n_fds += count;
+    return true;
 }
 
 /* A visit that waits can't be over before the turn is: nothing else comes between the two looks. */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fuzzes a connection to register.sock: whatever is sent, with whatever files, it is answered, and when
+ * it ends no VM and no count of files is left. A line "file K N" brings N recorded statistics files of
+ * kind K, or others where it is neither VM nor vCPU; all else are bytes of messages.
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "serve/register_socket.h"
+
+enum { FILES_AT_A_TIME = 8, UID = 1000 };
+
+static struct world {
+    struct host *host;
+    struct register_socket socket;
+    struct vitals_ctx *ctx;
+    struct qmp_workbench bench;
+    ino_t inodes[KVM_KINDS];
+} world;
+
+static const char *const names[KVM_KINDS] = {"vm.stats", "vcpu.stats"};
+
+static int open_recorded(enum kvm_kind kind)
+{
+    char path[512];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/kvm/x86_64-linux-6.18/%s", TEST_DATA, names[kind]);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    CHECK(fd >= 0);
+    return fd;
+}
+
+static bool is_recorded(int fd, enum kvm_kind kind)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_ino == world.inodes[kind];
+}
+
+static void make_world(void)
+{
+    struct stat st;
+
+    CHECK(!host_open_empty(&world.host));
+    register_socket_init(&world.socket, world.host);
+    world.socket.is_statistics = is_recorded;
+    CHECK(!vitals_ctx_new(NULL, &world.ctx));
+    CHECK(!qmp_workbench_init(&world.bench));
+    for (int kind = 0; kind < KVM_KINDS; kind++) {
+        int fd = open_recorded(kind);
+
+        CHECK(!fstat(fd, &st));
+        world.inodes[kind] = st.st_ino;
+        close(fd);
+    }
+}
+
+/* False: they are more than one may have, and the connection is over. */
+static bool send_files(struct registrant *registrant, const char *line)
+{
+    int fds[FILES_AT_A_TIME], kind = 0, n = 0;
+
+    if (sscanf(line, "file %d %d", &kind, &n) != 2 || n < 1 || n > FILES_AT_A_TIME)
+        return true;
+    for (int i = 0; i < n; i++)
+        fds[i] = kind == 0 || kind == 1 ? open_recorded(kind) : open("/dev/null", O_RDONLY);
+    return registrant_take_fds(registrant, fds, (uint32_t)n);
+}
+
+static void say(struct qmp_session *session, const char *bytes, size_t len)
+{
+    struct buf out = {0};
+
+    while (len) {
+        size_t taken = qmp_session_feed(session, &world.bench, bytes, len, &out);
+
+        CHECK(taken <= len && (taken == len || out.len) && !out.failed);
+        bytes += taken;
+        len -= taken;
+        buf_reset(&out);
+    }
+    buf_free(&out);
+}
+
+static void talk(struct registrant *registrant, const char *text, const char *end)
+{
+    struct qmp_session session;
+
+    qmp_session_init(&session, world.ctx, VITALS_DIALECT_GROUPED, NULL);
+    session.dialect = &register_dialect;
+    session.opaque = registrant;
+    session.negotiated = true;
+    while (text < end) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text));
+        const char *next = newline ? newline + 1 : end;
+
+        if (!strncmp(text, "file ", 5)) {
+            if (!send_files(registrant, text))
+                break;
+        } else {
+            say(&session, text, (size_t)(next - text));
+        }
+        text = next;
+    }
+    qmp_session_free(&session);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct registrant *registrant;
+    char *text = malloc(size + 1);
+    size_t n;
+
+    CHECK(text);
+    if (!world.host)
+        make_world();
+    memcpy(text, data, size);
+    text[size] = '\0';
+    CHECK(!registrant_new(&world.socket, UID, getpid(), -1, &registrant));
+    talk(registrant, text, text + size);
+    CHECK(registrant->n_files >= registrant->n_waiting);
+    CHECK(!host_read(world.host));
+    registrant_free(registrant);
+    host_vms(world.host, &n);
+    CHECK(n == 0);
+    CHECK(LIST_EMPTY(&world.socket.users) || LIST_FIRST(&world.socket.users)->n_files == 0);
+    free(text);
+    return 0;
+}

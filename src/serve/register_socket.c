@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "serve/register_socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/json_write.h"
+#include "base/text.h"
+#include "host/process.h"
+#include "qapi_register.h"
+#include "qmp/dialect.h"
+#include "serve/own_socket.h"
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+/*
+ * The kernel names its own files so; a path begins with "/". Nothing else is asked of a file that a
+ * stranger has sent: the answer could be up to the stranger, for ever.
+ */
+static bool is_statistics(int fd, enum kvm_kind kind)
+{
+    static const char of_vm[] = "anon_inode:kvm-vm-stats", of_vcpu[] = "anon_inode:kvm-vcpu-stats:";
+    char path[64], link[64] = "";
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (readlink(path, link, sizeof(link) - 1) < 0)
+        return false;
+    return kind == KVM_KIND_VM ? strcmp(link, of_vm) == 0
+                               : strncmp(link, of_vcpu, sizeof(of_vcpu) - 1) == 0;
+}
+
+static void count_files(struct registrant *registrant, int n)
+{
+    registrant->n_files += (uint32_t)n;
+    registrant->user->n_files += (uint32_t)n;
+}
+
+/* Whatever they are. */
+static void refuse_files(struct registrant *registrant, const int *fds, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        closer_take(registrant->user->closer, fds[i]);
+}
+
+/* Those that are still being closed, which may take for ever, count as well. */
+static bool has_room(const struct register_socket *socket, const struct register_user *user,
+                     uint32_t n)
+{
+    return n <= socket->files_max &&
+           user->n_files + closer_pending(user->closer) <= socket->files_max - n;
+}
+
+bool registrant_take_fds(struct registrant *registrant, const int *fds, uint32_t count)
+{
+    if (count > REGISTER_FILES_WAITING - registrant->n_waiting ||
+        !has_room(registrant->socket, registrant->user, count)) {
+        refuse_files(registrant, fds, count);
+        return false;
+    }
+    memcpy(registrant->waiting + registrant->n_waiting, fds, count * sizeof(*fds));
+    registrant->n_waiting += count;
+    count_files(registrant, (int)count);
+    return true;
+}
+
+/* The first @n that wait are a message's own from here on, or are refused with it. */
+static bool claim_files(struct qmp_call *call, struct registrant *registrant, enum kvm_kind kind,
+                        uint32_t n, int *fds)
+{
+    uint32_t n_there = n < registrant->n_waiting ? n : registrant->n_waiting, n_right = 0;
+
+    memcpy(fds, registrant->waiting, n_there * sizeof(*fds));
+    registrant->n_waiting -= n_there;
+    memmove(registrant->waiting, registrant->waiting + n_there,
+            registrant->n_waiting * sizeof(*fds));
+    while (n_right < n_there && registrant->socket->is_statistics(fds[n_right], kind))
+        n_right++;
+    if (n_right == n)
+        return true;
+    refuse_files(registrant, fds, n_there);
+    count_files(registrant, -(int)n_there);
+    if (n_right < n_there)
+        qmp_fail(call, QMP_GENERIC_ERROR, "File %u of this message is no statistics file of a %s",
+                 n_right + 1, kind == KVM_KIND_VM ? "VM" : "vCPU");
+    else
+        qmp_fail(call, QMP_GENERIC_ERROR,
+                 "%u statistics files must come with this message, %u have, or were taken", n,
+                 n_there);
+    return false;
+}
+
+/* Those of the kernel, which are closed in no time. */
+static void drop_files(struct registrant *registrant, const int *fds, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        close(fds[i]);
+    count_files(registrant, -(int)n);
+}
+
+/* ---- the VM --------------------------------------------------------------------------------- */
+
+static struct registrant *registrant_of(const struct qmp_call *call)
+{
+    return call->session->opaque;
+}
+
+static const char *text_of(const struct qmp_call *call, const char *name)
+{
+    struct json_object *value = qmp_argument(call, name);
+
+    return value ? json_object_get_string(value) : "";
+}
+
+/* A NUL inside, which JSON can have, would end it for all who read it. */
+static bool is_name(const struct qmp_call *call, const char *argument, size_t max)
+{
+    struct json_object *value = qmp_argument(call, argument);
+    const char *text = value ? json_object_get_string(value) : "";
+    size_t len = value ? (size_t)json_object_get_string_len(value) : 0;
+
+    return len >= 1 && len <= max && strlen(text) == len && text_is_plain(text) &&
+           !strchr(text, '/') && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
+static bool is_uuid(const char *text)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+
+    for (int i = 0; i < 36; i++)
+        if (i == 8 || i == 13 || i == 18 || i == 23 ? text[i] != '-'
+                                                    : !text[i] || !strchr(digits, text[i]))
+            return false;
+    return text[36] == '\0';
+}
+
+/* Whether what is said of the VM can be taken. */
+static bool check_words(struct qmp_call *call)
+{
+    if (!is_name(call, "name", REGISTERED_NAME_MAX))
+        qmp_fail(call, QMP_GENERIC_ERROR,
+                 "Parameter 'name' expects 1 to %d bytes of text without '/'", REGISTERED_NAME_MAX);
+    else if (qmp_argument(call, "uuid") && !is_uuid(text_of(call, "uuid")))
+        qmp_fail(call, QMP_GENERIC_ERROR, "Parameter 'uuid' expects a UUID");
+    else if (qmp_argument(call, "vmm") && !is_name(call, "vmm", IDENTITY_VMM_MAX - 1))
+        qmp_fail(call, QMP_GENERIC_ERROR,
+                 "Parameter 'vmm' expects 1 to %d bytes of text without '/'", IDENTITY_VMM_MAX - 1);
+    return !call->error_class;
+}
+
+static void register_vm(struct qmp_call *call, struct registrant *registrant, int fd)
+{
+    struct register_socket *socket = registrant->socket;
+    struct registration registration = {.name = text_of(call, "name"),
+                                        .uuid = text_of(call, "uuid"),
+                                        .vmm = text_of(call, "vmm"),
+                                        .pid = registrant->pid,
+                                        .uid = registrant->user->uid};
+    struct error_text error;
+    struct host_vm *vm;
+
+    if (host_register(socket->host, &registration, fd, &error, &vm)) {
+        drop_files(registrant, &fd, 1);
+        qmp_fail(call, QMP_GENERIC_ERROR, "The VM can't be registered: %s", error.text);
+        return;
+    }
+    registrant->vm = host_vm_ref(vm);
+    socket->has_changed = true;
+    buf_puts(call->out, "{\"name\": ");
+    json_put_string(call->out, vm->name);
+    buf_puts(call->out, "}");
+}
+
+void qmp_register_vm(struct qmp_call *call)
+{
+    struct registrant *registrant = registrant_of(call);
+    int fd;
+
+    if (!claim_files(call, registrant, KVM_KIND_VM, 1, &fd))
+        return;
+    if (registrant->vm)
+        qmp_fail(call, QMP_GENERIC_ERROR, "A connection is one VM, which has been registered");
+    else
+        check_words(call);
+    if (call->error_class)
+        drop_files(registrant, &fd, 1);
+    else
+        register_vm(call, registrant, fd);
+}
+
+/* Its sockets are the table's; files close with the last reference. */
+static void end_vm(struct registrant *registrant)
+{
+    if (!registrant->vm)
+        return;
+    count_files(registrant, -(int)(1 + registrant->vm->n_vcpus));
+    host_unregister(registrant->socket->host, registrant->vm);
+    host_vm_unref(registrant->vm);
+    registrant->vm = NULL;
+    registrant->socket->has_changed = true;
+}
+
+static bool check_has_vm(struct qmp_call *call, const struct registrant *registrant)
+{
+    if (!registrant->vm)
+        qmp_fail(call, QMP_GENERIC_ERROR, "There is no VM: register-vm comes first");
+    return registrant->vm;
+}
+
+/* ---- vCPUs ---------------------------------------------------------------------------------- */
+
+static const char *path_at(struct json_object *vcpus, size_t i)
+{
+    struct json_object *path = NULL;
+
+    json_object_object_get_ex(json_object_array_get_idx(vcpus, i), "path", &path);
+    return json_object_get_string(path);
+}
+
+/* By its number here. */
+static pid_t thread_at(const struct registrant *registrant, struct json_object *vcpus, size_t i)
+{
+    struct json_object *thread;
+
+    if (!json_object_object_get_ex(json_object_array_get_idx(vcpus, i), "thread", &thread))
+        return 0;
+    return process_find_thread(registrant->pid, json_object_get_int64(thread));
+}
+
+static bool check_path(struct qmp_call *call, const char *path)
+{
+    size_t len = strlen(path);
+
+    if (len < 1 || len > VITALS_OBJECT_MAX)
+        qmp_fail(call, QMP_GENERIC_ERROR, "A vCPU's path has %zu bytes, must have 1 to %d", len,
+                 VITALS_OBJECT_MAX);
+    return !call->error_class;
+}
+
+static void remove_added(struct registrant *registrant, struct json_object *vcpus, size_t n)
+{
+    struct error_text error;
+
+    for (size_t i = 0; i < n; i++)
+        registered_remove_vcpu(registrant->vm, path_at(vcpus, i), &error);
+    count_files(registrant, -(int)n);
+}
+
+static void add_vcpus(struct qmp_call *call, struct registrant *registrant,
+                      struct json_object *vcpus, const int *fds, uint32_t n)
+{
+    struct error_text error;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const char *path = path_at(vcpus, i);
+        pid_t thread = thread_at(registrant, vcpus, i);
+
+        if (check_path(call, path) && host_register_vcpu(registrant->socket->host, registrant->vm,
+                                                         path, thread, fds[i], i == 0, &error))
+            qmp_fail(call, QMP_GENERIC_ERROR, "vCPU '%s' can't be registered: %s", path,
+                     error.text);
+        if (!call->error_class)
+            continue;
+        drop_files(registrant, &fds[i], n - i);
+        remove_added(registrant, vcpus, i);
+        return;
+    }
+    buf_puts(call->out, "{}");
+}
+
+void qmp_add_vcpus(struct qmp_call *call)
+{
+    struct registrant *registrant = registrant_of(call);
+    struct json_object *vcpus = qmp_argument(call, "vcpus");
+    size_t n = json_object_array_length(vcpus);
+    int fds[REGISTER_VCPUS_AT_A_TIME];
+
+    if (n < 1 || n > REGISTER_VCPUS_AT_A_TIME) {
+        qmp_fail(call, QMP_GENERIC_ERROR, "Parameter 'vcpus' has %zu elements, must have 1 to %d",
+                 n, REGISTER_VCPUS_AT_A_TIME);
+        return;
+    }
+    if (!claim_files(call, registrant, KVM_KIND_VCPU, (uint32_t)n, fds))
+        return;
+    if (check_has_vm(call, registrant))
+        add_vcpus(call, registrant, vcpus, fds, (uint32_t)n);
+    else
+        drop_files(registrant, fds, (uint32_t)n);
+}
+
+void qmp_remove_vcpus(struct qmp_call *call)
+{
+    struct registrant *registrant = registrant_of(call);
+    struct json_object *paths = qmp_argument(call, "paths");
+    size_t n = json_object_array_length(paths);
+    struct error_text error;
+
+    if (!check_has_vm(call, registrant))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const char *path = json_object_get_string(json_object_array_get_idx(paths, i));
+
+        if (registered_remove_vcpu(registrant->vm, path, &error)) {
+            qmp_fail(call, QMP_GENERIC_ERROR, "vCPU '%s' can't be removed: %s", path, error.text);
+            return;
+        }
+        count_files(registrant, -1);
+    }
+    buf_puts(call->out, "{}");
+}
+
+void qmp_set_running(struct qmp_call *call)
+{
+    struct registrant *registrant = registrant_of(call);
+
+    if (!check_has_vm(call, registrant))
+        return;
+    registrant->vm->is_said_to_pause = !json_object_get_boolean(qmp_argument(call, "running"));
+    buf_puts(call->out, "{}");
+}
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+static struct register_user *join_user(struct register_socket *socket, uid_t uid)
+{
+    struct register_user *user;
+
+    LIST_FOREACH(user, &socket->users, link)
+    if (user->uid == uid)
+        return user;
+    user = calloc(1, sizeof(*user));
+    if (!user)
+        return NULL;
+    user->uid = uid;
+    user->closer = closer_new();
+    if (!user->closer) {
+        free(user);
+        return NULL;
+    }
+    LIST_INSERT_HEAD(&socket->users, user, link);
+    return user;
+}
+
+/* One whose files are still being closed is not forgotten. */
+static void leave_user(struct register_user *user)
+{
+    if (user->n_clients || closer_pending(user->closer))
+        return;
+    LIST_REMOVE(user, link);
+    closer_free(user->closer);
+    free(user);
+}
+
+int registrant_new(struct register_socket *socket, uid_t uid, pid_t pid, int pidfd,
+                   struct registrant **ret_registrant)
+{
+    struct register_user *user = join_user(socket, uid);
+    struct registrant *registrant;
+
+    if (!user)
+        return -ENOMEM;
+    if (user->n_clients >= REGISTER_CLIENTS_MAX || !has_room(socket, user, 1))
+        return -EDQUOT;
+    registrant = calloc(1, sizeof(*registrant));
+    if (!registrant) {
+        leave_user(user);
+        return -ENOMEM;
+    }
+    registrant->socket = socket;
+    registrant->user = user;
+    registrant->pid = pid;
+    registrant->pidfd = pidfd;
+    user->n_clients++;
+    LIST_INSERT_HEAD(&socket->registrants, registrant, link);
+    *ret_registrant = registrant;
+    return 0;
+}
+
+void registrant_free(struct registrant *registrant)
+{
+    end_vm(registrant);
+    refuse_files(registrant, registrant->waiting, registrant->n_waiting);
+    count_files(registrant, -(int)registrant->n_waiting);
+    if (registrant->pidfd >= 0)
+        close(registrant->pidfd);
+    LIST_REMOVE(registrant, link);
+    registrant->user->n_clients--;
+    leave_user(registrant->user);
+    free(registrant);
+}
+
+static int open_client(void *opaque, int fd, void **ret_client)
+{
+    struct registrant *registrant;
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    int pidfd, err;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+        return -errno;
+    pidfd = peer.pid > 0 ? (int)syscall(SYS_pidfd_open, peer.pid, 0) : -1;
+    err = registrant_new(opaque, peer.uid, peer.pid, pidfd, &registrant);
+    if (err && pidfd >= 0)
+        close(pidfd);
+    if (!err)
+        *ret_client = registrant;
+    return err;
+}
+
+static bool take_fds(void *client, const int *fds, uint32_t count)
+{
+    return registrant_take_fds(client, fds, count);
+}
+
+static void close_client(void *client)
+{
+    registrant_free(client);
+}
+
+static void forget_users(struct register_socket *socket)
+{
+    struct register_user *user, *next;
+
+    for (user = LIST_FIRST(&socket->users); user; user = next) {
+        next = LIST_NEXT(user, link);
+        leave_user(user);
+    }
+}
+
+/* The connection can be somebody else's by now: a child's, or one that was given it. */
+void register_socket_look(struct register_socket *socket)
+{
+    struct registrant *registrant;
+
+    forget_users(socket);
+
+    LIST_FOREACH(registrant, &socket->registrants, link)
+    {
+        struct pollfd pollfd = {.fd = registrant->pidfd, .events = POLLIN};
+
+        if (registrant->vm && registrant->pidfd >= 0 && poll(&pollfd, 1, 0) > 0)
+            end_vm(registrant);
+    }
+}
+
+bool register_socket_has_changed(struct register_socket *socket)
+{
+    bool has_changed = socket->has_changed;
+
+    socket->has_changed = false;
+    return has_changed;
+}
+
+/* ---- the socket ----------------------------------------------------------------------------- */
+
+const struct qmp_dialect register_dialect = {.schema = &register_schema, .qemu_major = 7};
+
+static uint32_t share_of_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / REGISTER_FILES_SHARE > INT32_MAX)
+        return INT32_MAX;
+    return (uint32_t)(limit.rlim_cur / REGISTER_FILES_SHARE);
+}
+
+void register_socket_init(struct register_socket *socket, struct host *host)
+{
+    *socket = (struct register_socket){
+        .host = host, .files_max = share_of_files(), .is_statistics = is_statistics};
+    socket->speech = (struct listener_speech){.dialect = &register_dialect,
+                                              .opaque = socket,
+                                              .open = open_client,
+                                              .take_fds = take_fds,
+                                              .close = close_client};
+}
+
+/* Anyone may come: who has a VM's statistics file has a VM. */
+static int listen_in(struct register_socket *socket, const struct run_directory *directory,
+                     struct vitals_server *server)
+{
+    struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT};
+    char path[PATH_MAX];
+    int err;
+
+    if (snprintf(path, sizeof(path), "%s/register.sock", directory->path) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    options.fd = own_socket_make(path, 0666);
+    if (options.fd < 0)
+        return options.fd;
+    err = vitals_server_listen(server, socket->ctx, &options, &socket->listener);
+    if (err)
+        close(options.fd);
+    else
+        listener_speak(socket->listener, &socket->speech);
+    return err;
+}
+
+int register_socket_open(struct register_socket *socket, struct host *host,
+                         const struct run_directory *directory, struct vitals_server *server)
+{
+    int err;
+
+    register_socket_init(socket, host);
+    err = vitals_ctx_new(NULL, &socket->ctx);
+    if (!err)
+        err = listen_in(socket, directory, server);
+    if (err)
+        register_socket_close(socket);
+    return err;
+}
+
+void register_socket_close(struct register_socket *socket)
+{
+    struct register_user *user;
+
+    vitals_listener_close(socket->listener);
+    vitals_ctx_free(socket->ctx);
+    while ((user = LIST_FIRST(&socket->users))) {
+        LIST_REMOVE(user, link);
+        closer_free(user->closer);
+        free(user);
+    }
+    *socket = (struct register_socket){0};
+}
