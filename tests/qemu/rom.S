@@ -14,7 +14,7 @@
     .equ TIMER_VECTOR, 0x20
     .equ PIT_CHANNEL_0, 0x40
     .equ PIT_COMMAND, 0x43
-    .equ PIT_PERIODIC, 0x34     # channel 0, both bytes, an interrupt each time the count is 0
+    .equ PIT_ONE_SHOT, 0x30     # channel 0, both bytes, an interrupt when the count is 0
     .equ DEBUG_PORT, 0x80
     .equ LAPIC, 0xfee00000
     .equ LAPIC_SPURIOUS, 0xf0
@@ -63,14 +63,17 @@ start:
     xor %ax, %ax
     mov %ax, %ds
 
-    mov $PIT_PERIODIC, %al
+    # The timer begins anew each time, so that the vCPU halts however slow the machine is. Interrupts
+    # are let in with the halt and not before it: none comes too early to end it.
+wait:
+    cli
+    mov $PIT_ONE_SHOT, %al
     out %al, $PIT_COMMAND
     mov $PIT_COUNT, %ax
     out %al, $PIT_CHANNEL_0
     mov %ah, %al
     out %al, $PIT_CHANNEL_0
     sti
-wait:
     hlt
     out %al, $DEBUG_PORT
     jmp wait
