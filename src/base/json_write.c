@@ -98,6 +98,18 @@ static const bool is_plain[256] = {
 /* There is room to be made only once for so many. */
 enum { ESCAPES_AT_A_TIME = 64 };
 
+/* Most often ASCII, which needs no decoding. */
+static inline char *put_escape(char *at, const char **text)
+{
+    uint8_t byte = (uint8_t) * *text;
+
+    if (byte < 0x80) {
+        ++*text;
+        return put_escaped(at, byte);
+    }
+    return put_escaped(at, utf8_decode(text));
+}
+
 static const char *put_escapes(struct buf *buf, const char *text)
 {
     char *at;
@@ -107,7 +119,7 @@ static const char *put_escapes(struct buf *buf, const char *text)
         return text + strlen(text);
     at = buf->data + buf->len;
     for (i = 0; i < ESCAPES_AT_A_TIME && *text && !is_plain[(uint8_t)*text]; i++)
-        at = put_escaped(at, utf8_decode(&text));
+        at = put_escape(at, &text);
     buf->len = (size_t)(at - buf->data);
     return text;
 }

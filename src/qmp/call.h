@@ -37,7 +37,8 @@ void qmp_fail(struct qmp_call *call, const char *error_class, const char *format
  * the client: qmp_fail() closes it.
  */
 enum {
-    QMP_PART = 64 * 1024,     /* bytes; their end is that of an object */
+    QMP_PART =
+        64 * 1024, /* bytes; their end is that of an object. A longer message is one part, too */
     QMP_PART_NS = 500 * 1000, /* behind so many, no further collection is begun */
 };
 bool qmp_has_written_enough(const struct qmp_call *call);

@@ -133,6 +133,9 @@ static void end_token(struct frame *frame, struct frame_output *out, uint8_t las
     bool balanced = !frame->braces && !frame->brackets;
 
     frame->state = LEX_START;
+    if (is_closer(last) && frame->last == ',' && !frame->trailing_comma)
+        frame->trailing_comma = out->text->len;
+    frame->last = (char)last;
     if (++frame->tokens > FRAME_TOKENS_MAX)
         refuse(frame, out, SKIP_LINE, "JSON token count limit exceeded");
     if (!balanced || (frame->skip == SKIP_LINE && !is_closer(last)))
@@ -141,6 +144,7 @@ static void end_token(struct frame *frame, struct frame_output *out, uint8_t las
         frame->event = FRAME_MESSAGE;
         out->members = frame->members;
         out->tokens = frame->tokens;
+        out->trailing_comma = frame->trailing_comma;
     }
     start_message(frame);
 }
@@ -264,12 +268,14 @@ static enum taken take_start(struct frame *frame, struct frame_output *out, uint
 /* A character of a string, as strict JSON has it. */
 static void put_character(struct frame *frame, struct frame_output *out, uint32_t code_point)
 {
-    char bytes[UTF8_MAX], escape[8];
+    static const char digits[] = "0123456789abcdef";
+    char bytes[UTF8_MAX], escape[] = "\\u00..";
 
     if (code_point == '"' || code_point == '\\')
         put(frame, out, '\\');
     if (code_point && code_point < 0x20) {
-        snprintf(escape, sizeof(escape), "\\u%04x", code_point);
+        escape[4] = digits[code_point >> 4];
+        escape[5] = digits[code_point & 0xf];
         put_bytes(frame, out, escape, 6);
     } else {
         put_bytes(frame, out, bytes, utf8_encode(code_point, bytes));
@@ -550,7 +556,7 @@ static void count_byte(struct frame *frame, struct frame_output *out)
 
 static bool is_plain(const struct frame *frame, uint8_t byte)
 {
-    return byte >= 0x20 && byte < 0x7f && byte != '\\' && byte != '"' && byte != frame->quote;
+    return byte >= 0x20 && byte < 0x80 && byte != '\\' && byte != '"' && byte != frame->quote;
 }
 
 /* Most of a message is inside of strings, and needs no more than to be copied. */

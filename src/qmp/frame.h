@@ -41,9 +41,11 @@ enum frame_event {
 struct frame {
     uint8_t state, skip, event;
     char quote;
+    char last;                /* byte of the last token */
     int64_t braces, brackets; /* open at the moment */
     uint32_t tokens, members; /* so far in this message; members: the number of colons */
     size_t size;              /* bytes of this message so far */
+    size_t trailing_comma;    /* as in struct frame_output, so far */
     size_t token;             /* where the token under way starts in the text */
     uint32_t code_point, high_surrogate;
     uint8_t digits_left, utf8_left, utf8_len;
@@ -55,6 +57,8 @@ struct frame_output {
     struct buf *error; /* QEMU's description, where the event is FRAME_ERROR */
     uint32_t members;  /* where it is FRAME_MESSAGE: how many members its objects have in all */
     uint32_t tokens;   /* and how many tokens it counts as */
+    /* And where the first bracket ends that is closed behind a comma, which json-c lets pass; 0: none is. */
+    size_t trailing_comma;
 };
 
 /* Takes bytes up to the end of one message, with the white space behind, or the place of one error.

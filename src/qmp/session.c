@@ -7,7 +7,6 @@
 
 #include "qmp/dialect.h"
 #include "base/clock.h"
-#include "base/json_comma.h"
 #include "base/json_members.h"
 #include "base/json_memory.h"
 #include "base/json_write.h"
@@ -227,9 +226,8 @@ static void dispatch(struct qmp_call *call, struct json_object *message)
         call->command->run(call);
 }
 
-/* @text: that of the message. */
 static void run_message(struct qmp_session *session, struct qmp_workbench *bench,
-                        struct json_object *message, const struct buf *text, struct buf *out)
+                        struct json_object *message, struct buf *out)
 {
     struct qmp_call call = {.session = session,
                             .bench = bench,
@@ -241,7 +239,7 @@ static void run_message(struct qmp_session *session, struct qmp_workbench *bench
     dispatch(&call, message);
     session->refused = !call.command;
     if (call.go_on && !call.error_class && !out->failed) {
-        if (!qmp_task_start(&call, message, text))
+        if (!qmp_task_start(&call, message))
             return;
         qmp_fail(&call, QMP_GENERIC_ERROR, "out of memory");
     }
@@ -256,7 +254,29 @@ static void run_message(struct qmp_session *session, struct qmp_workbench *bench
     put_error(out, message, call.error_class, description(&bench->error));
 }
 
-void qmp_session_go_on(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out)
+/* To read a long message and to run it are two turns. -ENOMEM: it is to be run at once. */
+static int run_later(struct qmp_session *session, struct qmp_workbench *bench,
+                     struct json_object *message)
+{
+    struct qmp_call call = {.session = session, .bench = bench};
+
+    return qmp_task_start(&call, message);
+}
+
+static void run_now(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out)
+{
+    struct json_object *message = json_object_get(session->task->message);
+    size_t memory = session->task->message_memory;
+
+    qmp_task_end(session);
+    run_message(session, bench, message, out);
+    if (session->task)
+        session->task->message_memory = memory;
+    json_object_put(message);
+    clear_bench(bench, 0);
+}
+
+static void go_on(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out)
 {
     struct qmp_call call = qmp_task_resume(session, bench, out);
 
@@ -271,6 +291,14 @@ void qmp_session_go_on(struct qmp_session *session, struct qmp_workbench *bench,
         end_reply(out, session->task->message);
     qmp_task_end(session);
     clear_bench(bench, 0);
+}
+
+void qmp_session_go_on(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out)
+{
+    if (session->task->go_on)
+        go_on(session, bench, out);
+    else
+        run_now(session, bench, out);
 }
 
 size_t qmp_session_memory(const struct qmp_session *session)
@@ -323,11 +351,9 @@ static const char *grammar_error(enum json_tokener_error error, char at)
  * The parser takes all that the grammar has, and trailing commas: the one before @at, where it
  * stopped, is the first error.
  */
-static bool has_trailing_comma(const struct buf *text, size_t at)
+static bool has_trailing_comma(const struct frame_output *in, size_t at)
 {
-    size_t comma = json_trailing_comma(text->data, text->len);
-
-    return comma < text->len && comma <= at;
+    return in->trailing_comma && in->trailing_comma - 1 <= at;
 }
 
 static bool has_large_object(const struct buf *text, uint32_t members)
@@ -367,7 +393,7 @@ static const char *parse(struct json_tokener *parser, const struct frame_output 
     *ret_message = json_tokener_parse_ex(parser, text->data, (int)text->len + 1);
     error = json_tokener_get_error(parser);
     at = json_tokener_get_parse_end(parser);
-    if (has_trailing_comma(text, at))
+    if (has_trailing_comma(in, at))
         return "JSON parse error, expecting value";
     if (error != json_tokener_success)
         return grammar_error(error, text->data[at]);
@@ -429,9 +455,11 @@ static void take_message(struct qmp_session *session, struct qmp_workbench *benc
     if (error) {
         put_error(out, NULL, QMP_GENERIC_ERROR, error);
         session->refused = true;
-    } else {
-        run_message(session, bench, message, in->text, out);
+    } else if (in->text->len <= QMP_PART || run_later(session, bench, message)) {
+        run_message(session, bench, message, out);
     }
+    if (session->task)
+        session->task->message_memory = json_memory(in->text->data, in->text->len);
     json_object_put(message);
     clear_bench(bench, in->text->len);
 }

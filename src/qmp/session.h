@@ -53,16 +53,17 @@ void qmp_session_greet(const struct qmp_session *session, struct buf *out);
 
 /*
  * Takes the bytes of at most one message, runs it, and appends at most one line to @out. Returns how
- * many bytes were taken; less than @len only behind a reply. The line is complete unless there is a
- * task; nothing is fed until qmp_session_go_on() has written the rest.
+ * many bytes were taken; less than @len only behind a reply, or where there is a task. That is a long
+ * message, which has not been run yet, or a long reply, of which @out has the first part; nothing is fed
+ * until qmp_session_go_on() has done the rest.
  */
 size_t qmp_session_feed(struct qmp_session *session, struct qmp_workbench *bench, const void *bytes,
                         size_t len, struct buf *out);
 
 /*
- * Appends the next part of the reply under way, QMP_PART bytes or a little more; it is complete when
- * there is no task any more. What was appended before is taken for sent: where the rest can't be
- * written, @out has failed.
+ * Appends the next part of the reply under way, QMP_PART bytes or a little more of query-stats; it is
+ * complete when there is no task any more. What was appended before is taken for sent: where the rest
+ * can't be written, @out has failed.
  */
 void qmp_session_go_on(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out);
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/json_memory.h"
 
 static void swap_with_bench(struct qmp_task *task, struct qmp_workbench *bench)
 {
@@ -18,7 +17,7 @@ static void swap_with_bench(struct qmp_task *task, struct qmp_workbench *bench)
     task->arena = arena;
 }
 
-int qmp_task_start(struct qmp_call *call, struct json_object *message, const struct buf *text)
+int qmp_task_start(struct qmp_call *call, struct json_object *message)
 {
     struct qmp_workbench *bench = call->bench;
     struct qmp_task *task = malloc(sizeof(*task));
@@ -27,7 +26,6 @@ int qmp_task_start(struct qmp_call *call, struct json_object *message, const str
         return -ENOMEM;
     *task = (struct qmp_task){
         .message = json_object_get(message),
-        .message_memory = json_memory(text->data, text->len),
         .command = call->command,
         .arguments = call->arguments,
         .arena = {.kept = bench->arena.kept},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A command whose reply is written in parts: what it works on, while others are served. There is none
- * for a reply that fits into one part.
+ * for a short request whose reply fits into one part.
  */
 #ifndef QMP_TASK_H
 #define QMP_TASK_H
@@ -10,21 +10,18 @@
 
 struct qmp_task {
     struct json_object *message;
-    size_t message_memory; /* bytes that it takes at most */
+    size_t message_memory; /* bytes that it takes at most; the session says so */
     const struct qapi_command *command;
     struct json_object *arguments;
-    qmp_handler *go_on;
+    qmp_handler *go_on; /* NULL: it has not been run yet */
     void *state;
     /* While a part is written they are on the bench, and those of the bench are here. */
     struct arena arena;
     struct stats_collection collection;
 };
 
-/*
- * Takes what @call has on the bench, of which @text is the message's; the bench gets new ones. -ENOMEM:
- * nothing has changed.
- */
-int qmp_task_start(struct qmp_call *call, struct json_object *message, const struct buf *text);
+/* Takes what @call has on the bench, which gets new ones. -ENOMEM: nothing has changed. */
+int qmp_task_start(struct qmp_call *call, struct json_object *message);
 
 /* The call that writes the next part. Its command is on the bench from here on. */
 struct qmp_call qmp_task_resume(struct qmp_session *session, struct qmp_workbench *bench,

@@ -24,8 +24,9 @@ struct protocol_ops {
     void (*greet)(struct protocol *protocol, struct buf *out);
     /*
      * Takes the bytes of at most one message, and appends at most one reply. Returns how many bytes
-     * were taken; less than @len only behind a reply. Where that is the first part of a long one,
-     * `replying` is set, and transport_request_write() was called: write() appends the other parts.
+     * were taken; less than @len only behind a reply, or the first part of a long one, which may be
+     * empty: then `replying` is set, and transport_request_write() was called. write() appends the
+     * other parts.
      */
     size_t (*feed)(struct protocol *protocol, const void *bytes, size_t len, struct buf *out);
     /*

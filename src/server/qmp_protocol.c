@@ -27,6 +27,7 @@ static void greet(struct protocol *protocol, struct buf *out)
 static void note_task(struct protocol *protocol)
 {
     protocol->replying = qmp_of(protocol)->session.task;
+    protocol->refused = qmp_of(protocol)->session.refused;
     if (protocol->replying)
         transport_request_write(protocol->transport);
 }
@@ -37,7 +38,6 @@ static size_t feed(struct protocol *protocol, const void *bytes, size_t len, str
     size_t taken;
 
     taken = qmp_session_feed(&qmp->session, qmp->bench, bytes, len, out);
-    protocol->refused = qmp->session.refused;
     note_task(protocol);
     return taken;
 }

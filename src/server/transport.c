@@ -164,6 +164,14 @@ static int send_rest(struct transport *transport)
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
+/* A reply is complete. */
+static void note_answer(struct transport *transport)
+{
+    transport->noise = transport->protocol->refused ? transport->noise + 1 : 0;
+    transport->answered = true;
+    transport->progress_ns = clock_now_ns();
+}
+
 /* Feeds the bytes that lie ready to the protocol, up to one reply. */
 static size_t feed(struct transport *transport, const uint8_t *bytes, size_t len)
 {
@@ -171,11 +179,8 @@ static size_t feed(struct transport *transport, const uint8_t *bytes, size_t len
     struct protocol *protocol = transport->protocol;
     size_t taken = protocol->ops->feed(protocol, bytes, len, &server->reply);
 
-    if (server->reply.len) {
-        transport->noise = protocol->refused ? transport->noise + 1 : 0;
-        transport->answered = !protocol->replying;
-        transport->progress_ns = clock_now_ns();
-    }
+    if (server->reply.len && !protocol->replying)
+        note_answer(transport);
     return taken;
 }
 
@@ -264,7 +269,8 @@ static void write_more(struct transport *transport)
 
     transport->wants_write = false;
     protocol->ops->write(protocol, &transport->server->reply);
-    transport->answered |= replying && !protocol->replying;
+    if (replying && !protocol->replying)
+        note_answer(transport);
 }
 
 /* The client sends no more, and its requests are answered. */

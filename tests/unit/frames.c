@@ -27,12 +27,13 @@ static void put_message(struct scan *scan)
     buf_puts(&scan->events, "\n");
 }
 
-static void take_message(struct scan *scan, uint32_t members)
+static void take_message(struct scan *scan, const struct frame_output *output)
 {
     put_message(scan);
     buf_reset(&scan->last_message);
     buf_append(&scan->last_message, scan->text.data, scan->text.len);
-    scan->last_members = members;
+    scan->last_members = output->members;
+    scan->last_trailing_comma = output->trailing_comma;
     buf_reset(&scan->text);
 }
 
@@ -45,7 +46,7 @@ void scan_feed(struct scan *scan, const uint8_t *bytes, size_t len)
     for (; len || event != FRAME_MORE; bytes += taken, len -= taken) {
         taken = frame_feed(&scan->frame, bytes, len, &output, &event);
         if (event == FRAME_MESSAGE)
-            take_message(scan, output.members);
+            take_message(scan, &output);
         else if (event == FRAME_ERROR)
             put_event(scan, "! ", &scan->error);
     }

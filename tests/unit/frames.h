@@ -14,6 +14,7 @@ struct scan {
     struct buf text, error, events;
     struct buf last_message; /* as it is */
     uint32_t last_members;
+    size_t last_trailing_comma;
 };
 
 /* Takes one piece. */

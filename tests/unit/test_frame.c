@@ -81,15 +81,17 @@ static bool parser_takes(const char *input)
 {
     struct json_tokener *parser = json_tokener_new_ex(VITALS_NESTING_MAX + 2);
     struct scan scan = {.text = {0}};
+    size_t comma, len;
     bool taken;
 
     scan_feed(&scan, (const uint8_t *)input, strlen(input));
+    len = scan.last_message.len;
+    comma = json_trailing_comma(scan.last_message.data, len);
+    assert_int_equal(scan.last_trailing_comma, comma < len ? comma + 1 : 0);
     buf_append(&scan.last_message, "", 1);
     json_object_put(
         json_tokener_parse_ex(parser, scan.last_message.data, (int)scan.last_message.len));
-    taken =
-        json_tokener_get_error(parser) == json_tokener_success &&
-        json_trailing_comma(scan.last_message.data, scan.last_message.len) == scan.last_message.len;
+    taken = json_tokener_get_error(parser) == json_tokener_success && !scan.last_trailing_comma;
     json_tokener_free(parser);
     scan_free(&scan);
     return taken;

@@ -762,6 +762,41 @@ static void a_long_reply_is_written_in_parts(void **state)
     }
 }
 
+/* A message of @len bytes. Returns whether it was run in the turn in which it was complete. */
+static bool is_run_at_once(struct vm *vm, size_t len)
+{
+    static const char start[] = "{\"execute\": \"query-name\", \"id\": \"", end[] = "\"}";
+    size_t padding = len - (sizeof(start) - 1) - (sizeof(end) - 1);
+    struct qmp_session session = new_session(vm, true);
+    struct buf message = {0}, out = {0};
+    bool at_once;
+
+    buf_puts(&message, start);
+    while (padding--)
+        buf_puts(&message, "x");
+    buf_puts(&message, end);
+    assert_int_equal(message.len, len);
+    assert_int_equal(qmp_session_feed(&session, &vm->bench, message.data, len, &out), len);
+    at_once = !session.task;
+    assert_true(at_once == (out.len > 0));
+    if (!at_once)
+        qmp_session_go_on(&session, &vm->bench, &out);
+    assert_null(session.task);
+    assert_true(out.len > len - 100);
+    assert_memory_equal(out.data, "{\"return\": {", strlen("{\"return\": {"));
+    buf_free(&message);
+    buf_free(&out);
+    qmp_session_free(&session);
+    return at_once;
+}
+
+static void to_read_a_long_message_and_to_run_it_are_two_turns(void **state)
+{
+    assert_true(is_run_at_once(*state, 1000));
+    assert_true(is_run_at_once(*state, QMP_PART));
+    assert_false(is_run_at_once(*state, QMP_PART + 1));
+}
+
 #define WITH_VM(test) cmocka_unit_test_setup_teardown(test, make_vm, free_vm)
 /* ---- the same message again ----------------------------------------------------------------- */
 
@@ -849,6 +884,7 @@ int main(void)
         WITH_VM(each_kind_of_value_has_its_form),
         WITH_VM(each_kind_of_statistic_has_its_schema),
         WITH_VM(a_long_reply_is_written_in_parts),
+        WITH_VM(to_read_a_long_message_and_to_run_it_are_two_turns),
         WITH_VM(the_same_message_is_answered_again),
         WITH_VM(the_same_message_is_parsed_once),
     };
