@@ -33,7 +33,7 @@ struct column {
     uint32_t family;         /* NO_NUMBER: it has none, for @reason */
     uint32_t next_in_family; /* or NO_NUMBER */
     enum metrics_reason reason;
-    uint32_t sum; /* of a histogram: the column of its sums, or NO_NUMBER */
+    uint32_t sum; /* of a histogram that is written: the column of its sums, or NO_NUMBER */
     bool is_wanted;
     struct bound *bounds; /* of a histogram, as far as they are exposed */
     size_t n_bounds;
@@ -77,6 +77,7 @@ struct metrics {
     struct collector *collectors;
     size_t n_collectors, cap_collectors;
     struct key_map column_keys, names, labels_seen;
+    struct key_map counters; /* columns by provider, target, name and unit */
     struct arena arena;
     struct buf key;   /* scratch */
     struct buf texts; /* labels */
@@ -84,6 +85,9 @@ struct metrics {
     bool is_labelled;
     bool failed;
 };
+
+/* Finds the column of the sums of a histogram, if there is one. */
+void metrics_find_sum(struct metrics *metrics, struct column *column);
 
 /* Finds the labels of all VMs and objects. */
 void metrics_label(struct metrics *metrics);

@@ -78,6 +78,13 @@ uint32_t key_map_get(struct key_map *map, const void *bytes, size_t len, uint32_
     return number;
 }
 
+uint32_t key_map_find(const struct key_map *map, const void *bytes, size_t len, uint32_t none)
+{
+    const struct key *key = map->n ? find(map, hash_of(bytes, len), bytes, len) : NULL;
+
+    return key && key->is_used ? key->number : none;
+}
+
 void key_map_clear(struct key_map *map)
 {
     if (map->cap)

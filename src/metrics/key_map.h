@@ -15,6 +15,9 @@ struct key_map {
 /* The number of the key, @number if it is new; then @ret_is_new. */
 uint32_t key_map_get(struct key_map *map, const void *bytes, size_t len, uint32_t number,
                      bool *ret_is_new);
+
+/* The number of the key, or @none. */
+uint32_t key_map_find(const struct key_map *map, const void *bytes, size_t len, uint32_t none);
 void key_map_clear(struct key_map *map);
 void key_map_free(struct key_map *map);
 

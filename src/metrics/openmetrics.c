@@ -229,8 +229,10 @@ static void plan_columns(struct writer *to)
 
         column->is_wanted = !form->wants || form->wants(form->opaque, column->provider,
                                                         column->target, column->stat);
-        if (column->is_wanted && family_kind(column->stat) == FAMILY_HISTOGRAM)
+        if (column->is_wanted && family_kind(column->stat) == FAMILY_HISTOGRAM) {
             find_bounds(to, column);
+            metrics_find_sum(metrics, column);
+        }
         if (column->is_wanted && column->family == NO_NUMBER && !metrics->failed)
             to->report.dropped[column->reason] += count_column(to, column);
     }

@@ -56,6 +56,7 @@ void metrics_clear(struct metrics *metrics)
     metrics->is_labelled = metrics->failed = false;
     key_map_clear(&metrics->column_keys);
     key_map_clear(&metrics->names);
+    key_map_clear(&metrics->counters);
     key_map_clear(&metrics->labels_seen);
     arena_reset(&metrics->arena);
     self_reserve_names(metrics);
@@ -73,6 +74,7 @@ void metrics_free(struct metrics *metrics)
     free(metrics->collectors);
     key_map_free(&metrics->column_keys);
     key_map_free(&metrics->names);
+    key_map_free(&metrics->counters);
     key_map_free(&metrics->labels_seen);
     arena_free(&metrics->arena);
     buf_free(&metrics->key);
@@ -236,28 +238,46 @@ static void put_key(struct buf *key, const char *provider, const char *target,
     buf_append(key, &stat->bucket_size, sizeof(stat->bucket_size));
 }
 
-/* Its sums are a counter of the same objects, in the same unit. */
-static bool is_sum(const struct column *column, const struct column *of)
-{
-    const char *name = !strcmp(of->provider, "kvm") ? kvm_sum_of_histogram(of->stat->name) : NULL;
+/* ---- sums of histograms --------------------------------------------------------------------- */
 
-    return name && family_kind(of->stat) == FAMILY_HISTOGRAM && !strcmp(column->stat->name, name) &&
-           family_kind(column->stat) == FAMILY_COUNTER && column->stat->unit == of->stat->unit &&
-           !strcmp(column->target, of->target) && !strcmp(column->provider, of->provider);
+static void put_sum_key(struct buf *key, const struct column *column, const char *name)
+{
+    buf_reset(key);
+    buf_append(key, column->provider, strlen(column->provider) + 1);
+    buf_append(key, column->target, strlen(column->target) + 1);
+    buf_append(key, name, strlen(name) + 1);
+    buf_append(key, &column->stat->unit, sizeof(column->stat->unit));
 }
 
-static void find_sums(struct metrics *metrics, uint32_t number)
+/* A counter may be what a histogram adds up to, also one that is yet to come. The first of a name is. */
+static void note_counter(struct metrics *metrics, uint32_t number)
 {
-    struct column *column = &metrics->columns[number];
+    const struct column *column = &metrics->columns[number];
+    bool is_new;
 
-    for (uint32_t i = 0; i < number; i++) {
-        struct column *other = &metrics->columns[i];
+    if (family_kind(column->stat) != FAMILY_COUNTER)
+        return;
+    put_sum_key(&metrics->key, column, column->stat->name);
+    metrics->failed |= metrics->key.failed;
+    if (!metrics->failed)
+        key_map_get(&metrics->counters, metrics->key.data, metrics->key.len, number, &is_new);
+    metrics->failed |= metrics->counters.failed;
+}
 
-        if (column->sum == NO_NUMBER && is_sum(other, column))
-            column->sum = i;
-        if (other->sum == NO_NUMBER && is_sum(column, other))
-            other->sum = number;
-    }
+/* Its sums are a counter of the same objects, in the same unit. */
+void metrics_find_sum(struct metrics *metrics, struct column *column)
+{
+    const char *name =
+        strcmp(column->provider, "kvm") ? NULL : kvm_sum_of_histogram(column->stat->name);
+
+    column->sum = NO_NUMBER;
+    if (!name)
+        return;
+    put_sum_key(&metrics->key, column, name);
+    metrics->failed |= metrics->key.failed;
+    if (!metrics->failed)
+        column->sum =
+            key_map_find(&metrics->counters, metrics->key.data, metrics->key.len, NO_NUMBER);
 }
 
 static uint32_t add_column(struct metrics *metrics, const char *provider, const char *target,
@@ -274,7 +294,7 @@ static uint32_t add_column(struct metrics *metrics, const char *provider, const 
                                                              .next_in_family = NO_NUMBER,
                                                              .sum = NO_NUMBER};
     join_family(metrics, number);
-    find_sums(metrics, number);
+    note_counter(metrics, number);
     return number;
 }
 

@@ -50,6 +50,19 @@ void *__wrap_reallocarray(void *old, size_t n, size_t size)
     return must_fail() ? NULL : __real_reallocarray(old, n, size);
 }
 
+/* ---- work ----------------------------------------------------------------------------------- */
+
+static unsigned long sums_looked_for;
+
+const char *__real_kvm_sum_of_histogram(const char *name);
+const char *__wrap_kvm_sum_of_histogram(const char *name);
+
+const char *__wrap_kvm_sum_of_histogram(const char *name)
+{
+    sums_looked_for++;
+    return __real_kvm_sum_of_histogram(name);
+}
+
 /* ---- what is written ------------------------------------------------------------------------ */
 
 static const struct metrics_form openmetrics = {.format = METRICS_OPENMETRICS};
@@ -466,6 +479,30 @@ static void sums_are_those_of_the_counter(void **state)
     metrics_free(metrics);
 }
 
+/* A peer may have thousands of names: each is looked at once, not once for each other. */
+static void many_names_are_little_work(void **state)
+{
+    enum { NAMES = 4096, NAME_SIZE = 16 };
+    static char texts[NAMES][NAME_SIZE];
+    static struct vitals_stat stats[NAMES];
+    static const uint64_t buckets[2] = {1, 2};
+    struct metrics *metrics = new_metrics();
+
+    (void)state;
+    add_vm(metrics, "a", -1);
+    metrics_add_object(metrics, "vcpu", "/0", 0);
+    sums_looked_for = 0;
+    for (unsigned i = 0; i < NAMES; i++) {
+        snprintf(texts[i], NAME_SIZE, "name%u", i);
+        stats[i] = i % 2 ? log_ns : (struct vitals_stat){.type = VITALS_CUMULATIVE, .base = 10};
+        stats[i].name = texts[i];
+        metrics_add_value(metrics, "kvm", &stats[i], buckets, 1 + i % 2);
+    }
+    written(metrics, &openmetrics, NULL);
+    assert_in_range(sums_looked_for, 1, NAMES);
+    metrics_free(metrics);
+}
+
 /* The three histograms of KVM have 32 buckets. */
 static void thin_histograms_have_fewer_bounds(void **state)
 {
@@ -875,6 +912,7 @@ int main(void)
         cmocka_unit_test(more_than_can_be_counted),
         cmocka_unit_test(bounds_that_are_none),
         cmocka_unit_test(sums_are_those_of_the_counter),
+        cmocka_unit_test(many_names_are_little_work),
         cmocka_unit_test(thin_histograms_have_fewer_bounds),
         cmocka_unit_test(names_of_strangers),
         cmocka_unit_test(vms_that_share_a_name),
