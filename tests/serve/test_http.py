@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+"""What the daemon serves by HTTP: /metrics, JSON and the page."""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import urllib.parse
+
+import pytest
+
+from support import exposition
+from support.programs import wait_until
+from support.stats_fds import values_of_files
+from support.this_host import name_of
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+
+
+class Web:
+    """A daemon's HTTP."""
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+        line = daemon.process.stdout.readline().strip()
+        assert line.startswith("vitals serve: their statistics are at http://"), daemon.log()
+        self.address = line.rsplit(" ", 1)[1]
+        self.port = urllib.parse.urlparse(self.address).port
+
+    def get(self, path, **headers):
+        """(headers, text) of a reply that is one."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.request("GET", path, headers={name.replace("_", "-"): text for name, text in headers.items()})
+            reply = connection.getresponse()
+            text = reply.read().decode()
+            assert reply.status == 200, f"{path}: {reply.status} {text}"
+            return reply.headers, text
+
+    def json(self, path="/api/v1/vms"):
+        return json.loads(self.get(path)[1])
+
+    def openmetrics(self, query=""):
+        headers, text = self.get("/metrics" + query, Accept=OPENMETRICS)
+        assert headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        return exposition.read_openmetrics(text)
+
+    def vms(self):
+        return {vm["name"]: vm for vm in self.json()["vms"]}
+
+
+@pytest.fixture
+def web(start):
+    daemon = start("--user", "root", "--group", "root", "--metrics", "127.0.0.1:0")
+    assert daemon.ready, daemon.log()
+    return Web(daemon)
+
+
+# ---- expositions --------------------------------------------------------------------------------
+
+
+def test_a_scrape_has_each_value_of_the_statistics_files(web, programs, vmm):
+    vm = vmm("--vcpus", "0,5", "--guest", "once")
+    name, expected = name_of(vm.pid), values_of_files(programs, vm.pid, (0, 5))
+    found = web.openmetrics("?preset=full")
+    n = 0
+    for vcpu, stats in expected.items():
+        labels = {"vm": name} | ({} if vcpu is None else {"vcpu": str(vcpu)})
+        target = "vm" if vcpu is None else "vcpu"
+        for stat, value in stats.items():
+            if isinstance(value, list):
+                of_stat = f"kvm_{target}_{stat.removesuffix('_hist')}_duration_seconds"
+                assert found.value(f"{of_stat}_bucket", **labels, le="+Inf") == str(sum(value))
+            elif stat.endswith("_ns"):
+                whole, _, fraction = found.value(f"kvm_{target}_{stat[:-3]}_seconds_total", **labels).partition(".")
+                assert int(whole + fraction.ljust(9, "0")) == value
+            else:
+                name_of_stat = f"kvm_{target}_{stat}"
+                assert str(value) in (found.samples.get((end, tuple(sorted(labels.items()))))
+                                      for end in (name_of_stat, name_of_stat + "_total"))  # fmt: skip
+            n += 1
+    assert n > 100
+    assert found.value("vitals_source_up", vm=name, source="kernel") == "1"
+    assert found.value("sched_vcpu_steal_seconds_total", vm=name, vcpu="0")
+
+
+def test_the_older_format_is_what_promtool_takes(web, vmm):
+    vmm("--guest", "once")
+    headers, text = web.get("/metrics?preset=full")
+    assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    exposition.read_prometheus(text)
+
+
+def test_presets(web, vmm):
+    vmm("--guest", "once")
+    sizes = [len(web.openmetrics(query).samples) for query in
+             ("?preset=minimal", "", "?preset=full&thin=1", "?preset=full")]  # fmt: skip
+    assert sizes == sorted(sizes) and len(set(sizes)) == 4
+    assert web.openmetrics("?preset=default").names() == web.openmetrics().names()
+
+
+def test_a_vm_that_is_gone_is_gone_in_the_next_scrape(web, vmm):
+    stays, goes = vmm("--guest", "once"), vmm("--guest", "once")
+    name, gone = name_of(stays.pid), name_of(goes.pid)
+    assert {name, gone} <= {labels["vm"] for labels, _ in web.openmetrics().of("kvm_vm_info")}
+    goes.kill()
+    found = web.openmetrics()
+    assert name in {labels["vm"] for labels, _ in found.of("kvm_vm_info")}
+    assert gone not in {dict(labels).get("vm") for _, labels in found.samples}
+
+
+# ---- JSON ---------------------------------------------------------------------------------------
+
+
+def test_the_list_of_vms(web, vmm):
+    vm = vmm("--vcpus", "0,5", "--guest", "once")
+    name = name_of(vm.pid)
+    answer = web.json()
+    found = web.vms()[name]
+    assert answer["version"] == 1 and answer["clock"] > 0
+    assert (found["pid"], found["uid"], found["vcpus"], found["vmm"]) == (vm.pid, os.getuid(), 2, "bare-vmm")
+    assert [figure["name"] for figure in answer["figures"]][:2] == ["CPU", "STEAL"]
+    assert len(found["figures"]) == len(answer["figures"])
+    exits = [figure["name"] for figure in answer["figures"]].index("EXITS")
+    assert found["figures"][exits] > 0
+
+
+def test_one_vm(web, programs, vmm):
+    vm = vmm("--vcpus", "0,5", "--guest", "once")
+    name, expected = name_of(vm.pid), values_of_files(programs, vm.pid, (0, 5))
+    answer = web.json("/api/v1/vms/" + urllib.parse.quote(name, safe=""))
+    assert answer["name"] == name
+    for target in answer["targets"]:
+        at = [schema["provider"] for schema in target["schemas"]].index("kvm")
+        names = [stat["name"] for stat in target["schemas"][at]["stats"]]
+        for each in target["objects"]:
+            assert dict(zip(names, each["values"][at])) == expected[each.get("number")]
+    assert {target["name"] for target in answer["targets"]} == {"vm", "vcpu"}
+
+
+def test_a_vm_that_is_not_there(web):
+    with pytest.raises(AssertionError, match="404 There is no such VM"):
+        web.json("/api/v1/vms/nobody")
+
+
+def test_it_is_healthy(web):
+    assert web.get("/-/healthy")[1] == "vitals serve is healthy.\n"
+
+
+# ---- the daemon ---------------------------------------------------------------------------------
+
+
+def test_no_thread_has_a_capability(web):
+    for task in os.listdir(f"/proc/{web.daemon.pid}/task"):
+        with open(f"/proc/{web.daemon.pid}/task/{task}/status", encoding="ascii") as file:
+            status = dict(line.split(":\t", 1) for line in file.read().splitlines())
+        assert int(status["CapPrm"], 16) == int(status["CapEff"], 16) == 0
+
+
+def test_it_is_off_unless_asked_for(daemon):
+    inodes = {os.readlink(f"/proc/{daemon.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{daemon.pid}/fd")}
+    for file in "tcp", "tcp6":
+        with open(f"/proc/net/{file}", encoding="ascii") as table:
+            assert not any(f"socket:[{line.split()[9]}]" in inodes for line in table.readlines()[1:])
+
+
+def test_usage(start):
+    for options in (["--web-config", "x"], ["--metrics-public"]):
+        daemon = start(*options)
+        assert not daemon.ready and daemon.wait() == 2
+        assert f"{options[0]} needs --metrics" in daemon.log()
+
+
+def test_what_can_not_be_had_ends_it(start):
+    daemon = start("--user", "root", "--group", "root", "--metrics", "0.0.0.0:0")
+    assert not daemon.ready and daemon.wait() == 1
+    assert "needs TLS and a login" in daemon.log()
+
+
+# ---- scrapers -----------------------------------------------------------------------------------
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Scraper:
+    """Prometheus or VictoriaMetrics, which scrapes the daemon each second."""
+
+    def __init__(self, programs, kind, web):
+        if not shutil.which(kind):
+            pytest.skip(f"{kind} is not installed")
+        self.port = free_port()
+        where = f"127.0.0.1:{self.port}"
+        config = programs.write("scrape.yml", json.dumps({
+            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+            "scrape_configs": [{"job_name": "vitals", "params": {"preset": ["full"]},
+                                "static_configs": [{"targets": [f"127.0.0.1:{web.port}"]}]}]}).encode())  # fmt: skip
+        data = programs.path("data")
+        command = {
+            "prometheus": ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={data}",
+                           f"--web.listen-address={where}", "--log.level=warn"],
+            "victoria-metrics": ["victoria-metrics", f"-promscrape.config={config}", f"-storageDataPath={data}",
+                                 f"-httpListenAddr={where}", "-memory.allowedBytes=100MB", "-loggerLevel=WARN",
+                                 "-search.latencyOffset=0s"],
+        }[kind]  # fmt: skip
+        self.log = open(programs.path("scraper.log"), "wb")  # pylint: disable=consider-using-with
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)  # pylint: disable=consider-using-with
+
+    def query(self, expression):
+        """{vm: number} of each series that there is now."""
+        try:
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+                connection.request("GET", "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
+                answer = json.loads(connection.getresponse().read())
+        except (OSError, ValueError):
+            return {}
+        assert answer["status"] == "success", answer
+        return {each["metric"].get("vm"): float(each["value"][1]) for each in answer["data"]["result"]}
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+def median_bucket(web, name):
+    """Where half of all that halt_wait_hist has counted is reached: (from, to) in seconds."""
+    target = next(target for target in web.json(f"/api/v1/vms/{name}")["targets"] if target["name"] == "vcpu")
+    part = [schema["provider"] for schema in target["schemas"]].index("kvm")
+    at = [stat["name"] for stat in target["schemas"][part]["stats"]].index("halt_wait_hist")
+    buckets = [sum(counts) for counts in zip(*(each["values"][part][at] for each in target["objects"]))]
+    assert sum(buckets) > 0
+    i = next(i for i in range(len(buckets)) if 2 * sum(buckets[: i + 1]) >= sum(buckets))
+    return (2 ** (i - 1) * 1e-9 if i else 0, 2**i * 1e-9)
+
+
+@pytest.mark.parametrize("kind", ["prometheus", "victoria-metrics"])
+def test_a_scraper_answers_questions_about_vms(web, programs, vmm, kind):
+    """Rates, steal, a quantile that lies in the kernel's bucket; and a VM that is killed is gone."""
+    demo, other = programs.demo(), vmm("--guest", "once")
+    name, goes = name_of(demo.pid), name_of(other.pid)
+    scraper = programs.keep(Scraper(programs, kind, web))
+    of_vm = f"{{vm={json.dumps(name)}}}"
+    wait_until(lambda: scraper.query("up").get(None) == 1, "the daemon is scraped", 120)
+    wait_until(lambda: scraper.query(f"sum by (vm) (rate(kvm_vcpu_exits_total{of_vm}[10s]))").get(name, 0) > 0,
+               "exits have a rate", 120)  # fmt: skip
+    wait_until(lambda: name in scraper.query(f"sum by (vm) (rate(sched_vcpu_steal_seconds_total{of_vm}[10s]))"),
+               "steal has a rate", 120)  # fmt: skip
+    bounds = [median_bucket(web, name)]
+    quantile = scraper.query(
+        f"histogram_quantile(0.5, sum by (vm, le) (kvm_vcpu_halt_wait_duration_seconds_bucket{of_vm}))"
+    )[name]
+    bounds.append(median_bucket(web, name))
+    assert min(bounds)[0] / 2 <= quantile <= max(bounds)[1] * 2
+    assert goes in scraper.query("kvm_vm_info")
+    other.kill()
+    wait_until(lambda: goes not in scraper.query("kvm_vm_info"), "the VM that was killed is gone", 120)
+    assert name in scraper.query("kvm_vm_info")
