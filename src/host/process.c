@@ -11,7 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/arguments.h"
+
 enum { FILE_MAX = 64 };
+_Static_assert((int)ARGUMENTS_MAX == (int)PROCESS_TEXT_MAX, "they are read into a text");
 
 /* What was read, with a NUL behind it. */
 struct text {
@@ -74,7 +77,7 @@ void process_identify(pid_t pid, uint64_t start_time, struct identity *ret_ident
     struct process_text process = {.pid = pid};
 
     if (texts) {
-        read_text(pid, "cmdline", &texts[0]);
+        texts[0].size = arguments_read(pid, texts[0].bytes);
         read_text(pid, "cgroup", &texts[1]);
         read_text(pid, "comm", &texts[2]);
         texts[2].bytes[strcspn(texts[2].bytes, "\n")] = '\0';

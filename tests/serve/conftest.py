@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 import os
 import shutil
+import sys
 
 import pytest
 
+from support import silent_fs
 from support.daemon import Daemon
 from support.kernel_reader import BareVmm, missing_for_host
 from support.programs import Program
@@ -56,6 +58,20 @@ def qemu(programs):
         return programs.keep(Qemu(command, programs.directory))
 
     return start
+
+
+@pytest.fixture
+def silent_file(programs):
+    """The path of a file that can be opened, and never answers."""
+    if not silent_fs.is_possible():
+        pytest.skip("no file system can be mounted by FUSE")
+    directory = programs.path("silent")
+    os.mkdir(directory)
+    server = programs.start([sys.executable, silent_fs.__file__, directory])
+    assert server.read_line() == "ready", server.log()
+    yield os.path.join(directory, "file")
+    server.kill()
+    silent_fs.unmount(directory)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import sys
 
 import pytest
 
-from support import silent_fs
 from support.programs import TIMEOUT, wait_until
 from support.registrant import Registrant, Vm
 from test_host_socket import told
@@ -17,20 +16,6 @@ from test_users import MEMBER, OWNER, STRANGER, as_user, can_use
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ANYBODY = 253  # SCM_MAX_FD
-
-
-@pytest.fixture
-def silent_file(programs):
-    """The path of a file that can be opened, and never answers."""
-    if not silent_fs.is_possible():
-        pytest.skip("no file system can be mounted by FUSE")
-    directory = programs.path("silent")
-    os.mkdir(directory)
-    server = programs.start([sys.executable, silent_fs.__file__, directory])
-    assert server.read_line() == "ready", server.log()
-    yield os.path.join(directory, "file")
-    server.kill()
-    silent_fs.unmount(directory)
 
 
 @pytest.fixture
