@@ -41,6 +41,7 @@ REQUESTS = [line.encode() + b"\n" for line in [
     '{"execute": "query-stats", "arguments": {"target": "vm"}}',
     '{"execute": "query-stats", "arguments": {"target": "vcpu"}, "id": [{}, "\\u0001"]}',
     '{"execute": "query-stats", "arguments": {"target": "vcpu", "vcpus": ["/a", "/b", "/a"]}}',
+    '{"execute": "query-stats", "arguments": {"target": "block", "objects": ["/a", "/b", "/a"]}}',
     '{"execute": "query-stats-schemas"}',
     '{"execute": "query-qmp-schema"}',
     '{"execute": "query-cpus-fast"}',

@@ -43,6 +43,8 @@ def requests(dialect):
         "all of introspection": '{"execute": "query-qmp-schema"}',
         "vCPUs": query("vcpu", vcpus=names(n // 2)),
         "the same vCPU": query("vcpu", vcpus=[VCPU % 0] * (n // 2)),
+        "objects": query("block", objects=names(n // 2)),
+        "the same object": query("block", objects=["/a"] * (n // 2)),
     }
     if dialect == "grouped":
         found["empty filters"] = query("vcpu", filters=[{}] * (n // 10))

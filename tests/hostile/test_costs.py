@@ -5,7 +5,7 @@ import costly
 import pytest
 from honest import Honest
 
-from support.programs import DATA, SANITIZED, cpu_time
+from support.programs import DATA, SANITIZED, cpu_time, stat
 
 VCPUS = 8
 RATIO_MAX = 20  # of an id that is all escapes to one that has none; it was 60
@@ -17,6 +17,9 @@ def of_vcpus(programs, server):
     server.tell("kvm", "-")
     for i in range(VCPUS):
         server.tell("vcpu", costly.VCPU % i, DATA / "kvm" / "x86_64-linux-6.18" / "vcpu.stats")
+    for i in range(VCPUS):
+        server.tell("register", f"own/block#{i}", stat("reads"))
+        server.tell("row", f"own/block#{i}", f"name-{i}", i)
     flat = programs.path("flat.sock")
     server.tell("listen", flat, "flat")
     return {"grouped": server.path, "flat": flat}

@@ -166,6 +166,7 @@ def clients(programs, server):
     for target in ("vm", "vcpu"):
         for provider in ("kvm", "xyz"):
             server.tell("register", f"{provider}/{target}", stat(f"{provider}_stat"))
+    server.tell("register", "drive/block", stat("reads"))
     path = programs.path("flat.sock")
     server.tell("listen", path, "flat")
     return {"grouped": programs.client(server), "flat": programs.client(path)}

@@ -311,12 +311,38 @@ def test_arguments_that_are_refused(server, asked, target, arguments, error):
     assert refused(asked, target=target, **arguments) == error
 
 
+MESSAGE_MAX = 1 << 20
+TOKENS_MAX = 1 << 16
+TOKENS_AROUND = 32  # the message without its objects
+OBJECTS = '{"execute":"query-stats","arguments":{"target":"block","objects":[%s]}}'
+
+
+def paths_in(reply):
+    entries = reply["return"]
+    return [entry["path"] for entry in entries["block"]] if "block" in entries else [
+        entry["qom-path"] for entry in entries]  # fmt: skip
+
+
+def check_limit(client, good, bad, error):
+    """The session goes on behind what is refused."""
+    assert paths_in(client.ask(good)) == [DISKS[1]]
+    assert client.error_of(bad) == error
+    assert paths_in(client.ask(good)) == [DISKS[1]]
+
+
 def test_the_longest_list_of_objects(server, asked):
-    """As long as a message can be, which has at most 1 MiB; past that it is refused, and the session goes on."""
-    plug(server, 0)
-    plug(server, 1)
-    longest = "/" + "x" * 1022
-    n = (1 << 20) // (len(longest) + 4) - 2
-    assert of_block(asked, objects=[longest] * n + [DISKS[1]]) == [(DISKS[1], values(1))]
-    assert "JSON" in refused(asked, target="block", objects=[longest] * (n + 3))
-    assert of_block(asked, objects=[DISKS[1]]) == [(DISKS[1], values(1))]
+    """As long as a message, and one byte longer."""
+    for i in 0, 1:
+        plug(server, i)
+    text = OBJECTS % f'"{DISKS[1]}","%s"'
+    room = MESSAGE_MAX - len(text % "")
+    check_limit(asked, text % ("x" * room), text % ("x" * (room + 1)), "JSON token size limit exceeded")
+
+
+def test_the_most_objects(server, asked):
+    """As many as a message has tokens, two for each, and one more."""
+    for i in 0, 1:
+        plug(server, i)
+    most = (TOKENS_MAX - TOKENS_AROUND) // 2
+    many = [f'"{DISKS[1]}"'] + ['"/a"'] * most
+    check_limit(asked, OBJECTS % ",".join(many[:most]), OBJECTS % ",".join(many), "JSON token count limit exceeded")
