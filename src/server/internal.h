@@ -212,7 +212,8 @@ struct received_fds {
     uint32_t count;
 };
 /* As recv(), with the descriptors that came along. -EMSGSIZE: too many; they stay in the queue. */
-ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct received_fds *ret_fds);
+ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct closer *closer,
+                         struct received_fds *ret_fds);
 
 /* socket.c */
 int socket_check_listening(int fd, struct error_text *error);

@@ -7,12 +7,13 @@
 
 #include "server/internal.h"
 
-static void close_fds(const struct received_fds *received)
+/* Whatever they are: a file can make who closes any of its descriptors wait, not only the last one. */
+static void close_fds(struct closer *closer, const struct received_fds *received)
 {
     uint32_t i;
 
     for (i = 0; i < received->count; i++)
-        close(received->fds[i]);
+        closer_take(closer, received->fds[i]);
 }
 
 /* The kernel gives no more than there is room for. */
@@ -30,10 +31,10 @@ static void note_fds(struct received_fds *received, struct msghdr *message)
 }
 
 /*
- * A look gives descriptors of its own, so that what is closed here, if they are not wanted, is no last
- * reference: the queue has that.
+ * A look gives descriptors of its own, so that what recv() lets go of is no last reference.
  */
-static ssize_t look(int fd, void *bytes, size_t size, struct received_fds *ret_fds)
+static ssize_t look(int fd, void *bytes, size_t size, struct closer *closer,
+                    struct received_fds *ret_fds)
 {
     union {
         struct cmsghdr header; /* for its alignment */
@@ -51,16 +52,17 @@ static ssize_t look(int fd, void *bytes, size_t size, struct received_fds *ret_f
         return -errno;
     note_fds(&all, &message);
     if (all.count > PROTOCOL_FDS_MAX || message.msg_flags & MSG_CTRUNC) {
-        close_fds(&all);
+        close_fds(closer, &all);
         return -EMSGSIZE;
     }
     *ret_fds = all;
     return n;
 }
 
-ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct received_fds *ret_fds)
+ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct closer *closer,
+                         struct received_fds *ret_fds)
 {
-    ssize_t n = look(fd, bytes, size, ret_fds);
+    ssize_t n = look(fd, bytes, size, closer, ret_fds);
 
     if (n <= 0)
         return n;
@@ -68,6 +70,6 @@ ssize_t receive_with_fds(int fd, void *bytes, size_t size, struct received_fds *
     if (n >= 0)
         return n;
     n = -errno;
-    close_fds(ret_fds);
+    close_fds(closer, ret_fds);
     return n;
 }

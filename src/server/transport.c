@@ -204,7 +204,8 @@ static ssize_t receive_bytes(struct transport *transport)
     ssize_t n;
 
     if (protocol->ops->take_fds) {
-        n = receive_with_fds(transport->fd, server->input, sizeof(server->input), &fds);
+        n = receive_with_fds(transport->fd, server->input, sizeof(server->input), server->closer,
+                             &fds);
         if (n >= 0 && fds.count && !protocol->ops->take_fds(protocol, fds.fds, fds.count))
             return -EDQUOT;
         return n;
