@@ -29,7 +29,8 @@
  * (SO_PEERCRED) share the time: who has had least of it is next, however many clients others have. Of a
  * user's clients, half of the time it is the one whose request has taken least so far, else the one
  * that waits longest.
- * What a turn takes is also what collect() takes: one that is slow keeps all waiting.
+ * What a turn takes is also what collect() takes: one that is slow keeps all waiting, unless its group
+ * says that it may block (VITALS_GROUP_MAY_BLOCK).
  *
  * A server is one process's. A child made by fork() has a copy that shares sockets and clients with its
  * parent: there vitals_server_free() frees memory and closes the child's files, and the parent goes on
@@ -94,7 +95,7 @@ struct vitals_server_options {
     uint32_t reserved; /* must be 0 */
     /*
      * Called first in the thread of vitals_server_start(), in that thread: for its CPUs, its priority,
-     * its seccomp filter. Which system calls it makes from then on is in vitals(3). NULL: nothing is.
+     * its seccomp filter. The same in each thread of a group that may block. Which system calls it makes from then on is in vitals(3). NULL: nothing is.
      */
     void (*on_thread)(void *on_thread_opaque);
     void *on_thread_opaque; /* borrowed until the server is freed */

@@ -160,7 +160,21 @@ enum vitals_group_flags {
      * collect() of one group by one thread at a time. (Of two groups: at any time.)
      */
     VITALS_GROUP_CONCURRENT = 1 << 0,
+    /*
+     * collect() may take long, or wait for something: a lock that the VMM holds while it calls the
+     * server, a device, a network. It then runs apart, in a thread that lives as long as the call, and
+     * is asked for all statistics of all objects, whatever the query wants. Only who asks for the group
+     * waits for it, at most deadline_ms: then the group is left out of the reply, and that is logged
+     * once. So it is at once as long as a call is past its deadline. What costs only those who ask still
+     * costs a thread for each query.
+     *
+     * vitals_unregister() of this group, and what frees its context, wait until the call has come back;
+     * nothing else does. Only what QMP clients ask for runs apart.
+     */
+    VITALS_GROUP_MAY_BLOCK = 1 << 1,
 };
+
+#define VITALS_DEADLINE_MS 1000 /* for groups that may block, by default */
 
 struct vitals_group_ops {
     size_t size;      /* these two: VITALS_GROUP_OPS_INIT */
@@ -190,6 +204,8 @@ struct vitals_group_ops {
     void (*release)(void *opaque);
     void *
         opaque; /* belongs to the library from the call of vitals_register() on, also if it fails */
+    uint32_t deadline_ms; /* of VITALS_GROUP_MAY_BLOCK; 0: VITALS_DEADLINE_MS */
+    uint32_t reserved;    /* must be 0 */
 };
 #define VITALS_GROUP_OPS_INIT                                                                      \
     .size = sizeof(struct vitals_group_ops), .stat_size = sizeof(struct vitals_stat)

@@ -30,6 +30,12 @@ void qmp_go_on_later(struct qmp_call *call, qmp_handler *go_on, void *state)
     call->state = state;
 }
 
+void qmp_look_again(struct qmp_call *call, qmp_handler *go_on, void *state)
+{
+    qmp_go_on_later(call, go_on, state);
+    call->waits = true;
+}
+
 struct json_object *qmp_argument(const struct qmp_call *call, const char *name)
 {
     struct json_object *value = NULL;

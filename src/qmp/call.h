@@ -23,6 +23,7 @@ struct qmp_call {
     uint64_t part_start_ns;
     qmp_handler *go_on; /* writes the next part; NULL: this is the last one */
     void *state;        /* of the handler, from one part to the next */
+    bool waits;         /* go_on has nothing to do before a while */
 };
 
 /* Makes the reply an error. What was appended is dropped. */
@@ -41,6 +42,8 @@ enum {
         64 * 1024, /* bytes; their end is that of an object. A longer message is one part, too */
     QMP_PART_NS = 500 * 1000, /* behind so many, no further collection is begun */
 };
+/* The same where something must come first, and nobody says when: it is called again after a while. */
+void qmp_look_again(struct qmp_call *call, qmp_handler *go_on, void *state);
 bool qmp_has_written_enough(const struct qmp_call *call);
 bool qmp_has_worked_enough(const struct qmp_call *call);
 void qmp_go_on_later(struct qmp_call *call, qmp_handler *go_on, void *state);

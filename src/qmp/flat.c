@@ -59,6 +59,7 @@ struct query {
     struct stats_filter filter;
     struct json_object *providers; /* NULL: all of all */
     size_t entry, n_entries;
+    bool is_read;        /* what the entry wants is known */
     bool is_collected;   /* what the next rows of the entry are taken from */
     size_t part, object; /* the next row of the collection */
     struct list list;
@@ -86,11 +87,13 @@ static bool put_rows(struct qmp_call *call, struct query *query)
     return true;
 }
 
-static int start_entry(struct qmp_call *call, struct query *query)
+static int read_entry(struct qmp_call *call, struct query *query)
 {
     struct stats_request *request = &query->request;
     struct json_object *entry;
 
+    if (query->is_read)
+        return 0;
     request->all_stats = !query->providers;
     if (query->providers) {
         entry = json_object_array_get_idx(query->providers, query->entry);
@@ -99,7 +102,8 @@ static int start_entry(struct qmp_call *call, struct query *query)
         request->filters = &query->filter;
         request->n_filters = 1;
     }
-    return stats_collect(&call->bench->collection, call->session->ctx, request);
+    query->is_read = true;
+    return 0;
 }
 
 static int collect(struct qmp_call *call, struct query *query)
@@ -107,9 +111,10 @@ static int collect(struct qmp_call *call, struct query *query)
     struct stats_collection *collection = &call->bench->collection;
     int err = query->is_collected
                   ? stats_collect_more(collection, call->session->ctx, &query->request)
-                  : start_entry(call, query);
+                  : stats_collect(collection, call->session->ctx, &query->request);
 
     query->is_collected = true;
+    query->is_read = false;
     query->part = 0;
     query->object = collection->first;
     return err;
@@ -128,6 +133,7 @@ static bool has_more(const struct qmp_call *call, struct query *query)
 static void put_results(struct qmp_call *call)
 {
     struct query *query = call->state;
+    int err;
 
     query->list.out = call->out;
     while (!query->is_collected || put_rows(call, query)) {
@@ -137,7 +143,13 @@ static void put_results(struct qmp_call *call)
         }
         if (qmp_has_worked_enough(call))
             break;
-        if (collect(call, query)) {
+        err = query->is_collected ? 0 : read_entry(call, query);
+        if (!err && !query->is_collected &&
+            !stats_is_ready(call->session->ctx, &query->request, &call->bench->hook)) {
+            qmp_look_again(call, put_results, query);
+            return;
+        }
+        if (err || collect(call, query)) {
             qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
             return;
         }

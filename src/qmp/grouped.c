@@ -145,13 +145,28 @@ static void begin_target(struct buf *out, const char *target)
     buf_printf(out, "{\"%s\": [", strcmp(target, "vcpu") ? target : "vcpus");
 }
 
-static int collect(struct qmp_call *call, struct stats_request *request)
+static int read_request(struct qmp_call *call, struct stats_request *request)
 {
     int err = stats_read_objects(call, request);
 
-    if (!err)
-        err = read_filters(call, request);
-    return err ? err : stats_collect(&call->bench->collection, call->session->ctx, request);
+    return err ? err : read_filters(call, request);
+}
+
+static void answer(struct qmp_call *call)
+{
+    struct stats_collection *collection = &call->bench->collection;
+    struct query *query = call->state;
+
+    if (!stats_is_ready(call->session->ctx, &query->request, &call->bench->hook)) {
+        qmp_look_again(call, answer, query);
+    } else if (stats_collect(collection, call->session->ctx, &query->request)) {
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+    } else if (!strcmp(query->request.target, "vm")) {
+        put_vm(call->out, collection);
+    } else {
+        begin_target(call->out, query->request.target);
+        put_target_objects(call);
+    }
 }
 
 static void query_stats(struct qmp_call *call)
@@ -160,15 +175,12 @@ static void query_stats(struct qmp_call *call)
 
     if (query)
         *query = (struct query){.separator = ""};
-    if (!query || collect(call, &query->request)) {
+    if (!query || read_request(call, &query->request)) {
         qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
-    } else if (!strcmp(query->request.target, "vm")) {
-        put_vm(call->out, &call->bench->collection);
-    } else {
-        begin_target(call->out, query->request.target);
-        call->state = query;
-        put_target_objects(call);
+        return;
     }
+    call->state = query;
+    answer(call);
 }
 
 /* ---- query-stats-schemas -------------------------------------------------------------------- */

@@ -12,11 +12,12 @@
 #include "qmp/frame.h"
 #include "qmp/qapi.h"
 #include "base/arena.h"
-#include "stats/collect.h"
+#include "stats/apart.h"
 #include "vitals/qmp.h"
 
 /* What serves one command at a time, whose session it may be. */
 struct qmp_workbench {
+    struct thread_hook hook; /* for threads of groups that may block */
     struct json_tokener *parser;
     struct buf text, error;
     struct buf last_text; /* the last message: monitoring asks for the same again and again */

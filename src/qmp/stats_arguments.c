@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 static int read_strings(struct qmp_call *call, struct json_object *array, const char ***ret_strings,
                         size_t *ret_count)
 {
@@ -26,6 +28,7 @@ int stats_read_objects(struct qmp_call *call, struct stats_request *request)
     request->target = json_object_get_string(qmp_argument(call, "target"));
     objects = qmp_argument(call, strcmp(request->target, "vcpu") ? "objects" : "vcpus");
     request->providers = call->session->providers;
+    request->since_ns = clock_now_ns();
     request->all_objects = !objects;
     return objects ? read_strings(call, objects, &request->objects, &request->n_objects) : 0;
 }

@@ -58,6 +58,7 @@ void qmp_task_pause(struct qmp_call *call)
 
     task->go_on = call->go_on;
     task->state = call->state;
+    task->waits = call->waits;
     swap_with_bench(task, call->bench);
 }
 

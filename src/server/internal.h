@@ -36,6 +36,7 @@ enum {
      */
     SERVER_FILES_SHARE = 4,
     SERVER_FILES_LEFT_MAX = 256,
+    PART_PAUSE_MS = 2,    /* after which one looks whether a group that may block has come back */
     ACCEPT_PAUSE_MS = 20, /* where there are no files, or no memory, for a client that waits */
     SERVER_REPLY_MAX = 64 << 20, /* bytes of a reply that are written at a time */
     /* Bytes of a buffer that are kept for the next reply: new pages cost more than what is written into them. */
@@ -89,6 +90,7 @@ struct transport {
     uint64_t progress_ns; /* when it last began to hold something, was answered, or took bytes */
     struct turn turn;
     struct timer noise_pause;
+    struct timer part_pause;
     struct timer stall; /* set while it has a reply to take */
     int unread;         /* bytes in its socket when that was set */
 };
@@ -178,6 +180,7 @@ int transport_open(struct vitals_server *server, int fd, struct protocol *protoc
 void transport_event(struct transport *transport, uint32_t events);
 void transport_close(struct transport *transport);
 bool transports_serve_one(struct vitals_server *server); /* false: nobody waits */
+void transport_look_again(void *transport);              /* what its reply waits for */
 void transport_resume(void *transport);                  /* its pause is over */
 void transport_stalled(void *transport);                 /* it has had its reply for STALL_MS */
 

@@ -54,6 +54,7 @@ struct protocol {
     struct transport *transport; /* that carries it */
     struct vitals_ctx *ctx;      /* whose statistics it shows; NULL: of none */
     bool replying;               /* its reply is not complete: nothing is fed meanwhile */
+    bool waits;   /* its next part has to wait: write() is called after a while, not soon */
     bool refused; /* the last message was no message of this protocol: noise, perhaps */
 };
 

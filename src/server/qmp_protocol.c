@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "qmp/task.h"
 #include "server/internal.h"
 
 struct qmp_protocol {
@@ -28,7 +29,8 @@ static void note_task(struct protocol *protocol)
 {
     protocol->replying = qmp_of(protocol)->session.task;
     protocol->refused = qmp_of(protocol)->session.refused;
-    if (protocol->replying)
+    protocol->waits = protocol->replying && qmp_of(protocol)->session.task->waits;
+    if (protocol->replying && !protocol->waits)
         transport_request_write(protocol->transport);
 }
 

@@ -135,6 +135,8 @@ static int init_parts(struct vitals_server *server)
         err = timers_init(&server->timers);
     if (!err)
         err = qmp_workbench_init(&server->bench);
+    server->bench.hook =
+        (struct thread_hook){server->options.on_thread, server->options.on_thread_opaque};
     server->closer = closer_new();
     if (!err && !server->closer)
         err = -ENOMEM;

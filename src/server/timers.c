@@ -14,6 +14,7 @@ static const struct {
 } kinds[TIMER_KINDS] = {
     [TIMER_NOISE_PAUSE] = {NOISE_PAUSE_MS, transport_resume},
     [TIMER_ACCEPT_PAUSE] = {ACCEPT_PAUSE_MS, listener_resume},
+    [TIMER_PART] = {PART_PAUSE_MS, transport_look_again},
     [TIMER_STALL] = {STALL_MS, transport_stalled},
 };
 

@@ -13,6 +13,7 @@
 enum timer_kind {
     TIMER_NOISE_PAUSE,  /* of a transport: its client may speak again */
     TIMER_ACCEPT_PAUSE, /* of a listener: there may be files again */
+    TIMER_PART,         /* of a transport: what its reply waits for may be there */
     TIMER_STALL,        /* of a transport: its client has taken nothing for too long */
     TIMER_KINDS,
 };

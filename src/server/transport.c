@@ -28,6 +28,7 @@ static void leave_queue(struct transport *transport)
     struct vitals_server *server = transport->server;
 
     timer_cancel(&server->timers, TIMER_NOISE_PAUSE, &transport->noise_pause);
+    timer_cancel(&server->timers, TIMER_PART, &transport->part_pause);
     turns_stop_waiting(&server->turns, &transport->turn);
 }
 
@@ -236,6 +237,12 @@ static void pause_noise(struct transport *transport)
     timer_set(&transport->server->timers, TIMER_NOISE_PAUSE, &transport->noise_pause);
 }
 
+static void pause_reply(struct transport *transport)
+{
+    set_interest(transport, 0);
+    timer_set(&transport->server->timers, TIMER_PART, &transport->part_pause);
+}
+
 /*
  * What the client does next follows from what it has left to do. Who waits for a turn is often served
  * before epoll is asked again: what is asked of its socket stays as it is.
@@ -245,6 +252,8 @@ static void schedule(struct transport *transport)
     leave_queue(transport);
     if (transport->output.data)
         set_interest(transport, EPOLLOUT);
+    else if (transport->protocol->waits)
+        pause_reply(transport);
     else if (transport->noise > NOISE_MESSAGES)
         pause_noise(transport);
     else if (transport->input.data || transport->wants_write)
@@ -373,6 +382,7 @@ int transport_open(struct vitals_server *server, int fd, struct protocol *protoc
                                     .fd = fd,
                                     .protocol = protocol,
                                     .input = {.max = SERVER_READ_SIZE}};
+    transport->part_pause.owner = transport;
     transport->noise_pause.owner = transport->stall.owner = transport;
     transport->passes_files = protocol->ops->take_fds || !passed_files_refuse(fd);
     if (transport->passes_files)
@@ -430,6 +440,15 @@ bool transports_serve_one(struct vitals_server *server)
     if (turn)
         serve(transport_of(turn));
     return turn;
+}
+
+void transport_look_again(void *opaque)
+{
+    struct transport *transport = opaque;
+
+    transport->protocol->waits = false;
+    transport->wants_write = true;
+    schedule(transport);
 }
 
 void transport_resume(void *opaque)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/count.h"
+#include "stats/apart.h"
 #include "stats/filter.h"
 #include "stats/report.h"
 
@@ -269,6 +270,15 @@ static void take_back(struct stats_collection *collection, struct stats_part *pa
         part->rows[collection->given[--collection->n_given] - part->first] = NULL;
 }
 
+static int call_group(const struct stats_collection *collection, const struct group_pin *pin,
+                      struct vitals_sink *sink)
+{
+    uint64_t since_ns = collection->request->since_ns;
+
+    return pin->group->apart && since_ns ? apart_give(pin, since_ns, sink)
+                                         : registry_collect(pin, sink);
+}
+
 /* Of a group whose schema is that of a part already. Its objects mostly come behind those of the others. */
 static void collect_into(struct stats_collection *collection, struct stats_part *part,
                          const struct group_pin *pin)
@@ -285,7 +295,7 @@ static void collect_into(struct stats_collection *collection, struct stats_part 
     if (collection->is_full)
         return;
     collection->n_given = 0;
-    err = registry_collect(pin, &sink);
+    err = call_group(collection, pin, &sink);
     if (err) {
         log_failure(pin, FAILURE_GROUP, err);
         take_back(collection, part);
@@ -311,7 +321,7 @@ static int collect_part(struct stats_collection *collection, const struct group_
     collection->object_size += part->schema->row_len * sizeof(uint64_t);
     if (collection->is_full)
         return 0;
-    err = registry_collect(pin, &sink);
+    err = call_group(collection, pin, &sink);
     if (err) {
         log_failure(pin, FAILURE_GROUP, err);
         return 0;
@@ -406,6 +416,59 @@ int stats_collect_more(struct stats_collection *collection, struct vitals_ctx *c
     drop_rows(collection);
     collection->first = collection->objects.count;
     return collection->first < collection->end ? ask(collection, ctx, request) : 0;
+}
+
+int stats_collect_group(struct stats_collection *collection, const struct group_pin *pin)
+{
+    struct stats_request all = {
+        .target = pin->schema->target, .all_stats = true, .all_objects = true};
+    struct stats_part *part = next_part(collection);
+    struct vitals_sink sink = {.collection = collection, .part = part, .pin = pin};
+    int err;
+
+    if (!part)
+        return -ENOMEM;
+    collection->request = &all;
+    sink.is_vm = !strcmp(all.target, "vm");
+    part->schema = pin->schema;
+    err = filter_resolve(part, &all);
+    if (!err)
+        err = registry_collect(pin, &sink);
+    collection->request = NULL;
+    if (err)
+        return err;
+    schema_ref(part->schema);
+    collection->n_parts = 1;
+    return 0;
+}
+
+/* True also where there is no memory to find out. */
+static bool wants_of(const struct stats_request *request, const struct group_pin *pin)
+{
+    struct stats_part probe = {.schema = pin->schema};
+    bool wants = filter_resolve(&probe, request) || probe.n_wanted;
+
+    free(probe.wanted_bits);
+    free(probe.wanted);
+    return wants;
+}
+
+bool stats_is_ready(struct vitals_ctx *ctx, const struct stats_request *request,
+                    const struct thread_hook *hook)
+{
+    struct group_walk walk = {.providers = request->providers};
+    struct group_pin pin;
+    bool is_ready = true;
+
+    if (!ctx->n_apart)
+        return true;
+    while (registry_pin_next(ctx, request->target, &walk, &pin)) {
+        if (pin.group->apart && wants_of(request, &pin) &&
+            !apart_look(pin.group, request->since_ns, hook))
+            is_ready = false;
+        registry_unpin(&pin);
+    }
+    return is_ready;
 }
 
 void stats_collection_trim(struct stats_collection *collection)

@@ -28,6 +28,8 @@ struct stats_request {
     bool all_objects;
     const char **objects; /* sorted and made unique by stats_collect() */
     size_t n_objects;
+    /* Groups that may block run apart, see stats_is_ready(); 0: they are called as all others. */
+    uint64_t since_ns;
     bool objects_sorted; /* it has done so: for requests that are answered in parts */
 };
 
@@ -67,6 +69,19 @@ struct stats_collection {
     size_t *given;  /* the objects whose rows a group gave to a part that has those of others */
     size_t n_given, given_cap;
 };
+
+struct thread_hook;
+
+/*
+ * Whether all groups that may block have what the request asks of them, or can't be waited for any
+ * longer: then stats_collect() is called, with the same since_ns, which says when the request began.
+ * Else ask again soon. Never waits.
+ */
+bool stats_is_ready(struct vitals_ctx *ctx, const struct stats_request *request,
+                    const struct thread_hook *hook);
+
+/* All that one group has. -ENOMEM, or what its collect() returned. */
+int stats_collect_group(struct stats_collection *collection, const struct group_pin *pin);
 
 /*
  * Asks the groups of the request's target. Never fails as a whole: what can't be read is left out,

@@ -29,6 +29,7 @@ struct vitals_ctx {
     struct vitals_ctx_options options; /* name and uuid are copies */
     _Atomic pid_t process; /* whose it is: a child made by fork() has a copy, until it uses it */
     atomic_uint users;     /* listeners, clients and providers, which must go before it does */
+    atomic_uint n_apart;   /* groups that may block */
     struct schema_pool *pool;
     atomic_bool running;
     struct objects objects;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/sized.h"
+#include "stats/apart.h"
 #include "stats/report.h"
 
 enum { COLLECTORS_MIN = 8 };
@@ -94,6 +95,7 @@ static void append(struct vitals_ctx *ctx, struct vitals_group *group)
         end = &(*end)->next;
     *end = group;
     group->order = ++ctx->next_order;
+    ctx->n_apart += group->apart != NULL;
 }
 
 static struct vitals_group *new_group(struct vitals_ctx *ctx, const struct vitals_group_ops *ops,
@@ -109,6 +111,13 @@ static struct vitals_group *new_group(struct vitals_ctx *ctx, const struct vital
     group->collect = ops->collect;
     group->release = ops->release;
     group->opaque = ops->opaque;
+    if (ops->flags & VITALS_GROUP_MAY_BLOCK) {
+        group->apart = apart_new(ops->deadline_ms);
+        if (!group->apart) {
+            free(group);
+            return NULL;
+        }
+    }
     group->schema = schema_ref(schema);
     pthread_mutex_init(&group->turn, NULL);
     return group;
@@ -116,6 +125,8 @@ static struct vitals_group *new_group(struct vitals_ctx *ctx, const struct vital
 
 static void free_group(struct vitals_group *group)
 {
+    if (!ctx_is_copy(group->ctx)) /* where a thread may have held its lock */
+        apart_free(group->apart);
     pthread_mutex_destroy(&group->turn);
     schema_unref(group->schema);
     free(group);
@@ -163,8 +174,10 @@ static int check_callbacks(const struct vitals_group_ops *ops, struct error_text
 {
     if (!ops->collect)
         return error_set(error, -EINVAL, "collect is NULL");
-    if (ops->flags & ~(uint32_t)VITALS_GROUP_CONCURRENT)
+    if (ops->flags & ~(uint32_t)(VITALS_GROUP_CONCURRENT | VITALS_GROUP_MAY_BLOCK))
         return error_set(error, -EINVAL, "flags 0x%x hold an unknown one", ops->flags);
+    if (ops->reserved)
+        return error_set(error, -EINVAL, "reserved is %u, must be 0", ops->reserved);
     if (!ops->n_stats)
         return error_set(error, -EINVAL, "a group without statistics");
     return 0;
@@ -250,6 +263,8 @@ void registry_forget_pins(struct vitals_ctx *ctx)
     for (group = ctx->groups; group; group = group->next) {
         group->pins = 0;
         group->leaving = false;
+        if (group->apart)
+            apart_forget(group->apart);
     }
     for (i = 0; i < collectors->n; i++)
         if (is_own(ctx, &collectors->entries[i]))
@@ -273,6 +288,7 @@ static void detach(struct vitals_ctx *ctx, struct vitals_group *group)
     while (*link != group)
         link = &(*link)->next;
     *link = group->next;
+    ctx->n_apart -= group->apart != NULL;
 }
 
 int vitals_unregister(struct vitals_group *group)
@@ -330,6 +346,21 @@ bool registry_pin_next(struct vitals_ctx *ctx, const char *target, struct group_
     }
     pthread_mutex_unlock(&ctx->lock);
     return group != NULL;
+}
+
+bool registry_pin(struct vitals_group *group, struct group_pin *ret_pin)
+{
+    struct vitals_ctx *ctx = group->ctx;
+    bool is_there;
+
+    pthread_mutex_lock(&ctx->lock);
+    is_there = !group->leaving;
+    if (is_there) {
+        group->pins++;
+        *ret_pin = (struct group_pin){.group = group, .schema = schema_ref(group->schema)};
+    }
+    pthread_mutex_unlock(&ctx->lock);
+    return is_there;
 }
 
 void registry_unpin(struct group_pin *pin)

@@ -22,7 +22,8 @@ struct vitals_group {
     struct vitals_group *next;
     uint64_t order; /* its place among the groups; never used again */
     uint32_t flags;
-    bool is_alone; /* no other group has its provider and target */
+    struct apart *apart; /* NULL: its collect() does not block */
+    bool is_alone;       /* no other group has its provider and target */
     int (*collect)(void *opaque, struct vitals_sink *sink);
     void (*release)(void *opaque);
     void *opaque;
@@ -69,6 +70,8 @@ struct group_walk {
 /* Pins the next group of @target; NULL: of any. */
 bool registry_pin_next(struct vitals_ctx *ctx, const char *target, struct group_walk *walk,
                        struct group_pin *ret_pin);
+/* Pins a group that the caller has pinned already. False: it is being unregistered. */
+bool registry_pin(struct vitals_group *group, struct group_pin *ret_pin);
 void registry_unpin(struct group_pin *pin);
 
 /* Calls collect() of a pinned group. */
