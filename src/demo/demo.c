@@ -243,10 +243,13 @@ static int add_provider(struct demo *demo)
     return err < 0 ? complain_ctx(demo, err, "the VMM's own statistics") : 0;
 }
 
-static void complain_socket(struct demo *demo, int err, const char *path)
+static void complain_socket(int err, const char *path)
 {
     if (err == -EPERM)
-        complain_ctx(demo, err, path);
+        fprintf(
+            stderr,
+            "vitals demo: %s: anyone may write to the directory, and put another socket there\n",
+            path);
     else
         complain(err, "%s", path);
     print_hint(listen_hint(err));
@@ -262,7 +265,7 @@ static int listen_on_sockets(struct demo *demo)
         const struct vitals_listen_options *socket = &demo->options->sockets[i];
         err = vitals_server_listen(demo->server, demo->ctx, socket, NULL);
         if (err < 0) {
-            complain_socket(demo, err, socket->path);
+            complain_socket(err, socket->path);
             return err;
         }
     }

@@ -272,6 +272,7 @@ static void nor_for_one_that_waits_to_unregister(void **state)
     peer_close(&peer);
 }
 
+#ifndef __SANITIZE_THREAD__
 /* In a thread of the child's, which has the stack and the number of one of the parent's. */
 static int unregister_in_a_thread(struct site *site)
 {
@@ -299,6 +300,7 @@ static void a_thread_of_the_child_is_not_taken_for_one_inside_collect(void **sta
     assert_non_null(peer_line(&peer));
     peer_close(&peer);
 }
+#endif
 
 static void what_a_thread_was_changing_is_left_as_it_is(void **state)
 {
@@ -564,7 +566,9 @@ int main(void)
         WITH_SITE(all_other_calls_do_nothing),
         WITH_SITE(a_child_does_not_wait_for_threads_that_it_does_not_have),
         WITH_SITE(nor_for_one_that_waits_to_unregister),
+#ifndef __SANITIZE_THREAD__ /* which ends a child that makes a thread */
         WITH_SITE(a_thread_of_the_child_is_not_taken_for_one_inside_collect),
+#endif
         WITH_SITE(what_a_thread_was_changing_is_left_as_it_is),
         WITH_SITE(a_daemon_serves_in_its_parents_place),
         WITH_SITE(queries_of_a_child_that_took_over_are_waited_for),
