@@ -235,7 +235,7 @@ SOCKETS = [
          "PATH: the reply to COMMAND takes more than N MiB of memory", ""),
     Case("many statistics", qemu(query_stats_schemas=schemas_of(8193)),
          "PATH: has more than N statistics", ""),
-    Case("many targets", qemu(query_stats_schemas=targets_of(17)),
+    Case("many targets", qemu(query_stats_schemas=targets_of(65)),
          "PATH: has more than N targets", ""),
     Case("many vCPUs", qemu(query_cpus_fast=vcpus_of(8193)), "PATH: has more than N vCPUs", ""),
     Case("not a list", qemu(query_stats_schemas={"return": {}}),
