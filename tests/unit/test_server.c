@@ -911,6 +911,7 @@ static void a_client_may_say_no_more_than_one_long_request(void **state)
     assert_int_equal(shutdown(peer.fd, SHUT_WR), 0);
     assert_has_all_objects(peer_line(&peer));
     assert_closed(&peer);
+    peer_close(&peer);
 }
 
 static void a_client_may_go_in_the_middle_of_a_reply(void **state)
