@@ -38,6 +38,7 @@ struct vitals_ctx {
     pthread_cond_t unpinned;
     struct vitals_group *groups; /* in the order of registration */
     uint64_t next_order;
+    uint64_t n_detached; /* groups that have left the list */
     struct collectors collectors;
     struct error_text error;
 };

@@ -289,6 +289,7 @@ static void detach(struct vitals_ctx *ctx, struct vitals_group *group)
         link = &(*link)->next;
     *link = group->next;
     ctx->n_apart -= group->apart != NULL;
+    ctx->n_detached++;
 }
 
 int vitals_unregister(struct vitals_group *group)
@@ -316,12 +317,15 @@ int vitals_unregister(struct vitals_group *group)
 
 /* ---- visiting ------------------------------------------------------------------------------- */
 
+/* Goes on behind the last one, which may have been freed if any has left: then from the start. */
 static struct vitals_group *find_next(struct vitals_ctx *ctx, const char *target,
                                       const struct group_walk *walk)
 {
+    bool is_there = walk->last && walk->n_detached == ctx->n_detached;
     struct vitals_group *group;
 
-    for (group = ctx->groups; group && group->order <= walk->end; group = group->next)
+    for (group = is_there ? walk->last->next : ctx->groups; group && group->order <= walk->end;
+         group = group->next)
         if (group->order > walk->order && !group->leaving &&
             (!target || !strcmp(group->schema->target, target)) &&
             providers_have(walk->providers, group->schema->provider))
@@ -342,6 +346,8 @@ bool registry_pin_next(struct vitals_ctx *ctx, const char *target, struct group_
     if (group) {
         group->pins++;
         walk->order = group->order;
+        walk->last = group;
+        walk->n_detached = ctx->n_detached;
         *ret_pin = (struct group_pin){.group = group, .schema = schema_ref(group->schema)};
     }
     pthread_mutex_unlock(&ctx->lock);

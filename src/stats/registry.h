@@ -65,6 +65,8 @@ void registry_set_schema(struct vitals_group *group, struct stats_schema *schema
 struct group_walk {
     const struct providers *providers; /* NULL: all */
     uint64_t order, end;
+    const struct vitals_group *last; /* still there as long as so many have left: */
+    uint64_t n_detached;
 };
 
 /* Pins the next group of @target; NULL: of any. */
