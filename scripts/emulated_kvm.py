@@ -23,13 +23,13 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 DEFAULT_CACHE = HERE.parent / "build" / "emulated-kvm"
 META_PACKAGE = "linux-image-amd64"  # depends on the newest kernel
-MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "kvm_amd"]
+MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "fuse", "kvm_amd"]
 # Of the kernel's packages only these are unpacked: the modules above, and what they need in some
 # release. Where a release has /usr/lib/modules, that is meant, too.
 UNPACKED = ["boot/vmlinuz-*", "lib/modules/*/modules.*"] + [
     f"lib/modules/*/kernel/{folder}/*"
     for folder in ("arch/x86/kvm", "drivers/crypto/ccp", "drivers/virtio", "fs/9p", "fs/fscache",
-                   "fs/netfs", "fs/overlayfs", "net/9p", "virt")]  # fmt: skip
+                   "fs/fuse", "fs/netfs", "fs/overlayfs", "net/9p", "virt")]  # fmt: skip
 CPUS, MEMORY_MIB = 2, 3072
 PASSED_ON = ("LANG", "LC_ALL", "TERM", "NO_COLOR", "CI")
 # One thread emulates all CPUs: with a thread for each, a guest of KVM has ended in a triple fault, and
