@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A query does not interrupt a vCPU, and it reads no more than it needs."""
 
+import json
 import time
 
 import pytest
@@ -101,6 +102,7 @@ def test_queries_do_not_disturb_a_halted_guest(programs):
 # ---- reads --------------------------------------------------------------------------------------
 
 VCPUS = 1024
+REPLY_PART = 64 * 1024  # bytes, the least that a turn writes of a long reply
 
 
 def count_reads(demo):
@@ -130,7 +132,8 @@ def test_all_of_1024_vcpus(programs, large_vm):
     assert [vcpu["path"] for vcpu in vcpus] == [
         f"/machine/unattached/device[{i}]" for i in range(VCPUS)
     ]
-    assert 5 * VCPUS <= reads <= 5 * VCPUS + ticks
+    turns = 5 * len(json.dumps(vcpus)) / REPLY_PART  # after each the server may be woken by an eventfd
+    assert 5 * VCPUS <= reads <= 5 * VCPUS + ticks + turns
 
 
 def test_one_statistic_of_one_of_1024_vcpus_reads_one_file(programs, large_vm):
