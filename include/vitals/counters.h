@@ -50,7 +50,8 @@ struct vitals_group *vitals_counters_group(struct vitals_counters *counters);
  * The first call with a name makes it a statistic of all objects of @counters, in the order of these
  * calls; an object that has no counter of it shows 0. @help: one sentence for people, or NULL.
  *
- * -EEXIST: the object has this statistic already, or others have it with another description;
+ * -EEXIST: the object has this statistic already (so a device that is reset keeps the counter that it
+ * has, which goes on counting, or removes its object first), or others have it with another description;
  * -EINVAL, -E2BIG: as vitals_register(); -ENOMEM. A new statistic costs time that grows with the
  * number that there are; another object of one that is there does not.
  */
