@@ -107,7 +107,15 @@ def unpack(package, directory):
         for archive in pathlib.Path(scratch).glob("*.deb"):
             unpack_archive(archive, tree)
         run("depmod", "-b", tree, version_of(package))
+        (tree / "unpacked").write_text("\n".join(UNPACKED), encoding="utf-8")
+        shutil.rmtree(directory, ignore_errors=True)
         tree.rename(directory)
+
+
+def is_unpacked(directory):
+    """With all that is wanted now: an older release of this script may have left it."""
+    note = directory / "unpacked"
+    return note.exists() and note.read_text(encoding="utf-8") == "\n".join(UNPACKED)
 
 
 def find_kernel(cache):
@@ -115,7 +123,7 @@ def find_kernel(cache):
     package = newest_kernel()
     directory = cache / package
     cache.mkdir(parents=True, exist_ok=True)
-    if not directory.exists():
+    if not is_unpacked(directory):
         print(f"Downloading {package} ...", file=sys.stderr)
         unpack(package, directory)
     version = version_of(package)
