@@ -95,7 +95,9 @@ struct vitals_server_options {
     uint32_t reserved; /* must be 0 */
     /*
      * Called first in the thread of vitals_server_start(), in that thread: for its CPUs, its priority,
-     * its seccomp filter. The same in each thread of a group that may block. Which system calls it makes from then on is in vitals(3). NULL: nothing is.
+     * its seccomp filter. The same in each thread of a group that may block; a turn of the server waits
+     * for it then, so it must wait for no lock that is held over calls of the server. Which system calls
+     * are made from then on is in vitals(3). NULL: nothing is called.
      */
     void (*on_thread)(void *on_thread_opaque);
     void *on_thread_opaque; /* borrowed until the server is freed */

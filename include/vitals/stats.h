@@ -191,7 +191,7 @@ struct vitals_group_ops {
      * least one statistic of the group; several rows may be filled at a time. An object that can't
      * be read is dropped by vitals_row_fail(), which costs no other object anything. Returns 0, or
      * -errno: then the whole group is left out of the reply, and the other groups are answered.
-     * A query of more than 16 MiB of rows calls it several times, and takes some objects each time:
+     * A query of more than 4 MiB of rows calls it several times, and takes some objects each time:
      * what costs much to obtain belongs behind vitals_row().
      * Must not call vitals_unregister() or vitals_ctx_free() (-EBUSY). No C++ exception may leave
      * it, nor longjmp(): locks would be held for ever. Declare it noexcept, and catch inside.

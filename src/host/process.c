@@ -127,7 +127,7 @@ static bool is_called(pid_t pid, const char *tid, int64_t number)
     return read_status(pid, file, "\nNSpid:\t") == number;
 }
 
-pid_t process_find_thread(pid_t pid, int64_t number)
+pid_t process_find_thread(pid_t pid, int64_t number, unsigned *looks)
 {
     char path[FILE_MAX], tid[FILE_MAX];
     struct dirent *entry;
@@ -139,9 +139,11 @@ pid_t process_find_thread(pid_t pid, int64_t number)
         return (pid_t)number;
     snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
     tasks = opendir(path);
-    while (tasks && !found && (entry = readdir(tasks)))
+    while (tasks && !found && *looks && (entry = readdir(tasks))) {
+        (*looks)--;
         if (is_called(pid, entry->d_name, number))
             found = (pid_t)strtol(entry->d_name, NULL, 10);
+    }
     if (tasks)
         closedir(tasks);
     return found;

@@ -23,9 +23,10 @@ pid_t process_of_thread(pid_t tid);
 
 /*
  * The number, here, of the thread that is @number to the process @pid itself, which may have a pid
- * namespace of its own. 0: it has no such thread.
+ * namespace of its own. 0: it has no such thread. @looks: how many threads may be looked at, and
+ * after the call, how many still; where it gets to 0, the thread is not known.
  */
-pid_t process_find_thread(pid_t pid, int64_t number);
+pid_t process_find_thread(pid_t pid, int64_t number, unsigned *looks);
 
 /* When a thread of the process began, in ticks since the host did. False: there is none. */
 bool process_thread_start(pid_t pid, pid_t tid, uint64_t *ret_ticks);

@@ -93,6 +93,8 @@ void places_reads(struct places *places, struct place *place, const struct http_
     place->body = body;
     if (!body)
         place->since_ns = clock_now_ns();
+    else if (body->is_given_up) /* for others, before anybody read it */
+        cut(place);
     pthread_mutex_unlock(&places->lock);
 }
 

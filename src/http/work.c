@@ -131,8 +131,8 @@ static void write_document(struct work *work, struct work_item *item)
         buf_free(&plain);
         return;
     }
-    if (is_wanted(item, true) && !plain.failed && gzip(plain.data, plain.len, &zipped))
-        zipped.failed = true;
+    if (is_wanted(item, true))
+        zipped.failed = plain.failed || gzip(plain.data, plain.len, &zipped) != 0;
     share_as(work, &zipped, item, true);
     share_as(work, &plain, item, false);
 }

@@ -2,6 +2,7 @@
 #include "look/life.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,16 +46,20 @@ static void put_host(struct record_writer *to)
  */
 static pid_t find_thread(const struct client *client, pid_t process, int64_t thread)
 {
+    unsigned looks = UINT_MAX;
+
     if (thread <= 0)
         return 0;
-    return client_is_of_host(client) ? (pid_t)thread : process_find_thread(process, thread);
+    return client_is_of_host(client) ? (pid_t)thread : process_find_thread(process, thread, &looks);
 }
 
 /* All vCPUs whose threads are known have them in this process. */
 static bool runs_all(pid_t process, const struct client_vcpu *vcpus, size_t n)
 {
+    unsigned looks = UINT_MAX;
+
     for (size_t i = 0; i < n; i++)
-        if (vcpus[i].thread > 0 && process_find_thread(process, vcpus[i].thread) == 0)
+        if (vcpus[i].thread > 0 && process_find_thread(process, vcpus[i].thread, &looks) == 0)
             return false;
     return true;
 }

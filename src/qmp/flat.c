@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/json_write.h"
 #include "qapi_commands.h"
 #include "qmp/schema_order.h"
@@ -94,6 +95,7 @@ static int read_entry(struct qmp_call *call, struct query *query)
 
     if (query->is_read)
         return 0;
+    request->since_ns = clock_now_ns(); /* what waited for earlier entries has its own time, too */
     request->all_stats = !query->providers;
     if (query->providers) {
         entry = json_object_array_get_idx(query->providers, query->entry);

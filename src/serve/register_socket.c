@@ -225,13 +225,14 @@ static const char *path_at(struct json_object *vcpus, size_t i)
 }
 
 /* By its number here. */
-static pid_t thread_at(const struct registrant *registrant, struct json_object *vcpus, size_t i)
+static pid_t thread_at(const struct registrant *registrant, struct json_object *vcpus, size_t i,
+                       unsigned *looks)
 {
     struct json_object *thread;
 
     if (!json_object_object_get_ex(json_object_array_get_idx(vcpus, i), "thread", &thread))
         return 0;
-    return process_find_thread(registrant->pid, json_object_get_int64(thread));
+    return process_find_thread(registrant->pid, json_object_get_int64(thread), looks);
 }
 
 static bool check_path(struct qmp_call *call, const char *path)
@@ -257,10 +258,11 @@ static void add_vcpus(struct qmp_call *call, struct registrant *registrant,
                       struct json_object *vcpus, const int *fds, uint32_t n)
 {
     struct error_text error;
+    unsigned looks = REGISTER_THREADS_LOOKED_AT;
 
     for (uint32_t i = 0; i < n; i++) {
         const char *path = path_at(vcpus, i);
-        pid_t thread = thread_at(registrant, vcpus, i);
+        pid_t thread = thread_at(registrant, vcpus, i, &looks);
 
         if (check_path(call, path) && host_register_vcpu(registrant->socket->host, registrant->vm,
                                                          path, thread, fds[i], i == 0, &error))
@@ -406,6 +408,8 @@ static int open_client(void *opaque, int fd, void **ret_client)
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
         return -errno;
     pidfd = peer.pid > 0 ? (int)syscall(SYS_pidfd_open, peer.pid, 0) : -1;
+    if (peer.pid > 0 && pidfd < 0 && errno != ENOSYS && errno != EPERM)
+        return -errno; /* it has ended, or could not be watched */
     err = registrant_new(opaque, peer.uid, peer.pid, pidfd, &registrant);
     if (err && pidfd >= 0)
         close(pidfd);

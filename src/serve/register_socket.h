@@ -17,7 +17,9 @@
 #include "vitals/qmp.h"
 
 enum {
-    REGISTER_CLIENTS_MAX = 1024,   /* connections of one user */
+    REGISTER_CLIENTS_MAX = 1024, /* connections of one user */
+    REGISTER_THREADS_LOOKED_AT =
+        16384, /* for one message, to find those of vCPUs: a quarter of a second */
     REGISTER_FILES_WAITING = 506,  /* of one connection, for messages that are still under way */
     REGISTER_FILES_SHARE = 4,      /* a user has at most one of so many files of the daemon */
     REGISTER_VCPUS_AT_A_TIME = 253 /* of one message: SCM_MAX_FD */

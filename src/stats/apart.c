@@ -66,7 +66,7 @@ static void run_hook(struct job *job)
         job->hook.run(job->hook.opaque);
     pthread_mutex_lock(&apart->lock);
     apart->is_hooked = true;
-    pthread_cond_signal(&apart->hooked);
+    pthread_cond_broadcast(&apart->hooked); /* of each server that shows the context */
     pthread_mutex_unlock(&apart->lock);
 }
 
@@ -145,10 +145,11 @@ static void start(struct vitals_group *group, const struct thread_hook *hook)
 bool apart_look(struct vitals_group *group, uint64_t since_ns, const struct thread_hook *hook)
 {
     struct apart *apart = group->apart;
-    uint64_t now = clock_now_ns();
+    uint64_t now;
     bool is_done;
 
     pthread_mutex_lock(&apart->lock);
+    now = clock_now_ns(); /* not before what another server has begun */
     is_done = (apart->result_ns && apart->result_ns >= since_ns) ||
               now - since_ns >= apart->deadline_ns ||
               (apart->is_running && now - apart->started_ns >= apart->deadline_ns);
@@ -186,5 +187,7 @@ int apart_give(const struct group_pin *pin, uint64_t since_ns, struct vitals_sin
     if (!err && apart->result.n_parts && apart->result.parts[0].schema == pin->schema)
         give_rows(apart, sink);
     pthread_mutex_unlock(&apart->lock);
+    if (err == -ETIMEDOUT) /* its collect() has no result to tell of yet */
+        atomic_store_explicit(&pin->group->result, err, memory_order_relaxed);
     return err;
 }

@@ -546,25 +546,16 @@ int registry_last_result(struct vitals_ctx *ctx, const char *provider, const cha
     return err;
 }
 
-struct provider_search {
-    const char *provider;
-    bool found;
-};
-
-static void compare_provider(void *opaque, const char *provider)
-{
-    struct provider_search *search = opaque;
-
-    if (!strcmp(provider, search->provider))
-        search->found = true;
-}
-
 bool registry_has_provider(struct vitals_ctx *ctx, const char *provider)
 {
-    struct provider_search search = {.provider = provider};
+    const struct vitals_group *group;
+    bool found = false;
 
-    registry_each_provider(ctx, compare_provider, &search);
-    return search.found;
+    pthread_mutex_lock(&ctx->lock);
+    for (group = ctx->groups; group && !found; group = group->next)
+        found = !strcmp(group->schema->provider, provider);
+    pthread_mutex_unlock(&ctx->lock);
+    return found;
 }
 
 /* ---- targets -------------------------------------------------------------------------------- */

@@ -158,6 +158,7 @@ static void behind_the_deadline_it_is_left_out(void **state)
     assert_int_equal(site->slow.collects, 1);
     assert_int_equal(site->log.lines, 1);
     assert_contains(site->log.last, "provider 'slow', target 'vm': nothing can be read");
+    assert_int_equal(registry_last_result(site->ctx, "slow", "vm"), -ETIMEDOUT);
     let_go(site);
 }
 
