@@ -83,7 +83,7 @@ struct vitals_server_options {
      * answered: up to 12 MiB for its JSON, 4 MiB of rows (or those of one object, if they are more),
      * and of its reply a part, or all where it is none of query-stats: up to 64 MiB, or memory_max if
      * that is less, which counts as soon as it waits for its client. And for each client a few KiB. When
-     * all clients have left, it keeps rows of 4 MiB, a reply of 4 MiB, and what the heap makes of the
+     * all clients have left, it keeps rows of 4 MiB, a reply of 1 MiB, and what the heap makes of the
      * JSON; all else has gone back to the system.
      */
     size_t memory_max;

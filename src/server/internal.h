@@ -39,8 +39,7 @@ enum {
     PART_PAUSE_MS = 2,    /* after which one looks whether a group that may block has come back */
     ACCEPT_PAUSE_MS = 20, /* where there are no files, or no memory, for a client that waits */
     SERVER_REPLY_MAX = 64 << 20, /* bytes of a reply that are written at a time */
-    /* Bytes of a buffer that are kept for the next reply: new pages cost more than what is written into them. */
-    SERVER_REPLY_KEPT = 4 << 20,
+    SERVER_REPLY_KEPT = 1 << 20, /* bytes of a buffer that are kept for the next reply */
     /*
      * A client that takes nothing of a reply for so long is closed. It may have no process any more:
      * its own socket may lie in the queue that is not read meanwhile.

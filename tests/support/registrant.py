@@ -47,7 +47,8 @@ class Registrant(Qmp):
         control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         data = text.encode()
         sent = self.socket.sendmsg([data], control)
-        self.socket.sendall(data[sent:])
+        if sent < len(data):  # where nothing is left, the daemon may have closed it
+            self.socket.sendall(data[sent:])
 
     def tell(self, command, fds=(), **arguments):
         """The whole reply."""
