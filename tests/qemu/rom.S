@@ -63,27 +63,32 @@ start:
     xor %ax, %ax
     mov %ax, %ds
 
-    # The timer begins anew each time, so that the vCPU halts however slow the machine is. Interrupts
-    # are let in with the halt and not before it: none comes too early to end it.
+    call start_timer
+    sti
 wait:
-    cli
+    hlt
+    jmp wait
+
+    # The timer begins anew each time, and as late as can be, so that the vCPU halts also where a
+    # machine is so slow that a periodic one would leave it no time for that. It is the handler that
+    # begins it: an interrupt that comes before the halt ends none, and another one follows.
+on_timer:
+    push %ax
+    mov $END_OF_INTERRUPT, %al
+    out %al, $PIC1_COMMAND
+    out %al, $DEBUG_PORT
+    call start_timer
+    pop %ax
+    iret
+
+start_timer:
     mov $PIT_ONE_SHOT, %al
     out %al, $PIT_COMMAND
     mov $PIT_COUNT, %ax
     out %al, $PIT_CHANNEL_0
     mov %ah, %al
     out %al, $PIT_CHANNEL_0
-    sti
-    hlt
-    out %al, $DEBUG_PORT
-    jmp wait
-
-on_timer:
-    push %ax
-    mov $END_OF_INTERRUPT, %al
-    out %al, $PIC1_COMMAND
-    pop %ax
-    iret
+    ret
 
     .balign 8
 gdt:
