@@ -138,3 +138,11 @@ void json_put_string(struct buf *buf, const char *text)
     }
     buf_append(buf, "\"", 1);
 }
+
+void json_put_text_member(struct buf *buf, const char *name, const char *text)
+{
+    if (!*text)
+        return;
+    buf_printf(buf, ", \"%s\": ", name);
+    json_put_string(buf, text);
+}

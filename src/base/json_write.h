@@ -24,4 +24,7 @@ void json_put_i64(struct buf *buf, int64_t value);
 /* With quotes and escapes. Bytes that are no character become U+FFFD; C0 80 becomes U+0000. */
 void json_put_string(struct buf *buf, const char *text);
 
+/* A further member of an object, unless @text is empty. @name needs no escapes. */
+void json_put_text_member(struct buf *buf, const char *name, const char *text);
+
 #endif

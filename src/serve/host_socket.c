@@ -8,6 +8,7 @@
 #include "base/count.h"
 #include "base/json_write.h"
 #include "host/state.h"
+#include "host/vm_json.h"
 #include "qapi_host.h"
 #include "qmp/dialect.h"
 #include "server/speak.h"
@@ -23,14 +24,6 @@ static const char *state_of(const struct host_vm *vm)
     ASSERT_COUNT(names, HOST_PAUSED + 1);
 
     return names[host_vm_state(vm)];
-}
-
-static void put_text(struct buf *out, const char *name, const char *text)
-{
-    if (!*text)
-        return;
-    buf_printf(out, ", \"%s\": ", name);
-    json_put_string(out, text);
 }
 
 static void put_sockets(struct buf *out, const struct vm_sockets *sockets,
@@ -59,15 +52,10 @@ static void put_vm(struct buf *out, const struct vm_sockets *sockets, const stru
 {
     const struct host_vm *vm = entry->vm;
 
-    buf_puts(out, "{\"name\": ");
-    json_put_string(out, vm->name);
-    put_text(out, "uuid", vm->identity.uuid);
-    if (vm->pid > 0)
-        buf_printf(out, ", \"pid\": %d", (int)vm->pid);
-    buf_printf(out, ", \"uid\": %u", vm->uid);
-    put_text(out, "vmm", vm->identity.vmm);
-    buf_printf(out, ", \"vcpus\": %zu, \"state\": \"%s\", \"way\": \"%s\", \"since\": %lld",
-               vm->n_vcpus, state_of(vm), vm->is_registered ? "registered" : "kernel",
+    buf_puts(out, "{");
+    host_vm_put_identity(out, vm, state_of(vm));
+    buf_printf(out, ", \"way\": \"%s\", \"since\": %lld",
+               vm->is_registered ? "registered" : "kernel",
                (long long)(boot_time + (double)vm->start_time / 1e9));
     put_sockets(out, sockets, entry);
     buf_puts(out, "}");

@@ -5,6 +5,8 @@
 
 #include "base/count.h"
 #include "base/json_write.h"
+#include "host/state.h"
+#include "host/vm_json.h"
 #include "kvm/meanings.h"
 #include "qmp/stat_names.h"
 #include "stats/histogram.h"
@@ -26,14 +28,6 @@ static void put_time(struct buf *out, const struct view *view)
                (unsigned long long)(time.unix_ns / 1000000u % 1000u),
                (unsigned long long)(time.monotonic_ns / 1000000000u),
                (unsigned long long)(time.monotonic_ns / 1000u % 1000000u));
-}
-
-static void put_text(struct buf *out, const char *name, const char *text)
-{
-    if (!*text)
-        return;
-    buf_printf(out, ", \"%s\": ", name);
-    json_put_string(out, text);
 }
 
 /* ---- figures -------------------------------------------------------------------------------- */
@@ -105,19 +99,10 @@ static void put_sums(struct buf *out, const struct sums *sums)
 
 /* ---- VMs ------------------------------------------------------------------------------------ */
 
-static void put_identity(struct buf *out, const struct view_vm *view_vm)
+static void put_identity(struct buf *out, const struct host_vm *vm)
 {
-    const struct host_vm *vm = view_vm->vm;
-
-    buf_puts(out, "\"name\": ");
-    json_put_string(out, vm->name);
-    put_text(out, "uuid", vm->identity.uuid);
-    if (vm->pid > 0)
-        buf_printf(out, ", \"pid\": %d", (int)vm->pid);
-    buf_printf(out, ", \"uid\": %u", vm->uid);
-    put_text(out, "vmm", vm->identity.vmm);
-    buf_printf(out, ", \"vcpus\": %zu, \"state\": \"%s\", ", vm->n_vcpus,
-               states[host_vm_state(vm)]);
+    host_vm_put_identity(out, vm, states[host_vm_state(vm)]);
+    buf_puts(out, ", ");
 }
 
 void web_put_vms(struct buf *out, const struct view *view)
@@ -134,7 +119,7 @@ void web_put_vms(struct buf *out, const struct view *view)
         struct sums sums = add_up(&vms[i]);
 
         buf_puts(out, i ? ", {" : "{");
-        put_identity(out, &vms[i]);
+        put_identity(out, vms[i].vm);
         put_sums(out, &sums);
         buf_puts(out, "}");
     }
@@ -155,7 +140,7 @@ static void put_stat(struct buf *out, const struct vitals_stat *stat)
     if (stat->type == VITALS_LINEAR_HIST)
         buf_printf(out, ", \"bucket-size\": %u", stat->bucket_size);
     if (stat->help)
-        put_text(out, "help", stat->help);
+        json_put_text_member(out, "help", stat->help);
     buf_puts(out, "}");
 }
 
@@ -215,7 +200,7 @@ static void put_object(struct buf *out, const struct view_target *target, size_t
     }
     buf_puts(out, "]");
     if (object.path)
-        put_text(out, "path", object.path);
+        json_put_text_member(out, "path", object.path);
     if (object.number >= 0)
         buf_printf(out, ", \"number\": %lld", (long long)object.number);
     if (object.thread > 0)
@@ -247,7 +232,7 @@ void web_put_vm(struct buf *out, const struct view *view, const struct view_vm *
     buf_puts(out, "{");
     put_time(out, view);
     buf_puts(out, ", ");
-    put_identity(out, vm);
+    put_identity(out, vm->vm);
     put_sums(out, &sums);
     buf_puts(out, ", \"targets\": [");
     for (size_t i = 0; i < vm->n_targets && !vm->has_failed; i++) {
