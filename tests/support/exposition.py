@@ -70,3 +70,28 @@ def read_prometheus(text):
 
 
 READERS = {"openmetrics": read_openmetrics, "prometheus": read_prometheus}
+
+
+def check_values_of_kvm(found, name, expected, types):
+    """
+    Digit by digit. @expected: those of the statistics files; @types: of each (target, statistic). What
+    is counted in nanoseconds has the digits shifted.
+    """
+    n = 0
+    for vcpu, stats in expected.items():
+        labels = {"vm": name} | ({} if vcpu is None else {"vcpu": str(vcpu)})
+        target = "vm" if vcpu is None else "vcpu"
+        for stat, value in stats.items():
+            if isinstance(value, list):
+                of_stat = f"kvm_{target}_{stat.removesuffix('_hist')}_duration_seconds"
+                assert found.value(f"{of_stat}_bucket", **labels, le="+Inf") == str(sum(value))
+                assert found.value(f"{of_stat}_count", **labels) == str(sum(value))
+            elif stat.endswith("_ns"):
+                shown = found.value(f"kvm_{target}_{stat.removesuffix('_ns')}_seconds_total", **labels)
+                whole, _, fraction = shown.partition(".")
+                assert int(whole + fraction.ljust(9, "0")) == value
+            else:
+                end = "_total" if types[target, stat] == "cumulative" else ""
+                assert found.value(f"kvm_{target}_{stat}{end}", **labels) == str(value)
+            n += 1
+    assert n > 100

@@ -52,3 +52,9 @@ def by_object(stats, name):
 
 def values_of(name):
     return by_object(answer("stats")["stats"], name)
+
+
+def types_of_kvm():
+    """{(target, statistic): type}"""
+    schemas = answer("schemas", "--host", "--provider", "kvm")["stats"]
+    return {(each["target"], each["name"]): each["type"] for each in schemas}

@@ -208,6 +208,22 @@ static void ask_until_paused(struct site *site, struct pause *pause, struct peer
     sem_wait(&pause->reached);
 }
 
+/* A thread of the parent is inside collect() meanwhile, and answers its client afterwards. */
+static void check_child_of_a_collecting_parent(struct site *site, int (*run)(struct site *site))
+{
+    struct pause pause;
+    struct peer peer;
+    int status;
+
+    open_pause(site, &pause, NULL);
+    ask_until_paused(site, &pause, &peer);
+    status = run_child(run, site);
+    sem_post(&pause.go_on);
+    assert_int_equal(status, 0);
+    assert_non_null(peer_line(&peer));
+    peer_close(&peer);
+}
+
 static void a_child_does_not_wait_for_threads_that_it_does_not_have(void **state)
 {
     struct site *site = *state;
@@ -287,18 +303,7 @@ static int unregister_in_a_thread(struct site *site)
 
 static void a_thread_of_the_child_is_not_taken_for_one_inside_collect(void **state)
 {
-    struct site *site = *state;
-    struct pause pause;
-    struct peer peer;
-    int status;
-
-    open_pause(site, &pause, NULL);
-    ask_until_paused(site, &pause, &peer);
-    status = run_child(unregister_in_a_thread, site);
-    sem_post(&pause.go_on);
-    assert_int_equal(status, 0);
-    assert_non_null(peer_line(&peer));
-    peer_close(&peer);
+    check_child_of_a_collecting_parent(*state, unregister_in_a_thread);
 }
 #endif
 
@@ -470,18 +475,7 @@ static int use_and_unregister(struct site *site)
 
 static void pins_of_the_parent_are_not_the_childs(void **state)
 {
-    struct site *site = *state;
-    struct pause pause;
-    struct peer peer;
-    int status;
-
-    open_pause(site, &pause, NULL);
-    ask_until_paused(site, &pause, &peer);
-    status = run_child(use_and_unregister, site);
-    sem_post(&pause.go_on);
-    assert_int_equal(status, 0);
-    assert_non_null(peer_line(&peer));
-    peer_close(&peer);
+    check_child_of_a_collecting_parent(*state, use_and_unregister);
 }
 
 /* A thread of the parent let others in while it served, at the fork. */
