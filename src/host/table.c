@@ -382,9 +382,23 @@ static struct host_vm *find_former(struct update *update, const struct host_reco
     return vm->is_gone ? NULL : vm;
 }
 
+/*
+ * Who registers a VM is asked whose it is, but a VM that no pass has seen yet is nobody's: this is the
+ * first that shows its user.
+ */
+static struct host_vm *find_meant(const struct host_table *table, const struct kvm_record *first)
+{
+    struct host_vm *vm = find_registered(table, first->vm);
+
+    if (!vm || vm->uid == 0 || vm->uid == first->uid)
+        return vm;
+    vm->is_gone = true;
+    return NULL;
+}
+
 static void take(struct update *update, const struct host_records *records)
 {
-    struct host_vm *vm = find_registered(update->table, records->records[0]->vm);
+    struct host_vm *vm = find_meant(update->table, records->records[0]);
     int err = -ENOMEM;
 
     if (vm) {

@@ -51,11 +51,26 @@ static void refuse_files(struct registrant *registrant, const int *fds, uint32_t
 }
 
 /* Those that are still being closed, which may take for ever, count as well. */
+static uint64_t files_of(const struct register_user *user)
+{
+    return (uint64_t)user->n_files + closer_pending(user->closer);
+}
+
+static uint64_t files_of_all(const struct register_socket *socket)
+{
+    const struct register_user *user;
+    uint64_t n = 0;
+
+    LIST_FOREACH(user, &socket->users, link)
+    n += files_of(user);
+    return n;
+}
+
 static bool has_room(const struct register_socket *socket, const struct register_user *user,
                      uint32_t n)
 {
-    return n <= socket->files_max &&
-           user->n_files + closer_pending(user->closer) <= socket->files_max - n;
+    return files_of(user) + n <= socket->files_max &&
+           files_of_all(socket) + n <= socket->files_of_all_max;
 }
 
 bool registrant_take_fds(struct registrant *registrant, const int *fds, uint32_t count)
@@ -207,9 +222,12 @@ static void end_vm(struct registrant *registrant)
     registrant->socket->has_changed = true;
 }
 
-static bool check_has_vm(struct qmp_call *call, const struct registrant *registrant)
+static bool check_has_vm(struct qmp_call *call, struct registrant *registrant)
 {
-    if (!registrant->vm)
+    if (registrant->vm && registrant->vm->is_gone) {
+        end_vm(registrant);
+        qmp_fail(call, QMP_GENERIC_ERROR, "There is no VM any more: it is another user's");
+    } else if (!registrant->vm)
         qmp_fail(call, QMP_GENERIC_ERROR, "There is no VM: register-vm comes first");
     return registrant->vm;
 }
@@ -449,7 +467,8 @@ void register_socket_look(struct register_socket *socket)
     {
         struct pollfd pollfd = {.fd = registrant->pidfd, .events = POLLIN};
 
-        if (registrant->vm && registrant->pidfd >= 0 && poll(&pollfd, 1, 0) > 0)
+        if (registrant->vm &&
+            (registrant->vm->is_gone || (registrant->pidfd >= 0 && poll(&pollfd, 1, 0) > 0)))
             end_vm(registrant);
     }
 }
@@ -466,19 +485,22 @@ bool register_socket_has_changed(struct register_socket *socket)
 
 const struct qmp_dialect register_dialect = {.schema = &register_schema, .qemu_major = 7};
 
-static uint32_t share_of_files(void)
+static uint32_t share_of_files(unsigned share)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / REGISTER_FILES_SHARE > INT32_MAX)
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / share > INT32_MAX)
         return INT32_MAX;
-    return (uint32_t)(limit.rlim_cur / REGISTER_FILES_SHARE);
+    return (uint32_t)(limit.rlim_cur / share);
 }
 
 void register_socket_init(struct register_socket *socket, struct host *host)
 {
-    *socket = (struct register_socket){
-        .host = host, .files_max = share_of_files(), .is_statistics = is_statistics};
+    *socket =
+        (struct register_socket){.host = host,
+                                 .files_max = share_of_files(REGISTER_FILES_SHARE),
+                                 .files_of_all_max = share_of_files(REGISTER_FILES_SHARE_OF_ALL),
+                                 .is_statistics = is_statistics};
     socket->speech = (struct listener_speech){.dialect = &register_dialect,
                                               .opaque = socket,
                                               .open = open_client,

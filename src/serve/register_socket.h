@@ -20,9 +20,10 @@ enum {
     REGISTER_CLIENTS_MAX = 1024, /* connections of one user */
     REGISTER_THREADS_LOOKED_AT =
         16384, /* for one message, to find those of vCPUs: a quarter of a second */
-    REGISTER_FILES_WAITING = 506,  /* of one connection, for messages that are still under way */
-    REGISTER_FILES_SHARE = 4,      /* a user has at most one of so many files of the daemon */
-    REGISTER_VCPUS_AT_A_TIME = 253 /* of one message: SCM_MAX_FD */
+    REGISTER_FILES_WAITING = 506,    /* of one connection, for messages that are still under way */
+    REGISTER_FILES_SHARE = 4,        /* a user has at most one of so many files of the daemon, */
+    REGISTER_FILES_SHARE_OF_ALL = 2, /* all users together one of so many */
+    REGISTER_VCPUS_AT_A_TIME = 253   /* of one message: SCM_MAX_FD */
 };
 
 /* What one user's connections take together. */
@@ -53,6 +54,7 @@ struct register_socket {
     struct vitals_listener *listener;
     struct listener_speech speech;
     uint32_t files_max; /* of one user, with those that are still being closed */
+    uint32_t files_of_all_max;
     bool has_changed;
     bool (*is_statistics)(int fd, enum kvm_kind kind); /* by its link, which nobody can imitate */
     LIST_HEAD(, register_user) users;

@@ -338,6 +338,66 @@ static void a_name_that_is_free_is_given_again(void **state)
     tear_down(&f);
 }
 
+/* ---- those that have registered ------------------------------------------------------------- */
+
+static struct host_vm *register_vm(struct fixture *f, uint64_t key, uid_t uid)
+{
+    struct host_vm *vm = host_vm_alloc(f->table.schemas);
+
+    assert_non_null(vm);
+    vm->is_registered = true;
+    vm->key = key;
+    vm->uid = uid;
+    vm->identity = (struct identity){.name = "told"};
+    check_ok(host_table_add_registered(&f->table, vm));
+    return vm;
+}
+
+static void record_vm_of(struct fixture *f, uint64_t key, uint32_t uid)
+{
+    record(f, key, KVM_KIND_VM, 0, 1)->uid = uid;
+}
+
+static void one_that_registers_is_one_with_the_kernels(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    register_vm(&f, 0xff, 1000);
+    register_vm(&f, 0xfe, 0); /* root may register anybody's */
+    record_vm_of(&f, 0xff, 1000);
+    record_vm_of(&f, 0xfe, 1000);
+    update(&f);
+    assert_int_equal(f.table.n, 2);
+    assert_true(f.table.vms[0]->is_registered && f.table.vms[0]->is_in_records);
+    assert_true(f.table.vms[1]->is_registered && f.table.vms[1]->is_in_records);
+    tear_down(&f);
+}
+
+/* Whoever has its file may be quicker than the first pass that sees it, and whose it is. */
+static void another_users_does_not_stay_registered(void **state)
+{
+    struct fixture f;
+    struct host_vm *vm;
+
+    (void)state;
+    set_up(&f);
+    vm = host_vm_ref(register_vm(&f, 0xff, 1001));
+    record_vm_of(&f, 0xff, 1000);
+    update(&f);
+    assert_true(vm->is_gone);
+    assert_int_equal(f.table.n, 1);
+    assert_int_equal(f.table.n_registered, 0);
+    assert_string_equal(f.table.vms[0]->name, "web");
+    assert_int_equal(f.table.vms[0]->uid, 1000);
+    assert_ptr_equal(host_table_find(&f.table, 0xff), f.table.vms[0]);
+    host_table_remove_registered(&f.table, vm); /* as its connection ends */
+    assert_int_equal(f.table.n, 1);
+    host_vm_unref(vm);
+    tear_down(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +410,8 @@ int main(void)
         cmocka_unit_test(a_vm_may_have_vcpus_alone),
         cmocka_unit_test(of_two_with_a_name_the_older_keeps_it),
         cmocka_unit_test(a_name_that_is_free_is_given_again),
+        cmocka_unit_test(one_that_registers_is_one_with_the_kernels),
+        cmocka_unit_test(another_users_does_not_stay_registered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

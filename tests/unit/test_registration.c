@@ -197,6 +197,26 @@ static void a_refused_message_keeps_nothing(void **state)
     assert_int_equal(f->registrant->n_files, 0);
 }
 
+/* As the table does where a pass sees that it is another user's. */
+static void one_that_was_taken_away_is_no_more(void **state)
+{
+    struct fixture *f = *state;
+
+    send_file(f, "vm.stats");
+    say(f, REGISTER("web"));
+    host_unregister(f->host, only_vm(f));
+    send_file(f, "vcpu.stats");
+    assert_contains(say(f, ADD("a")), "another user's");
+    assert_int_equal(f->registrant->n_files, 0);
+    assert_null(f->registrant->vm);
+    send_file(f, "vm.stats");
+    say(f, REGISTER("web"));
+    host_unregister(f->host, only_vm(f));
+    register_socket_look(&f->socket);
+    assert_int_equal(f->registrant->n_files, 0);
+    assert_null(f->registrant->vm);
+}
+
 static void files_that_wait_have_a_limit(void **state)
 {
     struct fixture *f = *state;
@@ -229,6 +249,34 @@ static void files_of_a_user_have_a_limit(void **state)
     registrant_free(other);
 }
 
+/* Else a few users would have all files of the daemon. */
+static void files_of_all_users_have_a_limit(void **state)
+{
+    struct fixture *f = *state;
+    struct registrant *other;
+    int fds[2] = {open_recorded("vm.stats"), open_recorded("vm.stats")};
+
+    f->socket.files_max = 2;
+    f->socket.files_of_all_max = 3;
+    check_ok(registrant_new(&f->socket, UID + 1, 1, -1, &other));
+    assert_true(registrant_take_fds(f->registrant, fds, 2));
+    fds[0] = open_recorded("vm.stats");
+    fds[1] = open_recorded("vm.stats");
+    assert_true(registrant_take_fds(other, fds, 1));
+    assert_false(registrant_take_fds(other, fds + 1, 1));
+    registrant_free(other);
+    for (int ms = 0; ms < 30000 && !LIST_EMPTY(&f->socket.users) &&
+                     LIST_NEXT(LIST_FIRST(&f->socket.users), link);
+         ms++) {
+        usleep(1000); /* what it sent is being closed */
+        register_socket_look(&f->socket);
+    }
+    check_ok(registrant_new(&f->socket, UID + 2, 1, -1, &other));
+    fds[0] = open_recorded("vm.stats");
+    assert_true(registrant_take_fds(other, fds, 1));
+    registrant_free(other);
+}
+
 static void connections_of_a_user_have_a_limit(void **state)
 {
     struct fixture *f = *state;
@@ -250,7 +298,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(a_vm_is_read_from_its_files),        WITH(another_vm_gets_another_name),
         WITH(it_ends_with_its_connection),        WITH(a_refused_message_keeps_nothing),
-        WITH(files_that_wait_have_a_limit),       WITH(files_of_a_user_have_a_limit),
+        WITH(one_that_was_taken_away_is_no_more), WITH(files_that_wait_have_a_limit),
+        WITH(files_of_a_user_have_a_limit),       WITH(files_of_all_users_have_a_limit),
         WITH(connections_of_a_user_have_a_limit),
     };
 
