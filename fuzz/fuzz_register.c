@@ -19,7 +19,8 @@
 enum { FILES_AT_A_TIME = 8, UID = 1000 };
 
 static struct world {
-    struct host *host;
+    struct host *host, *other; /* the other one follows by the roster */
+    struct roster *roster;
     struct register_socket socket;
     struct vitals_ctx *ctx;
     struct qmp_workbench bench;
@@ -52,6 +53,11 @@ static void make_world(void)
 
     CHECK(!host_open_empty(&world.host));
     register_socket_init(&world.socket, world.host);
+    CHECK(!host_open_empty(&world.other));
+    world.roster = roster_new();
+    CHECK(world.roster);
+    host_follow(world.other, world.roster);
+    world.socket.roster = world.roster;
     world.socket.is_statistics = is_recorded;
     CHECK(!vitals_ctx_new(NULL, &world.ctx));
     CHECK(!qmp_workbench_init(&world.bench));
@@ -74,6 +80,25 @@ static bool send_files(struct registrant *registrant, const char *line)
     for (int i = 0; i < n; i++)
         fds[i] = kind == 0 || kind == 1 ? open_recorded(kind) : open("/dev/null", O_RDONLY);
     return registrant_take_fds(registrant, fds, (uint32_t)n);
+}
+
+static size_t count_vcpus(const struct host *host, size_t *ret_vms)
+{
+    struct host_vm *const *vms = host_vms(host, ret_vms);
+    size_t n = 0;
+
+    for (size_t i = 0; i < *ret_vms; i++)
+        n += vms[i]->n_vcpus;
+    return n;
+}
+
+static void check_follower(void)
+{
+    size_t n_vms, n_followed;
+
+    CHECK(!host_read(world.other));
+    CHECK(count_vcpus(world.host, &n_vms) == count_vcpus(world.other, &n_followed));
+    CHECK(n_vms == n_followed);
 }
 
 static void say(struct qmp_session *session, const char *bytes, size_t len)
@@ -108,6 +133,7 @@ static void talk(struct registrant *registrant, const char *text, const char *en
                 break;
         } else {
             say(&session, text, (size_t)(next - text));
+            check_follower();
         }
         text = next;
     }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "bpf/kvm_files.h"
+#include "host/follower.h"
 #include "host/sched.h"
 #include "host/state.h"
 #include "host/table.h"
@@ -16,9 +17,10 @@ struct host {
     struct host_sched *sched; /* NULL: can't be had */
     struct host_table table;
     struct host_statistics statistics[KVM_KINDS];
+    struct follower follower;
     const struct kvm_record **records; /* of the pass under way */
     size_t records_cap;
-    uint64_t time_ns;
+    uint64_t time_ns, registered_ns;
 };
 
 static int new_schema(struct host *host, enum kvm_kind kind, struct bpf_why *why,
@@ -81,6 +83,7 @@ void host_close(struct host *host)
 {
     if (!host)
         return;
+    follower_free(&host->follower);
     host_table_free(&host->table);
     host_sched_close(host->sched);
     for (size_t i = 0; i < KVM_KINDS; i++)
@@ -126,20 +129,34 @@ static int read_kernel(struct host *host)
     return err;
 }
 
+static void read_registered(struct host *host)
+{
+    uint64_t begin = clock_now_ns();
+
+    for (size_t i = 0; i < host->table.n_registered; i++)
+        registered_read(host->table.registered[i]);
+    host->registered_ns = clock_now_ns() - begin;
+}
+
 int host_read(struct host *host)
 {
     int err;
 
     host->time_ns = clock_now_ns();
+    follower_read(&host->follower, host->statistics, &host->table);
     err = read_kernel(host);
-    for (size_t i = 0; i < host->table.n_registered; i++)
-        registered_read(host->table.registered[i]);
+    read_registered(host);
     /* Without threads the VMs are still right. */
     if (!err && host->sched)
         host_sched_read(host->sched, host->table.vms, host->table.n, host->time_ns);
     for (size_t i = 0; i < host->table.n && !err; i++)
         host_state_update(host->table.vms[i], host->time_ns);
     return err;
+}
+
+uint64_t host_registered_ns(const struct host *host)
+{
+    return host->registered_ns;
 }
 
 const uint64_t *host_time_ns(const struct host *host)
@@ -176,24 +193,52 @@ static int check_owner(struct host *host, struct registration *registration, int
     return 0;
 }
 
-int host_register(struct host *host, struct registration *registration, int fd,
-                  struct error_text *error, struct host_vm **ret_vm)
+/* Who has opened it keeps it if nobody else could take it. */
+static void end_sharing(struct shared_file *file, int err)
 {
-    int err = check_owner(host, registration, fd, error);
-    struct host_vm *vm;
+    if (err)
+        shared_file_give_back(file);
+    else
+        shared_file_unref(file);
+}
 
-    if (!err)
-        err = registered_new(host->statistics, registration, fd, error, &vm);
+static int add_registered(struct host *host, const struct registration *registration,
+                          struct shared_file *file, struct error_text *error,
+                          struct host_vm **ret_vm)
+{
+    struct host_vm *vm;
+    int err = registered_new(host->statistics, registration, file, error, &vm);
+
     if (err)
         return err;
     err = host_table_add_registered(&host->table, vm);
     if (err) {
-        vm->fd_of_stats = -1; /* it stays the caller's */
         host_vm_unref(vm);
         return error_set(error, err, "no memory for a VM");
     }
     *ret_vm = vm;
     return 0;
+}
+
+int host_register(struct host *host, struct registration *registration, int fd,
+                  struct error_text *error, struct host_vm **ret_vm)
+{
+    int err = check_owner(host, registration, fd, error);
+    struct shared_file *file;
+
+    if (err)
+        return err;
+    file = shared_file_new(fd);
+    if (!file)
+        return error_set(error, -ENOMEM, "no memory for a VM");
+    err = add_registered(host, registration, file, error, ret_vm);
+    end_sharing(file, err);
+    return err;
+}
+
+void host_follow(struct host *host, struct roster *roster)
+{
+    host->follower.roster = roster;
 }
 
 void host_unregister(struct host *host, struct host_vm *vm)
@@ -217,6 +262,14 @@ int host_register_vcpu(struct host *host, struct host_vm *vm, const char *path, 
                        int fd, bool is_first, struct error_text *error)
 {
     int err = check_vm(host, vm, fd, is_first, error);
+    struct shared_file *file;
 
-    return err ? err : registered_add_vcpu(host->statistics, vm, path, thread, fd, error);
+    if (err)
+        return err;
+    file = shared_file_new(fd);
+    if (!file)
+        return error_set(error, -ENOMEM, "no memory for a vCPU");
+    err = registered_add_vcpu(host->statistics, vm, path, thread, file, error);
+    end_sharing(file, err);
+    return err;
 }

@@ -15,6 +15,7 @@
 
 #include "bpf/why.h"
 #include "host/registered.h"
+#include "host/roster.h"
 #include "host/vm.h"
 
 struct host;
@@ -26,9 +27,13 @@ void host_close(struct host *host);          /* NULL is allowed */
 
 /*
  * One pass over the kernel: VMs, vCPUs and values are as they are now. Queries of a VM's context get
- * the values of the last pass. -errno; -ENOMEM: some are left out until the next pass.
+ * the values of the last pass. -errno; -ENOMEM: some are left out until the next pass. Those that have
+ * registered are read all the same.
  */
 int host_read(struct host *host);
+
+/* How long reading those took that have registered. */
+uint64_t host_registered_ns(const struct host *host);
 
 /* When the last pass began, of CLOCK_MONOTONIC. Stays at its place until the host is closed. */
 const uint64_t *host_time_ns(const struct host *host);
@@ -48,6 +53,12 @@ struct host_vm *const *host_vms(const struct host *host, size_t *ret_n);
 int host_register(struct host *host, struct registration *registration, int fd,
                   struct error_text *error, struct host_vm **ret_vm);
 void host_unregister(struct host *host, struct host_vm *vm);
+
+/*
+ * From the next pass on it has the registered VMs of another host, as a roster tells them, which another
+ * thread may change. The roster must stay until this is closed.
+ */
+void host_follow(struct host *host, struct roster *roster);
 
 /*
  * One vCPU of a VM that has registered. -EINVAL: the file is one of another VM; others as of

@@ -55,13 +55,15 @@ static int learn(struct host_statistics *statistics, enum kvm_kind kind,
     return 0;
 }
 
-static int look_at(struct host_statistics statistics[KVM_KINDS], enum kvm_kind kind, int fd,
-                   struct kvm_stats_file *ret_file, struct error_text *error)
+static int look_at(struct host_statistics statistics[KVM_KINDS], enum kvm_kind kind,
+                   struct shared_file *shared, struct kvm_stats_file *ret_file,
+                   struct error_text *error)
 {
     uint8_t *bytes;
     size_t size;
-    int err = kvm_stats_fd_load(fd, error, &bytes, &size);
+    int err = kvm_stats_fd_load(shared_file_begin(shared), error, &bytes, &size);
 
+    shared_file_end(shared);
     if (err)
         return err;
     err = kvm_stats_file_parse(bytes, size, error, ret_file);
@@ -71,12 +73,14 @@ static int look_at(struct host_statistics statistics[KVM_KINDS], enum kvm_kind k
     return err;
 }
 
-static bool read_row(const struct host_vm *vm, enum kvm_kind kind, int fd, off_t offset,
-                     uint64_t *row)
+static bool read_row(const struct host_vm *vm, enum kvm_kind kind, struct shared_file *file,
+                     off_t offset, uint64_t *row)
 {
     size_t size = vm->schemas[kind]->row_len * sizeof(*row);
+    bool is_whole = pread(shared_file_begin(file), row, size, offset) == (ssize_t)size;
 
-    return pread(fd, row, size, offset) == (ssize_t)size;
+    shared_file_end(file);
+    return is_whole;
 }
 
 /* ---- the VM --------------------------------------------------------------------------------- */
@@ -125,12 +129,12 @@ static void introduce(struct host_vm *vm, const struct registration *registratio
 }
 
 int registered_new(struct host_statistics statistics[KVM_KINDS],
-                   const struct registration *registration, int fd, struct error_text *error,
-                   struct host_vm **ret_vm)
+                   const struct registration *registration, struct shared_file *shared,
+                   struct error_text *error, struct host_vm **ret_vm)
 {
     struct kvm_stats_file file;
     struct host_vm *vm;
-    int err = look_at(statistics, KVM_KIND_VM, fd, &file, error);
+    int err = look_at(statistics, KVM_KIND_VM, shared, &file, error);
 
     if (err)
         return err;
@@ -138,7 +142,7 @@ int registered_new(struct host_statistics statistics[KVM_KINDS],
     if (!vm)
         return error_set(error, -ENOMEM, "no memory for a VM");
     introduce(vm, registration);
-    vm->fd_of_stats = fd;
+    vm->file = shared_file_ref(shared);
     vm->data_offset = file.data_offset;
     registered_read(vm);
     *ret_vm = vm;
@@ -191,7 +195,7 @@ static void adopt_schema(struct host_vm *vm, struct stats_schema *schema)
 
 static void read_vcpu(const struct host_vm *vm, struct host_vcpu *vcpu)
 {
-    vcpu->has_row = read_row(vm, KVM_KIND_VCPU, vcpu->fd, vcpu->data_offset, vcpu->row);
+    vcpu->has_row = read_row(vm, KVM_KIND_VCPU, vcpu->file, vcpu->data_offset, vcpu->row);
 }
 
 static void set_thread(const struct host_vm *vm, struct host_vcpu *vcpu, pid_t thread)
@@ -205,11 +209,12 @@ static void set_thread(const struct host_vm *vm, struct host_vcpu *vcpu, pid_t t
 }
 
 int registered_add_vcpu(struct host_statistics statistics[KVM_KINDS], struct host_vm *vm,
-                        const char *path, pid_t thread, int fd, struct error_text *error)
+                        const char *path, pid_t thread, struct shared_file *shared,
+                        struct error_text *error)
 {
     struct kvm_stats_file file;
     struct host_vcpu *vcpu;
-    int err = look_at(statistics, KVM_KIND_VCPU, fd, &file, error);
+    int err = look_at(statistics, KVM_KIND_VCPU, shared, &file, error);
 
     if (!err)
         err = check_new(vm, path, &file, error);
@@ -218,7 +223,7 @@ int registered_add_vcpu(struct host_statistics statistics[KVM_KINDS], struct hos
     adopt_schema(vm, statistics[KVM_KIND_VCPU].schema);
     if (host_vm_insert_vcpu(vm, (uint32_t)file.vcpu_id, strdup(path), &vcpu))
         return error_set(error, -ENOMEM, "no memory for a vCPU");
-    vcpu->fd = fd;
+    vcpu->file = shared_file_ref(shared);
     vcpu->data_offset = file.data_offset;
     set_thread(vm, vcpu, thread);
     read_vcpu(vm, vcpu);
@@ -237,7 +242,7 @@ int registered_remove_vcpu(struct host_vm *vm, const char *path, struct error_te
 
 void registered_read(struct host_vm *vm)
 {
-    vm->has_row = read_row(vm, KVM_KIND_VM, vm->fd_of_stats, vm->data_offset, vm->row);
+    vm->has_row = read_row(vm, KVM_KIND_VM, vm->file, vm->data_offset, vm->row);
     for (size_t i = 0; i < vm->n_vcpus; i++)
         read_vcpu(vm, &vm->vcpus[i]);
 }

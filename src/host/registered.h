@@ -38,19 +38,20 @@ void host_statistics_set(struct host_statistics *statistics, const struct kvm_st
 void host_statistics_free(struct host_statistics *statistics);
 
 /*
- * @fd must be a statistics file, and belongs to the VM if this succeeds. -EBADMSG: it is none that the
+ * @shared must be a statistics file; a VM takes references of its own. -EBADMSG: it is none that the
  * others of this host are like; -ENOMEM.
  */
 int registered_new(struct host_statistics statistics[KVM_KINDS],
-                   const struct registration *registration, int fd, struct error_text *error,
-                   struct host_vm **ret_vm);
+                   const struct registration *registration, struct shared_file *shared,
+                   struct error_text *error, struct host_vm **ret_vm);
 
 /*
  * @thread: that runs it, by its number here; 0: not known. -EEXIST: there is a vCPU of this path, or of
  * the file's number; -E2BIG: there are REGISTERED_VCPUS_MAX; others as above.
  */
 int registered_add_vcpu(struct host_statistics statistics[KVM_KINDS], struct host_vm *vm,
-                        const char *path, pid_t thread, int fd, struct error_text *error);
+                        const char *path, pid_t thread, struct shared_file *shared,
+                        struct error_text *error);
 
 /* -ENOENT: there is none. */
 int registered_remove_vcpu(struct host_vm *vm, const char *path, struct error_text *error);

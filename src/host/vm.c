@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kvm/meanings.h"
 
@@ -26,7 +25,6 @@ struct host_vm *host_vm_alloc(struct stats_schema *const schemas[KVM_KINDS])
     if (!vm)
         return NULL;
     atomic_init(&vm->users, 1);
-    vm->fd_of_stats = -1;
     for (size_t i = 0; i < KVM_KINDS; i++)
         vm->schemas[i] = schema_ref(schemas[i]);
     vm->halted_stat = schema_find(schemas[KVM_KIND_VCPU], KVM_BLOCKING);
@@ -64,8 +62,7 @@ struct host_vm *host_vm_ref(struct host_vm *vm)
 
 static void free_vcpu(struct host_vcpu *vcpu)
 {
-    if (vcpu->fd >= 0)
-        close(vcpu->fd);
+    shared_file_unref(vcpu->file);
     free(vcpu->path);
     free(vcpu->row);
 }
@@ -81,8 +78,7 @@ void host_vm_unref(struct host_vm *vm)
         schema_unref(vm->schemas[i]);
     for (size_t i = 0; i < vm->n_vcpus; i++)
         free_vcpu(&vm->vcpus[i]);
-    if (vm->fd_of_stats >= 0)
-        close(vm->fd_of_stats);
+    shared_file_unref(vm->file);
     free(vm->vcpus);
     free(vm->row);
     free(vm);
@@ -187,7 +183,7 @@ static int reserve_vcpu(struct host_vm *vm)
 static int insert_at(struct host_vm *vm, size_t index, uint32_t id, char *path)
 {
     struct host_vcpu vcpu = {
-        .id = id, .path = path, .fd = -1, .row = malloc(row_size(vm, KVM_KIND_VCPU) + 1)};
+        .id = id, .path = path, .row = malloc(row_size(vm, KVM_KIND_VCPU) + 1)};
 
     if (!path || !vcpu.row || reserve_vcpu(vm)) {
         free_vcpu(&vcpu);

@@ -16,6 +16,7 @@
 
 #include "bpf/records.h"
 #include "host/identity.h"
+#include "host/shared_file.h"
 #include "sched/cgroup.h"
 #include "sched/schema.h"
 #include "stats/registry.h"
@@ -37,7 +38,7 @@ struct host_vcpu {
     uint64_t outside_since_ns; /* and without CPU time; 0: it is not: host/state.h */
     uint64_t outside_run_ns;   /* its run time in the pass before */
     bool is_paused;
-    int fd; /* of a VM that has registered: its statistics file */
+    struct shared_file *file; /* of a VM that has registered: its statistics */
     off_t data_offset;
 };
 
@@ -46,9 +47,9 @@ struct host_vm {
     bool is_gone;
 
     bool is_registered;
-    bool is_said_to_pause; /* by its VMM */
-    bool is_in_records;    /* of the last pass: the kernel says what its vCPUs do */
-    int fd_of_stats;       /* of a VM that has registered: its statistics file */
+    bool is_said_to_pause;    /* by its VMM */
+    bool is_in_records;       /* of the last pass: the kernel says what its vCPUs do */
+    struct shared_file *file; /* of a VM that has registered: its statistics */
     off_t data_offset;
 
     uint64_t key;  /* the kernel's address, or 0: not known; not to be shown to anyone */

@@ -12,5 +12,6 @@ void host_vm_put_identity(struct buf *out, const struct host_vm *vm, const char 
         buf_printf(out, ", \"pid\": %d", (int)vm->pid);
     buf_printf(out, ", \"uid\": %u", vm->uid);
     json_put_text_member(out, "vmm", vm->identity.vmm);
-    buf_printf(out, ", \"vcpus\": %zu, \"state\": \"%s\"", vm->n_vcpus, state);
+    buf_printf(out, ", \"vcpus\": %zu, \"state\": \"%s\", \"way\": \"%s\"", vm->n_vcpus, state,
+               vm->is_registered ? "registered" : "kernel");
 }

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "host/vm.h"
 
-/* `name`, `uuid`, `pid`, `uid`, `vmm`, `vcpus`, `state`, without what is not known. @state: its word. */
+/* `name`, `uuid`, `pid`, `uid`, `vmm`, `vcpus`, `state`, `way`, without what is not known. @state: its word. */
 void host_vm_put_identity(struct buf *out, const struct host_vm *vm, const char *state);
 
 #endif

@@ -54,9 +54,7 @@ static void put_vm(struct buf *out, const struct vm_sockets *sockets, const stru
 
     buf_puts(out, "{");
     host_vm_put_identity(out, vm, state_of(vm));
-    buf_printf(out, ", \"way\": \"%s\", \"since\": %lld",
-               vm->is_registered ? "registered" : "kernel",
-               (long long)(boot_time + (double)vm->start_time / 1e9));
+    buf_printf(out, ", \"since\": %lld", (long long)(boot_time + (double)vm->start_time / 1e9));
     put_sockets(out, sockets, entry);
     buf_puts(out, "}");
 }

@@ -3,7 +3,6 @@
 #include "serve/register_socket.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +169,12 @@ static bool check_words(struct qmp_call *call)
     return !call->error_class;
 }
 
+/* Without memory it is known there as it was. */
+static void tell(const struct registrant *registrant)
+{
+    roster_put(registrant->socket->roster, registrant->vm, registrant->process);
+}
+
 static void register_vm(struct qmp_call *call, struct registrant *registrant, int fd)
 {
     struct register_socket *socket = registrant->socket;
@@ -188,6 +193,7 @@ static void register_vm(struct qmp_call *call, struct registrant *registrant, in
     }
     registrant->vm = host_vm_ref(vm);
     socket->has_changed = true;
+    tell(registrant);
     buf_puts(call->out, "{\"name\": ");
     json_put_string(call->out, vm->name);
     buf_puts(call->out, "}");
@@ -216,6 +222,7 @@ static void end_vm(struct registrant *registrant)
     if (!registrant->vm)
         return;
     count_files(registrant, -(int)(1 + registrant->vm->n_vcpus));
+    roster_remove(registrant->socket->roster, registrant->vm);
     host_unregister(registrant->socket->host, registrant->vm);
     host_vm_unref(registrant->vm);
     registrant->vm = NULL;
@@ -292,6 +299,7 @@ static void add_vcpus(struct qmp_call *call, struct registrant *registrant,
         remove_added(registrant, vcpus, i);
         return;
     }
+    tell(registrant);
     buf_puts(call->out, "{}");
 }
 
@@ -329,11 +337,13 @@ void qmp_remove_vcpus(struct qmp_call *call)
 
         if (registered_remove_vcpu(registrant->vm, path, &error)) {
             qmp_fail(call, QMP_GENERIC_ERROR, "vCPU '%s' can't be removed: %s", path, error.text);
-            return;
+            break;
         }
         count_files(registrant, -1);
     }
-    buf_puts(call->out, "{}");
+    tell(registrant);
+    if (!call->error_class)
+        buf_puts(call->out, "{}");
 }
 
 void qmp_set_running(struct qmp_call *call)
@@ -343,6 +353,7 @@ void qmp_set_running(struct qmp_call *call)
     if (!check_has_vm(call, registrant))
         return;
     registrant->vm->is_said_to_pause = !json_object_get_boolean(qmp_argument(call, "running"));
+    roster_set_paused(registrant->socket->roster, registrant->vm, registrant->vm->is_said_to_pause);
     buf_puts(call->out, "{}");
 }
 
@@ -378,6 +389,19 @@ static void leave_user(struct register_user *user)
     free(user);
 }
 
+static struct registrant *alloc_registrant(int pidfd)
+{
+    struct registrant *registrant = calloc(1, sizeof(*registrant));
+
+    if (!registrant || pidfd < 0)
+        return registrant;
+    registrant->process = shared_file_new(pidfd);
+    if (registrant->process)
+        return registrant;
+    free(registrant);
+    return NULL;
+}
+
 int registrant_new(struct register_socket *socket, uid_t uid, pid_t pid, int pidfd,
                    struct registrant **ret_registrant)
 {
@@ -388,7 +412,7 @@ int registrant_new(struct register_socket *socket, uid_t uid, pid_t pid, int pid
         return -ENOMEM;
     if (user->n_clients >= REGISTER_CLIENTS_MAX || !has_room(socket, user, 1))
         return -EDQUOT;
-    registrant = calloc(1, sizeof(*registrant));
+    registrant = alloc_registrant(pidfd);
     if (!registrant) {
         leave_user(user);
         return -ENOMEM;
@@ -396,7 +420,6 @@ int registrant_new(struct register_socket *socket, uid_t uid, pid_t pid, int pid
     registrant->socket = socket;
     registrant->user = user;
     registrant->pid = pid;
-    registrant->pidfd = pidfd;
     user->n_clients++;
     LIST_INSERT_HEAD(&socket->registrants, registrant, link);
     *ret_registrant = registrant;
@@ -408,8 +431,8 @@ void registrant_free(struct registrant *registrant)
     end_vm(registrant);
     refuse_files(registrant, registrant->waiting, registrant->n_waiting);
     count_files(registrant, -(int)registrant->n_waiting);
-    if (registrant->pidfd >= 0)
-        close(registrant->pidfd);
+    shared_file_close(registrant->process);
+    shared_file_unref(registrant->process);
     LIST_REMOVE(registrant, link);
     registrant->user->n_clients--;
     leave_user(registrant->user);
@@ -465,10 +488,8 @@ void register_socket_look(struct register_socket *socket)
 
     LIST_FOREACH(registrant, &socket->registrants, link)
     {
-        struct pollfd pollfd = {.fd = registrant->pidfd, .events = POLLIN};
-
         if (registrant->vm &&
-            (registrant->vm->is_gone || (registrant->pidfd >= 0 && poll(&pollfd, 1, 0) > 0)))
+            (registrant->vm->is_gone || shared_file_is_ready(registrant->process)))
             end_vm(registrant);
     }
 }
@@ -529,12 +550,13 @@ static int listen_in(struct register_socket *socket, const struct run_directory 
     return err;
 }
 
-int register_socket_open(struct register_socket *socket, struct host *host,
+int register_socket_open(struct register_socket *socket, struct host *host, struct roster *roster,
                          const struct run_directory *directory, struct vitals_server *server)
 {
     int err;
 
     register_socket_init(socket, host);
+    socket->roster = roster;
     err = vitals_ctx_new(NULL, &socket->ctx);
     if (!err)
         err = listen_in(socket, directory, server);

@@ -40,9 +40,9 @@ struct registrant {
     struct register_socket *socket;
     struct register_user *user;
     pid_t pid;
-    int pidfd;          /* of who has connected; -1: can't be had */
-    struct host_vm *vm; /* a reference, or NULL: not registered yet, or no more */
-    uint32_t n_files;   /* counted at the user, those that wait too */
+    struct shared_file *process; /* the pidfd of who has connected; NULL: can't be had */
+    struct host_vm *vm;          /* a reference, or NULL: not registered yet, or no more */
+    uint32_t n_files;            /* counted at the user, those that wait too */
     uint32_t n_waiting;
     int waiting[REGISTER_FILES_WAITING];
     LIST_ENTRY(registrant) link;
@@ -50,6 +50,7 @@ struct registrant {
 
 struct register_socket {
     struct host *host;
+    struct roster *roster;  /* whom the VMs are told to; NULL: nobody */
     struct vitals_ctx *ctx; /* of no VM: its clients are accounted for by it */
     struct vitals_listener *listener;
     struct listener_speech speech;
@@ -61,8 +62,11 @@ struct register_socket {
     LIST_HEAD(, registrant) registrants;
 };
 
-/* It must stay where it is, and the host and the directory must stay until it is closed. -errno. */
-int register_socket_open(struct register_socket *socket, struct host *host,
+/*
+ * It must stay where it is, and the host and the directory must stay until it is closed. @roster: to
+ * which the VMs are told as well, or NULL. -errno.
+ */
+int register_socket_open(struct register_socket *socket, struct host *host, struct roster *roster,
                          const struct run_directory *directory, struct vitals_server *server);
 void register_socket_close(struct register_socket *socket); /* one of all zeros is allowed */
 

@@ -64,8 +64,14 @@ static bool prepare_web(const struct serve_options *options, struct service *ser
                                       .is_public = options->metrics_are_public};
     struct error_text error;
 
-    if (!http.n_addresses || web_prepare(&http, &service->web, &error) == 0)
+    if (!http.n_addresses)
         return true;
+    service->roster = roster_new();
+    if (service->roster &&
+        web_prepare(&http, service->roster, options->registered_only, &service->web, &error) == 0)
+        return true;
+    if (!service->roster)
+        error_set(&error, -ENOMEM, "out of memory");
     serve_log(SERVE_ERROR, "%s", error.text);
     return false;
 }
@@ -105,8 +111,8 @@ static bool open_server(struct service *service)
 
 static bool open_register_socket(struct service *service)
 {
-    int err = register_socket_open(&service->register_socket, service->host, &service->directory,
-                                   service->server);
+    int err = register_socket_open(&service->register_socket, service->host, service->roster,
+                                   &service->directory, service->server);
 
     if (err)
         serve_log(SERVE_ERROR, "%s/register.sock can't be made: %s", service->directory.path,
@@ -199,6 +205,7 @@ void service_close(struct service *service)
         drain(service);
     host_socket_close(&service->host_socket);
     register_socket_close(&service->register_socket);
+    roster_free(service->roster);
     vm_sockets_close(&service->sockets);
     vitals_server_free(service->server);
     host_close(service->host);

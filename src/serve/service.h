@@ -14,7 +14,8 @@ struct service {
     struct vitals_server *server;
     struct vm_sockets sockets;
     struct host_socket host_socket;
-    struct web *web; /* NULL: nothing is served by HTTP */
+    struct web *web;       /* NULL: nothing is served by HTTP, */
+    struct roster *roster; /* nor told to it */
     struct register_socket register_socket;
     bool has_failed; /* the last pass, which was said */
 };

@@ -3,7 +3,8 @@
 
 #include "base/clock.h"
 
-#define KERNEL "kernel"
+#define KERNEL     "kernel"
+#define REGISTERED "registered"
 
 /* ---- taking --------------------------------------------------------------------------------- */
 
@@ -41,17 +42,28 @@ static const char *known(const char *text)
 static void add_vm(struct metrics *metrics, const struct view_vm *vm, uint64_t unix_ns)
 {
     const struct identity *identity = &vm->vm->identity;
+    const char *way = vm->vm->is_registered ? REGISTERED : KERNEL;
 
     metrics_add_vm(metrics, &(struct metrics_vm){.name = vm->vm->name,
-                                                 .source = KERNEL,
+                                                 .source = way,
                                                  .uuid = known(identity->uuid),
                                                  .vmm = known(identity->vmm),
-                                                 .way = KERNEL,
+                                                 .way = way,
                                                  .pid = vm->vm->pid,
                                                  .is_down = vm->has_failed,
                                                  .time_ns = vm->has_failed ? 0 : unix_ns});
     for (size_t i = 0; i < vm->n_targets && !vm->has_failed; i++)
         add_target(metrics, &vm->targets[i]);
+}
+
+/* The kernel, which is no VM, and may be down while all others are there. */
+static void add_kernel(struct metrics *metrics, const struct view_time *time, int err)
+{
+    metrics_add_collector(metrics, KERNEL, time->duration_ns - time->registered_ns);
+    metrics_add_vm(metrics, &(struct metrics_vm){.source = KERNEL,
+                                                 .pid = -1,
+                                                 .is_down = err,
+                                                 .time_ns = err ? 0 : time->unix_ns});
 }
 
 void web_metrics_take(struct metrics *metrics, const struct view *view, int err)
@@ -61,13 +73,12 @@ void web_metrics_take(struct metrics *metrics, const struct view *view, int err)
     const struct view_vm *vms = view_vms(view, &n);
 
     metrics_clear(metrics);
-    metrics_add_collector(metrics, KERNEL, time.duration_ns);
-    metrics_add_vm(metrics, &(struct metrics_vm){.source = KERNEL,
-                                                 .pid = -1,
-                                                 .is_down = err,
-                                                 .time_ns = err ? 0 : time.unix_ns});
-    for (size_t i = 0; i < n && !err; i++)
-        add_vm(metrics, &vms[i], time.unix_ns);
+    if (view_reads_kernel(view))
+        add_kernel(metrics, &time, err);
+    metrics_add_collector(metrics, REGISTERED, time.registered_ns);
+    for (size_t i = 0; i < n; i++)
+        if (!err || vms[i].vm->is_registered)
+            add_vm(metrics, &vms[i], time.unix_ns);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@ struct view {
     struct view_vm *vms; /* in the order of host_vms() */
     size_t n, cap;
     struct view_time time;
+    bool reads_kernel;
 };
 
 /* ---- one VM --------------------------------------------------------------------------------- */
@@ -70,9 +71,10 @@ static int collect_target(struct view_vm *vm, struct view_target *target)
     return err ? err : stats_collect(&target->collection, vm->vm->ctx, &all);
 }
 
+/* Of a statistics file that can't be read nothing is known. */
 static void collect(struct view_vm *vm)
 {
-    vm->has_failed = !find_targets(vm);
+    vm->has_failed = !find_targets(vm) || (vm->vm->is_registered && !vm->vm->has_row);
     for (size_t i = 0; i < vm->n_targets; i++)
         vm->has_failed |= collect_target(vm, &vm->targets[i]) != 0;
 }
@@ -129,33 +131,42 @@ int view_read(struct view *view)
 {
     uint64_t begin = clock_now_ns();
     double now = clock_unix_time();
-    int err = host_read(view->host);
+    int err = host_read(view->host), grown;
 
     drop_gone(view);
-    if (!err)
-        err = add_new(view);
-    if (err)
-        return err;
+    grown = add_new(view);
     for (size_t i = 0; i < view->n; i++)
-        collect(&view->vms[i]);
-    view->time =
-        (struct view_time){clock_now_ns() - begin, begin, (uint64_t)(now * 1e3) * 1000000u};
-    return 0;
+        if (!err || view->vms[i].vm->is_registered)
+            collect(&view->vms[i]);
+    view->time = (struct view_time){.duration_ns = clock_now_ns() - begin,
+                                    .registered_ns = host_registered_ns(view->host),
+                                    .monotonic_ns = begin,
+                                    .unix_ns = (uint64_t)(now * 1e3) * 1000000u};
+    return err ? err : grown;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-int view_open(struct bpf_why *why, struct view **ret_view)
+int view_open(struct roster *roster, bool registered_only, struct bpf_why *why,
+              struct view **ret_view)
 {
     struct view *view = calloc(1, sizeof(*view));
-    int err = view ? host_open("", why, &view->host)
-                   : bpf_why_set(why, -ENOMEM, BPF_MISSING_KVM, "", "out of memory");
+    int err = -ENOMEM;
 
-    if (err)
-        free(view);
+    if (!view)
+        bpf_why_set(why, err, BPF_MISSING_KVM, "", "out of memory");
+    else if (registered_only)
+        err = host_open_empty(&view->host);
     else
-        *ret_view = view;
-    return err;
+        err = host_open("", why, &view->host);
+    if (err) {
+        free(view);
+        return err;
+    }
+    view->reads_kernel = !registered_only;
+    host_follow(view->host, roster);
+    *ret_view = view;
+    return 0;
 }
 
 void view_close(struct view *view)
@@ -181,6 +192,11 @@ const struct view_vm *view_find(const struct view *view, const char *name)
         if (!strcmp(view->vms[i].vm->name, name))
             return &view->vms[i];
     return NULL;
+}
+
+bool view_reads_kernel(const struct view *view)
+{
+    return view->reads_kernel;
 }
 
 struct view_time view_time(const struct view *view)

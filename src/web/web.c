@@ -186,10 +186,11 @@ static void find(void *opaque, const struct http_request *request, struct http_a
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-static int open_view(struct web *web, struct error_text *error)
+static int open_view(struct web *web, struct roster *roster, bool registered_only,
+                     struct error_text *error)
 {
-    struct bpf_why why;
-    int err = view_open(&why, &web->view);
+    struct bpf_why why = {.text = "out of memory"};
+    int err = view_open(roster, registered_only, &why, &web->view);
 
     if (err)
         return error_set(error, err, "the VMs of this host can't be read for HTTP: %s", why.text);
@@ -197,7 +198,8 @@ static int open_view(struct web *web, struct error_text *error)
     return web->metrics ? 0 : error_set(error, -ENOMEM, "out of memory");
 }
 
-int web_prepare(const struct http_options *options, struct web **ret_web, struct error_text *error)
+int web_prepare(const struct http_options *options, struct roster *roster, bool registered_only,
+                struct web **ret_web, struct error_text *error)
 {
     struct web *web = calloc(1, sizeof(*web));
     int err = web ? 0 : error_set(error, -ENOMEM, "out of memory");
@@ -205,7 +207,7 @@ int web_prepare(const struct http_options *options, struct web **ret_web, struct
     if (!err)
         err = http_prepare(options, &web->http, error);
     if (!err)
-        err = open_view(web, error);
+        err = open_view(web, roster, registered_only, error);
     if (err)
         web_stop(web);
     else

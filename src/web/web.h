@@ -8,12 +8,17 @@
 #ifndef WEB_WEB_H
 #define WEB_WEB_H
 
+#include "host/roster.h"
 #include "http/http.h"
 
 struct web;
 
-/* Reads what only root may, binds ports, and loads what reads the kernel. -errno, and the text. */
-int web_prepare(const struct http_options *options, struct web **ret_web, struct error_text *error);
+/*
+ * Reads what only root may, binds ports, and loads what reads the kernel, unless only those VMs are shown
+ * that @roster has. It must stay until web_stop(). -errno, and the text.
+ */
+int web_prepare(const struct http_options *options, struct roster *roster, bool registered_only,
+                struct web **ret_web, struct error_text *error);
 
 /* @mode: of unix sockets. */
 int web_start(struct web *web, mode_t mode, struct error_text *error);

@@ -9,6 +9,7 @@ from support import silent_fs
 from support.daemon import Daemon
 from support.kernel_reader import BareVmm, missing_for_host
 from support.programs import Program
+from support.web import Web
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -36,6 +37,14 @@ def daemon(start):
     daemon = start("--user", "root", "--group", "root")
     assert daemon.ready, daemon.log()
     return daemon
+
+
+@pytest.fixture
+def web(start):
+    """The HTTP of one."""
+    daemon = start("--user", "root", "--group", "root", "--metrics", "127.0.0.1:0")
+    assert daemon.ready, daemon.log()
+    return Web(daemon)
 
 
 class Qemu(Program):

@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* What VMMs tell the daemon about their VMs. The statistics files are recorded ones. */
+#define _GNU_SOURCE
 #include "serve/register_socket.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "qmp/dialect.h"
+#include "web/exposition.h"
 
 enum { UID = 1000 };
 
 struct fixture {
-    struct host *host;
+    struct host *host, *other; /* the other one follows by the roster */
+    struct roster *roster;
     struct register_socket socket;
     struct registrant *registrant;
     struct qmp_workbench bench;
@@ -63,7 +71,12 @@ static int set_up(void **state)
         abort();
     f->n_open = count_open_fds();
     check_ok(host_open_empty(&f->host));
+    check_ok(host_open_empty(&f->other));
+    f->roster = roster_new();
+    assert_non_null(f->roster);
+    host_follow(f->other, f->roster);
     register_socket_init(&f->socket, f->host);
+    f->socket.roster = f->roster;
     f->socket.is_statistics = is_recorded;
     check_ok(registrant_new(&f->socket, UID, getpid(), -1, &f->registrant));
     check_ok(vitals_ctx_new(NULL, &f->ctx));
@@ -87,6 +100,8 @@ static int tear_down(void **state)
     register_socket_close(&f->socket);
     check_ok(vitals_ctx_free(f->ctx));
     host_close(f->host);
+    host_close(f->other);
+    roster_free(f->roster);
     buf_free(&f->reply);
     for (int ms = 0; ms < 30000 && count_open_fds() != f->n_open; ms++)
         usleep(1000); /* a thread closes what was refused */
@@ -291,16 +306,235 @@ static void connections_of_a_user_have_a_limit(void **state)
         registrant_free(others[i]);
 }
 
+/* ---- a host in another thread ---------------------------------------------------------------- */
+
+static struct host_vm *only_other(const struct fixture *f)
+{
+    size_t n;
+    struct host_vm *const *vms = host_vms(f->other, &n);
+
+    assert_int_equal(n, 1);
+    return vms[0];
+}
+
+static size_t count_others(const struct fixture *f)
+{
+    size_t n;
+
+    check_ok(host_read(f->other));
+    host_vms(f->other, &n);
+    return n;
+}
+
+static void register_with_vcpu(struct fixture *f)
+{
+    send_file(f, "vm.stats");
+    say(f, REGISTER("web"));
+    send_file(f, "vcpu.stats");
+    assert_string_equal(say(f, ADD("cpu/0")), "{\"return\": {}}\r\n");
+}
+
+static void another_host_follows(void **state)
+{
+    struct fixture *f = *state;
+    const struct host_vm *vm;
+
+    assert_int_equal(count_others(f), 0);
+    register_with_vcpu(f);
+    assert_int_equal(count_others(f), 1);
+    vm = only_other(f);
+    assert_ptr_not_equal(vm, only_vm(f));
+    assert_string_equal(vm->name, "web");
+    assert_true(vm->is_registered && vm->has_row && vm->n_vcpus == 1);
+    assert_true(vm->vcpus[0].has_row);
+    assert_string_equal(vm->vcpus[0].path, "cpu/0");
+}
+
+static void it_follows_changes_of_a_vm(void **state)
+{
+    struct fixture *f = *state;
+    const struct host_vm *vm;
+
+    register_with_vcpu(f);
+    assert_int_equal(count_others(f), 1);
+    vm = only_other(f);
+    say(f, "{\"execute\": \"set-running\", \"arguments\": {\"running\": false}}");
+    say(f, "{\"execute\": \"remove-vcpus\", \"arguments\": {\"paths\": [\"cpu/0\"]}}");
+    assert_int_equal(count_others(f), 1);
+    assert_ptr_equal(only_other(f), vm);
+    assert_true(vm->is_said_to_pause && vm->n_vcpus == 0);
+    send_file(f, "vcpu.stats");
+    say(f, ADD("cpu/other"));
+    say(f, "{\"execute\": \"set-running\", \"arguments\": {\"running\": true}}");
+    assert_int_equal(count_others(f), 1);
+    assert_true(!vm->is_said_to_pause && vm->n_vcpus == 1);
+    assert_string_equal(vm->vcpus[0].path, "cpu/other");
+}
+
+/* The place of a vCPU that was removed and one that came, seen at once. */
+static void a_vcpu_in_the_place_of_another(void **state)
+{
+    struct fixture *f = *state;
+
+    register_with_vcpu(f);
+    assert_int_equal(count_others(f), 1);
+    say(f, "{\"execute\": \"remove-vcpus\", \"arguments\": {\"paths\": [\"cpu/0\"]}}");
+    send_file(f, "vcpu.stats");
+    say(f, ADD("cpu/other"));
+    assert_int_equal(count_others(f), 1);
+    assert_int_equal(only_other(f)->n_vcpus, 1);
+    assert_string_equal(only_other(f)->vcpus[0].path, "cpu/other");
+    assert_true(only_other(f)->vcpus[0].has_row);
+}
+
+/* An open statistics file keeps a VM in the kernel, and nobody may look at it again for hours. */
+static void files_are_closed_before_it_looks(void **state)
+{
+    struct fixture *f = *state;
+    int n_open = count_open_fds();
+
+    register_with_vcpu(f);
+    assert_int_equal(count_others(f), 1);
+    say(f, "{\"execute\": \"remove-vcpus\", \"arguments\": {\"paths\": [\"cpu/0\"]}}");
+    assert_int_equal(count_open_fds(), n_open + 1);
+    registrant_free(f->registrant);
+    f->registrant = NULL;
+    assert_int_equal(count_open_fds(), n_open);
+    assert_int_equal(count_others(f), 0);
+}
+
+static void a_process_that_has_ended_is_seen_by_each(void **state)
+{
+    struct fixture *f = *state;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        for (;;)
+            pause();
+    registrant_free(f->registrant);
+    check_ok(
+        registrant_new(&f->socket, UID, pid, (int)syscall(SYS_pidfd_open, pid, 0), &f->registrant));
+    f->session.opaque = f->registrant;
+    register_with_vcpu(f);
+    assert_int_equal(count_others(f), 1);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(count_others(f), 0);
+    assert_non_null(only_vm(f)); /* which has not looked */
+}
+
+/* As a pass of that host does with what it finds to be another user's. */
+static void one_that_was_taken_away_is_no_more_there(void **state)
+{
+    struct fixture *f = *state;
+
+    register_with_vcpu(f);
+    assert_int_equal(count_others(f), 1);
+    host_unregister(f->other, only_other(f));
+    assert_int_equal(count_others(f), 0);
+    say(f, "{\"execute\": \"remove-vcpus\", \"arguments\": {\"paths\": [\"cpu/0\"]}}");
+    assert_int_equal(count_others(f), 1);
+    assert_int_equal(only_other(f)->n_vcpus, 0);
+}
+
+/* ---- an exposition --------------------------------------------------------------------------- */
+
+static int copy_of(const char *name)
+{
+    int from = open_recorded(name), to = memfd_create(name, MFD_CLOEXEC);
+    char bytes[64 * 1024];
+    ssize_t size = read(from, bytes, sizeof(bytes));
+
+    assert_true(to >= 0 && size > 0 && write(to, bytes, (size_t)size) == size);
+    close(from);
+    return to;
+}
+
+static void put_metrics(const struct view *view, int err, struct buf *out)
+{
+    const struct exposition_form form = {.preset = METRICS_FULL};
+    struct metrics *metrics = metrics_new();
+
+    assert_non_null(metrics);
+    web_metrics_take(metrics, view, err);
+    buf_reset(out);
+    web_metrics_write(metrics, &form, 0, out);
+    buf_append(out, "", 1);
+    assert_false(out->failed);
+    metrics_free(metrics);
+}
+
+static struct view *view_of(struct fixture *f)
+{
+    struct bpf_why why;
+    struct view *view;
+
+    check_ok(view_open(f->roster, true, &why, &view));
+    check_ok(view_read(view));
+    return view;
+}
+
+static void a_file_that_cannot_be_read_is_a_source_that_is_down(void **state)
+{
+    struct fixture *f = *state;
+    int fd = copy_of("vm.stats");
+    struct view *view;
+    struct buf out = {0};
+
+    assert_true(registrant_take_fds(f->registrant, &fd, 1));
+    say(f, REGISTER("web"));
+    view = view_of(f);
+    put_metrics(view, 0, &out);
+    assert_contains(out.data, "vitals_source_up{vm=\"web\",source=\"registered\"} 1\n");
+    assert_contains(out.data, "way=\"registered\"} 1\n");
+    assert_null(strstr(out.data, "source=\"kernel\""));
+    assert_int_equal(ftruncate(fd, 0), 0);
+    check_ok(view_read(view));
+    put_metrics(view, 0, &out);
+    assert_contains(out.data, "vitals_source_up{vm=\"web\",source=\"registered\"} 0\n");
+    assert_null(strstr(out.data, "kvm_vm_info{"));
+    buf_free(&out);
+    view_close(view);
+}
+
+/* One source says nothing of the others. */
+static void a_registered_vm_stays_where_the_kernel_can_not_be_read(void **state)
+{
+    struct fixture *f = *state;
+    struct view *view;
+    struct buf out = {0};
+
+    register_with_vcpu(f);
+    view = view_of(f);
+    put_metrics(view, -ENOMEM, &out);
+    assert_contains(out.data, "vitals_source_up{vm=\"web\",source=\"registered\"} 1\n");
+    assert_contains(out.data, "kvm_vcpu_exits_total{vm=\"web\",vcpu=\"0\"");
+    buf_free(&out);
+    view_close(view);
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH(a_vm_is_read_from_its_files),        WITH(another_vm_gets_another_name),
-        WITH(it_ends_with_its_connection),        WITH(a_refused_message_keeps_nothing),
-        WITH(one_that_was_taken_away_is_no_more), WITH(files_that_wait_have_a_limit),
-        WITH(files_of_a_user_have_a_limit),       WITH(files_of_all_users_have_a_limit),
+        WITH(a_vm_is_read_from_its_files),
+        WITH(another_vm_gets_another_name),
+        WITH(it_ends_with_its_connection),
+        WITH(a_refused_message_keeps_nothing),
+        WITH(one_that_was_taken_away_is_no_more),
+        WITH(files_that_wait_have_a_limit),
+        WITH(files_of_a_user_have_a_limit),
+        WITH(files_of_all_users_have_a_limit),
         WITH(connections_of_a_user_have_a_limit),
+        WITH(another_host_follows),
+        WITH(it_follows_changes_of_a_vm),
+        WITH(a_vcpu_in_the_place_of_another),
+        WITH(files_are_closed_before_it_looks),
+        WITH(a_process_that_has_ended_is_seen_by_each),
+        WITH(one_that_was_taken_away_is_no_more_there),
+        WITH(a_file_that_cannot_be_read_is_a_source_that_is_down),
+        WITH(a_registered_vm_stays_where_the_kernel_can_not_be_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
