@@ -79,18 +79,27 @@ static void drop_scale(struct word *word, const struct vitals_stat *stat)
             return;
 }
 
-/* The endings of samples: a name that has one of them may be that of another family's sample. */
-static bool has_end_of_sample(struct word word)
+static bool is_word(struct word word, const char *text)
+{
+    return word.len == strlen(text) && !memcmp(word.at, text, word.len);
+}
+
+/*
+ * The endings of samples: a name that has one of them may be that of another family's sample. What
+ * stands before a stem ends in "_", too.
+ */
+static bool has_end_of_sample(struct word stem)
 {
     static const char *const ends[] = {"_total", "_created", "_bucket", "_count", "_sum", "_info"};
 
     for (size_t i = 0; i < COUNT(ends); i++)
-        if (drop_end(&word, ends[i]))
+        if (drop_end(&stem, ends[i]) || is_word(stem, ends[i] + 1))
             return true;
     return false;
 }
 
-static struct word stem_of(const char *provider, const struct vitals_stat *stat)
+/* Without what its kind says anyway. */
+static struct word word_of_stat(const char *provider, const struct vitals_stat *stat)
 {
     struct word word = word_of(stat->name);
 
@@ -99,7 +108,6 @@ static struct word stem_of(const char *provider, const struct vitals_stat *stat)
         drop_end(&word, "_total");
     if (family_kind(stat) == FAMILY_HISTOGRAM && !drop_end(&word, "_hist"))
         drop_end(&word, "_histogram");
-    drop_scale(&word, stat);
     return word;
 }
 
@@ -143,8 +151,11 @@ static void put_end(struct buf *out, const struct vitals_stat *stat, struct word
 void family_put_name(struct buf *out, const char *provider, const char *target,
                      const struct vitals_stat *stat)
 {
-    struct word stem = stem_of(provider, stat);
+    struct word stem = word_of_stat(provider, stat);
+    bool is_unit = family_kind(stat) != FAMILY_HISTOGRAM && family_unit(stat) &&
+                   is_word(stem, family_unit(stat));
 
+    drop_scale(&stem, stat);
     put_first(out, provider);
     buf_puts(out, "_");
     if (strcmp(provider, target)) {
@@ -152,7 +163,8 @@ void family_put_name(struct buf *out, const char *provider, const char *target,
         buf_puts(out, "_");
     }
     put_word(out, stem);
-    put_end(out, stat, stem);
+    if (!is_unit) /* the name ends in it already */
+        put_end(out, stat, stem);
 }
 
 /* ---- what it is ----------------------------------------------------------------------------- */

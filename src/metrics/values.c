@@ -148,7 +148,7 @@ static bool continues(const struct metrics *metrics, const struct family *family
     if (family->first == NO_NUMBER)
         return false;
     first = &metrics->columns[family->first];
-    return family->kind == family_kind(column->stat) &&
+    return family->kind == family_kind(column->stat) && family->unit == family_unit(column->stat) &&
            !strcmp(first->provider, column->provider) && !strcmp(first->target, column->target) &&
            !strcmp(first->stat->name, column->stat->name);
 }

@@ -185,6 +185,26 @@ static const struct {
     {"p", "vm", "irq_count", VITALS_CUMULATIVE, VITALS_NONE, 10, 0, "p_vm_irq_count", NULL},
     {"p", "vm", "x_ns", VITALS_CUMULATIVE, VITALS_NONE, 10, 0, "p_vm_x_ns", NULL},
     {"p", "vm", "_ns", VITALS_CUMULATIVE, VITALS_SECONDS, 10, -9, "p_vm__ns_seconds", "seconds"},
+    {"p", "vm", "bytes", VITALS_CUMULATIVE, VITALS_BYTES, 10, 0, "p_vm_bytes", "bytes"},
+    {"p", "vm", "p_bytes", VITALS_INSTANT, VITALS_BYTES, 10, 0, "p_vm_bytes", "bytes"},
+    {"p", "vm", "bytes_total", VITALS_CUMULATIVE, VITALS_BYTES, 10, 0, "p_vm_bytes", "bytes"},
+    {"p", "vm", "seconds", VITALS_CUMULATIVE, VITALS_SECONDS, 10, -9, "p_vm_seconds", "seconds"},
+    {"p", "vm", "cycles", VITALS_PEAK, VITALS_CYCLES, 10, 0, "p_vm_cycles", "cycles"},
+    /* What was not in the way of these is not now. */
+    {"p", "vm", "bytes_bytes", VITALS_CUMULATIVE, VITALS_BYTES, 10, 0, "p_vm_bytes_bytes", "bytes"},
+    {"p", "vm", "seconds_ns", VITALS_INSTANT, VITALS_SECONDS, 10, -9, "p_vm_seconds_seconds",
+     "seconds"},
+    {"p", "vm", "bytes", VITALS_CUMULATIVE, VITALS_SECONDS, 10, 0, "p_vm_bytes_seconds", "seconds"},
+    {"p", "vm", "bytes", VITALS_INSTANT, VITALS_NONE, 10, 0, "p_vm_bytes", NULL},
+    {"p", "vm", "bytes", VITALS_LOG_HIST, VITALS_BYTES, 10, 0, "p_vm_bytes_size_bytes", "bytes"},
+    {"p", "vm", "seconds_hist", VITALS_LOG_HIST, VITALS_SECONDS, 10, -9,
+     "p_vm_seconds_duration_seconds", "seconds"},
+    {"p", "vm", "megabytes", VITALS_INSTANT, VITALS_BYTES, 10, 6, "p_vm_megabytes_bytes", "bytes"},
+    /* The name of a sample of another family, "p_vm". */
+    {"p", "vm", "total", VITALS_INSTANT, VITALS_NONE, 10, 0, "p_vm_total_value", NULL},
+    {"p", "vm", "count", VITALS_PEAK, VITALS_NONE, 10, 0, "p_vm_count_value", NULL},
+    {"p", "vm", "p_sum", VITALS_INSTANT, VITALS_BOOLEAN, 10, 0, "p_vm_sum_value", NULL},
+    {"p", "vm", "recount", VITALS_INSTANT, VITALS_NONE, 10, 0, "p_vm_recount", NULL},
     {"9p", "vm", "a b:c", VITALS_CUMULATIVE, VITALS_NONE, 10, 0, "x9p_vm_a_b_c", NULL},
     {"_", "\xc3\xa9", "n", VITALS_CUMULATIVE, VITALS_NONE, 10, 0, "x_____n", NULL},
 };
@@ -704,6 +724,31 @@ static void names_that_clash(void **state)
     metrics_free(metrics);
 }
 
+/* What is called as its unit is, and another VM's of that name that has none: they can't be added up. */
+static void a_name_that_is_its_unit_and_one_that_has_none(void **state)
+{
+    static const struct vitals_stat bytes = {
+        .name = "bytes", .type = VITALS_INSTANT, .unit = VITALS_BYTES, .base = 10};
+    static const struct vitals_stat pieces = {.name = "bytes", .type = VITALS_INSTANT, .base = 10};
+    static const uint64_t one = 1;
+    struct metrics *metrics = new_metrics();
+    struct metrics_report report;
+    const char *text;
+
+    (void)state;
+    add_vm(metrics, "a", 1);
+    metrics_add_object(metrics, "vm", NULL, -1);
+    add_one(metrics, &bytes, &one);
+    add_vm(metrics, "b", 2);
+    metrics_add_object(metrics, "vm", NULL, -1);
+    add_one(metrics, &pieces, &one);
+    text = written(metrics, &openmetrics, &report);
+    assert_contains(text, "# UNIT p_vm_bytes bytes\n");
+    assert_int_equal(count_lines(text, "p_vm_bytes{"), 1);
+    assert_int_equal(report.dropped[METRICS_NAME], 1);
+    metrics_free(metrics);
+}
+
 static void scales_that_are_none(void **state)
 {
     static const struct vitals_stat stats[] = {
@@ -920,6 +965,7 @@ int main(void)
         cmocka_unit_test(vcpus_without_a_number),
         cmocka_unit_test(an_object_that_is_there_twice),
         cmocka_unit_test(names_that_clash),
+        cmocka_unit_test(a_name_that_is_its_unit_and_one_that_has_none),
         cmocka_unit_test(a_name_that_clashes_and_comes_again),
         cmocka_unit_test(scales_that_are_none),
         cmocka_unit_test(scales_may_differ),
