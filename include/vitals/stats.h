@@ -168,13 +168,18 @@ enum vitals_group_flags {
      * once. So it is at once as long as a call is past its deadline. What costs only those who ask still
      * costs a thread for each query.
      *
+     * Its rows are kept until the next call, for all who ask. So they have a limit of their own,
+     * VITALS_APART_ROWS_MAX bytes, or one row: vitals_row() gives NULL for the objects behind it, which
+     * is logged once. What has more comes as several groups.
+     *
      * vitals_unregister() of this group, and what frees its context, wait until the call has come back;
-     * nothing else does. Only what QMP clients ask for runs apart.
+     * nothing else does. Only QMP clients get what such a group has.
      */
     VITALS_GROUP_MAY_BLOCK = 1 << 1,
 };
 
-#define VITALS_DEADLINE_MS 1000 /* for groups that may block, by default */
+#define VITALS_DEADLINE_MS    1000      /* for groups that may block, by default */
+#define VITALS_APART_ROWS_MAX (4 << 20) /* bytes of rows that such a group gives */
 
 struct vitals_group_ops {
     size_t size;      /* these two: VITALS_GROUP_OPS_INIT */

@@ -42,6 +42,7 @@ static void log_failure(const struct group_pin *pin, enum group_failure failure,
         [FAILURE_ROW_PATH] = "a row needs the path of its object, and that of target 'vm' none",
         [FAILURE_OBJECT] = "an object can't be read",
         [FAILURE_GROUP] = "nothing can be read",
+        [FAILURE_ROOM] = "it may block, and its rows are too many: some are left out",
     };
     unsigned number = err < 0 ? 0u - (unsigned)err : (unsigned)err;
 
@@ -49,6 +50,11 @@ static void log_failure(const struct group_pin *pin, enum group_failure failure,
     if (is_logged_first(pin->group, failure, number))
         ctx_log(pin->group->ctx, VITALS_LOG_WARNING, "provider '%s', target '%s': %s: %s",
                 pin->schema->provider, pin->schema->target, texts[failure], strerror((int)number));
+}
+
+static size_t row_size(const struct stats_schema *schema)
+{
+    return schema->row_len * sizeof(uint64_t);
 }
 
 static const char *checked_path(struct vitals_sink *sink, const char *object)
@@ -173,7 +179,7 @@ static int note_given(struct stats_collection *collection, size_t index)
 uint64_t *vitals_row(struct vitals_sink *sink, const char *object)
 {
     struct stats_part *part = sink->part;
-    size_t size = part->schema->row_len * sizeof(uint64_t);
+    size_t size = row_size(part->schema);
     const char *path = checked_path(sink, object);
     int64_t index;
     uint64_t *row;
@@ -270,13 +276,15 @@ static void take_back(struct stats_collection *collection, struct stats_part *pa
         part->rows[collection->given[--collection->n_given] - part->first] = NULL;
 }
 
+/* Whoever can't wait for a group that may block does without it. */
 static int call_group(const struct stats_collection *collection, const struct group_pin *pin,
                       struct vitals_sink *sink)
 {
-    uint64_t since_ns = collection->request->since_ns;
-
-    return pin->group->apart && since_ns ? apart_give(pin, since_ns, sink)
-                                         : registry_collect(pin, sink);
+    if (!pin->group->apart)
+        return registry_collect(pin, sink);
+    if (!collection->request->since_ns)
+        return -EAGAIN;
+    return apart_give(pin, collection->request->since_ns, sink);
 }
 
 /* Of a group whose schema is that of a part already. Its objects mostly come behind those of the others. */
@@ -318,7 +326,7 @@ static int collect_part(struct stats_collection *collection, const struct group_
     err = filter_resolve(part, collection->request);
     if (err || !part->n_wanted)
         return err;
-    collection->object_size += part->schema->row_len * sizeof(uint64_t);
+    collection->object_size += row_size(part->schema);
     if (collection->is_full)
         return 0;
     err = call_group(collection, pin, &sink);
@@ -380,7 +388,13 @@ static int ask_groups(struct stats_collection *collection, struct vitals_ctx *ct
     return err;
 }
 
-/* Asks for the rows of as many objects as have room: at least one. */
+/* At least one. */
+static size_t objects_with_room(size_t rows_max, size_t object_size)
+{
+    return object_size < rows_max ? rows_max / object_size : 1;
+}
+
+/* Asks for the rows of as many objects as have room. */
 static int ask(struct stats_collection *collection, struct vitals_ctx *ctx,
                struct stats_request *request)
 {
@@ -388,9 +402,7 @@ static int ask(struct stats_collection *collection, struct vitals_ctx *ctx,
 
     if (err || !collection->is_full)
         return err;
-    collection->objects_max = collection->rows_max / collection->object_size;
-    if (!collection->objects_max)
-        collection->objects_max = 1;
+    collection->objects_max = objects_with_room(collection->rows_max, collection->object_size);
     drop_rows(collection);
     paths_again(&collection->objects, collection->first);
     return ask_groups(collection, ctx, request);
@@ -418,6 +430,13 @@ int stats_collect_more(struct stats_collection *collection, struct vitals_ctx *c
     return collection->first < collection->end ? ask(collection, ctx, request) : 0;
 }
 
+/* What collect() itself calls success. */
+static void note_failure(const struct group_pin *pin, enum group_failure failure, int err)
+{
+    atomic_store_explicit(&pin->group->result, err, memory_order_relaxed);
+    log_failure(pin, failure, err);
+}
+
 int stats_collect_group(struct stats_collection *collection, const struct group_pin *pin)
 {
     struct stats_request all = {
@@ -431,12 +450,15 @@ int stats_collect_group(struct stats_collection *collection, const struct group_
     collection->request = &all;
     sink.is_vm = !strcmp(all.target, "vm");
     part->schema = pin->schema;
+    collection->objects_max = objects_with_room(VITALS_APART_ROWS_MAX, row_size(part->schema));
     err = filter_resolve(part, &all);
     if (!err)
         err = registry_collect(pin, &sink);
     collection->request = NULL;
     if (err)
         return err;
+    if (collection->n_cut)
+        note_failure(pin, FAILURE_ROOM, -ENOBUFS);
     schema_ref(part->schema);
     collection->n_parts = 1;
     return 0;

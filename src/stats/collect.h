@@ -28,7 +28,7 @@ struct stats_request {
     bool all_objects;
     const char **objects; /* sorted and made unique by stats_collect() */
     size_t n_objects;
-    /* Groups that may block run apart, see stats_is_ready(); 0: they are called as all others. */
+    /* Groups that may block run apart, see stats_is_ready(); 0: they are left out, nobody waits. */
     uint64_t since_ns;
     bool objects_sorted; /* it has done so: for requests that are answered in parts */
 };
@@ -80,7 +80,10 @@ struct thread_hook;
 bool stats_is_ready(struct vitals_ctx *ctx, const struct stats_request *request,
                     const struct thread_hook *hook);
 
-/* All that one group has. -ENOMEM, or what its collect() returned. */
+/*
+ * All that one group has, up to VITALS_APART_ROWS_MAX bytes of rows: they are kept for whoever asks
+ * next, so no query bounds them. -ENOMEM, or what its collect() returned.
+ */
 int stats_collect_group(struct stats_collection *collection, const struct group_pin *pin);
 
 /*

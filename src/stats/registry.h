@@ -13,6 +13,7 @@ enum group_failure {
     FAILURE_ROW_PATH, /* a path where there must be none, or none where there must be one */
     FAILURE_OBJECT,
     FAILURE_GROUP,
+    FAILURE_ROOM, /* more rows than a group that may block can give */
     GROUP_FAILURES,
 };
 enum { GROUP_ERRNO_WORDS = 4 }; /* of 64 bits; errors of higher numbers are one */

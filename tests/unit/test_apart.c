@@ -2,6 +2,7 @@
 /* Groups that may block: they cost those who ask for them, and nobody else. */
 #define _GNU_SOURCE
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,7 +10,9 @@
 #include "check.h"
 #include "fake.h"
 #include "peer.h"
+#include "base/clock.h"
 #include "server/internal.h"
+#include "stats/apart.h"
 
 /* A deadline that does not come, and one that has come at once. */
 enum { LONG_MS = 3600 * 1000, SHORT_MS = 1, CHILD_SECONDS_MAX = 60 };
@@ -184,6 +187,111 @@ static void what_is_reserved_must_be_0(void **state)
     assert_int_equal(site->slow.releases, 1);
 }
 
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+enum { ROWS_MAX = VITALS_APART_ROWS_MAX / (VITALS_ROW_MAX * sizeof(uint64_t)) };
+
+/* Of rows as long as they may be, so many have room. The last one is one past the limit. */
+static const char *const disks[ROWS_MAX + 2] = {"d0", "d1", "d2", "d3", "d4",
+                                                "d5", "d6", "d7", "d8"};
+
+static void add_disks(struct site *site, const char *const *objects)
+{
+    struct vitals_group_ops ops;
+
+    site->slow = (struct fake){.provider = "slow",
+                               .target = "disk",
+                               .names = {"waits"},
+                               .base = 5,
+                               .objects = objects,
+                               .flags = VITALS_GROUP_MAY_BLOCK};
+    ops = fake_ops(&site->slow);
+    ops.deadline_ms = LONG_MS;
+    ops.row_len = VITALS_ROW_MAX;
+    check_ok(vitals_register(site->ctx, &ops, &site->slow_group));
+}
+
+/* The reply has the objects up to @last. */
+static void assert_disks(struct site *site, size_t last)
+{
+    char expected[4096] = "{\"return\": {\"disk\": [";
+    size_t len = strlen(expected);
+
+    for (size_t i = 0; i <= last; i++)
+        len += (size_t)snprintf(expected + len, sizeof(expected) - len,
+                                "%s{\"path\": \"d%zu\", \"providers\": [{\"provider\": \"slow\", "
+                                "\"stats\": [{\"name\": \"waits\", \"value\": %zu}]}]}",
+                                i ? ", " : "", i, 5 + 10 * i);
+    snprintf(expected + len, sizeof(expected) - len, "]}}");
+    peer_send(&site->peer, "{'execute':'query-stats','arguments':{'target':'disk'}}\n");
+    assert_line(&site->peer, expected);
+}
+
+static void rows_have_a_limit(void **state)
+{
+    static const char *const fit[] = {"d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", NULL};
+    struct site *site = *state;
+
+    assert_int_equal(N_ELEMENTS(fit) - 1, ROWS_MAX);
+    add_disks(site, fit);
+    assert_disks(site, ROWS_MAX - 1);
+    assert_int_equal(registry_last_result(site->ctx, "slow", "disk"), 0);
+    assert_int_equal(site->log.lines, 0);
+    check_ok(vitals_unregister(site->slow_group));
+    add_disks(site, disks);
+    for (int i = 0; i < 3; i++)
+        assert_disks(site, ROWS_MAX - 1);
+    assert_int_equal(registry_last_result(site->ctx, "slow", "disk"), -ENOBUFS);
+    assert_int_equal(site->log.lines, 1);
+    assert_contains(site->log.last, "its rows are too many");
+}
+
+/* They count with the rows of the others, and what has no room comes with the next part. */
+static void rows_count_in_the_query(void **state)
+{
+    struct site *site = *state;
+    struct fake quick = {
+        .provider = "quick", .target = "disk", .names = {"runs"}, .objects = disks};
+    struct stats_collection collection = {.rows_max = VITALS_APART_ROWS_MAX};
+    struct stats_request request = {
+        .target = "disk", .all_stats = true, .all_objects = true, .since_ns = clock_now_ns()};
+    const struct thread_hook none = {0};
+    size_t n;
+
+    check_ok(fake_register(site->ctx, &quick, NULL));
+    add_disks(site, disks);
+    while (!stats_is_ready(site->ctx, &request, &none))
+        usleep(1000);
+    check_ok(stats_collect(&collection, site->ctx, &request));
+    assert_in_range(collection.rows_size, 1, VITALS_APART_ROWS_MAX);
+    assert_int_not_equal(collection.n_cut, 0);
+    for (n = collection.objects.count; collection.n_cut; n = collection.objects.count) {
+        check_ok(stats_collect_more(&collection, site->ctx, &request));
+        assert_in_range(collection.rows_size, 1, VITALS_APART_ROWS_MAX);
+        assert_true(collection.objects.count > n);
+    }
+    assert_int_equal(n, ROWS_MAX + 1);
+    assert_null(stats_part_row(&collection.parts[1], ROWS_MAX));
+    stats_collection_free(&collection);
+    check_ok(vitals_unregister(site->slow_group));
+}
+
+/* A document of HTTP, and a program's look at its own contexts, wait for nobody. */
+static void who_can_not_wait_does_without(void **state)
+{
+    struct site *site = *state;
+    struct stats_collection collection = {0};
+    struct stats_request request = {.target = "vm", .all_stats = true, .all_objects = true};
+
+    add_slow(site, LONG_MS);
+    check_ok(stats_collect(&collection, site->ctx, &request));
+    assert_int_equal(collection.n_parts, 1);
+    assert_string_equal(collection.parts[0].schema->provider, "quick");
+    assert_int_equal(site->slow.collects, 0);
+    assert_contains(site->log.last, "provider 'slow', target 'vm': nothing can be read");
+    stats_collection_free(&collection);
+}
+
 /* ---- what the VMM does meanwhile ------------------------------------------------------------ */
 
 static void block_on_the_vmms_lock(struct fake *fake, struct vitals_sink *sink)
@@ -319,6 +427,9 @@ int main(void)
         WITH_SITE(behind_the_deadline_it_is_left_out),
         WITH_SITE(a_group_that_nobody_wants_is_not_asked),
         WITH_SITE(what_is_reserved_must_be_0),
+        WITH_SITE(rows_have_a_limit),
+        WITH_SITE(rows_count_in_the_query),
+        WITH_SITE(who_can_not_wait_does_without),
         WITH_SITE(a_lock_of_collect_may_be_held_over_calls_of_the_server),
         WITH_SITE(nobody_waits_to_close_or_free),
         WITH_SITE(only_unregistering_the_group_waits_for_it),
