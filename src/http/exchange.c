@@ -20,7 +20,7 @@ enum state {
 struct exchange {
     struct http_rules *rules;
     struct MHD_Connection *connection;
-    struct place *place; /* NULL: there was no memory for it */
+    struct place *place; /* NULL: there was no memory for it, and the request is refused */
     enum state state;
     const char *path;
     struct login_question question;
@@ -136,12 +136,13 @@ static enum MHD_Result reply_document(struct exchange *exchange)
     struct http_shared *shared = exchange->rules->shared;
     enum MHD_Result result;
 
+    if (item->is_dropped)
+        return MHD_NO;
     if (item->is_missing)
         return refuse(exchange, MHD_HTTP_NOT_FOUND, "There is no such VM.\n");
     if (!item->made)
         return refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "It can't be made now.\n");
-    if (exchange->place)
-        places_reads(&shared->places, exchange->place, made_body(item->made));
+    places_reads(&shared->places, exchange->place, made_body(item->made));
     result = queue(exchange, MHD_HTTP_OK, made_response(item->made));
     made_unref(item->made);
     item->made = NULL;
@@ -161,17 +162,31 @@ static const char *header(const struct exchange *exchange, const char *name)
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
+static void give_up_document(void *opaque)
+{
+    struct exchange *exchange = opaque;
+
+    work_drop(exchange->rules->shared->work, &exchange->item);
+}
+
 static enum MHD_Result wait_for_document(struct exchange *exchange,
                                          const struct http_answer *answer)
 {
+    struct http_shared *shared = exchange->rules->shared;
+    struct place *place = exchange->place;
+
     exchange->item = (struct work_item){
         .document = answer->document,
         .type = answer->type,
         .is_zipped = http_wants_gzip(header(exchange, "Accept-Encoding")),
+        .fd = place->fd,
+        .peer = place->peer,
     };
     exchange->state = WAITS_FOR_DOCUMENT;
+    if (!places_waits(&shared->places, place, give_up_document, exchange))
+        return MHD_NO;
     MHD_suspend_connection(exchange->connection);
-    if (work_add(exchange->rules->shared->work, &exchange->item))
+    if (work_add(shared->work, &exchange->item))
         return MHD_YES;
     MHD_resume_connection(exchange->connection);
     return MHD_YES;
@@ -200,6 +215,8 @@ static enum MHD_Result ask_for_login(struct exchange *exchange)
     if (!logins)
         return find(exchange);
     exchange->state = WAITS_FOR_LOGIN;
+    if (!places_waits(&exchange->rules->shared->places, exchange->place, NULL, NULL))
+        return MHD_NO;
     /* It may be answered before logins_ask() returns. */
     MHD_suspend_connection(exchange->connection);
     switch (logins_ask(logins, header(exchange, "Authorization"), &exchange->question)) {

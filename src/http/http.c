@@ -16,8 +16,11 @@
 #include "http/exchange.h"
 #include "http/web_config.h"
 
-/* Those that are cut off are there until their thread has seen it. */
-enum { CONNECTIONS_SPARE = 16 };
+/*
+ * Those that are cut off are there until their thread has seen it, which takes ten new ones at a time; of
+ * those that wait for a login, until they have their answer.
+ */
+enum { CONNECTIONS_SPARE = 16 + LOGINS_WAITING_MAX };
 
 struct listener {
     struct http_address address;

@@ -8,8 +8,10 @@
  * The first step takes files and ports that need privileges, the others none. All requests that wait for
  * a document share the next turn: what it says is not older than any of them. A turn begins when the
  * last one has ended, and when it took its share of the time; so nobody costs more by asking more often.
+ * A peer, an address or a user, has a few documents made in a turn; who asks for more waits for the next.
  *
- * Nobody is waited for. Who reads slowly holds a place, and loses it when another one needs it.
+ * Nobody is waited for. Who has left, is silent or reads slowly holds a place, and loses it when another
+ * one needs it.
  */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
@@ -24,15 +26,16 @@
 
 enum {
     HTTP_ADDRESSES_MAX = 8,
-    HTTP_CONNECTIONS_MAX = 64,      /* of one address; another one takes the place of the slowest */
+    HTTP_CONNECTIONS_MAX = 64,      /* of one address; another one takes the place of one of them */
     HTTP_HEADERS_MAX = 8 * 1024,    /* bytes of a request: its path, names and values of headers */
     HTTP_REQUESTS_PER_SECOND = 100, /* of one connection */
     HTTP_IDLE_SECONDS = 120,        /* without a byte, and a connection is closed */
     HTTP_WORK_SHARE = 4,            /* turns take one part in so many of the time */
+    HTTP_TURN_DOCUMENTS = 4,        /* that a turn makes for one peer */
     HTTP_NAME_MAX = 255,            /* of the name of a document */
 };
 
-/* Bytes of documents that readers have not taken yet. */
+/* Bytes of documents that readers have not taken yet; beside them, there is the one being made. */
 #define HTTP_DOCUMENTS_MAX ((size_t)256 * 1024 * 1024)
 
 /* Which document of a site. */

@@ -10,10 +10,12 @@ void places_init(struct places *places, size_t max, size_t bytes_max)
 {
     *places = (struct places){.max = max, .bytes_max = bytes_max};
     pthread_mutex_init(&places->lock, NULL);
+    pthread_cond_init(&places->freed, NULL);
 }
 
 void places_free(struct places *places)
 {
+    pthread_cond_destroy(&places->freed);
     pthread_mutex_destroy(&places->lock);
 }
 
@@ -24,23 +26,78 @@ static void cut(struct place *place)
 {
     shutdown(place->fd, SHUT_RDWR);
     place->is_cut = true;
+    if (place->give_up)
+        place->give_up(place->opaque);
+    place->give_up = NULL;
+}
+
+static void set_state(struct place *place, enum place_state state)
+{
+    place->state = state;
+    place->since_ns = clock_now_ns();
+    place->body = NULL;
+    place->give_up = NULL;
+}
+
+static bool counts(const struct place *place, const void *address)
+{
+    return !place->is_cut && place->address == address;
+}
+
+/* Who has said all may well read the reply. */
+static bool has_left(const struct place *place)
+{
+    return place->state == PLACE_READS ? http_peer_has_gone(place->fd)
+                                       : http_peer_has_finished(place->fd);
+}
+
+static size_t count_of_peer(const struct places *places, const struct place *one)
+{
+    size_t n = 0;
+
+    for (const struct place *place = places->first; place; place = place->next)
+        n += counts(place, one->address) && http_peer_is(&place->peer, &one->peer);
+    return n;
+}
+
+/* Of two of one peer. Who waits for longest is the next to be answered. */
+static bool goes_before(const struct place *a, const struct place *b)
+{
+    if (a->state != b->state)
+        return a->state < b->state;
+    return a->state == PLACE_WAITS ? a->since_ns > b->since_ns : a->since_ns < b->since_ns;
+}
+
+static struct place *find_first_to_go(const struct places *places, const void *address)
+{
+    struct place *first = NULL;
+    size_t n_of_first = 0;
+
+    for (struct place *place = places->first; place; place = place->next) {
+        size_t n;
+
+        if (!counts(place, address))
+            continue;
+        if (has_left(place))
+            return place;
+        n = count_of_peer(places, place);
+        if (!first || n > n_of_first || (n == n_of_first && goes_before(place, first))) {
+            first = place;
+            n_of_first = n;
+        }
+    }
+    return first;
 }
 
 /* Under the lock. */
 static void make_room(struct places *places, const void *address)
 {
-    struct place *longest = NULL;
     size_t n = 0;
 
-    for (struct place *place = places->first; place; place = place->next) {
-        if (place->is_cut || place->address != address)
-            continue;
-        n++;
-        if (!longest || place->since_ns < longest->since_ns)
-            longest = place;
-    }
+    for (const struct place *place = places->first; place; place = place->next)
+        n += counts(place, address);
     if (n >= places->max)
-        cut(longest);
+        cut(find_first_to_go(places, address));
 }
 
 struct place *places_enter(struct places *places, const void *address, int fd)
@@ -51,8 +108,11 @@ struct place *places_enter(struct places *places, const void *address, int fd)
         return NULL;
     pthread_mutex_lock(&places->lock);
     make_room(places, address);
-    *place = (struct place){
-        .next = places->first, .address = address, .fd = fd, .since_ns = clock_now_ns()};
+    *place = (struct place){.next = places->first,
+                            .address = address,
+                            .peer = http_peer_of(fd),
+                            .fd = fd,
+                            .since_ns = clock_now_ns()};
     places->first = place;
     pthread_mutex_unlock(&places->lock);
     return place;
@@ -85,20 +145,33 @@ bool places_count_request(struct places *places, struct place *place, unsigned m
     return is_allowed;
 }
 
+bool places_waits(struct places *places, struct place *place, void (*give_up)(void *opaque),
+                  void *opaque)
+{
+    bool is_there;
+
+    pthread_mutex_lock(&places->lock);
+    is_there = !place->is_cut;
+    set_state(place, PLACE_WAITS);
+    place->give_up = is_there ? give_up : NULL;
+    place->opaque = opaque;
+    pthread_mutex_unlock(&places->lock);
+    return is_there;
+}
+
 /* ---- documents ------------------------------------------------------------------------------ */
 
 void places_reads(struct places *places, struct place *place, const struct http_body *body)
 {
     pthread_mutex_lock(&places->lock);
+    set_state(place, body ? PLACE_READS : PLACE_SILENT);
     place->body = body;
-    if (!body)
-        place->since_ns = clock_now_ns();
-    else if (body->is_given_up) /* for others, before anybody read it */
+    if (body && body->is_given_up) /* for others, before anybody read it */
         cut(place);
     pthread_mutex_unlock(&places->lock);
 }
 
-/* The oldest one that anybody reads. Under the lock. */
+/* The oldest one that is not given up. Under the lock. */
 static struct http_body *find_oldest(const struct places *places)
 {
     struct http_body *oldest = NULL;
@@ -107,6 +180,16 @@ static struct http_body *find_oldest(const struct places *places)
         if (!body->is_given_up)
             oldest = body;
     return oldest;
+}
+
+/* Those that are given up are there until their readers' threads have seen it. Under the lock. */
+static size_t count_bytes(const struct places *places)
+{
+    size_t n = 0;
+
+    for (const struct http_body *body = places->bodies; body; body = body->next)
+        n += body->len;
+    return n;
 }
 
 /* Who holds the oldest ones is cut off. Under the lock. */
@@ -128,7 +211,7 @@ static void give_up_old(struct places *places, size_t more)
 
 struct http_body *places_add_body(struct places *places, char *bytes, size_t len)
 {
-    struct http_body *body = malloc(sizeof(*body));
+    struct http_body *body = len <= places->bytes_max ? malloc(sizeof(*body)) : NULL;
 
     if (!body) {
         free(bytes);
@@ -137,6 +220,8 @@ struct http_body *places_add_body(struct places *places, char *bytes, size_t len
     *body = (struct http_body){.places = places, .bytes = bytes, .len = len};
     pthread_mutex_lock(&places->lock);
     give_up_old(places, len);
+    while (count_bytes(places) + len > places->bytes_max)
+        pthread_cond_wait(&places->freed, &places->lock);
     body->next = places->bodies;
     places->bodies = body;
     pthread_mutex_unlock(&places->lock);
@@ -151,7 +236,8 @@ void places_free_body(void *opaque)
     while (*at != body)
         at = &(*at)->next;
     *at = body->next;
-    pthread_mutex_unlock(&body->places->lock);
     free(body->bytes);
+    pthread_cond_signal(&body->places->freed);
+    pthread_mutex_unlock(&body->places->lock);
     free(body);
 }

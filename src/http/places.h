@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The connections, and the documents that they still read. There is room for so many at each address;
- * who needs a place gets that of the one who has held on for longest.
+ * The connections, and the documents that they still read. There is room for so many at each address.
+ * Who needs a place gets that of one who has left; else, of the peer who has most of them, that of who
+ * has been silent for longest, or reads for longest, or, where all wait for us, of the last who came to.
  */
 #ifndef HTTP_PLACES_H
 #define HTTP_PLACES_H
@@ -10,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "http/peer.h"
 
 /* Bytes that live as long as anybody reads them. */
 struct http_body {
@@ -20,15 +23,22 @@ struct http_body {
     bool is_given_up; /* its readers have been cut off */
 };
 
+/* In the order in which they lose their places. */
+enum place_state { PLACE_SILENT, PLACE_READS, PLACE_WAITS };
+
 /* One that is connected. */
 struct place {
     struct place *next;
     const void *address;
+    struct http_peer peer;
     int fd;
-    uint64_t since_ns; /* it has come, or its last request was answered */
+    enum place_state state;
+    uint64_t since_ns; /* it is in that state */
     uint64_t second;   /* the requests of which are counted */
     unsigned n_requests;
-    const struct http_body *body; /* that it reads; NULL: none */
+    const struct http_body *body;  /* that it reads; NULL: none */
+    void (*give_up)(void *opaque); /* NULL: it waits for nothing that could be given up */
+    void *opaque;
     bool is_cut;
 };
 
@@ -36,6 +46,7 @@ struct places {
     pthread_mutex_t lock;
     struct place *first;
     struct http_body *bodies; /* the newest first */
+    pthread_cond_t freed;     /* one of them */
     size_t max, bytes_max;    /* connections of an address; bytes of bodies */
 };
 
@@ -49,10 +60,20 @@ void places_leave(struct places *places, struct place *place); /* before the fd 
 /* A further request. False: they are too many. */
 bool places_count_request(struct places *places, struct place *place, unsigned max_per_second);
 
+/*
+ * It waits for us. @give_up(@opaque) is called, in places_enter(), if it loses its place; NULL: nothing.
+ * False: it has lost it already.
+ */
+bool places_waits(struct places *places, struct place *place, void (*give_up)(void *opaque),
+                  void *opaque);
+
 /* It reads @body; NULL: it has read all. */
 void places_reads(struct places *places, struct place *place, const struct http_body *body);
 
-/* Takes @bytes, from malloc(), over. NULL: no memory, and they are freed. */
+/*
+ * Takes @bytes, from malloc(), over. Where all bodies are more than may be, who reads the oldest ones is
+ * cut off, and their ends are waited for. NULL: no memory, or it is too large; the bytes are freed.
+ */
 struct http_body *places_add_body(struct places *places, char *bytes, size_t len);
 
 /* As MHD calls it. */

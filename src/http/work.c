@@ -26,7 +26,7 @@ struct work {
     uint64_t next_ns;     /* when the next turn may begin */
     pthread_mutex_t lock; /* all below */
     pthread_cond_t asked;
-    struct work_item *first, **last;
+    TAILQ_HEAD(, work_item) items;
     bool ends;
 };
 
@@ -50,8 +50,9 @@ void made_unref(struct http_made *made)
     free(made);
 }
 
-/* Takes the bytes over. NULL: no memory. */
-static struct http_made *make(struct work *work, struct buf *bytes, const struct work_item *item)
+/* Takes the bytes over, and is one reference. NULL: no memory, or they are too many. */
+static struct http_made *make(struct work *work, struct buf *bytes, const char *type,
+                              bool is_zipped)
 {
     struct http_made *made = calloc(1, sizeof(*made));
     struct http_body *body =
@@ -69,15 +70,18 @@ static struct http_made *make(struct work *work, struct buf *bytes, const struct
             places_free_body(body);
         return NULL;
     }
+    atomic_init(&made->refs, 1);
     made->body = body;
-    reply_add_headers(made->response, item->type);
+    reply_add_headers(made->response, type);
     MHD_add_response_header(made->response, "Vary", "Accept, Accept-Encoding");
-    if (item->is_zipped)
+    if (is_zipped)
         MHD_add_response_header(made->response, "Content-Encoding", "gzip");
     return made;
 }
 
-/* ---- a turn --------------------------------------------------------------------------------- */
+/* ---- those who wait ------------------------------------------------------------------------- */
+
+/* All of this under the lock. */
 
 static bool is_same(const struct work_item *a, const struct work_item *b)
 {
@@ -85,122 +89,206 @@ static bool is_same(const struct work_item *a, const struct work_item *b)
            a->type == b->type;
 }
 
-/* For all who wait for the same in this form. */
-static void share(struct http_made *made, struct work_item *item, bool is_zipped)
+static void finish(struct work *work, struct work_item *item)
 {
-    for (struct work_item *other = item; made && other; other = other->next) {
-        if (!is_same(item, other) || other->is_zipped != is_zipped)
+    TAILQ_REMOVE(&work->items, item, entry);
+    work->done(item);
+}
+
+/* Of those who want the same as @what, or NULL: of all. */
+static void drop_gone(struct work *work, const struct work_item *what)
+{
+    struct work_item *next;
+
+    for (struct work_item *item = TAILQ_FIRST(&work->items); item; item = next) {
+        next = TAILQ_NEXT(item, entry);
+        if ((what && !is_same(item, what)) || !http_peer_has_gone(item->fd))
             continue;
-        atomic_fetch_add(&made->refs, 1);
-        other->made = made;
+        item->is_dropped = true;
+        finish(work, item);
     }
 }
 
-static bool is_wanted(const struct work_item *item, bool is_zipped)
+static bool is_wanted(const struct work *work, const struct work_item *what, bool is_zipped)
 {
-    for (const struct work_item *other = item; other; other = other->next)
-        if (is_same(item, other) && other->is_zipped == is_zipped)
-            return true;
+    const struct work_item *item;
+
+    TAILQ_FOREACH(item, &work->items, entry)
+    if (item->is_chosen && item->is_zipped == is_zipped && is_same(item, what))
+        return true;
     return false;
 }
 
-static void share_as(struct work *work, struct buf *bytes, struct work_item *item, bool is_zipped)
+/* Of the turn, in one form. @made: NULL is none. */
+static void hand_out(struct work *work, const struct work_item *what, bool is_zipped,
+                     struct http_made *made)
 {
-    struct work_item form = *item;
+    struct work_item *next;
 
-    if (!is_wanted(item, is_zipped)) {
-        buf_free(bytes);
-        return;
+    for (struct work_item *item = TAILQ_FIRST(&work->items); item; item = next) {
+        next = TAILQ_NEXT(item, entry);
+        if (!item->is_chosen || item->is_zipped != is_zipped || !is_same(item, what))
+            continue;
+        if (made)
+            atomic_fetch_add(&made->refs, 1);
+        item->made = made;
+        item->is_missing = what->is_missing;
+        finish(work, item);
     }
-    form.is_zipped = is_zipped;
-    share(make(work, bytes, &form), item, is_zipped);
 }
 
-static void set_missing(struct work_item *item)
+static const struct work_item *find_chosen(const struct work *work, const struct work_item *before)
 {
-    for (struct work_item *other = item; other; other = other->next)
-        other->is_missing |= is_same(item, other);
+    const struct work_item *item;
+
+    TAILQ_FOREACH(item, &work->items, entry)
+    {
+        if (item == before)
+            return NULL;
+        if (item->is_chosen && is_same(item, before))
+            return item;
+    }
+    return NULL;
 }
 
-static void write_document(struct work *work, struct work_item *item)
+static unsigned count_documents(const struct work *work, const struct http_peer *peer)
+{
+    const struct work_item *item;
+    unsigned n = 0;
+
+    TAILQ_FOREACH(item, &work->items, entry)
+    n += item->is_first && http_peer_is(&item->peer, peer);
+    return n;
+}
+
+/* What another one has asked for costs nothing. */
+static void choose(struct work *work)
+{
+    struct work_item *item;
+
+    TAILQ_FOREACH(item, &work->items, entry)
+    {
+        bool is_shared = find_chosen(work, item);
+
+        item->is_first = !is_shared && count_documents(work, &item->peer) < HTTP_TURN_DOCUMENTS;
+        item->is_chosen = is_shared || item->is_first;
+    }
+}
+
+static struct work_item *next_chosen(const struct work *work)
+{
+    struct work_item *item;
+
+    TAILQ_FOREACH(item, &work->items, entry)
+    if (item->is_chosen)
+        return item;
+    return NULL;
+}
+
+/* ---- a turn --------------------------------------------------------------------------------- */
+
+/* What is made may have to wait until others have let go of theirs: not under the lock. */
+static void give(struct work *work, struct buf *bytes, const struct work_item *what, bool is_zipped)
+{
+    struct http_made *made = make(work, bytes, what->type, is_zipped);
+
+    pthread_mutex_lock(&work->lock);
+    hand_out(work, what, is_zipped, made);
+    pthread_mutex_unlock(&work->lock);
+    made_unref(made);
+}
+
+static void give_nothing(struct work *work, const struct work_item *what)
+{
+    pthread_mutex_lock(&work->lock);
+    hand_out(work, what, false, NULL);
+    hand_out(work, what, true, NULL);
+    pthread_mutex_unlock(&work->lock);
+}
+
+static void write_document(struct work *work, struct work_item *what, bool as_plain, bool as_zipped)
 {
     struct buf plain = {0}, zipped = {0};
 
-    if (!work->site->write(work->site->opaque, &item->document, &plain)) {
-        set_missing(item);
+    what->is_missing = !work->site->write(work->site->opaque, &what->document, &plain);
+    if (what->is_missing) {
         buf_free(&plain);
+        give_nothing(work, what);
         return;
     }
-    if (is_wanted(item, true))
+    if (as_zipped)
         zipped.failed = plain.failed || gzip(plain.data, plain.len, &zipped) != 0;
-    share_as(work, &zipped, item, true);
-    share_as(work, &plain, item, false);
+    if (!as_plain)
+        buf_free(&plain);
+    if (as_zipped)
+        give(work, &zipped, what, true);
+    if (as_plain)
+        give(work, &plain, what, false);
 }
 
-/* Those who ask for what an earlier one has asked for have got it with that one. */
-static bool is_first(const struct work_item *all, const struct work_item *item)
+/* The next one that anybody is there for. False: there is none. Under the lock. */
+static bool take_next(struct work *work, struct work_item *ret_what, bool *ret_plain,
+                      bool *ret_zipped)
 {
-    while (!is_same(all, item))
-        all = all->next;
-    return all == item;
+    const struct work_item *item;
+
+    while (!work->ends && (item = next_chosen(work))) {
+        *ret_what = *item;
+        drop_gone(work, ret_what);
+        *ret_plain = is_wanted(work, ret_what, false);
+        *ret_zipped = is_wanted(work, ret_what, true);
+        if (*ret_plain || *ret_zipped)
+            return true;
+    }
+    return false;
 }
 
-static void take_turn(struct work *work, struct work_item *all)
+/* Under the lock, which it leaves for what takes time. */
+static void take_turn(struct work *work)
 {
     uint64_t begin = clock_now_ns(), end;
+    struct work_item what;
+    bool as_plain, as_zipped;
 
+    choose(work);
+    pthread_mutex_unlock(&work->lock);
     work->site->begin(work->site->opaque);
-    for (struct work_item *item = all; item; item = item->next)
-        if (is_first(all, item))
-            write_document(work, item);
+    pthread_mutex_lock(&work->lock);
+    while (take_next(work, &what, &as_plain, &as_zipped)) {
+        pthread_mutex_unlock(&work->lock);
+        write_document(work, &what, as_plain, as_zipped);
+        pthread_mutex_lock(&work->lock);
+    }
     end = clock_now_ns();
     work->next_ns = end + (HTTP_WORK_SHARE - 1) * (end - begin);
 }
 
-static void give_back(struct work *work, struct work_item *all)
-{
-    while (all) {
-        struct work_item *item = all;
-
-        all = item->next;
-        work->done(item);
-    }
-}
-
 /* ---- the thread ----------------------------------------------------------------------------- */
 
-/* Under the lock. NULL: it ends. */
-static struct work_item *wait(struct work *work)
+/* Under the lock. False: it ends. */
+static bool wait(struct work *work)
 {
-    struct work_item *all;
-
-    while (!work->ends && (!work->first || clock_now_ns() < work->next_ns)) {
-        if (work->first)
+    while (!work->ends && (TAILQ_EMPTY(&work->items) || clock_now_ns() < work->next_ns)) {
+        if (!TAILQ_EMPTY(&work->items))
             clock_wait_until(&work->asked, &work->lock, work->next_ns);
         else
             pthread_cond_wait(&work->asked, &work->lock);
     }
-    if (work->ends)
-        return NULL;
-    all = work->first;
-    work->first = NULL;
-    work->last = &work->first;
-    return all;
+    return !work->ends;
 }
 
 static void *run(void *opaque)
 {
     struct work *work = opaque;
-    struct work_item *all;
 
     pthread_mutex_lock(&work->lock);
-    while ((all = wait(work))) {
-        pthread_mutex_unlock(&work->lock);
-        take_turn(work, all);
-        give_back(work, all);
-        pthread_mutex_lock(&work->lock);
+    while (wait(work)) {
+        drop_gone(work, NULL);
+        if (!TAILQ_EMPTY(&work->items))
+            take_turn(work);
     }
-    give_back(work, work->first);
+    while (!TAILQ_EMPTY(&work->items))
+        finish(work, TAILQ_FIRST(&work->items));
     pthread_mutex_unlock(&work->lock);
     return NULL;
 }
@@ -212,13 +300,26 @@ bool work_add(struct work *work, struct work_item *item)
     pthread_mutex_lock(&work->lock);
     ends = work->ends;
     if (!ends) {
-        item->next = NULL;
-        *work->last = item;
-        work->last = &item->next;
+        TAILQ_INSERT_TAIL(&work->items, item, entry);
         pthread_cond_signal(&work->asked);
     }
     pthread_mutex_unlock(&work->lock);
     return !ends;
+}
+
+void work_drop(struct work *work, struct work_item *item)
+{
+    struct work_item *other;
+
+    pthread_mutex_lock(&work->lock);
+    TAILQ_FOREACH(other, &work->items, entry)
+    if (other == item)
+        break;
+    if (other) {
+        item->is_dropped = true;
+        finish(work, item);
+    }
+    pthread_mutex_unlock(&work->lock);
 }
 
 int work_new(const struct http_site *site, struct places *places,
@@ -229,7 +330,8 @@ int work_new(const struct http_site *site, struct places *places,
 
     if (!work)
         return -ENOMEM;
-    *work = (struct work){.site = site, .places = places, .done = done, .last = &work->first};
+    *work = (struct work){.site = site, .places = places, .done = done};
+    TAILQ_INIT(&work->items);
     pthread_mutex_init(&work->lock, NULL);
     clock_init_condition(&work->asked);
     err = -library_thread_create(&work->thread, NULL, run, work);

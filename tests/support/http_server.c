@@ -9,24 +9,37 @@
  *      /big?N      N MiB that can't be compressed
  *      /slow       takes 100 ms to make
  *      /missing    is not there when it is to be made
+ *      /failing    can't be made
+ *      /held       is made when a line of the input has come for it
  */
-#include <poll.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "http/http.h"
 
-enum { KIND_TURN, KIND_SAME, KIND_BIG, KIND_SLOW, KIND_MISSING, MIB = 1024 * 1024 };
+enum {
+    KIND_TURN,
+    KIND_SAME,
+    KIND_BIG,
+    KIND_SLOW,
+    KIND_MISSING,
+    KIND_FAILING,
+    KIND_HELD,
+    HELD_MAX = 1000,
+    MIB = 1024 * 1024
+};
 
 static const char *const paths[] = {
     [KIND_TURN] = "/turn", [KIND_SAME] = "/same",       [KIND_BIG] = "/big",
-    [KIND_SLOW] = "/slow", [KIND_MISSING] = "/missing",
+    [KIND_SLOW] = "/slow", [KIND_MISSING] = "/missing", [KIND_FAILING] = "/failing",
+    [KIND_HELD] = "/held",
 };
 
 static unsigned long turn;
+static sem_t lines;
 
 static void find(void *opaque, const struct http_request *request, struct http_answer *ret_answer)
 {
@@ -54,12 +67,15 @@ static void begin(void *opaque)
 
 static void put_noise(struct buf *out, size_t len)
 {
+    uint64_t state = clock_now_ns() | 1;
+
     if (!buf_reserve(out, len))
         return;
-    for (size_t done = 0; done < len;) {
-        ssize_t n = getrandom(out->data + out->len + done, len - done, 0);
-
-        done += n > 0 ? (size_t)n : 0;
+    for (size_t done = 0; done < len; done += sizeof(state)) { /* whole MiB */
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        memcpy(out->data + out->len + done, &state, sizeof(state));
     }
     out->len += len;
 }
@@ -69,10 +85,13 @@ static bool write_document(void *opaque, const struct http_document *document, s
     (void)opaque;
     if (document->kind == KIND_SLOW)
         clock_sleep_until(clock_now_ns() + 100000000u);
+    if (document->kind == KIND_HELD)
+        sem_wait(&lines);
     if (document->kind == KIND_BIG)
         put_noise(out, strtoul(document->name, NULL, 10) * MIB);
     else
         buf_printf(out, "%lu\n", turn);
+    out->failed |= document->kind == KIND_FAILING;
     return document->kind != KIND_MISSING;
 }
 
@@ -80,6 +99,18 @@ static int fail(const struct error_text *error)
 {
     fprintf(stderr, "%s\n", error->text);
     return EXIT_FAILURE;
+}
+
+/* Nobody is held any more when the input ends. */
+static void read_lines(void)
+{
+    int c;
+
+    while ((c = getchar()) != EOF)
+        if (c == '\n')
+            sem_post(&lines);
+    for (int i = 0; i < HELD_MAX; i++)
+        sem_post(&lines);
 }
 
 int main(int argc, char **argv)
@@ -92,6 +123,7 @@ int main(int argc, char **argv)
                                    .n_addresses = argc > 2 ? (size_t)argc - 2 : 0,
                                    .web_config = argc > 1 && *argv[1] ? argv[1] : NULL};
 
+    sem_init(&lines, 0, 0);
     if (http_prepare(&options, &http, &error))
         return fail(&error);
     if (http_start(http, &site, 0600, &error)) {
@@ -101,8 +133,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; (address = http_address_at(http, i)); i++)
         printf("%s\n", address);
     fflush(stdout);
-    while (getchar() != EOF)
-        ;
+    read_lines();
     http_stop(http);
     return EXIT_SUCCESS;
 }

@@ -43,6 +43,11 @@ class Server(Program):
     def ask_to_end(self):
         self.process.stdin.close()
 
+    def release(self):
+        """Has one /held made."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
     @property
     def port(self):
         return int(self.addresses[0].rsplit(":", 1)[1].rstrip("/"))
@@ -128,6 +133,14 @@ def test_nothing_can_be_changed(server, method):
 def test_a_request_has_no_body(server):
     assert server.status("/turn", body=b"x") == 413
     assert server.status("/turn", Transfer_Encoding="chunked") == 413
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_what_cannot_be_made(server, encoding):
+    status, headers, body = server.get("/failing", Accept_Encoding=encoding)
+    assert (status, headers["Retry-After"], headers["Content-Encoding"]) == (503, "1", None)
+    assert body == b"It can't be made now.\n"
+    assert server.status("/turn", Accept_Encoding=encoding) == 200
 
 
 def test_formats_and_encodings(server):
@@ -375,9 +388,117 @@ def test_a_further_connection_takes_the_place_of_the_oldest(server):
         client.close()
 
 
-def ask_raw(client):
-    client.sendall(b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
+def ask_raw(client, path="/page"):
+    send_raw(client, path)
     return client.recv(4096).split()[1]
+
+
+def send_raw(client, path):
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+
+def connect_from(server, address="127.0.0.1"):
+    """All of 127.0.0.0/8 is this host."""
+    return socket.create_connection(("127.0.0.1", server.port), timeout=30, source_address=(address, 0))
+
+
+def test_who_asks_and_leaves_keeps_nobody_out(server):
+    """They wait for a turn, and more of them come than there is room for; none is waited for."""
+    held = connect_from(server)
+    send_raw(held, "/held")
+    for _ in range(16 * limit("HTTP_CONNECTIONS_MAX")):
+        with connect_from(server) as leaves:
+            send_raw(leaves, "/same")
+    assert server.status("/page") == 200
+    server.release()
+    assert held.recv(4096).split()[1] == b"200", "who stays is not cut off for who left"
+    held.close()
+
+
+def test_nothing_is_made_for_who_is_gone(start, programs):
+    """At a unix socket that is known at once."""
+    path = programs.path("s.sock")
+    start_of_turn, goes, stays = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+    with contextlib.ExitStack() as sockets:
+        server = start(f"unix:{path}")
+        for client in start_of_turn, goes, stays:
+            sockets.enter_context(client)
+            client.settimeout(30)
+            client.connect(path)
+        send_raw(start_of_turn, "/held")
+        assert ask_raw(stays) == b"200"  # behind it
+        send_raw(goes, "/held?mib=1")  # nobody would end its turn
+        assert ask_raw(stays) == b"200"
+        goes.close()
+        send_raw(stays, "/turn")
+        server.release()
+        assert start_of_turn.recv(4096).split()[1] == b"200"
+        assert stays.recv(4096).split()[1] == b"200"
+
+
+def test_who_has_said_all_is_answered(server):
+    with connect_from(server) as client:
+        send_raw(client, "/slow")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(4096).split()[1] == b"200"
+
+
+def test_who_is_silent_goes_before_who_waits(server):
+    """As many newcomers as there is room for, who ask for nothing."""
+    waits = connect_from(server)
+    send_raw(waits, "/held")
+    silent = [connect_from(server) for _ in range(limit("HTTP_CONNECTIONS_MAX"))]
+    assert ask_raw(silent[-1]) == b"200"  # all have been taken
+    server.release()
+    assert waits.recv(4096).split()[1] == b"200"
+    assert silent[0].recv(1) == b"", "the one that has been silent for longest"
+    for client in [waits, *silent]:
+        client.close()
+
+
+def test_of_those_who_wait_the_last_goes(server):
+    """Who has waited for longest is the next to be answered."""
+    other = connect_from(server, "127.0.0.2")
+    waiting = [connect_from(server) for _ in range(limit("HTTP_CONNECTIONS_MAX") - 1)]
+    for client in waiting:
+        send_raw(client, "/held")
+    assert ask_raw(other) == b"200"  # behind all of theirs
+    assert server.status("/page") == 200  # one more than there is room for
+    assert waiting[-1].recv(1) == b""
+    server.release()
+    server.release()  # of those that a first turn had not yet
+    assert {client.recv(4096).split()[1] for client in waiting[:-1]} == {b"200"}
+    for client in [other, *waiting]:
+        client.close()
+
+
+def test_who_has_most_connections_loses_one(server):
+    """Whatever others do, at another address."""
+    alone = connect_from(server, "127.0.0.2")
+    assert ask_raw(alone) == b"200"
+    many = [connect_from(server) for _ in range(limit("HTTP_CONNECTIONS_MAX"))]
+    assert ask_raw(many[-1]) == b"200"
+    assert many[0].recv(1) == b""
+    assert ask_raw(alone) == b"200"
+    for client in [alone, *many]:
+        client.close()
+
+
+def test_a_turn_makes_few_documents_for_each(server):
+    """Who asks for more has them in the next one; another one's is in the first."""
+    most = limit("HTTP_TURN_DOCUMENTS")
+    held, alone = connect_from(server, "127.0.0.3"), connect_from(server, "127.0.0.2")
+    many = [connect_from(server) for _ in range(most + 1)]
+    send_raw(held, "/held")
+    for i, client in enumerate(many):
+        send_raw(client, f"/same?mib={i}")
+    send_raw(alone, "/turn")
+    assert server.status("/page") == 200  # behind all of theirs
+    server.release()
+    first, *turns = [int(client.recv(4096).rsplit(b"\n", 2)[1]) for client in [alone, *many]]
+    assert turns == most * [first] + [first + 1]
+    for client in [held, alone, *many]:
+        client.close()
 
 
 def test_who_reads_slowly_costs_nobody_else(server):
@@ -402,6 +523,26 @@ def test_documents_that_nobody_takes_are_given_up(server):
     assert server.memory() < (1500 if SANITIZED else 600) * 1024  # the shadow of a sanitizer is as large as what it shadows
     for reader in readers:
         reader.close()
+
+
+def test_what_one_turn_makes_is_bounded(server):
+    """Of 20 to 59 MiB each, which nobody reads: 1.5 GiB in all."""
+    held = connect_from(server)
+    send_raw(held, "/held")
+    readers = [connect_from(server, f"127.0.0.{2 + i // 4}") for i in range(40)]
+    for i, reader in enumerate(readers):
+        assert ask_raw(reader) == b"200"
+        send_raw(reader, f"/big?mib={20 + i}")
+    server.release()
+    assert b" 200 " in readers[-1].recv(100)
+    bound = (limit_of_documents() + 2 * (59 << 20)) // 1024 + 32 * 1024
+    assert server.memory("VmHWM") < (4 if SANITIZED else 1) * bound
+    for client in [held, *readers]:
+        client.close()
+
+
+def limit_of_documents():
+    return eval(re.search(r"HTTP_DOCUMENTS_MAX \(\(size_t\)(.*)\)", LIMITS)[1])  # pylint: disable=eval-used
 
 
 def read_rest(reader):
