@@ -88,6 +88,8 @@ static void update_vcpus(struct change *change, struct host_vm *vm, const struct
             next++;
         if (next == vm->n_vcpus || vm->vcpus[next].id != told->vcpus[i].id)
             add_vcpu(change, vm, &told->vcpus[i]);
+        else
+            registered_run_by(vm, &vm->vcpus[next], told->vcpus[i].thread);
     }
 }
 

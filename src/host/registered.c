@@ -198,14 +198,13 @@ static void read_vcpu(const struct host_vm *vm, struct host_vcpu *vcpu)
     vcpu->has_row = read_row(vm, KVM_KIND_VCPU, vcpu->file, vcpu->data_offset, vcpu->row);
 }
 
-static void set_thread(const struct host_vm *vm, struct host_vcpu *vcpu, pid_t thread)
+void registered_run_by(const struct host_vm *vm, struct host_vcpu *vcpu, pid_t thread)
 {
     struct error_text error;
 
     vcpu->thread_here = (uint32_t)thread;
-    if (thread > 0)
-        objects_set_thread(&vm->ctx->objects, host_targets[KVM_KIND_VCPU], vcpu->path, thread,
-                           &error);
+    objects_set_thread(&vm->ctx->objects, host_targets[KVM_KIND_VCPU], vcpu->path,
+                       thread ? thread : -1, &error);
 }
 
 int registered_add_vcpu(struct host_statistics statistics[KVM_KINDS], struct host_vm *vm,
@@ -225,8 +224,19 @@ int registered_add_vcpu(struct host_statistics statistics[KVM_KINDS], struct hos
         return error_set(error, -ENOMEM, "no memory for a vCPU");
     vcpu->file = shared_file_ref(shared);
     vcpu->data_offset = file.data_offset;
-    set_thread(vm, vcpu, thread);
+    registered_run_by(vm, vcpu, thread);
     read_vcpu(vm, vcpu);
+    return 0;
+}
+
+int registered_set_thread(struct host_vm *vm, const char *path, pid_t thread,
+                          struct error_text *error)
+{
+    struct host_vcpu *vcpu = find_path(vm, path);
+
+    if (!vcpu)
+        return error_set(error, -ENOENT, "there is no vCPU of this path");
+    registered_run_by(vm, vcpu, thread);
     return 0;
 }
 

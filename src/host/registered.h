@@ -53,6 +53,10 @@ int registered_add_vcpu(struct host_statistics statistics[KVM_KINDS], struct hos
                         const char *path, pid_t thread, struct shared_file *shared,
                         struct error_text *error);
 
+/* The thread that runs it is another one: @thread as above. -ENOENT: there is none of this path. */
+void registered_run_by(const struct host_vm *vm, struct host_vcpu *vcpu, pid_t thread);
+int registered_set_thread(struct host_vm *vm, const char *path, pid_t thread,
+                          struct error_text *error);
 /* -ENOENT: there is none. */
 int registered_remove_vcpu(struct host_vm *vm, const char *path, struct error_text *error);
 

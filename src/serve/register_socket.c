@@ -303,6 +303,14 @@ static void add_vcpus(struct qmp_call *call, struct registrant *registrant,
     buf_puts(call->out, "{}");
 }
 
+static bool check_number(struct qmp_call *call, size_t n)
+{
+    if (n < 1 || n > REGISTER_VCPUS_AT_A_TIME)
+        qmp_fail(call, QMP_GENERIC_ERROR, "Parameter 'vcpus' has %zu elements, must have 1 to %d",
+                 n, REGISTER_VCPUS_AT_A_TIME);
+    return !call->error_class;
+}
+
 void qmp_add_vcpus(struct qmp_call *call)
 {
     struct registrant *registrant = registrant_of(call);
@@ -310,17 +318,39 @@ void qmp_add_vcpus(struct qmp_call *call)
     size_t n = json_object_array_length(vcpus);
     int fds[REGISTER_VCPUS_AT_A_TIME];
 
-    if (n < 1 || n > REGISTER_VCPUS_AT_A_TIME) {
-        qmp_fail(call, QMP_GENERIC_ERROR, "Parameter 'vcpus' has %zu elements, must have 1 to %d",
-                 n, REGISTER_VCPUS_AT_A_TIME);
+    if (!check_number(call, n))
         return;
-    }
     if (!claim_files(call, registrant, KVM_KIND_VCPU, (uint32_t)n, fds))
         return;
     if (check_has_vm(call, registrant))
         add_vcpus(call, registrant, vcpus, fds, (uint32_t)n);
     else
         drop_files(registrant, fds, (uint32_t)n);
+}
+
+void qmp_set_threads(struct qmp_call *call)
+{
+    struct registrant *registrant = registrant_of(call);
+    struct json_object *vcpus = qmp_argument(call, "vcpus");
+    size_t n = json_object_array_length(vcpus);
+    unsigned looks = REGISTER_THREADS_LOOKED_AT;
+    struct error_text error;
+
+    if (!check_number(call, n) || !check_has_vm(call, registrant))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const char *path = path_at(vcpus, i);
+        pid_t thread = thread_at(registrant, vcpus, i, &looks);
+
+        if (registered_set_thread(registrant->vm, path, thread, &error)) {
+            qmp_fail(call, QMP_GENERIC_ERROR, "The thread of vCPU '%s' can't be set: %s", path,
+                     error.text);
+            break;
+        }
+    }
+    tell(registrant);
+    if (!call->error_class)
+        buf_puts(call->out, "{}");
 }
 
 void qmp_remove_vcpus(struct qmp_call *call)

@@ -135,6 +135,21 @@ def test_pause(host, registrant, vm, name):
     assert told(host, name)["state"] == "never-ran"
 
 
+def test_threads_are_told_later(start, programs, vm, name):
+    daemon = start("--registered-only", "--user", "root", "--group", "root")
+    assert daemon.ready, daemon.log()
+    client = programs.keep(Registrant(os.path.join(daemon.run_directory, "register.sock")).negotiate())
+    client.register(vm(), name)
+    daemon.wait_for(name)
+    ask = programs.client(daemon.socket(name, "qemu.sock"))
+    client.do("set-threads", vcpus=[{"path": "/machine/cpu[0]", "thread": os.getpid()}])
+    assert ask.execute("query-cpus-fast")[0]["thread-id"] == os.getpid()
+    client.do("set-threads", vcpus=[{"path": "/machine/cpu[0]"}])
+    assert ask.execute("query-cpus-fast")[0]["thread-id"] != os.getpid()
+    error = client.error("set-threads", vcpus=[{"path": "gone"}])
+    assert error == "The thread of vCPU 'gone' can't be set: there is no vCPU of this path"
+
+
 def test_vcpus_come_and_go(host, registrant, vm, name):
     machine, client = vm(3), registrant()
     client.register(machine, name)

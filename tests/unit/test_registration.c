@@ -132,6 +132,10 @@ static void send_file(struct fixture *f, const char *name)
 #define ADD(path)                                                                                  \
     "{\"execute\": \"add-vcpus\", \"arguments\": {\"vcpus\": [{\"path\": \"" path "\"}]}}"
 
+#define SET_NONE "{\"execute\": \"set-threads\", \"arguments\": {\"vcpus\": []}}"
+#define SET_THREAD                                                                                 \
+    "{\"execute\": \"set-threads\", \"arguments\": {\"vcpus\": [{\"path\": \"cpu/0\", \"thread\": %d}]}}"
+
 static struct host_vm *only_vm(const struct fixture *f)
 {
     size_t n;
@@ -371,6 +375,25 @@ static void it_follows_changes_of_a_vm(void **state)
     assert_string_equal(vm->vcpus[0].path, "cpu/other");
 }
 
+static void a_thread_is_told_later(void **state)
+{
+    struct fixture *f = *state;
+    char text[200];
+
+    register_with_vcpu(f);
+    assert_int_equal(count_others(f), 1);
+    assert_int_equal(only_vm(f)->vcpus[0].thread_here, 0);
+    snprintf(text, sizeof(text), SET_THREAD, getpid());
+    assert_string_equal(say(f, text), "{\"return\": {}}\r\n");
+    assert_int_equal(only_vm(f)->vcpus[0].thread_here, getpid());
+    assert_int_equal(count_others(f), 1);
+    assert_int_equal(only_other(f)->vcpus[0].thread_here, getpid());
+    snprintf(text, sizeof(text), SET_THREAD, 1); /* is no thread of this process */
+    assert_contains(say(f, text), "return");
+    assert_int_equal(only_vm(f)->vcpus[0].thread_here, 0);
+    assert_contains(say(f, SET_NONE), "has 0 elements, must have 1 to 253");
+}
+
 /* The place of a vCPU that was removed and one that came, seen at once. */
 static void a_vcpu_in_the_place_of_another(void **state)
 {
@@ -519,6 +542,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH(a_vm_is_read_from_its_files),
+        WITH(a_thread_is_told_later),
         WITH(another_vm_gets_another_name),
         WITH(it_ends_with_its_connection),
         WITH(a_refused_message_keeps_nothing),
