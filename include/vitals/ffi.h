@@ -9,6 +9,7 @@
 #ifndef VITALS_FFI_H
 #define VITALS_FFI_H
 
+#include "vitals/publish.h"
 #include "vitals/qmp.h"
 #include "vitals/stats.h"
 
@@ -21,6 +22,7 @@ struct vitals_server_options *vitals_server_options_new(uint32_t clients_max, si
 struct vitals_listen_options *vitals_listen_options_new(const char *path, int dialect,
                                                         const char *providers);
 struct vitals_client_options *vitals_client_options_new(int dialect, const char *providers);
+struct vitals_publish_options *vitals_publish_options_new(const char *path, const char *vmm);
 
 /* One of the above, after the call that takes it. NULL is allowed. */
 void vitals_options_free(void *options);

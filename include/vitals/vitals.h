@@ -7,6 +7,7 @@
 #include "vitals/counters.h"
 #include "vitals/kvm.h"
 #include "vitals/sched.h"
+#include "vitals/publish.h"
 #include "vitals/qmp.h"
 #include "vitals/ffi.h"
 

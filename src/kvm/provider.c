@@ -12,6 +12,7 @@
 #include "kvm/schema.h"
 #include "kvm/stats_fd.h"
 #include "kvm/stats_file.h"
+#include "kvm/vcpus.h"
 #include "stats/collect.h"
 #include "stats/paths.h"
 #include "stats/report.h"
@@ -28,6 +29,7 @@ struct kvm_object {
 
 struct kvm_vcpu {
     struct kvm_object object;
+    uint64_t serial;
     char path[];
 };
 
@@ -35,10 +37,12 @@ struct vitals_kvm {
     struct vitals_ctx *ctx;
     struct vitals_group *vm_group, *vcpu_group; /* vm_group: NULL if the VM has no statistics */
     struct kvm_object vm;
+    atomic_uint users; /* who hands its files on */
 
     pthread_rwlock_t lock;   /* all below; queries read */
     struct kvm_vcpu **vcpus; /* in the order in which they were added */
     size_t n_vcpus, vcpus_cap;
+    uint64_t next_serial;
     struct path_table paths; /* the index of a vCPU by its path */
 };
 
@@ -307,6 +311,8 @@ int vitals_kvm_free(struct vitals_kvm *kvm)
         return err;
     if (registry_is_collecting(kvm->ctx))
         return ctx_fail(kvm->ctx, -EBUSY, "a provider can't be freed from inside collect()");
+    if (kvm->users && !ctx_is_copy(kvm->ctx))
+        return ctx_fail(kvm->ctx, -EBUSY, "the VM is published: vitals_unpublish() comes first");
     err = unregister(&kvm->vcpu_group);
     if (!err)
         err = unregister(&kvm->vm_group);
@@ -417,6 +423,7 @@ static int insert_vcpu(struct vitals_kvm *kvm, struct kvm_vcpu *vcpu)
         remove_object(kvm, vcpu);
         return ctx_fail(kvm->ctx, -ENOMEM, "no memory for a vCPU");
     }
+    vcpu->serial = kvm->next_serial++;
     kvm->vcpus[kvm->n_vcpus++] = vcpu;
     return 0;
 }
@@ -434,6 +441,8 @@ int vitals_kvm_add_vcpu(struct vitals_kvm *kvm, const char *path, int fd)
     pthread_rwlock_unlock(&kvm->lock);
     if (err)
         free_vcpu(vcpu);
+    else
+        ctx_changed(kvm->ctx);
     return err;
 }
 
@@ -466,5 +475,47 @@ int vitals_kvm_remove_vcpu(struct vitals_kvm *kvm, const char *path)
     if (!vcpu)
         return ctx_fail(kvm->ctx, -ENOENT, "there is no vCPU '%s'", path);
     free_vcpu(vcpu);
+    ctx_changed(kvm->ctx);
     return 0;
+}
+
+/* ---- for those who hand its files on -------------------------------------------------------- */
+
+struct vitals_ctx *kvm_ctx(const struct vitals_kvm *kvm)
+{
+    return kvm->ctx;
+}
+
+int kvm_vm_fd(const struct vitals_kvm *kvm)
+{
+    return kvm->vm.fd;
+}
+
+void kvm_list_vcpus(struct vitals_kvm *kvm, size_t *ret_n)
+{
+    pthread_rwlock_rdlock(&kvm->lock);
+    *ret_n = kvm->n_vcpus;
+}
+
+struct kvm_listed_vcpu kvm_vcpu_at(const struct vitals_kvm *kvm, size_t index)
+{
+    const struct kvm_vcpu *vcpu = kvm->vcpus[index];
+
+    return (struct kvm_listed_vcpu){
+        .serial = vcpu->serial, .path = vcpu->path, .fd = vcpu->object.fd};
+}
+
+void kvm_unlist_vcpus(struct vitals_kvm *kvm)
+{
+    pthread_rwlock_unlock(&kvm->lock);
+}
+
+void kvm_use(struct vitals_kvm *kvm)
+{
+    kvm->users++;
+}
+
+void kvm_leave(struct vitals_kvm *kvm)
+{
+    kvm->users--;
 }

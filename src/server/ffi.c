@@ -47,6 +47,16 @@ struct vitals_client_options *vitals_client_options_new(int dialect, const char 
     return options;
 }
 
+struct vitals_publish_options *vitals_publish_options_new(const char *path, const char *vmm)
+{
+    struct vitals_publish_options *options = malloc(sizeof(*options));
+
+    if (options)
+        *options =
+            (struct vitals_publish_options){VITALS_PUBLISH_OPTIONS_INIT, .path = path, .vmm = vmm};
+    return options;
+}
+
 void vitals_options_free(void *options)
 {
     free(options);

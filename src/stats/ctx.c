@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/sized.h"
@@ -84,6 +85,8 @@ static int init(struct vitals_ctx *ctx, struct error_text *error)
     objects_init(&ctx->objects);
     pthread_mutex_init(&ctx->lock, NULL);
     pthread_cond_init(&ctx->unpinned, NULL);
+    pthread_mutex_init(&ctx->publishing, NULL);
+    atomic_init(&ctx->changes_fd, -1);
     return 0;
 }
 
@@ -133,14 +136,29 @@ static bool is_free(pthread_mutex_t *lock)
 
 int ctx_check_copy(struct vitals_ctx *ctx)
 {
-    return !ctx_is_copy(ctx) || (is_free(&ctx->lock) && is_free(&ctx->objects.lock)) ? 0 : -ECHILD;
+    return !ctx_is_copy(ctx) ||
+                   (is_free(&ctx->lock) && is_free(&ctx->objects.lock) && is_free(&ctx->publishing))
+               ? 0
+               : -ECHILD;
 }
 
-/* Under both locks. A thread of the parent that waited left its mark in the condition. */
+static void close_changes(struct vitals_ctx *ctx)
+{
+    int fd = atomic_exchange(&ctx->changes_fd, -1);
+
+    if (fd >= 0)
+        close(fd);
+}
+
+/*
+ * Under both locks. A thread of the parent that waited left its mark in the condition, and the parent's
+ * thread sleeps at its own copy of the file.
+ */
 static void adopt(struct vitals_ctx *ctx)
 {
     if (!ctx_is_copy(ctx))
         return;
+    close_changes(ctx);
     registry_forget_pins(ctx);
     pthread_cond_init(&ctx->unpinned, NULL);
     ctx->process = getpid();
@@ -186,9 +204,11 @@ int vitals_ctx_free(struct vitals_ctx *ctx)
     if (registry_is_collecting(ctx))
         return ctx_fail(ctx, -EBUSY, "a context can't be freed from inside collect()");
     if (ctx->users && !ctx_is_copy(ctx))
-        return ctx_fail(ctx, -EBUSY,
-                        "the context has %u listeners, clients and providers, which go first",
-                        ctx->users);
+        return ctx_fail(
+            ctx, -EBUSY,
+            "the context has %u listeners, clients and providers, or a registration, which "
+            "go first",
+            ctx->users);
     while (ctx->groups)
         vitals_unregister(ctx->groups);
     objects_free(&ctx->objects);
@@ -196,13 +216,37 @@ int vitals_ctx_free(struct vitals_ctx *ctx)
     if (!ctx_is_copy(ctx)) /* where a thread waits for it that has not been copied */
         pthread_cond_destroy(&ctx->unpinned);
     pthread_mutex_destroy(&ctx->lock);
+    pthread_mutex_destroy(&ctx->publishing);
+    close_changes(ctx);
     free_options(&ctx->options);
     free(ctx->collectors.entries);
     free(ctx);
     return 0;
 }
 
+void ctx_changed(struct vitals_ctx *ctx)
+{
+    int fd = ctx->changes_fd;
+
+    if (fd >= 0 && !ctx_is_copy(ctx))
+        eventfd_write(fd, 1);
+}
+
+int ctx_watch(struct vitals_ctx *ctx)
+{
+    int fd = ctx->changes_fd;
+
+    if (fd >= 0)
+        return fd;
+    fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    ctx->changes_fd = fd;
+    return fd;
+}
+
 void vitals_set_running(struct vitals_ctx *ctx, bool running)
 {
-    atomic_store(&ctx->running, running);
+    if (atomic_exchange(&ctx->running, running) != running)
+        ctx_changed(ctx);
 }

@@ -41,6 +41,14 @@ struct vitals_ctx {
     uint64_t n_detached; /* groups that have left the list */
     struct collectors collectors;
     struct error_text error;
+
+    pthread_mutex_t publishing; /* held by who begins or ends to tell a daemon of it: publish/ */
+    struct publication *publication; /* under that; NULL: nobody is told */
+    /*
+     * Of an eventfd that whoever tells a daemon of changes sleeps at. It is closed with the context,
+     * so that those who make changes need no lock. -1: there never was one.
+     */
+    atomic_int changes_fd;
 };
 
 /*
@@ -63,6 +71,10 @@ static inline void ctx_use(struct vitals_ctx *ctx)
     ctx_adopt(ctx);
     ctx->users++;
 }
+
+/* Something is not as it was: vCPUs, threads, whether the guest runs. */
+void ctx_changed(struct vitals_ctx *ctx);
+int ctx_watch(struct vitals_ctx *ctx); /* changes_fd, which stays the context's, or -errno */
 
 static inline void ctx_leave(struct vitals_ctx *ctx)
 {

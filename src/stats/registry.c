@@ -505,7 +505,10 @@ int vitals_object_set_thread(struct vitals_ctx *ctx, const char *target, const c
         return ctx_fail(ctx, -EINVAL, "thread %d must be a thread's id, or -1", thread);
     ctx_adopt(ctx);
     err = objects_set_thread(&ctx->objects, target, path, thread, &error);
-    return err ? ctx_fail(ctx, err, "%s", error.text) : 0;
+    if (err)
+        return ctx_fail(ctx, err, "%s", error.text);
+    ctx_changed(ctx);
+    return 0;
 }
 
 /* ---- providers ------------------------------------------------------------------------------ */

@@ -7,6 +7,7 @@
  * The argument names a struct whose new member asks for something (newer headers only).
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,8 +187,21 @@ static void add_client(struct vitals_server *server)
     expect(fds[0], "\"QMP\"");
     close(fds[0]);
 }
+
+/* The options are looked at first, and there is no VM. */
+static void publish(void)
+{
+    struct vitals_publish_options *options = at_the_end_of_memory(sizeof(*options));
+    int err;
+
+    *options = (struct vitals_publish_options){VITALS_PUBLISH_OPTIONS_INIT, .vmm = "abi"};
+    SET_NEW_MEMBER(options, "vitals_publish_options");
+    err = vitals_publish(ctx, NULL, options);
+    check("vitals_publish", err == -EINVAL ? 0 : err);
+}
 #else
 #define add_client(server) ((void)0)
+#define publish()          ((void)0)
 #endif
 
 int main(int argc, char **argv)
@@ -206,6 +220,7 @@ int main(int argc, char **argv)
     listen_at(server, path);
     check("vitals_server_start", vitals_server_start(server));
     add_client(server);
+    publish();
     ask(path);
     vitals_server_free(server);
     check("vitals_ctx_free", vitals_ctx_free(ctx));

@@ -28,6 +28,7 @@ FUNCTIONS = {
     "vitals_server_options": "vitals_server_new",
     "vitals_listen_options": "vitals_server_listen",
     "vitals_client_options": "vitals_server_add_client",
+    "vitals_publish_options": "vitals_publish",
     "vitals_group_ops": "vitals_register",
     "vitals_stat": "vitals_register",
 }

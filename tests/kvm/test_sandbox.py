@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from support.programs import ROOT, SANITIZED, Program, program, wait_until
+from support.programs import ROOT, SANITIZED, TIMEOUT, Program, program, wait_until
 from support.qmp import Qmp
 
 SANDBOXED_VMM = program("VITALS_SANDBOXED_VMM", "tests/sandboxed-vmm")
@@ -151,6 +151,29 @@ def test_a_full_table_of_files(programs, vmm, path):
     assert b"can have no more open files" in refused.read_line()
     vmm.tell("c")
     assert not os.path.exists(path)
+
+
+ANSWERS = b'{"QMP": {}}\r\n' + b'{"return": {}}\r\n' * 3
+
+
+def test_registration(programs, filters):
+    """And again, when the daemon has closed the connection."""
+    path = programs.path("register.sock")
+    words = (*filters, calls_of_manual("publishing"), path)
+    with socket.socket(socket.AF_UNIX) as daemon:
+        daemon.settimeout(TIMEOUT)
+        daemon.bind(path)
+        daemon.listen()
+        vmm = programs.keep(Vmm(programs, "-", programs.path("vm.sock"), *words))
+        for answers in (b"", ANSWERS, ANSWERS):
+            client, _ = daemon.accept()
+            client.settimeout(TIMEOUT)
+            with client:
+                client.sendall(answers)
+                received = b""
+                while answers and b"cpu/0" not in received:
+                    received += client.recv(4096)
+        vmm.tell("x")
 
 
 def test_the_filter_is_no_more_than_the_list(programs, filters):

@@ -43,6 +43,7 @@ def program(variable, default):
 
 VITALS = program("VITALS", "vitals")
 EXAMPLE_COUNTERS = program("VITALS_EXAMPLE_COUNTERS", "examples/example-counters")
+EXAMPLE_PUBLISH = program("VITALS_EXAMPLE_PUBLISH", "examples/example-publish")
 EXAMPLE_PROVIDER = program("VITALS_EXAMPLE_PROVIDER", "examples/example-provider")
 EXAMPLE_EMBED_POLL = program("VITALS_EXAMPLE_EMBED_POLL", "examples/example-embed-poll")
 TEST_SERVER = program("VITALS_TEST_SERVER", "tests/test-server")

@@ -3,12 +3,13 @@
  * A VMM in a jail and under seccomp filters, with a VM of this host's KVM that never runs, over the
  * public API only.
  *
- *      sandboxed-vmm JAIL SOCKET [SETUP SERVING END]
+ *      sandboxed-vmm JAIL SOCKET [SETUP SERVING END [PUBLISHING REGISTER.SOCK]]
  *
  * JAIL is a directory to chroot() into, or "-"; SOCKET is a path in it. The others are names of system
  * calls, joined by commas, which are allowed besides those of the words to the right: to all of the
  * program while it makes contexts, providers and servers, then to the thread of the server, and to the
- * program when it frees all. Any other kills it.
+ * program when it frees all. PUBLISHING are those of the thread that registers the VM at REGISTER.SOCK,
+ * and no other's. Any other call kills it.
  *
  * It says "ok", and again behind each command, a byte of standard input: 'f' takes all files that are
  * left, 'e' gives one back, 'c' closes its socket. It ends with its input.
@@ -45,33 +46,34 @@ static const struct {
     const char *name;
     long number;
 } calls[] = {
-    CALL(accept4),         CALL(bind),           CALL(brk),
-    CALL(clock_nanosleep), CALL(clone),          CALL(clone3),
-    CALL(close),           CALL(connect),        CALL(dup),
-    CALL(epoll_create1),   CALL(epoll_ctl),      CALL(epoll_pwait),
-    CALL(eventfd2),        CALL(exit),           CALL(exit_group),
-    CALL(faccessat),       CALL(faccessat2),     CALL(fchmod),
-    CALL(fchdir),          CALL(fcntl),          CALL(flock),
-    CALL(fstat),           CALL(fstatfs),        CALL(futex),
-    CALL(getcpu),          CALL(getdents64),     CALL(geteuid),
-    CALL(getpeername),     CALL(getpid),         CALL(getrandom),
-    CALL(getsockopt),      CALL(ioctl),          CALL(linkat),
-    CALL(listen),          CALL(lseek),          CALL(madvise),
-    CALL(mkdirat),         CALL(mmap),           CALL(mprotect),
-    CALL(mremap),          CALL(munmap),         CALL(newfstatat),
-    CALL(openat),          CALL(ppoll),          CALL(prctl),
-    CALL(pread64),         CALL(prlimit64),      CALL(read),
-    CALL(readlinkat),      CALL(recvfrom),       CALL(recvmsg),
-    CALL(renameat2),       CALL(rseq),           CALL(rt_sigaction),
-    CALL(rt_sigprocmask),  CALL(rt_sigreturn),   CALL(sched_getaffinity),
-    CALL(seccomp),         CALL(sendto),         CALL(set_robust_list),
-    CALL(setsockopt),      CALL(shutdown),       CALL(socket),
-    CALL(statx),           CALL(timerfd_create), CALL(timerfd_settime),
-    CALL(umask),           CALL(uname),          CALL(unlinkat),
-    CALL(unshare),         CALL(write),          CALL(writev),
+    CALL(accept4),         CALL(bind),         CALL(brk),
+    CALL(clock_nanosleep), CALL(clone),        CALL(clone3),
+    CALL(close),           CALL(connect),      CALL(dup),
+    CALL(epoll_create1),   CALL(epoll_ctl),    CALL(epoll_pwait),
+    CALL(eventfd2),        CALL(exit),         CALL(exit_group),
+    CALL(faccessat),       CALL(faccessat2),   CALL(fchmod),
+    CALL(fchdir),          CALL(fcntl),        CALL(flock),
+    CALL(fstat),           CALL(fstatfs),      CALL(futex),
+    CALL(getcpu),          CALL(getdents64),   CALL(geteuid),
+    CALL(getpeername),     CALL(getpid),       CALL(getrandom),
+    CALL(getsockopt),      CALL(ioctl),        CALL(linkat),
+    CALL(listen),          CALL(lseek),        CALL(madvise),
+    CALL(mkdirat),         CALL(mmap),         CALL(mprotect),
+    CALL(mremap),          CALL(munmap),       CALL(newfstatat),
+    CALL(openat),          CALL(ppoll),        CALL(prctl),
+    CALL(pread64),         CALL(prlimit64),    CALL(read),
+    CALL(readlinkat),      CALL(recvfrom),     CALL(recvmsg),
+    CALL(renameat2),       CALL(rseq),         CALL(rt_sigaction),
+    CALL(rt_sigprocmask),  CALL(rt_sigreturn), CALL(sched_getaffinity),
+    CALL(seccomp),         CALL(sendto),       CALL(set_robust_list),
+    CALL(sendmsg),         CALL(setsockopt),   CALL(shutdown),
+    CALL(socket),          CALL(statx),        CALL(timerfd_create),
+    CALL(timerfd_settime), CALL(umask),        CALL(uname),
+    CALL(unlinkat),        CALL(unshare),      CALL(write),
+    CALL(writev),
 #ifdef SYS_poll
-    CALL(access),          CALL(chmod),          CALL(epoll_wait),
-    CALL(getrlimit),       CALL(poll),           CALL(readlink),
+    CALL(access),          CALL(chmod),        CALL(epoll_wait),
+    CALL(getrlimit),       CALL(poll),         CALL(readlink),
     CALL(rename),
 #endif
 };
@@ -131,13 +133,19 @@ static void install(const struct filter *filter)
 /* The program's own: its input and output, its files, and the next filter. */
 #define OWN "read,write,exit_group,prctl,fcntl,close"
 
-static struct filter at_setup, serving, at_end;
+static struct filter at_setup, serving, publishing, at_end;
 
 static void confine_thread(void *opaque)
 {
     (void)opaque;
     if (serving.n)
         install(&serving);
+}
+
+static void confine_publisher(void *opaque)
+{
+    (void)opaque;
+    install(&publishing);
 }
 
 /* ---- the VM --------------------------------------------------------------------------------- */
@@ -194,7 +202,9 @@ static void check(const char *what, int err)
 /* All kinds of files that a VMM may have, and one that is none of them. */
 static void make_providers(void)
 {
-    check("vitals_ctx_new", vitals_ctx_new(NULL, &ctx));
+    const struct vitals_ctx_options options = {VITALS_CTX_OPTIONS_INIT, .name = "confined"};
+
+    check("vitals_ctx_new", vitals_ctx_new(&options, &ctx));
     check("of a VM", vitals_kvm_new(ctx, fds.vm, &kvm));
     check("vitals_kvm_free", vitals_kvm_free(kvm));
     check("of a VM's statistics", vitals_kvm_new(ctx, fds.vm_stats, &kvm));
@@ -216,6 +226,14 @@ static void start(const char *path)
     check("vitals_server_new", vitals_server_new(&options, &server));
     check("vitals_server_listen", vitals_server_listen(server, ctx, &listen, &listener));
     check("vitals_server_start", vitals_server_start(server));
+}
+
+static void publish(const char *path)
+{
+    const struct vitals_publish_options options = {VITALS_PUBLISH_OPTIONS_INIT, .path = path,
+                                                   .on_thread = confine_publisher};
+
+    check("vitals_publish", vitals_publish(ctx, kvm, &options));
 }
 
 static int fill(void)
@@ -253,11 +271,16 @@ static void obey(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3 && argc != 6) {
-        fprintf(stderr, "usage: sandboxed-vmm JAIL SOCKET [SETUP SERVING END]\n");
+    if (argc != 3 && argc != 6 && argc != 8) {
+        fprintf(stderr, "usage: sandboxed-vmm JAIL SOCKET [SETUP SERVING END "
+                        "[PUBLISHING REGISTER.SOCK]]\n");
         return 2;
     }
-    for (int i = 3; i < argc; i++) {
+    if (argc == 8) {
+        allow_all(&at_setup, argv[6]);
+        allow_all(&publishing, argv[6]);
+    }
+    for (int i = 3; i < argc && i < 6; i++) {
         allow_all(&at_setup, argv[i]);
         if (i == 4)
             allow_all(&serving, argv[i]);
@@ -273,10 +296,13 @@ int main(int argc, char **argv)
     }
     make_providers();
     start(argv[2]);
+    if (argc == 8)
+        publish(argv[7]);
     if (argc > 3)
         install(&at_end);
     obey();
     vitals_server_free(server);
+    check("vitals_unpublish", vitals_unpublish(ctx));
     vitals_counters_free(counters);
     check("vitals_kvm_free", vitals_kvm_free(kvm));
     check("vitals_ctx_free", vitals_ctx_free(ctx));

@@ -379,6 +379,16 @@ static int close_clients(struct site *site)
     return vitals_server_close_clients(site->server, site->ctx);
 }
 
+static int publish(struct site *site)
+{
+    return vitals_publish(site->ctx, NULL, NULL);
+}
+
+static int unpublish(struct site *site)
+{
+    return vitals_unpublish(site->ctx);
+}
+
 /* ---- where the text is ---------------------------------------------------------------------- */
 
 static void call(struct fake *fake, struct vitals_sink *sink)
@@ -437,6 +447,9 @@ static const struct failure failures[] = {
     {"vitals_kvm_add_vcpu", add_vcpu, OF_CTX, EINVAL, "path has 0 bytes"},
     {"vitals_kvm_add_vcpu", add_vcpu_closed, OF_CTX, EINVAL, "fd -1"},
     {"vitals_kvm_remove_vcpu", remove_vcpu, OF_CTX, ENOENT, "no vCPU 'gone'"},
+    {"vitals_publish", publish, OF_CTX, EINVAL, "no provider 'kvm'"},
+    {"vitals_publish", publish, OF_CTX | INSIDE, EBUSY, "from inside collect()"},
+    {"vitals_unpublish", unpublish, OF_CTX | INSIDE, EBUSY, "from inside collect()"},
     {"vitals_sched_new", sched_new, OF_CTX | INSIDE, EBUSY, "from inside collect()"},
     {"vitals_sched_free", sched_free, OF_CTX | INSIDE, EBUSY, "from inside collect()"},
     {"vitals_counters_new", counters_new, OF_CTX, EINVAL, "Virtio"},

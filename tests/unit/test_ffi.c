@@ -39,10 +39,12 @@ static void all_is_made_by_functions(void **state)
         vitals_listen_options_new(in_dir("qmp.sock"), VITALS_DIALECT_GROUPED, "ffi");
     struct vitals_client_options *client_options =
         vitals_client_options_new(VITALS_DIALECT_GROUPED, NULL);
+    struct vitals_publish_options *publish_options = vitals_publish_options_new("@", "tiny");
     struct vitals_group_ops *ops = new_ops();
     struct vitals_server *server;
     struct vitals_ctx *ctx;
     struct peer peer, other;
+    char text[256];
     int fd;
 
     (void)state;
@@ -50,6 +52,10 @@ static void all_is_made_by_functions(void **state)
     assert_int_equal(add(ops, "runs", 1), 3);
     check_ok(vitals_ctx_new(ctx_options, &ctx));
     check_ok(vitals_register(ctx, ops, NULL));
+    check_error(vitals_publish(ctx, NULL, publish_options), EINVAL);
+    vitals_error_text(ctx, text, sizeof(text));
+    assert_string_equal(text, "'@' is no path of a socket");
+    vitals_options_free(publish_options);
     check_ok(vitals_server_new(server_options, &server));
     check_ok(vitals_server_listen(server, ctx, listen_options, NULL));
     fd = peer_pair(&peer, server);
