@@ -172,6 +172,8 @@ static void take_result(struct top *top, size_t i, const struct watch_result *re
 
     if (result->is_back || (result->has_sample && vm->error))
         take_return(top, i, result->vm_name);
+    else if (result->is_renewed)
+        model_renew(&top->model, i);
     if (result->has_sample && !model_name_vm(&top->model, i, result->vm_name, result->path))
         top->model.has_failed = true;
     if (result->has_sample)

@@ -146,6 +146,12 @@ void client_let_go(struct client *client);
 int client_reconnect(struct client *client, const char *path, struct client_error *error);
 int client_negotiate(struct client *client, struct client_error *error);
 
+/*
+ * Whether the VM has statistics that it did not have when the client was opened, or describes one in
+ * another way: only a new client knows them. Of a peer of vitals it asks for all descriptions.
+ */
+int client_look_for_news(struct client *client, bool *ret_has, struct client_error *error);
+
 /* From another thread: what waits for the peer fails now, and so does all that comes later. */
 void client_interrupt(struct client *client);
 

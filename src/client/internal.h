@@ -52,6 +52,7 @@ void client_sort_vcpus(struct client *client);
 /* Of a client without a connection. -ENOMEM. */
 int local_read_vcpus(struct client *client);
 int local_query(struct query *query);
+bool local_has_news(const struct client *client);
 bool local_is_gone(const struct client *client);
 void local_free(struct local *local);
 

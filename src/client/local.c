@@ -66,6 +66,19 @@ static int add_schema(struct client *client, struct stats_schema *schema, const 
     return 0;
 }
 
+bool local_has_news(const struct client *client)
+{
+    struct group_walk walk = {0};
+    struct group_pin pin;
+    bool has = false;
+
+    while (!has && registry_pin_next(client->local->options.ctx, NULL, &walk, &pin)) {
+        has = pin.schema->n_stats && !stats_of(client, pin.schema);
+        registry_unpin(&pin);
+    }
+    return has;
+}
+
 static int add_schemas(struct client *client, const char *target)
 {
     struct group_walk walk = {0};

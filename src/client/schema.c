@@ -304,6 +304,86 @@ int client_read_schemas(struct client *client, bool is_vitals, struct client_err
     return err;
 }
 
+/* ---- read again ----------------------------------------------------------------------------- */
+
+/* Of each statistic that a peer describes. What is not 0 ends it, and is returned. */
+typedef int stat_visit(struct client *client, const char *target, const char *provider,
+                       struct json_object *entry);
+
+/* @schemas: [{provider, stats}] of one target; or with NULL of those that they name. */
+static int visit_target(struct client *client, const char *target, struct json_object *schemas,
+                        stat_visit *visit)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < json_object_array_length(schemas) && !result; i++) {
+        struct json_object *schema = json_object_array_get_idx(schemas, i);
+        const char *of = target ? target : client_name(schema, "target");
+        const char *provider = client_name(schema, "provider");
+        struct json_object *stats = client_array(schema, "stats");
+
+        if (!of || !provider || !stats)
+            continue;
+        for (size_t j = 0; j < json_object_array_length(stats) && !result; j++)
+            result = visit(client, of, provider, json_object_array_get_idx(stats, j));
+    }
+    return result;
+}
+
+static int visit_stats(struct client *client, struct json_object *value, stat_visit *visit)
+{
+    int result = 0;
+
+    if (json_object_is_type(value, json_type_array))
+        return visit_target(client, NULL, value, visit);
+    if (!json_object_is_type(value, json_type_object))
+        return 0;
+    json_object_object_foreach(value, target, schemas)
+    {
+        if (!result && client_is_name(target) && json_object_is_type(schemas, json_type_array))
+            result = visit_target(client, target, schemas, visit);
+    }
+    return result;
+}
+
+/* ---- news ----------------------------------------------------------------------------------- */
+
+/* 1: it is not known, or was described in another way. */
+static int is_news(struct client *client, const char *target, const char *provider,
+                   struct json_object *entry)
+{
+    const struct client_stat *known;
+    struct vitals_stat desc;
+
+    if (!read_desc(entry, &desc))
+        return 0;
+    known = client_find_stat(client, target, provider, desc.name);
+    return !known || desc.type != known->desc.type || desc.unit != known->desc.unit ||
+           desc.base != known->desc.base || desc.exponent != known->desc.exponent ||
+           desc.bucket_size != known->desc.bucket_size;
+}
+
+int client_look_for_news(struct client *client, bool *ret_has, struct client_error *error)
+{
+    static const struct ask ask = {"query-stats-schemas", NULL, CLIENT_ANY, NULL};
+    struct json_object *reply, *value;
+    int err;
+
+    *ret_has = false;
+    if (client->local) {
+        *ret_has = local_has_news(client);
+        return 0;
+    }
+    if (client->peer == CLIENT_QEMU) /* which knows at its start what it will ever describe */
+        return 0;
+    err = client_ask(client, &ask, &reply, &value, error);
+    if (err)
+        return err;
+    *ret_has = visit_stats(client, value, is_news) != 0;
+    connection_put(&client->connection, reply);
+    return 0;
+}
+
 /* ---- help ----------------------------------------------------------------------------------- */
 
 static bool has_unexplained(const struct client *client)
@@ -329,41 +409,6 @@ static int take_help(struct client *client, const char *target, const char *prov
     return stat->desc.help ? 0 : -ENOMEM;
 }
 
-/* @schemas: [{provider, stats}] of one target; or with NULL of those that they name. */
-static int take_helps(struct client *client, const char *target, struct json_object *schemas)
-{
-    int err = 0;
-
-    for (size_t i = 0; i < json_object_array_length(schemas) && !err; i++) {
-        struct json_object *schema = json_object_array_get_idx(schemas, i);
-        const char *of = target ? target : client_name(schema, "target");
-        const char *provider = client_name(schema, "provider");
-        struct json_object *stats = client_array(schema, "stats");
-
-        if (!of || !provider || !stats)
-            continue;
-        for (size_t j = 0; j < json_object_array_length(stats) && !err; j++)
-            err = take_help(client, of, provider, json_object_array_get_idx(stats, j));
-    }
-    return err;
-}
-
-static int take_all_helps(struct client *client, struct json_object *value)
-{
-    int err = 0;
-
-    if (json_object_is_type(value, json_type_array))
-        return take_helps(client, NULL, value);
-    if (!json_object_is_type(value, json_type_object))
-        return 0;
-    json_object_object_foreach(value, target, schemas)
-    {
-        if (!err && json_object_is_type(schemas, json_type_array))
-            err = take_helps(client, target, schemas);
-    }
-    return err;
-}
-
 int client_read_help(struct client *client, struct client_error *error)
 {
     static const struct ask ask = {
@@ -376,7 +421,7 @@ int client_read_help(struct client *client, struct client_error *error)
     err = client_ask_optional(client, &ask, &reply, &value, error);
     if (err || !value)
         return err;
-    err = take_all_helps(client, value);
+    err = visit_stats(client, value, take_help);
     connection_put(&client->connection, reply);
     return err ? client_out_of_memory(client, error) : 0;
 }

@@ -226,6 +226,8 @@ static bool take_sample(struct sampler *sampler, struct sampler_vm *vm,
         say_is_back(sampler, vm);
     if (result->is_back)
         series_break(&vm->values);
+    else if (result->is_renewed)
+        series_renew(&vm->values);
     free(vm->reason);
     vm->reason = NULL;
     vm->is_here = true;

@@ -107,13 +107,13 @@ static bool describes_the_same(const struct vitals_stat *a, const struct vitals_
            a->base == b->base && a->exponent == b->exponent && a->bucket_size == b->bucket_size;
 }
 
-/* A description has one address until the VM is lost, and another one when it is back. */
+/* A description has one address until there are others. */
 static bool is_of(const struct series_vm *vm, const struct series *series,
                   const struct client_value *value)
 {
     if (series->seen == vm->n_samples || series->n != value->n_values)
         return false;
-    if (!vm->is_back)
+    if (!vm->is_renewed)
         return series->stat == &value->stat->desc;
     return !strcmp(series->provider, value->stat->provider) &&
            describes_the_same(series->stat, &value->stat->desc);
@@ -312,7 +312,7 @@ static void take_values_of(struct series_vm *vm, struct series_object *object,
 {
     struct former former = {.list = object->series,
                             .n = object->n_series,
-                            .compare = vm->is_back ? by_name : by_address};
+                            .compare = vm->is_renewed ? by_name : by_address};
     size_t n = take_same_values(vm, object, sampled, is_turned, seconds);
     struct series **taken;
 
@@ -417,7 +417,7 @@ void series_take(struct series_vm *vm, const struct sample *sample)
     drop_objects(vm, &former);
     if (vm->is_reset)
         reset_all(vm);
-    vm->is_back = false;
+    vm->is_back = vm->is_renewed = false;
 }
 
 void series_stop(struct series_vm *vm)
@@ -427,9 +427,14 @@ void series_stop(struct series_vm *vm)
             vm->objects[i]->series[j]->has_deltas = false;
 }
 
+void series_renew(struct series_vm *vm)
+{
+    vm->is_renewed = true;
+}
+
 void series_break(struct series_vm *vm)
 {
-    vm->is_back = true;
+    vm->is_back = vm->is_renewed = true;
     for (size_t i = 0; i < vm->n_objects; i++) {
         vm->objects[i]->seen = 0;
         for (size_t j = 0; j < vm->objects[i]->n_series; j++)

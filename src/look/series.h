@@ -52,6 +52,7 @@ struct series_vm {
     struct client_status status;
     unsigned n_samples;
     bool is_back;    /* the next sample is the first after a gap */
+    bool is_renewed; /* its descriptions are others; */
     bool is_reset;   /* one of the totals has gone down with the last sample */
     bool has_failed; /* no memory */
     /* Told of each series and object that is about to be freed between two samples; or NULL. */
@@ -62,8 +63,8 @@ struct series_vm {
 enum series_since { SERIES_SAMPLE, SERIES_BASELINE, SERIES_BEGIN };
 
 /*
- * What is not in the sample is dropped. The statistics' descriptions must stay until the sample behind series_break(), or until
- * all is only freed; all else is copied.
+ * What is not in the sample is dropped. The statistics' descriptions must stay until the sample behind
+ * series_break() or series_renew(), or until all is only freed; all else is copied.
  */
 void series_take(struct series_vm *vm, const struct sample *sample);
 
@@ -75,6 +76,9 @@ void series_stop(struct series_vm *vm);
  * once; nothing in that is compared with what was before, and the baseline is there.
  */
 void series_break(struct series_vm *vm);
+
+/* No gap, but the next sample has other descriptions: perhaps of more statistics than before. */
+void series_renew(struct series_vm *vm);
 
 /* The baseline is the last sample. */
 void series_rebase(struct series_vm *vm);

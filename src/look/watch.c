@@ -27,6 +27,7 @@ struct session {
     struct client *client;
     struct watch_wish wish;
     bool is_let_go; /* it has no connection now */
+    unsigned life;  /* of the VM: another one behind each loss */
 };
 
 /* A VM. */
@@ -37,6 +38,8 @@ struct slot {
     bool has_thread;
     bool is_lost;      /* only who asks it knows */
     uint64_t tried_ns; /* the same */
+    uint64_t news_ns;  /* the same: when all its statistics were known */
+    unsigned life;     /* the same */
     bool had_statistics;
 
     /* Under the mutex: */
@@ -159,6 +162,8 @@ static int connect_anew(struct slot *slot, struct client_error *error)
     session = make_session(client);
     if (!session)
         return out_of_memory(slot, error);
+    session->life = slot->life;
+    slot->news_ns = clock_now_ns();
     if (!use(slot, session))
         return client_fail(error, ECANCELED, NULL, "%s: %s", slot->key, strerror(ECANCELED));
     if (!place->ops->is_at_hand)
@@ -210,7 +215,38 @@ static int connect_slot(struct slot *slot, struct client_error *error)
         return 0;
     if (slot->session && !slot->is_lost)
         err = come_back(slot, error);
-    return err == -ESTALE ? connect_anew(slot, error) : err;
+    if (err != -ESTALE)
+        return err;
+    slot->life++;
+    return connect_anew(slot, error);
+}
+
+/* ---- statistics that are new ---------------------------------------------------------------- */
+
+/* What fails here fails in the query that follows, too, and is told then. */
+static bool has_news(struct slot *slot)
+{
+    uint64_t now = clock_now_ns();
+    struct client_error error;
+    bool has;
+
+    if (!slot->watch->options.place->ops->is_at_hand &&
+        now - slot->news_ns < (uint64_t)(WATCH_NEWS_SECONDS * 1e9))
+        return false;
+    slot->news_ns = now;
+    return client_look_for_news(slot->session->client, &has, &error) == 0 && has;
+}
+
+/* Where that can't be, all goes on as it was. */
+static void renew(struct slot *slot)
+{
+    struct session *known = share(slot->session);
+    struct client_error error;
+
+    if (connect_anew(slot, &error))
+        use(slot, known);
+    else
+        drop(known);
 }
 
 /* ---- asking --------------------------------------------------------------------------------- */
@@ -316,6 +352,8 @@ static void ask(struct slot *slot, uint64_t number)
     bool was_lost = slot->is_lost;
     int err = connect_slot(slot, &result.error);
 
+    if (!err && has_news(slot))
+        renew(slot);
     if (!err)
         err = ask_session(slot, &result);
     if (err && is_rejected(slot, err)) {
@@ -797,7 +835,8 @@ static void take(struct slot *slot, struct watch_result *ret_result)
     slot->previous = NULL;
     if (!slot->answered)
         return;
-    ret_result->is_back = slot->taken && slot->taken != slot->answered;
+    ret_result->is_back = slot->taken && slot->taken->life != slot->answered->life;
+    ret_result->is_renewed = slot->taken && slot->taken != slot->answered && !ret_result->is_back;
     slot->previous = slot->taken;
     slot->taken = slot->answered;
     slot->answered = NULL;

@@ -22,6 +22,9 @@
 /* A VM whose answer takes longer is late: the others are shown without it. */
 #define WATCH_LATE_SECONDS 1.0
 
+/* So often a VM is asked whether it has other statistics by now. */
+#define WATCH_NEWS_SECONDS 3.0
+
 /* QEMU serves one client at a time: between two turns that are so far apart it is let go. */
 #define WATCH_LET_GO_SECONDS 2.0
 
@@ -52,7 +55,8 @@ struct watch_options {
 
 /*
  * What became of a VM since it was asked for last. The descriptions of its statistics stay until a
- * result is taken that @is_back, and then until watch_take() is called for this slot once more.
+ * result is taken that @is_back or @is_renewed, and then until watch_take() is called for this slot
+ * once more.
  */
 struct watch_result {
     const char *key; /* as the place says; stays until the VM has left */
@@ -62,6 +66,7 @@ struct watch_result {
     const char *path;                   /* the same; to be shown */
     const struct client_origin *origin; /* the same */
     bool is_back;    /* was lost, and is another now for all that is known; has a sample */
+    bool is_renewed; /* was not lost, but its descriptions are others; has a sample */
     bool has_sample; /* also when it was lost after that */
     bool is_lost;    /* it failed; it is tried again, and heard of when it is back */
     bool has_ended;  /* that is why: it is known to be no more */

@@ -243,6 +243,11 @@ void model_return(struct model *model, size_t index, const char *name)
     series_break(&vm->values);
 }
 
+void model_renew(struct model *model, size_t index)
+{
+    series_renew(&model->vms[index]->values);
+}
+
 void model_rebase(struct model *model)
 {
     for (size_t i = 0; i < model->n_vms; i++)

@@ -142,6 +142,9 @@ void model_await(struct model *model, size_t vm, double seconds);
 /* It is back, perhaps with another name, and series_break(). */
 void model_return(struct model *model, size_t vm, const char *name);
 
+/* series_renew(). */
+void model_renew(struct model *model, size_t vm);
+
 /* Totals count from the last sample on. */
 void model_rebase(struct model *model);
 

@@ -116,6 +116,7 @@ static void start_watch(struct site *site)
 {
     struct watch_options options = {.place = &site->place,
                                     .wants_vm = true,
+                                    .wants_others = true,
                                     .interval = INTERVAL,
                                     .wish = wish,
                                     .opaque = "first"};
@@ -230,6 +231,114 @@ static void test_a_vm_comes_back_with_other_statistics(void **state)
     assert_true(take(site, &after, TIMEOUT_MS));
     assert_false(after.is_back);
     watch_result_free(&after);
+    end_vm(site);
+}
+
+/* Takes results until the descriptions are others. */
+static void take_news(struct site *site, struct watch_result *result)
+{
+    uint64_t end = clock_now_ns() + TIMEOUT_MS * UINT64_C(1000000);
+
+    do {
+        watch_result_free(result);
+        assert_true(clock_now_ns() < end);
+        assert_true(take(site, result, TIMEOUT_MS));
+        assert_false(result->is_back || result->is_lost);
+        assert_string_equal(stat_of(result), "second");
+    } while (!result->is_renewed);
+}
+
+static const char *const disks[] = {"d0", NULL};
+
+/* The first disk comes, and leaves. It is no other VM, so nothing is told but the descriptions. */
+static void check_news(struct site *site, const char *name)
+{
+    struct fake late = {
+        .provider = "late", .target = "disk", .names = {name}, .objects = disks, .base = 7};
+    struct watch_result result = {0};
+    const struct client_object *disk;
+    struct vitals_group *group;
+    const char *second;
+
+    assert_true(take(site, &result, TIMEOUT_MS));
+    second = stat_of(&result);
+    check_ok(fake_register(site->ctx, &late, &group));
+    take_news(site, &result);
+    assert_int_equal(result.sample.of_others->n_objects, 1);
+    disk = &result.sample.of_others->objects[0];
+    assert_string_equal(disk->path, "d0");
+    assert_string_equal(disk->values[0].stat->desc.name, name);
+    assert_int_equal(disk->values[0].values[0], 7);
+    assert_string_equal(second, "second"); /* is still there */
+    watch_result_free(&result);
+    assert_true(take(site, &result, TIMEOUT_MS));
+    assert_false(result.is_renewed || result.is_back);
+    watch_result_free(&result);
+    check_ok(vitals_unregister(group));
+}
+
+static void test_statistics_that_are_new(void **state)
+{
+    struct site *site = *state;
+
+    check_news(site, "third");
+    check_news(site, "fourth");
+    end_vm(site);
+}
+
+/* A provider that is there again may measure in another unit. */
+static void test_statistics_that_are_described_anew(void **state)
+{
+    struct site *site = *state;
+    struct fake late = {.provider = "late", .target = "disk", .names = {"time"}, .objects = disks};
+    struct vitals_group_ops described = fake_ops(&late);
+    struct vitals_stat seconds = {
+        .name = "time", .type = VITALS_CUMULATIVE, .unit = VITALS_SECONDS, .base = 10, .count = 1};
+    struct watch_result result = {0};
+    struct vitals_group *group;
+
+    check_news(site, "time");
+    described.stats = &seconds;
+    check_ok(vitals_register(site->ctx, &described, &group));
+    take_news(site, &result);
+    assert_int_equal(result.sample.of_others->objects[0].values[0].stat->desc.unit, VITALS_SECONDS);
+    watch_result_free(&result);
+    check_ok(vitals_unregister(group));
+    end_vm(site);
+}
+
+/* Nobody can connect any more: what is known goes on. */
+static void test_statistics_that_can_not_be_had(void **state)
+{
+    struct site *site = *state;
+    struct fake late = {.provider = "late", .target = "disk", .names = {"third"}, .objects = disks};
+    struct watch_result result;
+    struct vitals_group *group;
+
+    assert_true(take(site, &result, TIMEOUT_MS));
+    watch_result_free(&result);
+    assert_int_equal(unlink(site->path), 0);
+    check_ok(fake_register(site->ctx, &late, &group));
+    for (double end = (double)clock_now_ns() / 1e9 + 2 * WATCH_NEWS_SECONDS;
+         (double)clock_now_ns() / 1e9 < end;) {
+        assert_true(take(site, &result, TIMEOUT_MS));
+        assert_true(result.has_sample);
+        assert_false(result.is_back || result.is_lost || result.is_renewed);
+        assert_string_equal(stat_of(&result), "second");
+        watch_result_free(&result);
+    }
+    check_ok(vitals_unregister(group));
+    end_vm(site);
+}
+
+static void test_statistics_at_hand_that_are_new(void **state)
+{
+    struct site *site = *state;
+
+    watch_stop(site->watch);
+    site->place.ops = &at_hand;
+    start_watch(site);
+    check_news(site, "third");
     end_vm(site);
 }
 
@@ -461,6 +570,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_vm_comes_back_with_other_statistics),
+        TEST(test_statistics_that_are_new),
+        TEST(test_statistics_that_are_described_anew),
+        TEST(test_statistics_that_can_not_be_had),
+        TEST(test_statistics_at_hand_that_are_new),
         TEST(test_a_vm_without_statistics_is_not_back),
         TEST(test_a_loss_is_told_once),
         TEST(test_a_return_is_told_without_the_loss),

@@ -75,6 +75,16 @@ class GroupedVm(FlatVm):
         return {"vcpus" if target == "vcpu" else target: found}
 
 
+class LateVm(GroupedVm):
+    """Its disks come when it has been asked a few times."""
+
+    def schemas(self):
+        schemas = super().schemas()
+        if len(self.asked) < 6:
+            del schemas["disk"]
+        return schemas
+
+
 @pytest.fixture(params=[FlatVm, GroupedVm])
 def vm(request, programs):
     return programs.keep(request.param(programs.path("vm.sock")))
@@ -183,3 +193,21 @@ def test_differences_of_objects_with_one_path(vm):
     text = show("stats", vm, "--target", "all", "-i", "0.05", "-n", "2", "--rates", "-o", "json")
     stats = json.loads(text.splitlines()[-1])["stats"]
     assert len(stats) == len(EXPECTED) and {stat["delta"] for stat in stats} == {0}
+
+
+def test_a_target_that_comes_while_somebody_looks(programs):
+    """It is no other VM: nobody is told, and its values go on being compared."""
+    vm = programs.keep(LateVm(programs.path("vm.sock")))
+    text = show("stats", vm, "-i", "0.5", "-n", "10", "--rates", "-o", "json")
+    turns = [json.loads(line)["stats"] for line in text.splitlines()]
+    targets = [{stat["target"] for stat in turn} for turn in turns]
+    assert "disk" not in targets[0] and "disk" in targets[-1]
+    for turn in turns:
+        assert {"pages", "exits", "ops"} <= {stat["name"] for stat in turn}, "nothing began anew"
+        assert {stat["delta"] for stat in turn} == {0}
+
+
+def test_top_shows_a_target_that_comes(programs):
+    vm = programs.keep(LateVm(programs.path("vm.sock")))
+    text = show("top", vm, "-b", "-i", "0.5", "-n", "10")
+    assert OBJECTS[2] not in text[: len(text) // 10] and OBJECTS[2] in text
