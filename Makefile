@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo abi-record bench bench-hostile bench-kernel check check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage fuzz format clean
+.PHONY: help demo abi-record bench bench-blocking bench-hostile bench-kernel check check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -22,6 +22,7 @@ help:
 	@echo '  make check-sanitizers  all tests with ASan and UBSan, and again with TSan'
 	@echo '  make coverage          which lines the tests without KVM run'
 	@echo '  make bench             round trips beside the physical limit and QEMU, load, memory'
+	@echo '  make bench-blocking    what a provider that blocks costs those who do not ask for it'
 	@echo '  make bench-hostile     how long one client waits while others attack; as root for other users'
 	@echo '  make bench-kernel      one pass over 1000 VMs, read from the kernel; as root'
 	@echo '  make fuzz              each fuzz target for SECONDS=60'
@@ -135,6 +136,10 @@ bench:
 	@$(PACKAGES) build bench
 	@$(MAKE) --no-print-directory build
 	@bench/bench.py $(BUILD) $(BENCH_FLAGS)
+
+bench-blocking:
+	@$(MAKE) --no-print-directory build
+	@$(BUILD)/bench/bench-blocking
 
 bench-hostile:
 	@$(MAKE) --no-print-directory build

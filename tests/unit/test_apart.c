@@ -328,6 +328,41 @@ static void a_lock_of_collect_may_be_held_over_calls_of_the_server(void **state)
     peer_close(&added);
 }
 
+/* It never comes back while all this is done, and somebody waits for it all the time. */
+static void all_else_goes_on_beside_an_endless_collect(void **state)
+{
+    struct site *site = *state;
+    struct fake other = {.provider = "other", .target = "vm", .names = {"runs"}};
+    struct fake blocks = {
+        .provider = "blocks", .target = "disk", .names = {"runs"}, .flags = VITALS_GROUP_MAY_BLOCK};
+    struct vitals_group *other_group, *blocks_group;
+    struct vitals_listener *listener;
+    struct peer added;
+
+    add_slow(site, LONG_MS);
+    peer_send(&site->peer, ASK_ALL);
+    sem_wait(&site->inside);
+    for (int i = 0; i < 10; i++) {
+        assert_bystander_is_served(site);
+        check_ok(fake_register(site->ctx, &other, &other_group));
+        check_ok(fake_register(site->ctx, &blocks, &blocks_group));
+        check_ok(vitals_object_add(blocks_group, "d0", VITALS_NUMBER_ANY));
+        listener = listen_at(site->server, site->ctx, in_dir("second.sock"));
+        check_ok(vitals_server_add_client(site->server, site->ctx, peer_pair(&added, NULL), NULL));
+        assert_bystander_is_served(site);
+        check_ok(vitals_object_remove(blocks_group, "d0"));
+        check_ok(vitals_unregister(blocks_group));
+        check_ok(vitals_unregister(other_group));
+        check_ok(vitals_listener_close(listener));
+        check_ok(vitals_server_stop(site->server));
+        check_ok(vitals_server_start(site->server));
+        peer_close(&added);
+    }
+    assert_int_equal(site->slow.collects, 1);
+    let_go(site);
+    assert_line(&site->peer, RETURNS(QUICK ", " SLOW));
+}
+
 static void nobody_waits_to_close_or_free(void **state)
 {
     struct site *site = *state;
@@ -431,6 +466,7 @@ int main(void)
         WITH_SITE(rows_count_in_the_query),
         WITH_SITE(who_can_not_wait_does_without),
         WITH_SITE(a_lock_of_collect_may_be_held_over_calls_of_the_server),
+        WITH_SITE(all_else_goes_on_beside_an_endless_collect),
         WITH_SITE(nobody_waits_to_close_or_free),
         WITH_SITE(only_unregistering_the_group_waits_for_it),
         WITH_SITE(a_client_that_leaves_meanwhile_is_forgotten),
