@@ -254,6 +254,16 @@ bool registry_is_collecting(struct vitals_ctx *ctx)
     return found;
 }
 
+/* Who was inside collect() of a group that nobody is inside of any more had its lock. */
+static void forget_turns(struct vitals_ctx *ctx)
+{
+    struct vitals_group *group;
+
+    for (group = ctx->groups; group; group = group->next)
+        if (!group->pins)
+            pthread_mutex_init(&group->turn, NULL);
+}
+
 void registry_forget_pins(struct vitals_ctx *ctx)
 {
     struct collectors *collectors = &ctx->collectors;
@@ -272,6 +282,7 @@ void registry_forget_pins(struct vitals_ctx *ctx)
     collectors->n = n;
     for (i = 0; i < n; i++)
         collectors->entries[i].group->pins++;
+    forget_turns(ctx);
 }
 
 /*

@@ -452,6 +452,39 @@ static void a_child_begins_anew(void **state)
     assert_line(&site->peer, RETURNS(QUICK ", " SLOW));
 }
 
+#ifndef __SANITIZE_THREAD__ /* which ends a child that makes a thread */
+/* The client of the parent that waits is the child's, and is answered. */
+static int take_over_and_answer(struct site *site)
+{
+    site->slow.inside = NULL;
+    if (vitals_server_take_over(site->server))
+        return 1;
+    site->peer.server = site->server;
+    return strstr(peer_line(&site->peer), SLOW) ? 0 : 2;
+}
+
+static void a_child_that_takes_over_does_not_wait_for_a_call_of_the_parent(void **state)
+{
+    struct site *site = *state;
+    int status;
+    pid_t child;
+
+    add_slow(site, LONG_MS);
+    peer_send(&site->peer, ASK_ALL);
+    sem_wait(&site->inside);
+    check_ok(vitals_server_stop(site->server)); /* one with a thread is not taken over */
+    child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        alarm(CHILD_SECONDS_MAX);
+        _exit(take_over_and_answer(site));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    let_go(site);
+    assert_int_equal(status, 0);
+}
+#endif
+
 #define WITH_SITE(test) cmocka_unit_test_setup_teardown(test, open_site, close_site)
 
 int main(void)
@@ -471,6 +504,9 @@ int main(void)
         WITH_SITE(only_unregistering_the_group_waits_for_it),
         WITH_SITE(a_client_that_leaves_meanwhile_is_forgotten),
         WITH_SITE(a_child_begins_anew),
+#ifndef __SANITIZE_THREAD__
+        WITH_SITE(a_child_that_takes_over_does_not_wait_for_a_call_of_the_parent),
+#endif
     };
 
     return cmocka_run_group_tests_name("groups that may block", tests, NULL, NULL);
