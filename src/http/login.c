@@ -10,8 +10,8 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/keyed_hash.h"
 #include "base/library_thread.h"
-#include "http/keyed_hash.h"
 
 struct kept {
     uint64_t hash[2], until_ns; /* 0: there is none */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "http/keyed_hash.h"
+#include "base/keyed_hash.h"
 
 #include <endian.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SipHash-2-4, as its authors have described it: nobody finds two texts for it without the key. */
-#ifndef HTTP_KEYED_HASH_H
-#define HTTP_KEYED_HASH_H
+#ifndef BASE_KEYED_HASH_H
+#define BASE_KEYED_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>
