@@ -11,6 +11,7 @@
 #include "qmp/stat_names.h"
 #include "qmp/stat_texts.h"
 #include "qmp/stats_arguments.h"
+#include "stats/filter.h"
 
 /*
  * Each entry of `providers` is answered on its own, so a client that repeats a provider multiplies
@@ -105,7 +106,7 @@ static int read_entry(struct qmp_call *call, struct query *query)
         request->n_filters = 1;
     }
     query->is_read = true;
-    return 0;
+    return filter_index(request, &call->bench->arena);
 }
 
 static int collect(struct qmp_call *call, struct query *query)

@@ -10,6 +10,7 @@
 #include "qmp/stat_names.h"
 #include "qmp/stat_texts.h"
 #include "qmp/stats_arguments.h"
+#include "stats/filter.h"
 
 static const struct stat_form grouped_form = {
     .note = VITALS_DIALECT_GROUPED,
@@ -149,7 +150,9 @@ static int read_request(struct qmp_call *call, struct stats_request *request)
 {
     int err = stats_read_objects(call, request);
 
-    return err ? err : read_filters(call, request);
+    if (!err)
+        err = read_filters(call, request);
+    return err ? err : filter_index(request, &call->bench->arena);
 }
 
 static void answer(struct qmp_call *call)

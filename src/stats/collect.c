@@ -91,6 +91,29 @@ static bool has_room_for_object(const struct stats_collection *collection)
 }
 
 /*
+ * False: the rows are too many. How many objects have room shows when all groups are known; then all
+ * begins again, with so many.
+ */
+static bool reserve_bytes(struct stats_collection *collection, size_t size)
+{
+    if (collection->rows_max && !collection->objects_max &&
+        collection->rows_size + size > collection->rows_max)
+        collection->is_full = true;
+    collection->rows_size += size;
+    return !collection->is_full;
+}
+
+static bool reserve_object(struct stats_collection *collection, const char *path)
+{
+    size_t size = STATS_OBJECT_SIZE + strlen(path) + 1;
+
+    if (!reserve_bytes(collection, size))
+        return false;
+    collection->objects_size += size;
+    return true;
+}
+
+/*
  * Objects come in the same order from every group and in every query, so a comparison most often
  * replaces the search.
  */
@@ -103,27 +126,14 @@ static int64_t object_index(struct vitals_sink *sink, const char *path)
     if (sink->next < objects->count && !strcmp(objects->paths[sink->next], path))
         return (int64_t)sink->next;
     if (has_room && sink->next == objects->count && paths_add_expected(objects, path))
-        return (int64_t)sink->next;
+        return reserve_object(sink->collection, path) ? (int64_t)sink->next : -1;
     index = paths_find(objects, path);
     if (index >= 0)
         return index;
     if (has_room)
-        return add_object(sink->collection, path);
+        return reserve_object(sink->collection, path) ? add_object(sink->collection, path) : -1;
     sink->collection->n_cut++;
     return -1;
-}
-
-/*
- * False: the rows are too many. How many objects have room shows when all groups are known; then all
- * begins again, with so many.
- */
-static bool reserve_bytes(struct stats_collection *collection, size_t size)
-{
-    if (collection->rows_max && !collection->objects_max &&
-        collection->rows_size + size > collection->rows_max)
-        collection->is_full = true;
-    collection->rows_size += size;
-    return !collection->is_full;
 }
 
 static int reserve_rows(struct stats_part *part, size_t n)
@@ -255,16 +265,28 @@ static struct stats_part *next_part(struct stats_collection *collection)
     return &parts[collection->n_parts];
 }
 
-/* The number + 1 of the last part of the same provider, whose schema it is or another; 0: there is none. */
+/* NULL: there is none. */
+static struct stats_part *find_part(const struct stats_collection *collection,
+                                    const struct stats_schema *schema)
+{
+    size_t i;
+
+    for (i = collection->n_parts; i > 0; i--) /* the next group mostly has that of the last */
+        if (collection->parts[i - 1].schema == schema)
+            return &collection->parts[i - 1];
+    return NULL;
+}
+
+/* The number + 1 of the last part of the same provider that may have rows; 0: there is none. */
 static size_t find_sibling(const struct stats_collection *collection,
-                           const struct stats_schema *schema, bool is_same)
+                           const struct stats_schema *schema)
 {
     size_t i;
 
     for (i = collection->n_parts; i > 0; i--) {
-        const struct stats_schema *other = collection->parts[i - 1].schema;
+        const struct stats_part *other = &collection->parts[i - 1];
 
-        if (is_same ? other == schema : !strcmp(other->provider, schema->provider))
+        if (other->n_wanted && !strcmp(other->schema->provider, schema->provider))
             return i;
     }
     return 0;
@@ -297,11 +319,9 @@ static void collect_into(struct stats_collection *collection, struct stats_part 
                                .next = collection->objects.count,
                                .is_vm = !strcmp(pin->schema->target, "vm"),
                                .is_shared = true,
-                               .siblings = find_sibling(collection, pin->schema, false)};
+                               .siblings = find_sibling(collection, pin->schema)};
     int err;
 
-    if (collection->is_full)
-        return;
     collection->n_given = 0;
     err = call_group(collection, pin, &sink);
     if (err) {
@@ -310,42 +330,57 @@ static void collect_into(struct stats_collection *collection, struct stats_part 
     }
 }
 
-static int collect_part(struct stats_collection *collection, const struct group_pin *pin)
+/* Without rows yet. Also one of which nothing is wanted, so that it is known. NULL: no memory. */
+static struct stats_part *add_part(struct stats_collection *collection, struct stats_schema *schema)
 {
     struct stats_part *part = next_part(collection);
-    struct vitals_sink sink = {.collection = collection, .part = part, .pin = pin};
-    int err;
 
     if (!part)
-        return -ENOMEM;
+        return NULL;
     part->n_rows = 0;
     part->first = collection->first;
-    part->schema = pin->schema;
-    part->sibling = sink.siblings = find_sibling(collection, pin->schema, false);
-    sink.is_vm = !strcmp(pin->schema->target, "vm");
-    err = filter_resolve(part, collection->request);
-    if (err || !part->n_wanted)
-        return err;
-    collection->object_size += row_size(part->schema);
-    if (collection->is_full)
-        return 0;
-    err = call_group(collection, pin, &sink);
-    if (err) {
-        log_failure(pin, FAILURE_GROUP, err);
-        return 0;
-    }
-    schema_ref(part->schema);
+    part->schema = schema;
+    part->sibling = find_sibling(collection, schema);
+    if (filter_resolve(part, collection->request))
+        return NULL;
+    if (part->n_wanted)
+        collection->object_size += row_size(schema);
+    schema_ref(schema);
     collection->n_parts++;
-    return 0;
+    return part;
+}
+
+static void collect_first(struct stats_collection *collection, struct stats_part *part,
+                          const struct group_pin *pin)
+{
+    struct vitals_sink sink = {.collection = collection,
+                               .part = part,
+                               .pin = pin,
+                               .is_vm = !strcmp(pin->schema->target, "vm"),
+                               .siblings = part->sibling};
+    int err = call_group(collection, pin, &sink);
+
+    if (!err)
+        return;
+    log_failure(pin, FAILURE_GROUP, err);
+    part->n_rows = 0;
 }
 
 static int collect_group(struct stats_collection *collection, const struct group_pin *pin)
 {
-    size_t part = find_sibling(collection, pin->schema, true);
+    struct stats_part *part = find_part(collection, pin->schema);
+    bool is_known = part;
 
     if (!part)
-        return collect_part(collection, pin);
-    collect_into(collection, &collection->parts[part - 1], pin);
+        part = add_part(collection, pin->schema);
+    if (!part)
+        return -ENOMEM;
+    if (!part->n_wanted || collection->is_full)
+        return 0;
+    if (is_known)
+        collect_into(collection, part, pin);
+    else
+        collect_first(collection, part, pin);
     return 0;
 }
 
@@ -355,7 +390,8 @@ static void drop_rows(struct stats_collection *collection)
         schema_unref(collection->parts[--collection->n_parts].schema);
     collection->rows.kept = STATS_ROWS_KEPT;
     arena_reset(&collection->rows);
-    collection->rows_size = collection->object_size = collection->n_cut = 0;
+    collection->rows_size = collection->object_size = collection->objects_size = 0;
+    collection->n_cut = 0;
     collection->is_full = false;
 }
 
@@ -372,6 +408,24 @@ static void drop_objects(struct stats_collection *collection)
     arena_reset(&collection->names);
 }
 
+/* Without rows they were only there to be known. */
+static void drop_empty_parts(struct stats_collection *collection)
+{
+    size_t n = 0, i;
+
+    for (i = 0; i < collection->n_parts; i++) {
+        struct stats_part part = collection->parts[i];
+
+        if (!part.n_rows) {
+            schema_unref(part.schema);
+            continue;
+        }
+        collection->parts[i] = collection->parts[n];
+        collection->parts[n++] = part;
+    }
+    collection->n_parts = n;
+}
+
 static int ask_groups(struct stats_collection *collection, struct vitals_ctx *ctx,
                       struct stats_request *request)
 {
@@ -385,6 +439,7 @@ static int ask_groups(struct stats_collection *collection, struct vitals_ctx *ct
         registry_unpin(&pin);
     }
     collection->request = NULL;
+    drop_empty_parts(collection);
     return err;
 }
 
@@ -392,6 +447,14 @@ static int ask_groups(struct stats_collection *collection, struct vitals_ctx *ct
 static size_t objects_with_room(size_t rows_max, size_t object_size)
 {
     return object_size < rows_max ? rows_max / object_size : 1;
+}
+
+/* With its name, as long as those that have come so far. */
+static size_t size_of_object(const struct stats_collection *collection)
+{
+    size_t n = collection->objects.count - collection->first;
+
+    return collection->object_size + (n ? collection->objects_size / n : 0);
 }
 
 /* Asks for the rows of as many objects as have room. */
@@ -402,7 +465,7 @@ static int ask(struct stats_collection *collection, struct vitals_ctx *ctx,
 
     if (err || !collection->is_full)
         return err;
-    collection->objects_max = objects_with_room(collection->rows_max, collection->object_size);
+    collection->objects_max = objects_with_room(collection->rows_max, size_of_object(collection));
     drop_rows(collection);
     paths_again(&collection->objects, collection->first);
     return ask_groups(collection, ctx, request);
@@ -464,32 +527,45 @@ int stats_collect_group(struct stats_collection *collection, const struct group_
     return 0;
 }
 
-/* True also where there is no memory to find out. */
-static bool wants_of(const struct stats_request *request, const struct group_pin *pin)
-{
-    struct stats_part probe = {.schema = pin->schema};
-    bool wants = filter_resolve(&probe, request) || probe.n_wanted;
+/* Whether something of a schema is wanted. Groups of one schema mostly follow one another. */
+struct last_schema {
+    struct stats_schema *schema; /* NULL: there was none */
+    bool is_wanted;
+};
 
+/* True also where there is no memory to find out. */
+static bool wants_of(const struct stats_request *request, struct stats_schema *schema,
+                     struct last_schema *last)
+{
+    struct stats_part probe = {.schema = schema};
+
+    if (schema == last->schema)
+        return last->is_wanted;
+    schema_unref(last->schema);
+    last->schema = schema_ref(schema);
+    last->is_wanted = filter_resolve(&probe, request) || probe.n_wanted;
     free(probe.wanted_bits);
     free(probe.wanted);
-    return wants;
+    return last->is_wanted;
 }
 
 bool stats_is_ready(struct vitals_ctx *ctx, const struct stats_request *request,
                     const struct thread_hook *hook)
 {
     struct group_walk walk = {.providers = request->providers};
+    struct last_schema last = {0};
     struct group_pin pin;
     bool is_ready = true;
 
     if (!ctx->n_apart)
         return true;
     while (registry_pin_next(ctx, request->target, &walk, &pin)) {
-        if (pin.group->apart && wants_of(request, &pin) &&
+        if (pin.group->apart && wants_of(request, pin.schema, &last) &&
             !apart_look(pin.group, request->since_ns, hook))
             is_ready = false;
         registry_unpin(&pin);
     }
+    schema_unref(last.schema);
     return is_ready;
 }
 
@@ -505,8 +581,11 @@ size_t stats_collection_memory(const struct stats_collection *collection)
 
     memory += objects->paths_cap * sizeof(*objects->paths);
     memory += objects->n_slots * sizeof(*objects->slots);
-    for (i = 0; i < collection->parts_cap; i++)
+    memory += collection->parts_cap * sizeof(*collection->parts);
+    for (i = 0; i < collection->parts_cap; i++) {
         memory += collection->parts[i].rows_cap * sizeof(*collection->parts[i].rows);
+        memory += collection->parts[i].wanted_cap * sizeof(*collection->parts[i].wanted);
+    }
     return memory;
 }
 

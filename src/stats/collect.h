@@ -11,6 +11,8 @@
 #include "stats/paths.h"
 #include "stats/registry.h"
 
+struct name_set;
+
 /* What a filter selects: a provider's statistics of these names. */
 struct stats_filter {
     const char *provider; /* NULL: any */
@@ -26,17 +28,19 @@ struct stats_request {
     const struct stats_filter *filters;
     size_t n_filters;
     bool all_objects;
-    const char **objects; /* sorted and made unique by stats_collect() */
+    const char **objects; /* made unique, and sorted if they are few, by stats_collect() */
     size_t n_objects;
+    struct name_set *names, *object_names; /* where they are many, see filter_index() */
     /* Groups that may block run apart, see stats_is_ready(); 0: they are left out, nobody waits. */
     uint64_t since_ns;
-    bool objects_sorted; /* it has done so: for requests that are answered in parts */
+    bool objects_sorted; /* the objects are as said: for requests that are answered in parts */
 };
 
 /* What the groups of one schema gave: most often it is one. */
 struct stats_part {
     struct stats_schema *schema;
-    size_t sibling;        /* number + 1 of an earlier part of the same provider; 0: none */
+    size_t
+        sibling; /* while it is made: number + 1 of an earlier part of the same provider; 0: none */
     uint64_t *wanted_bits; /* by index of the statistic */
     uint32_t *wanted;      /* the indices of the wanted statistics, ascending */
     uint32_t n_wanted, wanted_cap;
@@ -51,13 +55,17 @@ struct stats_part {
  */
 enum { STATS_ROWS_MAX = 4 << 20, STATS_ROWS_KEPT = 4 << 20, STATS_NAMES_KEPT = 256 << 10 };
 
+/* What the table of objects takes of each, beside its name: it counts as rows. */
+enum { STATS_OBJECT_SIZE = 64 };
+
 struct stats_collection {
     struct stats_request *request;
     struct path_table objects; /* in the order in which the groups named them first */
     size_t first;              /* those before it were given before, see stats_collect_more() */
     size_t rows_max;           /* bytes of rows at a time; 0: all. To be set before there are any */
     size_t objects_max;        /* at a time: as many as have room; at least one */
-    size_t rows_size;          /* bytes of rows that there are */
+    size_t rows_size;          /* bytes of rows that there are, and of the names of their objects */
+    size_t objects_size;       /* of these, the names */
     bool is_full;              /* more rows were asked for than have room: it begins again */
     size_t object_size;        /* bytes of the rows of one object, where all groups have it */
     size_t n_cut;              /* times that a new object had no room */

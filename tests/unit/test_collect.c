@@ -5,9 +5,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "check.h"
 #include "fake.h"
+#include "stats/apart.h"
+#include "stats/filter.h"
 
 static const char *const cpus[] = {"cpu/0", "cpu/1", NULL};
 
@@ -600,7 +603,8 @@ static void many_objects_are_found_by_their_path(void **state)
 
 /* ---- more rows than have room --------------------------------------------------------------- */
 
-enum { MANY = 25, MANY_SIZE = 4 * sizeof(uint64_t) }; /* objects, and the rows of one of them */
+/* Objects, and what one of them takes: its rows, and its name. */
+enum { MANY = 25, MANY_SIZE = 4 * sizeof(uint64_t) + STATS_OBJECT_SIZE + sizeof("cpu/00") };
 
 /* A VM of two providers. They name the objects in opposite orders if @reverse. */
 struct many {
@@ -618,7 +622,7 @@ static void make_many(struct many *many, bool reverse)
         .two = {.provider = "two", .target = "vcpu", .names = {"d"}},
     };
     for (int i = 0; i <= MANY; i++)
-        snprintf(many->names[i], sizeof(many->names[i]), "cpu/%d", i);
+        snprintf(many->names[i], sizeof(many->names[i]), "cpu/%02d", i);
     for (int i = 0; i < MANY; i++) {
         many->paths[i] = many->names[i];
         many->reversed[MANY - 1 - i] = many->names[i];
@@ -712,9 +716,9 @@ static void wanted_objects_come_later_too(void **state)
     make_many(&many, false);
     answer = ask_with(&collection, many.ctx,
                       &(struct ask){.target = "vcpu",
-                                    .objects = LIST("cpu/3", "cpu/20", "no"),
+                                    .objects = LIST("cpu/03", "cpu/20", "no"),
                                     .filters = FILTERS({NULL, LIST("b", "d")})});
-    assert_string_equal(answer, "cpu/3 one:b=31 two:d=30; cpu/20 one:b=201 two:d=200");
+    assert_string_equal(answer, "cpu/03 one:b=31 two:d=30; cpu/20 one:b=201 two:d=200");
     free(answer);
     stats_collection_free(&collection);
     vitals_ctx_free(many.ctx);
@@ -745,6 +749,173 @@ static void an_answer_ends_whatever_is_new_meanwhile(void **state)
     free(answer);
     stats_collection_free(&collection);
     vitals_ctx_free(many.ctx);
+}
+
+/* ---- many names ----------------------------------------------------------------------------- */
+
+enum { NAMES = 30000, NAME_SIZE = 16, GROUPS = 400 };
+
+/* Names that nothing has: "no-0" and so on. */
+struct names {
+    const char *list[NAMES];
+    char texts[NAMES][NAME_SIZE];
+    struct arena arena;
+};
+
+static struct names *new_names(void)
+{
+    struct names *names = calloc(1, sizeof(*names));
+
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(names->texts[i], NAME_SIZE, "no-%d", i);
+        names->list[i] = names->texts[i];
+    }
+    return names;
+}
+
+static void free_names(struct names *names)
+{
+    arena_free(&names->arena);
+    free(names);
+}
+
+static size_t count_values(const struct stats_collection *collection)
+{
+    size_t n = 0, i, object;
+
+    for (i = 0; i < collection->n_parts; i++)
+        for (object = 0; object < collection->objects.count; object++)
+            if (stats_part_row(&collection->parts[i], object))
+                n += collection->parts[i].n_wanted;
+    return n;
+}
+
+static void many_names_select_what_few_do(void **state)
+{
+    struct vm *vm = *state;
+    struct names *of_xyz = new_names(), *of_all = new_names(), *paths = new_names();
+    struct stats_filter filters[] = {
+        {.provider = "xyz", .fields = of_xyz->list, .n_fields = FILTER_NAMES_MANY},
+        {.fields = of_all->list, .n_fields = FILTER_NAMES_MANY}};
+    struct stats_request request = {.target = "vcpu",
+                                    .filters = filters,
+                                    .n_filters = 2,
+                                    .objects = paths->list,
+                                    .n_objects = FILTER_NAMES_MANY};
+    struct stats_collection collection = {0};
+
+    of_xyz->list[7] = "third";
+    of_xyz->list[8] = "runs"; /* which is another provider's */
+    of_xyz->list[9] = "";
+    of_all->list[3] = of_all->list[5] = "waits";
+    of_all->list[4] = "third";
+    paths->list[0] = paths->list[9] = "cpu/1";
+    check_ok(filter_index(&request, &of_all->arena));
+    assert_non_null(request.names);
+    assert_int_equal(request.n_objects, FILTER_NAMES_MANY - 1);
+    check_ok(stats_collect(&collection, vm->ctx, &request));
+    assert_int_equal(collection.n_parts, 2);
+    assert_int_equal(count_values(&collection), 2); /* of cpu/1: waits, third */
+    assert_int_equal(stats_part_row(&collection.parts[0], 0)[1], 11);
+    assert_int_equal(stats_part_row(&collection.parts[1], 0)[2], 112);
+    filters[1].all_fields = true;
+    filters[1].n_fields = 0;
+    check_ok(filter_index(&request, &of_all->arena));
+    check_ok(stats_collect(&collection, vm->ctx, &request));
+    assert_int_equal(count_values(&collection), 2 + 3);
+    stats_collection_free(&collection);
+    free_names(of_xyz);
+    free_names(of_all);
+    free_names(paths);
+}
+
+static void few_names_have_no_index(void **state)
+{
+    struct names *names = new_names();
+    struct stats_filter filter = {.fields = names->list, .n_fields = FILTER_NAMES_MANY - 2};
+    struct stats_request request = {.filters = &filter,
+                                    .n_filters = 1,
+                                    .objects = names->list,
+                                    .n_objects = FILTER_NAMES_MANY - 1};
+
+    (void)state;
+    check_ok(filter_index(&request, &names->arena));
+    assert_null(request.names);
+    assert_null(request.object_names);
+    filter.n_fields++; /* a filter counts as a name, too */
+    request.n_objects++;
+    check_ok(filter_index(&request, &names->arena));
+    assert_non_null(request.names);
+    assert_non_null(request.object_names);
+    free_names(names);
+}
+
+/* Of CPU: the least of a few tries. */
+static double seconds_of_a_query(struct vitals_ctx *ctx, struct names *names, bool with_index)
+{
+    struct stats_filter filter = {.fields = names->list, .n_fields = NAMES};
+    struct stats_request request = {
+        .target = "block", .filters = &filter, .n_filters = 1, .all_objects = true, .since_ns = 1};
+    const struct thread_hook hook = {0};
+    struct stats_collection collection = {0};
+    struct timespec start, end;
+    double least = 1e9, seconds;
+
+    for (int i = 0; i < 5; i++) {
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+        if (with_index)
+            check_ok(filter_index(&request, &names->arena));
+        assert_true(stats_is_ready(ctx, &request, &hook));
+        check_ok(stats_collect(&collection, ctx, &request));
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+        seconds = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
+        least = seconds < least ? seconds : least;
+        assert_int_equal(collection.n_parts, 0);
+        arena_reset(&names->arena);
+    }
+    stats_collection_free(&collection);
+    return least;
+}
+
+/* To a VM with so many groups, whose schemas are one or all different, relative to one with one group. */
+static double cost_of_groups(bool alike, bool with_index)
+{
+    struct vitals_ctx *one = new_ctx(), *many = new_ctx();
+    struct fake *fakes = calloc(GROUPS, sizeof(*fakes));
+    char(*stats)[NAME_SIZE] = calloc(GROUPS, NAME_SIZE);
+    struct names *names = new_names();
+    double ratio;
+
+    for (int i = 0; i < GROUPS; i++) {
+        snprintf(stats[i], NAME_SIZE, "reads-%d", alike ? 0 : i);
+        fakes[i] = (struct fake){.provider = "disk",
+                                 .target = "block",
+                                 .names = {stats[i], "no-more"},
+                                 .flags = VITALS_GROUP_MAY_BLOCK};
+        check_ok(fake_register(many, &fakes[i], NULL));
+    }
+    check_ok(fake_register(one, &fakes[0], NULL));
+    ratio =
+        seconds_of_a_query(many, names, with_index) / seconds_of_a_query(one, names, with_index);
+    free_names(names);
+    check_ok(vitals_ctx_free(many));
+    check_ok(vitals_ctx_free(one));
+    free(stats);
+    free(fakes);
+    return ratio;
+}
+
+/* Also where it turns out that nothing of a schema is wanted. */
+static void names_are_looked_for_once_in_groups_that_are_alike(void **state)
+{
+    (void)state;
+    assert_true(cost_of_groups(true, false) < (double)GROUPS / 8);
+}
+
+static void many_names_cost_no_more_where_schemas_are_many(void **state)
+{
+    (void)state;
+    assert_true(cost_of_groups(false, true) < (double)GROUPS / 8);
 }
 
 #define WITH_VM(test) cmocka_unit_test_setup_teardown(test, make_vm, free_vm)
@@ -794,6 +965,10 @@ int main(void)
         cmocka_unit_test(rows_never_take_more_than_they_may),
         cmocka_unit_test(wanted_objects_come_later_too),
         cmocka_unit_test(an_answer_ends_whatever_is_new_meanwhile),
+        WITH_VM(many_names_select_what_few_do),
+        cmocka_unit_test(few_names_have_no_index),
+        cmocka_unit_test(names_are_looked_for_once_in_groups_that_are_alike),
+        cmocka_unit_test(many_names_cost_no_more_where_schemas_are_many),
     };
 
     return cmocka_run_group_tests_name("collecting", tests, NULL, NULL);
