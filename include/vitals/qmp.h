@@ -16,10 +16,10 @@
  *    vitals_server_process(), from one thread at a time;
  *  - in a thread of its own: vitals_server_start().
  *
- * A long reply of query-stats is written in parts of 64 KiB, each when its client has taken the one
- * before: its length has no bound, and what is written costs no more memory than a part. The values of
+ * A long reply of query-stats or query-stats-schemas is written in parts of 64 KiB, each when its client
+ * has taken the one before: its length has no bound, and what is written costs no more memory than a part. The values of
  * one object are collected together, in dialect 'flat' for each entry of `providers`, and so are those
- * of as many objects as have rows of 4 MiB together: 1600 vCPUs of KVM, or 128 objects of 4000 numbers.
+ * of as many objects as have rows and paths of 4 MiB together: 1500 vCPUs of KVM, or 128 objects of 4000 numbers.
  * The rows wait for the client. When they are written, the next objects are asked for their values,
  * which are then as much later as the client took to read. An object that comes meanwhile may be
  * missing, and one that goes, too.

@@ -23,7 +23,9 @@ struct qmp_call {
     uint64_t part_start_ns;
     qmp_handler *go_on; /* writes the next part; NULL: this is the last one */
     void *state;        /* of the handler, from one part to the next */
-    bool waits;         /* go_on has nothing to do before a while */
+    void (*drop)(
+        void *state); /* called once, when it is not needed any more; NULL: it holds nothing */
+    bool waits;       /* go_on has nothing to do before a while */
 };
 
 /* Makes the reply an error. What was appended is dropped. */

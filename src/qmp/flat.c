@@ -214,48 +214,31 @@ static void put_stat(struct buf *out, const struct schemas_question *question,
 }
 
 /* One entry for a provider and target, whose statistics may stand in several schemas. */
-static size_t put_schema(struct qmp_call *call, const struct schemas_question *question,
-                         struct list *list, const struct schema_list *schemas, size_t i)
+static void begin_provider(struct qmp_call *call, const struct schema_walk *walk)
 {
-    const struct stats_schema *first = schemas->schemas[i];
-    const char *separator = "";
-    struct buf *out = list->out;
-    uint32_t stat;
+    buf_puts(call->out, walk->i ? ", " : "");
+    buf_printf(call->out, "{\"provider\": \"%s\", \"stats\": [",
+               walk->list.schemas[walk->i]->provider);
+}
 
-    start_element(list);
-    buf_printf(out, "{\"provider\": \"%s\", \"stats\": [", first->provider);
-    do {
-        const struct stats_schema *schema = schemas->schemas[i];
+static void end_provider(struct qmp_call *call, const struct schema_walk *walk)
+{
+    const struct stats_schema *last = walk->list.schemas[walk->i - 1];
 
-        for (stat = 0; stat < schema->n_stats; stat++) {
-            if (schema_repeats(schemas, i, &schema->stats[stat]))
-                continue;
-            buf_puts(out, separator);
-            put_stat(out, question, &schema->stats[stat]);
-            separator = ", ";
-        }
-    } while (++i < schemas->n && !schema_begins_provider(schemas, i));
-    buf_printf(out, "], \"target\": \"%s\"", first->target);
-    schema_put_failure(call, question, first);
-    buf_puts(out, "}");
-    return i;
+    buf_printf(call->out, "], \"target\": \"%s\"", last->target);
+    schema_put_failure(call, &walk->question, last);
+    buf_puts(call->out, "}");
 }
 
 static void query_schemas(struct qmp_call *call, const struct schemas_question *question)
 {
-    struct list list = {.out = call->out, .separator = ""};
-    struct schema_list schemas;
-    size_t i = 0;
+    static const struct schemas_form form = {.start = "[",
+                                             .end = "]",
+                                             .begin_provider = begin_provider,
+                                             .put_stat = put_stat,
+                                             .end_provider = end_provider};
 
-    if (qmp_list_schemas(call->session, question->provider, &schemas)) {
-        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
-        return;
-    }
-    buf_puts(call->out, "[");
-    while (i < schemas.n)
-        i = put_schema(call, question, &list, &schemas, i);
-    buf_puts(call->out, "]");
-    schema_list_free(&schemas);
+    schemas_put(call, question, &form);
 }
 
 const struct qmp_dialect qmp_flat = {

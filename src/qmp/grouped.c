@@ -202,59 +202,34 @@ static void put_stat(struct buf *out, const struct schemas_question *question,
     buf_puts(out, "}");
 }
 
-/* Its providers with their statistics, each of which a provider has once. */
-static void put_target(struct qmp_call *call, const struct schemas_question *question,
-                       const struct schema_list *list, size_t i)
+static void begin_provider(struct qmp_call *call, const struct schema_walk *walk)
 {
-    struct buf *out = call->out;
-    const char *separator = "";
-    size_t first = i;
+    const struct stats_schema *schema = walk->list.schemas[walk->i];
 
-    buf_printf(out, "\"%s\": [", list->schemas[i]->target);
-    for (; i < list->n && (i == first || !schema_begins_target(list, i)); i++) {
-        const struct stats_schema *schema = list->schemas[i];
-        uint32_t stat;
+    buf_puts(call->out, walk->i ? ", " : "");
+    if (schema_begins_target(walk))
+        buf_printf(call->out, "\"%s\": [", schema->target);
+    buf_printf(call->out, "{\"provider\": \"%s\", \"stats\": [", schema->provider);
+}
 
-        if (schema_begins_provider(list, i)) {
-            if (i != first) {
-                buf_puts(out, "]");
-                schema_put_failure(call, question, list->schemas[i - 1]);
-                buf_puts(out, "}, ");
-            }
-            buf_printf(out, "{\"provider\": \"%s\", \"stats\": [", schema->provider);
-            separator = "";
-        }
-        for (stat = 0; stat < schema->n_stats; stat++) {
-            if (schema_repeats(list, i, &schema->stats[stat]))
-                continue;
-            buf_puts(out, separator);
-            put_stat(out, question, &schema->stats[stat]);
-            separator = ", ";
-        }
-    }
-    buf_puts(out, "]");
-    schema_put_failure(call, question, list->schemas[i - 1]);
-    buf_puts(out, "}]");
+static void end_provider(struct qmp_call *call, const struct schema_walk *walk)
+{
+    buf_puts(call->out, "]");
+    schema_put_failure(call, &walk->question, walk->list.schemas[walk->i - 1]);
+    buf_puts(call->out, "}");
+    if (walk->i == walk->list.n || schema_begins_target(walk))
+        buf_puts(call->out, "]");
 }
 
 static void query_schemas(struct qmp_call *call, const struct schemas_question *question)
 {
-    struct schema_list list;
-    size_t i;
+    static const struct schemas_form form = {.start = "{",
+                                             .end = "}",
+                                             .begin_provider = begin_provider,
+                                             .put_stat = put_stat,
+                                             .end_provider = end_provider};
 
-    if (qmp_list_schemas(call->session, question->provider, &list)) {
-        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
-        return;
-    }
-    buf_puts(call->out, "{");
-    for (i = 0; i < list.n; i++) {
-        if (!schema_begins_target(&list, i))
-            continue;
-        buf_puts(call->out, i ? ", " : "");
-        put_target(call, question, &list, i);
-    }
-    buf_puts(call->out, "}");
-    schema_list_free(&list);
+    schemas_put(call, question, &form);
 }
 
 const struct qmp_dialect qmp_grouped = {

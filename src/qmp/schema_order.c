@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json_write.h"
+#include "stats/name_set.h"
 
 /* A schema, and the first that has its target, and its provider, too. */
 struct entry {
@@ -88,8 +89,9 @@ static void drop_others(struct schema_list *list, const char *provider)
     list->n = n;
 }
 
-int qmp_list_schemas(const struct qmp_session *session, const char *provider,
-                     struct schema_list *ret_list)
+/* What the session shows, of @provider or with NULL of all. -ENOMEM. */
+static int list_schemas(const struct qmp_session *session, const char *provider,
+                        struct schema_list *ret_list)
 {
     struct schema_list list;
     int err = registry_list_schemas(session->ctx, session->providers, &list);
@@ -105,23 +107,16 @@ int qmp_list_schemas(const struct qmp_session *session, const char *provider,
     return err;
 }
 
-bool schema_begins_target(const struct schema_list *list, size_t i)
+bool schema_begins_target(const struct schema_walk *walk)
 {
-    return i == 0 || !has_same_target(list->schemas[i - 1], list->schemas[i]);
+    return walk->i == 0 ||
+           !has_same_target(walk->list.schemas[walk->i - 1], walk->list.schemas[walk->i]);
 }
 
-bool schema_begins_provider(const struct schema_list *list, size_t i)
+static bool begins_provider(const struct schema_walk *walk)
 {
-    return schema_begins_target(list, i) ||
-           !has_same_provider(list->schemas[i - 1], list->schemas[i]);
-}
-
-bool schema_repeats(const struct schema_list *list, size_t i, const struct vitals_stat *stat)
-{
-    for (; !schema_begins_provider(list, i); i--)
-        if (schema_find(list->schemas[i - 1], stat->name) >= 0)
-            return true;
-    return false;
+    return schema_begins_target(walk) ||
+           !has_same_provider(walk->list.schemas[walk->i - 1], walk->list.schemas[walk->i]);
 }
 
 void schema_put_help(struct buf *out, const struct schemas_question *question,
@@ -144,4 +139,107 @@ void schema_put_failure(struct qmp_call *call, const struct schemas_question *qu
         return;
     buf_puts(call->out, ", \"failure\": ");
     json_put_string(call->out, strerror(err < 0 ? -err : err));
+}
+
+/* ---- in parts ------------------------------------------------------------------------------- */
+
+/* Of the provider and target that begins. */
+static size_t count_stats(const struct schema_walk *walk, size_t *ret_schemas)
+{
+    struct schema_walk at = *walk;
+    size_t n = 0;
+
+    do
+        n += at.list.schemas[at.i++]->n_stats;
+    while (at.i < at.list.n && !begins_provider(&at));
+    *ret_schemas = at.i - walk->i;
+    return n;
+}
+
+/* Several groups of a provider can have the same statistic: it is described once. */
+static int begin_provider(struct qmp_call *call, struct schema_walk *walk)
+{
+    size_t n_schemas, n = count_stats(walk, &n_schemas);
+
+    walk->seen = NULL;
+    walk->separator = "";
+    if (n_schemas > 1) { /* the names of one differ */
+        walk->seen = name_set_new(&call->bench->arena, n);
+        if (!walk->seen)
+            return -ENOMEM;
+    }
+    walk->form->begin_provider(call, walk);
+    return 0;
+}
+
+/* False: there are more, for later. */
+static bool put_stats(struct qmp_call *call, struct schema_walk *walk)
+{
+    const struct stats_schema *schema = walk->list.schemas[walk->i];
+
+    for (; walk->stat < schema->n_stats; walk->stat++) {
+        const struct vitals_stat *stat = &schema->stats[walk->stat];
+
+        if (walk->stat && qmp_has_written_enough(call))
+            return false;
+        if (walk->seen && !name_set_add(walk->seen, NULL, stat->name))
+            continue;
+        buf_puts(call->out, walk->separator);
+        walk->form->put_stat(call->out, &walk->question, stat);
+        walk->separator = ", ";
+    }
+    return true;
+}
+
+/* The next schema, or some of it. False: there is more of it. */
+static bool put_schema(struct qmp_call *call, struct schema_walk *walk)
+{
+    if (!walk->stat && begins_provider(walk) && begin_provider(call, walk)) {
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+        return false;
+    }
+    if (!put_stats(call, walk))
+        return false;
+    walk->i++;
+    walk->stat = 0;
+    if (walk->i == walk->list.n || begins_provider(walk))
+        walk->form->end_provider(call, walk);
+    return true;
+}
+
+static void put_schemas(struct qmp_call *call)
+{
+    struct schema_walk *walk = call->state;
+
+    while (walk->i < walk->list.n && !call->out->failed) {
+        if (!put_schema(call, walk) || (walk->i < walk->list.n && qmp_has_worked_enough(call))) {
+            qmp_go_on_later(call, put_schemas, walk);
+            return;
+        }
+    }
+    buf_puts(call->out, walk->form->end);
+}
+
+static void drop(void *opaque)
+{
+    struct schema_walk *walk = opaque;
+
+    schema_list_free(&walk->list);
+}
+
+void schemas_put(struct qmp_call *call, const struct schemas_question *question,
+                 const struct schemas_form *form)
+{
+    struct schema_walk *walk = arena_alloc(&call->bench->arena, sizeof(*walk));
+
+    if (walk)
+        *walk = (struct schema_walk){.form = form, .question = *question};
+    if (!walk || list_schemas(call->session, question->provider, &walk->list)) {
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+        return;
+    }
+    call->state = walk;
+    call->drop = drop;
+    buf_puts(call->out, form->start);
+    put_schemas(call);
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The schemas of a reply to query-stats-schemas, in its order. */
+/*
+ * A reply to query-stats-schemas, in parts: vCPUs, the VM, then other targets in the order in which they were
+ * registered. Schemas of one provider and target stand together, and a statistic that several of them have is
+ * there once.
+ */
 #ifndef QMP_SCHEMA_ORDER_H
 #define QMP_SCHEMA_ORDER_H
 
@@ -7,27 +11,41 @@
 #include "qmp/session.h"
 #include "stats/registry.h"
 
-/*
- * What the session shows, of @provider or with NULL of all: vCPUs, the VM, then other targets in the order in
- * which they were registered. Schemas of one provider and target stand together. -ENOMEM.
- */
-int qmp_list_schemas(const struct qmp_session *session, const char *provider,
-                     struct schema_list *ret_list);
+struct schema_walk;
+
+/* How a dialect writes it. */
+struct schemas_form {
+    const char *start, *end;
+    /* Around the statistics of a provider and target, between which stands ", ". */
+    void (*begin_provider)(struct qmp_call *call, const struct schema_walk *walk);
+    void (*put_stat)(struct buf *out, const struct schemas_question *question,
+                     const struct vitals_stat *stat);
+    void (*end_provider)(struct qmp_call *call, const struct schema_walk *walk);
+};
+
+/* Where it has come to. */
+struct schema_walk {
+    const struct schemas_form *form;
+    struct schemas_question question;
+    struct schema_list list;
+    size_t
+        i; /* the schema that follows: of begin_provider() the first, of end_provider() one behind */
+    uint32_t stat;         /* of it */
+    struct name_set *seen; /* names of the provider and target; NULL: they have one schema */
+    const char *separator;
+};
+
+/* Answers the call. */
+void schemas_put(struct qmp_call *call, const struct schemas_question *question,
+                 const struct schemas_form *form);
+
+/* Whether schema number i of the walk begins a target. */
+bool schema_begins_target(const struct schema_walk *walk);
 
 /* Members that are there only if they are asked for, each with a ", " in front. */
 void schema_put_help(struct buf *out, const struct schemas_question *question,
                      const struct vitals_stat *stat);
 void schema_put_failure(struct qmp_call *call, const struct schemas_question *question,
                         const struct stats_schema *schema);
-
-/* Whether number @i begins a target; and a provider of it. */
-bool schema_begins_target(const struct schema_list *list, size_t i);
-bool schema_begins_provider(const struct schema_list *list, size_t i);
-
-/*
- * Several groups of a provider can have the same statistic: whether an earlier schema of the provider and target
- * of number @i has it already.
- */
-bool schema_repeats(const struct schema_list *list, size_t i, const struct vitals_stat *stat);
 
 #endif

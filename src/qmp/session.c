@@ -243,6 +243,8 @@ static void run_message(struct qmp_session *session, struct qmp_workbench *bench
             return;
         qmp_fail(&call, QMP_GENERIC_ERROR, "out of memory");
     }
+    if (call.drop)
+        call.drop(call.state);
     if (!call.error_class && out->failed)
         qmp_fail(&call, QMP_GENERIC_ERROR, out->full ? "The reply is too long" : "out of memory");
     if (!call.error_class) {

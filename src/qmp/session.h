@@ -62,8 +62,8 @@ size_t qmp_session_feed(struct qmp_session *session, struct qmp_workbench *bench
                         size_t len, struct buf *out);
 
 /*
- * Appends the next part of the reply under way, QMP_PART bytes or a little more of query-stats; it is
- * complete when there is no task any more. What was appended before is taken for sent: where the rest
+ * Appends the next part of the reply under way, QMP_PART bytes or a little more of query-stats and query-stats-schemas;
+ * it is complete when there is no task any more. What was appended before is taken for sent: where the rest
  * can't be written, @out has failed.
  */
 void qmp_session_go_on(struct qmp_session *session, struct qmp_workbench *bench, struct buf *out);

@@ -49,7 +49,8 @@ struct qmp_call qmp_task_resume(struct qmp_session *session, struct qmp_workbenc
                              .out = out,
                              .part_start = out->len,
                              .part_start_ns = clock_now_ns(),
-                             .state = task->state};
+                             .state = task->state,
+                             .drop = task->drop};
 }
 
 void qmp_task_pause(struct qmp_call *call)
@@ -58,6 +59,7 @@ void qmp_task_pause(struct qmp_call *call)
 
     task->go_on = call->go_on;
     task->state = call->state;
+    task->drop = call->drop;
     task->waits = call->waits;
     swap_with_bench(task, call->bench);
 }
@@ -72,6 +74,8 @@ void qmp_task_free(struct qmp_task *task)
 {
     if (!task)
         return;
+    if (task->drop)
+        task->drop(task->state);
     json_object_put(task->message);
     arena_free(&task->arena);
     stats_collection_free(&task->collection);

@@ -15,6 +15,7 @@ struct qmp_task {
     struct json_object *arguments;
     qmp_handler *go_on; /* NULL: it has not been run yet */
     void *state;
+    void (*drop)(void *state);
     bool waits; /* for something that has not come */
     /* While a part is written they are on the bench, and those of the bench are here. */
     struct arena arena;

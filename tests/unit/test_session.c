@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "check.h"
 #include "fake.h"
@@ -686,10 +687,9 @@ struct parts {
 };
 
 /* The whole reply. */
-static struct buf long_reply(struct vm *vm, enum vitals_dialect dialect, bool with_others,
-                             struct parts *ret_parts)
+static struct buf long_reply(struct vm *vm, enum vitals_dialect dialect, const char *query,
+                             bool with_others, struct parts *ret_parts)
 {
-    const char *query = dialect == VITALS_DIALECT_FLAT ? QUERY_TWICE : QUERY_ALL;
     struct qmp_session session;
     struct buf out = {0};
     size_t before = 0;
@@ -748,9 +748,10 @@ static void a_long_reply_is_written_in_parts(void **state)
 
     vm->sched.objects = many_paths();
     for (dialect = VITALS_DIALECT_GROUPED; dialect <= VITALS_DIALECT_FLAT; dialect++) {
+        const char *query = dialect == VITALS_DIALECT_FLAT ? QUERY_TWICE : QUERY_ALL;
         struct parts alone, beside;
-        struct buf whole = long_reply(vm, dialect, false, &alone);
-        struct buf same = long_reply(vm, dialect, true, &beside);
+        struct buf whole = long_reply(vm, dialect, query, false, &alone);
+        struct buf same = long_reply(vm, dialect, query, true, &beside);
 
         assert_true(alone.n > 3 && alone.n >= whole.len / (QMP_PART + 1024));
         assert_true(alone.largest < QMP_PART + 1024);
@@ -761,6 +762,158 @@ static void a_long_reply_is_written_in_parts(void **state)
         buf_free(&same);
     }
 }
+
+/* ---- many schemas --------------------------------------------------------------------------- */
+
+/* Groups of one provider, each with statistics of its own and one that all have. */
+struct many_schemas {
+    struct vitals_ctx *ctx;
+    size_t n;
+    struct fake *fakes;
+    char (*names)[FAKE_STATS_MAX][16];
+};
+
+static struct many_schemas make_schemas(size_t n)
+{
+    struct many_schemas many = {new_ctx(), n, calloc(n, sizeof(*many.fakes)),
+                                calloc(n, sizeof(*many.names))};
+    size_t i, j;
+
+    for (i = 0; i < n; i++) {
+        many.fakes[i] = (struct fake){.provider = "disk", .target = "block", .names = {"common"}};
+        for (j = 1; j < FAKE_STATS_MAX; j++) {
+            snprintf(many.names[i][j], sizeof(many.names[i][j]), "own-%zu-%zu", i, j);
+            many.fakes[i].names[j] = many.names[i][j];
+        }
+        check_ok(fake_register(many.ctx, &many.fakes[i], NULL));
+    }
+    return many;
+}
+
+static void free_schemas(struct many_schemas *many)
+{
+    check_ok(vitals_ctx_free(many->ctx));
+    free(many->fakes);
+    free(many->names);
+}
+
+#define QUERY_SCHEMAS "{'execute':'query-stats-schemas'}"
+
+/* That of the first of all targets and providers. */
+static struct json_object *statistics(struct json_object *reply, enum vitals_dialect dialect)
+{
+    struct json_object *list = json_object_object_get(reply, "return");
+
+    if (dialect == VITALS_DIALECT_GROUPED)
+        list = json_object_object_get(list, "block");
+    assert_int_equal(json_object_array_length(list), 1);
+    return json_object_object_get(json_object_array_get_idx(list, 0), "stats");
+}
+
+/* Each once, in their order. */
+static void assert_describes(struct buf *reply, const struct many_schemas *many,
+                             enum vitals_dialect dialect)
+{
+    struct json_object *parsed, *stats;
+    const char *expected;
+    size_t i;
+
+    buf_append(reply, "", 1);
+    parsed = json_tokener_parse(reply->data);
+    stats = statistics(parsed, dialect);
+    assert_int_equal(json_object_array_length(stats), 1 + many->n * (FAKE_STATS_MAX - 1));
+    for (i = 0; i < json_object_array_length(stats); i++) {
+        struct json_object *stat = json_object_array_get_idx(stats, i);
+
+        expected =
+            i ? many->names[(i - 1) / (FAKE_STATS_MAX - 1)][1 + (i - 1) % (FAKE_STATS_MAX - 1)]
+              : "common";
+        assert_string_equal(json_object_get_string(json_object_object_get(stat, "name")), expected);
+    }
+    json_object_put(parsed);
+}
+
+static void many_schemas_are_written_in_parts(void **state)
+{
+    struct vm *vm = *state, with_many = *vm;
+    struct many_schemas many = make_schemas(800);
+    enum vitals_dialect dialect;
+
+    with_many.ctx = many.ctx;
+    for (dialect = VITALS_DIALECT_GROUPED; dialect <= VITALS_DIALECT_FLAT; dialect++) {
+        struct parts parts;
+        struct buf reply = long_reply(&with_many, dialect, QUERY_SCHEMAS, false, &parts);
+
+        assert_true(parts.n > 3 && parts.n >= reply.len / (QMP_PART + 1024));
+        assert_true(parts.largest < QMP_PART + 1024);
+        assert_describes(&reply, &many, dialect);
+        buf_free(&reply);
+    }
+    free_schemas(&many);
+}
+
+/* Groups may leave meanwhile, and so may the client. */
+static void schemas_stay_until_they_are_written(void **state)
+{
+    struct vm *vm = *state, with_many = *vm;
+    struct many_schemas many = make_schemas(800);
+    struct buf out = {0};
+    int i;
+
+    with_many.ctx = many.ctx;
+    for (i = 0; i < 2; i++) {
+        struct qmp_session session = new_session(&with_many, true);
+
+        qmp_session_feed(&session, &vm->bench, QUERY_SCHEMAS, strlen(QUERY_SCHEMAS), &out);
+        assert_non_null(session.task);
+        while (i && session.task) {
+            while (many.ctx->groups)
+                check_ok(vitals_unregister(many.ctx->groups));
+            qmp_session_go_on(&session, &vm->bench, &out);
+        }
+        qmp_session_free(&session);
+        if (!i)
+            buf_reset(&out);
+    }
+    assert_describes(&out, &many, VITALS_DIALECT_GROUPED);
+    buf_free(&out);
+    free_schemas(&many);
+}
+
+/* Of CPU: the least of a few tries. */
+static double seconds_to_describe(struct vm *vm, size_t n)
+{
+    struct many_schemas many = make_schemas(n);
+    struct qmp_session session;
+    struct timespec start, end;
+    double least = 1e9, seconds;
+    struct buf out = {0};
+
+    qmp_session_init(&session, many.ctx, VITALS_DIALECT_GROUPED, NULL);
+    session.negotiated = true;
+    for (int i = 0; i < 5; i++) {
+        buf_reset(&out);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+        say(&session, &vm->bench, QUERY_SCHEMAS, strlen(QUERY_SCHEMAS), &out);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+        seconds = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
+        least = seconds < least ? seconds : least;
+    }
+    buf_free(&out);
+    qmp_session_free(&session);
+    free_schemas(&many);
+    return least;
+}
+
+static void schemas_cost_no_more_where_they_are_many(void **state)
+{
+    double few = seconds_to_describe(*state, 50), many = seconds_to_describe(*state, 800);
+
+    assert_true(many <
+                16 * 4 * few); /* where each is compared with each, it is 256 times as much */
+}
+
+/* ---- long messages -------------------------------------------------------------------------- */
 
 /* A message of @len bytes. Returns whether it was run in the turn in which it was complete. */
 static bool is_run_at_once(struct vm *vm, size_t len)
@@ -884,6 +1037,9 @@ int main(void)
         WITH_VM(each_kind_of_value_has_its_form),
         WITH_VM(each_kind_of_statistic_has_its_schema),
         WITH_VM(a_long_reply_is_written_in_parts),
+        WITH_VM(many_schemas_are_written_in_parts),
+        WITH_VM(schemas_stay_until_they_are_written),
+        WITH_VM(schemas_cost_no_more_where_they_are_many),
         WITH_VM(to_read_a_long_message_and_to_run_it_are_two_turns),
         WITH_VM(the_same_message_is_answered_again),
         WITH_VM(the_same_message_is_parsed_once),
