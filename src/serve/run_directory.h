@@ -12,8 +12,8 @@
 
 #include <limits.h>
 
+#include "host/socket_name.h"
 #include "serve/account.h"
-#include "serve/socket_name.h"
 
 struct run_directory {
     char path[PATH_MAX]; /* absolute */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of directories made of names that strangers have chosen. */
-#include "serve/socket_name.h"
+#include "host/socket_name.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The directory of a VM's sockets, named after the VM. A VM's name is a stranger's text; this one is of
- * A-Z, a-z, 0-9, '.', '_' and '-', does not begin with a dot, and is short enough for a socket's path.
+ * The name of a VM's socket, or of the directory of its sockets, after the VM. A VM's name is a stranger's
+ * text; this one is of A-Z, a-z, 0-9, '.', '_' and '-', does not begin with a dot, and is short enough for a
+ * socket's path.
  */
-#ifndef SERVE_SOCKET_NAME_H
-#define SERVE_SOCKET_NAME_H
+#ifndef HOST_SOCKET_NAME_H
+#define HOST_SOCKET_NAME_H
 
 #include <stddef.h>
 

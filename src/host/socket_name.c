@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "serve/socket_name.h"
+#include "host/socket_name.h"
 
 #include <stdbool.h>
 #include <stdint.h>
