@@ -149,6 +149,17 @@ pid_t process_find_thread(pid_t pid, int64_t number, unsigned *looks)
     return found;
 }
 
+bool process_is_users(pid_t peer, int64_t number, uid_t uid)
+{
+    pid_t pid = (pid_t)number;
+
+    /* The last of four is that which counts for files: the user's whom /proc belongs to. */
+    return number > 0 && number <= INT32_MAX && read_status(peer, "status", "\nNSpid:\t") == peer &&
+           read_status(pid, "status", "\nNSpid:\t") == pid &&
+           read_status(pid, "status", "\nTgid:\t") == pid &&
+           read_status(pid, "status", "\nUid:\t") == uid;
+}
+
 bool process_thread_start(pid_t pid, pid_t tid, uint64_t *ret_ticks)
 {
     char file[FILE_MAX];

@@ -28,6 +28,12 @@ pid_t process_of_thread(pid_t tid);
  */
 pid_t process_find_thread(pid_t pid, int64_t number, unsigned *looks);
 
+/*
+ * Whether @number is, to the process @peer and here, a process of the user @uid. One with a pid
+ * namespace of its own has other numbers, so nothing is @peer's then.
+ */
+bool process_is_users(pid_t peer, int64_t number, uid_t uid);
+
 /* When a thread of the process began, in ticks since the host did. False: there is none. */
 bool process_thread_start(pid_t pid, pid_t tid, uint64_t *ret_ticks);
 

@@ -3,6 +3,7 @@
 #include "serve/register_socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,47 @@ static void tell(const struct registrant *registrant)
     roster_put(registrant->socket->roster, registrant->vm, registrant->process);
 }
 
+/* A pidfd, which was there before it was asked whose it is: so it is no other process by now. Or -1. */
+static int watch_users(const struct registrant *registrant, int64_t pid)
+{
+    int pidfd = pid > 0 && pid <= INT32_MAX ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
+    struct pollfd pollfd = {.fd = pidfd, .events = POLLIN};
+
+    if (pidfd >= 0 && process_is_users(registrant->pid, pid, registrant->user->uid) &&
+        poll(&pollfd, 1, 0) == 0)
+        return pidfd;
+    if (pidfd >= 0)
+        close(pidfd);
+    return -1;
+}
+
+static bool speak_for(struct registrant *registrant, int64_t pid)
+{
+    int pidfd = watch_users(registrant, pid);
+    struct shared_file *process = pidfd < 0 ? NULL : shared_file_new(pidfd);
+
+    if (!process) {
+        if (pidfd >= 0)
+            close(pidfd);
+        return false;
+    }
+    shared_file_close(registrant->process);
+    shared_file_unref(registrant->process);
+    registrant->process = process;
+    registrant->pid = (pid_t)pid;
+    return true;
+}
+
+/* From then on the VM lives as long as that one. */
+static bool check_process(struct qmp_call *call, struct registrant *registrant)
+{
+    struct json_object *pid = qmp_argument(call, "pid");
+
+    if (pid && !speak_for(registrant, json_object_get_int64(pid)))
+        qmp_fail(call, QMP_GENERIC_ERROR, "Parameter 'pid' expects a process of the same user");
+    return !call->error_class;
+}
+
 static void register_vm(struct qmp_call *call, struct registrant *registrant, int fd)
 {
     struct register_socket *socket = registrant->socket;
@@ -208,8 +250,8 @@ void qmp_register_vm(struct qmp_call *call)
         return;
     if (registrant->vm)
         qmp_fail(call, QMP_GENERIC_ERROR, "A connection is one VM, which has been registered");
-    else
-        check_words(call);
+    else if (check_words(call))
+        check_process(call, registrant);
     if (call->error_class)
         drop_files(registrant, &fd, 1);
     else

@@ -40,7 +40,8 @@ struct registrant {
     struct register_socket *socket;
     struct register_user *user;
     pid_t pid;
-    struct shared_file *process; /* the pidfd of who has connected; NULL: can't be had */
+    struct shared_file *process; /* the pidfd of who has connected, or for whom that speaks; NULL:
+                                  * can't be had */
     struct host_vm *vm;          /* a reference, or NULL: not registered yet, or no more */
     uint32_t n_files;            /* counted at the user, those that wait too */
     uint32_t n_waiting;

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from support.kernel_reader import process_status
 from support.programs import TIMEOUT, wait_until
 from support.registrant import Registrant, Vm
 from test_host_socket import told
@@ -359,6 +360,35 @@ def test_a_process_that_is_gone_has_no_vm(daemon, name):
         daemon.wait_without(name)
         os.killpg(process.pid, 9)
         process.stdout.close()
+
+
+# ---- another process tells of it -----------------------------------------------------------------
+
+
+@pytest.fixture
+def process(programs):
+    """Another process, which stands for a VMM."""
+    return lambda *around: programs.start([*around, "sleep", "1000"])
+
+
+def test_one_process_tells_of_anothers_vm(daemon, host, registrant, vm, process, name):
+    vmm = process()
+    registrant().register(vm(), name, pid=vmm.pid)
+    assert (told(host, name)["pid"], told(host, name)["uid"]) == (vmm.pid, os.getuid())
+    vmm.kill()
+    daemon.wait_without(name)
+
+
+def test_a_process_that_is_none_of_the_users(registrant, vm, process, name):
+    client, machine, strangers = registrant(), vm(), process(*as_user(STRANGER))
+    wait_until(lambda: process_status(strangers.pid)["Uid"].split()[3] == str(STRANGER), "it is a stranger's")
+    ended = process()
+    ended.kill()
+    for pid in (strangers.pid, ended.pid, 0, -1, 2**31, 2**63 - 1):
+        error = client.error("register-vm", [machine.stats], name=name, pid=pid)
+        assert error == "Parameter 'pid' expects a process of the same user"
+    strangers.kill()
+    client.register(machine, name)
 
 
 # ---- limits --------------------------------------------------------------------------------------
