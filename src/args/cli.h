@@ -74,6 +74,7 @@ struct verb {
     enum cli_words operand_words;                    /* what they are, */
     const char *operand_choices;                     /* or all that they can be: "bash zsh" */
     size_t operands_at;                              /* offset of a struct cli_texts for them */
+    bool operands_are_command;                       /* what is behind the first is its options */
     const char *about;                               /* below the line of usage; wrapped */
     const struct cli_option *tables[CLI_TABLES_MAX]; /* NULL at the end; --help comes by itself */
     const char *notes;                               /* below the options; wrapped; or NULL */

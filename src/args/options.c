@@ -82,7 +82,7 @@ int cli_print_version(void)
 struct getopt_tables {
     const struct cli_option *options[OPTIONS_MAX];
     struct option longs[OPTIONS_MAX + 1];
-    char shorts[2 * OPTIONS_MAX + 1];
+    char shorts[1 + 2 * OPTIONS_MAX + 1];
     size_t n;
 };
 
@@ -104,7 +104,9 @@ static void add_option(struct getopt_tables *tables, const struct cli_option *op
 
 static void make_tables(const struct verb *verb, struct getopt_tables *ret_tables)
 {
-    *ret_tables = (struct getopt_tables){0};
+    *ret_tables = (struct getopt_tables){.shorts = ""};
+    if (verb->operands_are_command)
+        strcpy(ret_tables->shorts, "+");
     CLI_FOR_EACH_OPTION(verb, option)
         add_option(ret_tables, option);
     for (const struct cli_option *option = cli_common_options; option->name; option++)

@@ -28,6 +28,7 @@ enum { SUMMARY_COLUMN = 14 };
     VERB(export)                                                                                   \
     VERB(hist)                                                                                     \
     VERB(list)                                                                                     \
+    VERB(run)                                                                                      \
     VERB(schemas)                                                                                  \
     VERB(serve)                                                                                    \
     VERB(snap)                                                                                     \

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "run/intake.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    CONNECTIONS_WAITING = 4096, /* shims don't wait, and a VM may get so many vCPUs at once */
+    TELL_MS = 100, /* from connecting to sending is no time; who takes longer is stopped */
+};
+
+#define TEMPLATE "vitals-run.XXXXXX"
+#define SOCKET   "shim"
+
+/* ---- the socket ----------------------------------------------------------------------------- */
+
+/* False: there is no such directory, or no room in it, or for its path. */
+static bool make_directory(struct intake *intake, const char *base)
+{
+    size_t room = sizeof(intake->directory) - strlen("/" SOCKET);
+
+    return base && base[0] == '/' &&
+           snprintf(intake->directory, room, "%s/" TEMPLATE, base) < (int)room &&
+           mkdtemp(intake->directory);
+}
+
+static int listen_at(struct intake *intake)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    memcpy(address.sun_path, intake->path, strlen(intake->path));
+    intake->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (intake->fd < 0 || bind(intake->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(intake->fd, CONNECTIONS_WAITING) < 0)
+        return -errno;
+    return 0;
+}
+
+/* A directory made by mkdtemp() is this user's, whatever the one above it is. */
+int intake_open(struct intake *intake, struct error_text *error)
+{
+    int err;
+
+    *intake = (struct intake){.fd = -1};
+    if (!make_directory(intake, getenv("XDG_RUNTIME_DIR")) && !make_directory(intake, "/tmp"))
+        return error_set(error, -errno, "no directory can be made in /tmp: %s", strerror(errno));
+    snprintf(intake->path, sizeof(intake->path), "%.*s/" SOCKET,
+             (int)(sizeof(intake->path) - sizeof("/" SOCKET)), intake->directory);
+    err = listen_at(intake);
+    if (err) {
+        error_set(error, err, "%s can't be made: %s", intake->path, strerror(-err));
+        intake_close(intake);
+    }
+    return err;
+}
+
+void intake_close(struct intake *intake)
+{
+    if (intake->fd >= 0)
+        close(intake->fd);
+    unlink(intake->path);
+    rmdir(intake->directory);
+}
+
+/* ---- messages ------------------------------------------------------------------------------- */
+
+/* The kernel names its own files so: a path begins with "/". */
+static bool is_statistics(int fd, enum run_kind kind)
+{
+    static const char of_vm[] = "anon_inode:kvm-vm-stats", of_vcpu[] = "anon_inode:kvm-vcpu-stats:";
+    char path[64], link[64] = "";
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (readlink(path, link, sizeof(link) - 1) < 0)
+        return false;
+    return kind == RUN_VM ? strcmp(link, of_vm) == 0
+                          : strncmp(link, of_vcpu, sizeof(of_vcpu) - 1) == 0;
+}
+
+/* The one file that came with the message, or -1. Room for one: the kernel closes what is more. */
+static int receive(int fd, struct run_message *message)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec iov = {.iov_base = message, .iov_len = sizeof(*message)};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof(control.bytes)};
+    ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    const struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
+    int file = -1;
+
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+        memcpy(&file, CMSG_DATA(header), sizeof(file));
+    if (file >= 0 && (n != sizeof(*message) || message->magic != RUN_MAGIC ||
+                      message->kind > RUN_VCPU || !is_statistics(file, message->kind))) {
+        close(file);
+        file = -1;
+    }
+    return file;
+}
+
+/* Nobody else gets into the directory, but root, and who was let in before the VMM changed its user. */
+static bool take_from(int fd, struct intake_news *news)
+{
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+    struct ucred peer = {0};
+    socklen_t len = sizeof(peer);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0 ||
+        peer.uid != geteuid() || poll(&pollfd, 1, TELL_MS) <= 0)
+        return false;
+    news->pid = peer.pid;
+    news->file = receive(fd, &news->message);
+    return news->file >= 0;
+}
+
+bool intake_take(struct intake *intake, struct intake_news *ret_news)
+{
+    int fd;
+
+    while ((fd = accept4(intake->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        bool is_news = take_from(fd, ret_news);
+
+        close(fd);
+        if (is_news)
+            return true;
+    }
+    return false;
+}

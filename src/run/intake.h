@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The socket at which shims tell what has been made: in a directory of this user's alone. */
+#ifndef RUN_INTAKE_H
+#define RUN_INTAKE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "run/message.h"
+
+struct intake {
+    int fd; /* listens; closed where a program is executed */
+    char directory[RUN_PATH_MAX + 1], path[RUN_PATH_MAX + 1];
+};
+
+/* What one has told. */
+struct intake_news {
+    pid_t pid; /* who */
+    struct run_message message;
+    int file; /* the statistics file: the caller's */
+};
+
+int intake_open(struct intake *intake, struct error_text *error);
+
+/* Removes its directory, too. */
+void intake_close(struct intake *intake);
+
+/* False: there is nothing more. Whatever another user sends, or is no statistics file, is dropped. */
+bool intake_take(struct intake *intake, struct intake_news *ret_news);
+
+#endif
