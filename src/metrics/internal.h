@@ -72,6 +72,7 @@ struct metrics {
     size_t n_objects, cap_objects;
     struct column *columns;
     size_t n_columns, cap_columns;
+    size_t n_kept; /* columns whose memory is there, in use or not */
     struct family *families;
     size_t n_families, cap_families;
     struct collector *collectors;

@@ -41,16 +41,17 @@ struct metrics *metrics_new(void)
 
 static void free_columns(struct metrics *metrics)
 {
-    for (size_t i = 0; i < metrics->n_columns; i++) {
+    for (size_t i = 0; i < metrics->n_kept; i++) {
         free(metrics->columns[i].cells);
         free(metrics->columns[i].bounds);
     }
-    metrics->n_columns = 0;
+    free(metrics->columns);
 }
 
 void metrics_clear(struct metrics *metrics)
 {
-    free_columns(metrics);
+    /* The next columns are mostly as long as these, so their memory is kept. */
+    metrics->n_columns = 0;
     metrics->n_vms = metrics->n_objects = metrics->n_families = metrics->n_collectors = 0;
     metrics->last = NO_NUMBER;
     metrics->is_labelled = metrics->failed = false;
@@ -69,7 +70,6 @@ void metrics_free(struct metrics *metrics)
     free_columns(metrics);
     free(metrics->vms);
     free(metrics->objects);
-    free(metrics->columns);
     free(metrics->families);
     free(metrics->collectors);
     key_map_free(&metrics->column_keys);
@@ -280,6 +280,21 @@ void metrics_find_sum(struct metrics *metrics, struct column *column)
             key_map_find(&metrics->counters, metrics->key.data, metrics->key.len, NO_NUMBER);
 }
 
+/* With the memory of the one that was at its place. */
+static void init_column(struct metrics *metrics, uint32_t number, const struct column *column)
+{
+    struct column *at = &metrics->columns[number], kept = {0};
+
+    if (number < metrics->n_kept)
+        kept = *at;
+    else
+        metrics->n_kept = number + 1;
+    *at = *column;
+    at->cells = kept.cells;
+    at->cap = kept.cap;
+    at->bounds = kept.bounds;
+}
+
 static uint32_t add_column(struct metrics *metrics, const char *provider, const char *target,
                            const struct vitals_stat *stat)
 {
@@ -287,12 +302,14 @@ static uint32_t add_column(struct metrics *metrics, const char *provider, const 
 
     if (!grow(metrics, &metrics->columns, number, &metrics->cap_columns, sizeof(*metrics->columns)))
         return NO_NUMBER;
-    metrics->columns[metrics->n_columns++] = (struct column){.provider = provider,
-                                                             .target = target,
-                                                             .stat = stat,
-                                                             .family = NO_NUMBER,
-                                                             .next_in_family = NO_NUMBER,
-                                                             .sum = NO_NUMBER};
+    init_column(metrics, number,
+                &(struct column){.provider = provider,
+                                 .target = target,
+                                 .stat = stat,
+                                 .family = NO_NUMBER,
+                                 .next_in_family = NO_NUMBER,
+                                 .sum = NO_NUMBER});
+    metrics->n_columns++;
     join_family(metrics, number);
     note_counter(metrics, number);
     return number;
