@@ -15,6 +15,14 @@ uint64_t clock_now_ns(void)
     return (uint64_t)now.tv_sec * NS + (uint64_t)now.tv_nsec;
 }
 
+uint64_t clock_thread_cpu_ns(void)
+{
+    struct timespec spent;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return (uint64_t)spent.tv_sec * NS + (uint64_t)spent.tv_nsec;
+}
+
 double clock_unix_time(void)
 {
     struct timespec now;

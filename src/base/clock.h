@@ -10,6 +10,9 @@
 /* From a begin that nobody knows; never set back. */
 uint64_t clock_now_ns(void);
 
+/* How long this thread has had a CPU. */
+uint64_t clock_thread_cpu_ns(void);
+
 /* The time of day: seconds since 1970. */
 double clock_unix_time(void);
 
