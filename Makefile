@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo abi-record bench bench-blocking bench-hostile bench-kernel check check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage fuzz format clean
+.PHONY: help demo abi-record bench bench-blocking bench-hostile bench-kernel bench-page bench-scrape check check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -25,6 +25,8 @@ help:
 	@echo '  make bench-blocking    what a provider that blocks costs those who do not ask for it'
 	@echo '  make bench-hostile     how long one client waits while others attack; as root for other users'
 	@echo '  make bench-kernel      one pass over 1000 VMs, read from the kernel; as root'
+	@echo '  make bench-page        how smooth the page of 100 VMs is, in chromium'
+	@echo '  make bench-scrape      a scrape of 1000 VMs over HTTP, and who waits for it; as root'
 	@echo '  make fuzz              each fuzz target for SECONDS=60'
 	@echo '  make chaos             clients that do anything, for SECONDS=60: with ASan and UBSan, then with TSan'
 	@echo '  make abi-record        what programs see of the library, which the tests compare with'
@@ -150,6 +152,16 @@ bench-kernel:
 	@$(PACKAGES) build
 	@$(MAKE) --no-print-directory build
 	@bench/kernel.py $(BUILD)
+
+bench-page:
+	@$(PACKAGES) check
+	@bench/page.py
+
+# Needs root, too.
+bench-scrape:
+	@$(PACKAGES) build check
+	@$(MAKE) --no-print-directory build
+	@bench/scrape.py $(BUILD) $(BENCH_FLAGS)
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz build-coverage build-arm64 build-suites

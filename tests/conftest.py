@@ -3,6 +3,7 @@
 
 import pytest
 
+from support.browser import CHROMIUM, Browser
 from support.programs import Programs
 
 
@@ -24,3 +25,12 @@ def server(programs):
 def client(programs, server):
     """A client of it that has negotiated."""
     return programs.client(server)
+
+
+@pytest.fixture
+def browser(programs):
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed")
+    browser = programs.keep(Browser(programs.directory))
+    browser.look(1280, 800)
+    return browser

@@ -9,6 +9,7 @@
  *      threads PID   its threads, too; of all processes that were named so far
  *      drop          becomes nobody, and has no capability left
  *      time N PID    the fastest of N passes, in ns, and the number of records
+ *      time-all N    the same of all VMs, and of the threads of processes that were named so far
  *
  * Its first line is {"missing": 0}, or what is missing, and then it ends.
  */
@@ -150,7 +151,7 @@ static uint64_t now(void)
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-static void measure(unsigned n, pid_t process)
+static void measure(unsigned n, pid_t process, bool with_threads)
 {
     uint64_t best = UINT64_MAX;
     size_t records = 0;
@@ -158,7 +159,7 @@ static void measure(unsigned n, pid_t process)
     for (unsigned i = 0; i < n; i++) {
         uint64_t start = now(), duration;
 
-        if (bpf_kvm_read(kvm, process) < 0)
+        if (bpf_kvm_read(kvm, process) < 0 || (with_threads && bpf_threads_read(threads) < 0))
             break;
         duration = now() - start;
         best = duration < best ? duration : best;
@@ -178,7 +179,9 @@ static void run(const char *line)
     else if (sscanf(line, "threads %d", &process) == 1)
         read_threads(process);
     else if (sscanf(line, "time %u %d", &n, &process) == 2)
-        measure(n, process);
+        measure(n, process, false);
+    else if (sscanf(line, "time-all %u", &n) == 1)
+        measure(n, 0, true);
     else if (!strcmp(line, "drop\n"))
         drop();
     else

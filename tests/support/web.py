@@ -2,6 +2,7 @@
 """What a daemon serves by HTTP, asked for over a connection of its own each time."""
 
 import contextlib
+import ctypes
 import http.client
 import json
 import urllib.parse
@@ -9,6 +10,13 @@ import urllib.parse
 from support import exposition
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+
+
+def bcrypt(password, cost=4):
+    """As a web configuration file has it."""
+    libcrypt = ctypes.CDLL("libcrypt.so.1")
+    libcrypt.crypt.restype = ctypes.c_char_p
+    return libcrypt.crypt(password.encode(), f"$2b${cost:02}$abcdefghijklmnopqrstuu".encode()).decode()
 
 
 class Web:

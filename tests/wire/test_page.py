@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from support.browser import CHROMIUM, Browser
+from support.page import cells, ink, names, open_vm
 from support.programs import ROOT, wait_until
 
 PAGE = ROOT / "src/web/page.html"
@@ -105,15 +105,6 @@ def host():
 
 
 @pytest.fixture
-def browser(programs):
-    if not CHROMIUM:
-        pytest.skip("chromium is not installed")
-    browser = programs.keep(Browser(programs.directory))
-    browser.look(1280, 800)
-    return browser
-
-
-@pytest.fixture
 def page(host, browser):
     """The browser at the page; what it had to complain about is an error, and so is a request to anywhere else."""
     host.add("web1")
@@ -123,16 +114,6 @@ def page(host, browser):
     yield browser
     assert browser.complaints == []
     assert [address for address in browser.requests if not address.startswith((host.address, "data:"))] == []
-
-
-def names(browser):
-    return browser.run("[...document.querySelectorAll('#vms button.name')].map(each => each.textContent)")
-
-
-def cells(browser, name):
-    """The texts of a VM's cells."""
-    return browser.run(f"""[...[...document.querySelectorAll('#vms tbody tr')].find(row =>
-        row.querySelector('button').textContent === {json.dumps(name)}).querySelectorAll('td span')].map(each => each.textContent)""")
 
 
 def test_the_figures_of_a_vm(page):
@@ -173,10 +154,6 @@ def test_one_vm_by_the_keyboard(page, host):
     wait_until(lambda: not page.run("document.getElementById('list').hidden"), "all VMs again")
 
 
-def open_vm(page, name):
-    page.run(f"[...document.querySelectorAll('#vms button.name')].find(each => each.textContent === {json.dumps(name)}).click()")
-
-
 def test_a_histogram_moves(page, host):
     open_vm(page, "web1")
     total = "Number(document.getElementById('heat').dataset.total || 0)"
@@ -188,13 +165,6 @@ def test_a_histogram_moves(page, host):
     dark = ink(page)
     host.bucket = 20
     wait_until(lambda: ink(page) != dark, "another bucket")
-
-
-def ink(page):
-    """In which rows of the heat map there is anything."""
-    return page.run("""(() => { const c = document.getElementById('heat'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-        const rows = []; for (let y = 0; y < c.height; y++) for (let x = 100; x < c.width; x++)
-            if (d[4 * (y * c.width + x) + 3]) { rows.push(y); break; } return rows.length; })()""")
 
 
 def test_no_request_can_leave_the_host(page):
@@ -229,3 +199,19 @@ def test_100_vms_are_little_work(page, host):
             window.all += taken.length; return taken; }; })()""")
     wait_until(lambda: page.run("window.all") >= 300, "three turns are drawn")
     assert 1 <= page.run("window.most") <= 20
+
+
+def test_a_frame_has_the_table_laid_out_once(page, host):
+    """All sizes are asked for before anything is written: behind a change, each question costs a layout of all rows."""
+    for i in range(18):
+        host.add(f"vm{i}")
+    wait_until(lambda: len(names(page)) == 20, "20 VMs")
+    page.look(1280, 2000)
+    page.run("""(() => { window.late = window.drawn = 0; let hasDrawn = false;
+        const request = window.requestAnimationFrame.bind(window), {prototype} = CanvasRenderingContext2D, {stroke} = prototype;
+        const ask = Element.prototype.getBoundingClientRect;
+        window.requestAnimationFrame = run => request(time => { hasDrawn = false; run(time); });
+        Element.prototype.getBoundingClientRect = function () { window.late += hasDrawn; return ask.call(this); };
+        prototype.stroke = function () { hasDrawn = true; window.drawn++; return stroke.call(this); }; })()""")
+    wait_until(lambda: page.run("window.drawn") >= 2 * 20 * len(FIGURES), "two turns are drawn")
+    assert page.run("window.late") == 0
