@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What the daemon serves by HTTP: /metrics, JSON and the page."""
 
-import contextlib
-import http.client
 import json
 import os
-import shutil
-import socket
-import subprocess
 import urllib.parse
 
 import pytest
 
 from support import exposition
 from support.programs import wait_until
+from support.scraper import Scraper
 from support.stats_fds import values_of_files
 from support.this_host import name_of, types_of_kvm
 
@@ -125,52 +121,6 @@ def test_what_can_not_be_had_ends_it(start):
 # ---- scrapers -----------------------------------------------------------------------------------
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Scraper:
-    """Prometheus or VictoriaMetrics, which scrapes the daemon each second."""
-
-    def __init__(self, programs, kind, web):
-        if not shutil.which(kind):
-            pytest.skip(f"{kind} is not installed")
-        self.port = free_port()
-        where = f"127.0.0.1:{self.port}"
-        config = programs.write("scrape.yml", json.dumps({
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
-            "scrape_configs": [{"job_name": "vitals", "params": {"preset": ["full"]},
-                                "static_configs": [{"targets": [f"127.0.0.1:{web.port}"]}]}]}).encode())  # fmt: skip
-        data = programs.path("data")
-        command = {
-            "prometheus": ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={data}",
-                           f"--web.listen-address={where}", "--log.level=warn"],
-            "victoria-metrics": ["victoria-metrics", f"-promscrape.config={config}", f"-storageDataPath={data}",
-                                 f"-httpListenAddr={where}", "-memory.allowedBytes=100MB", "-loggerLevel=WARN",
-                                 "-search.latencyOffset=0s"],
-        }[kind]  # fmt: skip
-        self.log = open(programs.path("scraper.log"), "wb")  # pylint: disable=consider-using-with
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)  # pylint: disable=consider-using-with
-
-    def query(self, expression):
-        """{vm: number} of each series that there is now."""
-        try:
-            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
-                connection.request("GET", "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
-                answer = json.loads(connection.getresponse().read())
-        except (OSError, ValueError):
-            return {}
-        assert answer["status"] == "success", answer
-        return {each["metric"].get("vm"): float(each["value"][1]) for each in answer["data"]["result"]}
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
-
-
 def median_bucket(web, name):
     """Where half of all that halt_wait_hist has counted is reached: (from, to) in seconds."""
     target = next(target for target in web.json(f"/api/v1/vms/{name}")["targets"] if target["name"] == "vcpu")
@@ -187,7 +137,7 @@ def test_a_scraper_answers_questions_about_vms(web, programs, vmm, kind):
     """Rates, steal, a quantile that lies in the kernel's bucket; and a VM that is killed is gone."""
     demo, other = programs.demo(), vmm("--guest", "once")
     name, goes = name_of(demo.pid), name_of(other.pid)
-    scraper = programs.keep(Scraper(programs, kind, web))
+    scraper = programs.keep(Scraper(programs, kind, [web.port]))
     of_vm = f"{{vm={json.dumps(name)}}}"
     wait_until(lambda: scraper.query("up").get(None) == 1, "the daemon is scraped", 120)
     wait_until(lambda: scraper.query(f"sum by (vm) (rate(kvm_vcpu_exits_total{of_vm}[10s]))").get(name, 0) > 0,

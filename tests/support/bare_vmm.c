@@ -2,13 +2,13 @@
 /*
  * A VMM that knows nothing of vitals: makes VMs with the calls of KVM alone.
  *
- *      bare-vmm [--vms N] [--vcpus ID,ID...] [--guest none|once|spinning|halted]
+ *      bare-vmm [--vms N] [--vcpus ID,ID...] [--guest none|once|spinning|halted|exiting]
  *               [--started N] [--no-rows] [--creator-ends] [--main-ends] [--chroot DIRECTORY]
  *               [--uid NUMBER]
  *
  * Each vCPU has a thread, or the first N of each VM. The guest `once` halts at its first
  * instruction, and its vCPU is left; `halted` stays halted in the kernel; `spinning` jumps to itself
- * without end. With --creator-ends the thread that made the VMs ends, with --main-ends the main
+ * without end, and `exiting` writes to a port that nobody has. With --creator-ends the thread that made the VMs ends, with --main-ends the main
  * thread of the process. It changes its root and its user when /dev/kvm is open.
  *
  * With --no-rows it keeps no statistics files open, as most VMMs.
@@ -60,12 +60,13 @@ enum {
     RFLAGS_RESERVED = 2,
 };
 
-enum guest { GUEST_NONE, GUEST_ONCE, GUEST_SPINNING, GUEST_HALTED };
+enum guest { GUEST_NONE, GUEST_ONCE, GUEST_SPINNING, GUEST_HALTED, GUEST_EXITING };
 
-static const char *const guest_names[] = {"none", "once", "spinning", "halted"};
+static const char *const guest_names[] = {"none", "once", "spinning", "halted", "exiting"};
 /* Each in the mode in which CPUs start, at address 0. */
-static const uint8_t code_halt[] = {0xf4};       /* hlt */
-static const uint8_t code_spin[] = {0xeb, 0xfe}; /* jmp $ */
+static const uint8_t code_halt[] = {0xf4};                   /* hlt */
+static const uint8_t code_spin[] = {0xeb, 0xfe};             /* jmp $ */
+static const uint8_t code_exit[] = {0xe6, 0x80, 0xeb, 0xfc}; /* out 0x80, al; jmp $ - 2 */
 
 struct vcpu {
     int fd, stats_fd;
@@ -203,6 +204,8 @@ static void give_memory(struct vm *vm)
         die("mmap");
     if (guest == GUEST_SPINNING)
         memcpy(vm->memory, code_spin, sizeof(code_spin));
+    else if (guest == GUEST_EXITING)
+        memcpy(vm->memory, code_exit, sizeof(code_exit));
     else
         memcpy(vm->memory, code_halt, sizeof(code_halt));
     region.userspace_addr = (uintptr_t)vm->memory;
