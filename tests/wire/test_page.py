@@ -176,16 +176,20 @@ def test_no_request_can_leave_the_host(page):
     page.requests[:] = [each for each in page.requests if "192.0.2.1" not in each]
 
 
-@pytest.mark.parametrize("size", [(1280, 800, False), (390, 844, True)], ids=["wide", "phone"])
+@pytest.mark.parametrize("size", [(1280, 800, False), (1024, 700, False), (390, 844, True)], ids=["wide", "narrow", "phone"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_nothing_is_wider_than_the_window(page, size, dark, request):
+def test_nothing_is_wider_than_the_window(page, size, dark):
     width, height, mobile = size
     page.look(width, height, dark, mobile)
     wait_until(lambda: cells(page, "web1")[0].endswith("%"), "a second answer")
+    wider = """[...document.querySelectorAll('html, .scroll')].filter(each => each.scrollWidth > each.clientWidth).map(each => each.className)"""
+    assert page.run(wider) == []
     assert page.run("document.documentElement.scrollWidth") <= width
     colour = page.run("getComputedStyle(document.body).backgroundColor")
     assert colour == ("rgb(20, 23, 26)" if dark else "rgb(255, 255, 255)")
-    assert request.node.name
+    open_vm(page, "web1")
+    wait_until(lambda: page.run("document.querySelectorAll('#vcpus tbody tr').length") == 2, "its vCPUs")
+    assert page.run(wider) == []
 
 
 def test_100_vms_are_little_work(page, host):
