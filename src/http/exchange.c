@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "base/count.h"
+#include "http/head.h"
 #include "http/reply.h"
 
 #define PLAIN "text/plain; charset=utf-8"
 
 enum state {
+    BEGUN, /* its head is not known to be good yet */
     NEW,
     WAITS_FOR_LOGIN,
     WAITS_FOR_DOCUMENT,
@@ -22,6 +24,7 @@ struct exchange {
     struct MHD_Connection *connection;
     struct place *place; /* NULL: there was no memory for it, and the request is refused */
     enum state state;
+    struct http_head head;
     const char *path;
     struct login_question question;
     struct work_item item;
@@ -256,9 +259,9 @@ static enum MHD_Result add_up(void *opaque, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
-static bool is_too_long(const struct exchange *exchange, const char *url)
+static bool is_too_long(const struct exchange *exchange)
 {
-    size_t sum = strlen(url);
+    size_t sum = strlen(exchange->path);
 
     MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_up, &sum);
     MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, add_up, &sum);
@@ -272,15 +275,20 @@ static bool has_body(const struct exchange *exchange)
     return header(exchange, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
 }
 
-static enum MHD_Result check(struct exchange *exchange, const char *url, const char *method)
+static enum MHD_Result check(struct exchange *exchange, const char *method, const char *version)
 {
     struct http_rules *rules = exchange->rules;
 
+    if (exchange->head.is_too_long)
+        return refuse(exchange, MHD_HTTP_URI_TOO_LONG, "There are too many arguments.\n");
+    if (head_has_nul(&exchange->head, exchange->connection, method, version))
+        return refuse(exchange, MHD_HTTP_BAD_REQUEST,
+                      "A line of the request has a NUL in it, or goes on in the next one.\n");
     if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
         return refuse(exchange, MHD_HTTP_METHOD_NOT_ALLOWED, "Nothing here can be changed.\n");
     if (has_body(exchange))
         return refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "A request has no body here.\n");
-    if (is_too_long(exchange, url))
+    if (is_too_long(exchange))
         return refuse(exchange, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
                       "The head of the request is too long.\n");
     if (!exchange->place ||
@@ -293,21 +301,12 @@ static enum MHD_Result check(struct exchange *exchange, const char *url, const c
 }
 
 /* The first call brings the head alone: what is refused then is not read any further. */
-static enum MHD_Result begin(struct http_rules *rules, struct MHD_Connection *connection,
-                             const char *url, const char *method, void **ret_exchange)
+static enum MHD_Result begin(struct exchange *exchange, const char *url, const char *method,
+                             const char *version)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct exchange *exchange = calloc(1, sizeof(*exchange));
-
-    if (!exchange)
-        return MHD_NO;
-    exchange->rules = rules;
-    exchange->connection = connection;
-    exchange->place = info ? info->socket_context : NULL;
     exchange->path = url;
-    *ret_exchange = exchange;
-    return check(exchange, url, method);
+    exchange->state = NEW;
+    return check(exchange, method, version);
 }
 
 enum MHD_Result exchange_handle(void *opaque, struct MHD_Connection *connection, const char *url,
@@ -316,12 +315,17 @@ enum MHD_Result exchange_handle(void *opaque, struct MHD_Connection *connection,
 {
     struct exchange *exchange = *ret_exchange;
 
-    (void)version;
+    (void)opaque;
+    (void)connection;
     (void)upload;
     if (!exchange)
-        return begin(opaque, connection, url, method, ret_exchange);
+        return MHD_NO;
+    if (exchange->state == BEGUN)
+        return begin(exchange, url, method, version);
     *upload_size = 0;
     switch (exchange->state) {
+    case BEGUN:
+        break;
     case NEW:
         return ask_for_login(exchange);
     case WAITS_FOR_LOGIN:
@@ -335,6 +339,21 @@ enum MHD_Result exchange_handle(void *opaque, struct MHD_Connection *connection,
 }
 
 /* ---- begin and end -------------------------------------------------------------------------- */
+
+void *exchange_begin(void *opaque, const char *target, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct exchange *exchange = calloc(1, sizeof(*exchange));
+
+    if (!exchange)
+        return NULL;
+    exchange->rules = opaque;
+    exchange->connection = connection;
+    exchange->place = info ? info->socket_context : NULL;
+    exchange->head = head_of_target(target);
+    return exchange;
+}
 
 void exchange_note_connection(void *opaque, struct MHD_Connection *connection, void **place,
                               enum MHD_ConnectionNotificationCode code)

@@ -32,6 +32,9 @@ int exchange_share(const struct http_site *site, const struct web_config *config
 void exchange_end_shared(struct http_shared *shared); /* nobody waits any more */
 void exchange_free_shared(struct http_shared *shared);
 
+/* As soon as @target is known. NULL: no memory, and the connection is closed. */
+void *exchange_begin(void *opaque, const char *target, struct MHD_Connection *connection);
+
 enum MHD_Result exchange_handle(void *opaque, struct MHD_Connection *connection, const char *url,
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **exchange);

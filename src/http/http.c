@@ -121,13 +121,13 @@ static struct MHD_Daemon *start_daemon(struct http *http, struct listener *liste
         flags |= MHD_USE_TLS;
     else
         tls[0].option = MHD_OPTION_END;
-    return MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, &listener->rules,
-                            MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_CONNECTION_LIMIT,
-                            HTTP_CONNECTIONS_MAX + CONNECTIONS_SPARE, MHD_OPTION_CONNECTION_TIMEOUT,
-                            HTTP_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)EXCHANGE_MEMORY, MHD_OPTION_NOTIFY_CONNECTION,
-                            exchange_note_connection, &listener->rules, MHD_OPTION_NOTIFY_COMPLETED,
-                            exchange_end, NULL, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, exchange_handle, NULL, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin,
+        &listener->rules, MHD_OPTION_LISTEN_SOCKET, listener->fd, MHD_OPTION_CONNECTION_LIMIT,
+        HTTP_CONNECTIONS_MAX + CONNECTIONS_SPARE, MHD_OPTION_CONNECTION_TIMEOUT, HTTP_IDLE_SECONDS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)EXCHANGE_MEMORY, MHD_OPTION_NOTIFY_CONNECTION,
+        exchange_note_connection, &listener->rules, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, NULL,
+        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 /* The threads of libmicrohttpd have the signals blocked that whoever starts them has. */

@@ -28,6 +28,7 @@ enum {
     HTTP_ADDRESSES_MAX = 8,
     HTTP_CONNECTIONS_MAX = 64,      /* of one address; another one takes the place of one of them */
     HTTP_HEADERS_MAX = 8 * 1024,    /* bytes of a request: its path, names and values of headers */
+    HTTP_ARGUMENTS_MAX = 16,        /* behind a path */
     HTTP_REQUESTS_PER_SECOND = 100, /* of one connection */
     HTTP_IDLE_SECONDS = 120,        /* without a byte, and a connection is closed */
     HTTP_WORK_SHARE = 4,            /* turns take one part in so many of the time */

@@ -366,6 +366,51 @@ def test_the_head_of_a_request_has_a_limit(server):
             assert client.recv(4096).split()[1] == str(expected).encode()
 
 
+def test_the_arguments_of_a_path_have_a_limit(server):
+    """Libmicrohttpd 0.9 never answers where they are more than it has memory for."""
+    most = limit("HTTP_ARGUMENTS_MAX")
+    for n, expected in (most, 200), (most + 1, 414), (1000, 414), (8000, 414):
+        assert server.status("/page?" + "&".join(n * ["a"])) == expected
+
+
+NUL_REQUESTS = {
+    "path": "GET /page\0x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "path, as %00": "GET /page%00x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "argument": "GET /page?a=b\0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "argument, as %00": "GET /page?a=%00x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "host": "GET /page HTTP/1.1\r\nHost: localhost\0.example\r\n\r\n",
+    "end of host": "GET /page HTTP/1.1\r\nHost: localhost\0\r\nX: y\r\n\r\n",
+    "two in host": "GET /page HTTP/1.1\r\nHost: localhost\0\0x\r\nX: y\r\n\r\n",
+    "another header": "GET /page HTTP/1.1\r\nHost: localhost\r\nAccept: x\0y\r\nX: y\r\n\r\n",
+    "line": "GET /page HTTP/1.1\r\nHost: localhost\r\n\0\r\n\r\n",
+    "begin of a line": "GET /page HTTP/1.1\r\nHost: localhost\r\n\0x: y\r\n\r\n",
+    "bare newlines": "GET /page HTTP/1.1\nHost: localhost\0x\n\n",
+}
+
+
+@pytest.mark.parametrize("where", NUL_REQUESTS)
+def test_a_nul_is_refused(server, where):
+    """What stands behind it would not be looked at."""
+    with connect_from(server) as client:
+        client.sendall(NUL_REQUESTS[where].encode())
+        assert client.recv(4096).split()[1] == b"400"
+
+
+@pytest.mark.parametrize("request_text", [
+    "GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /page HTTP/1.1\nHost:localhost\n\n",
+    "GET /page?a=%01&a&&=&a=b HTTP/1.1\r\nHost: \t localhost\r\nX:\r\nX: \r\nY: z \r\n\r\n",
+    "GET  /page HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; c\r\n\r\n",
+    "\r\nGET /pa%67e HTTP/1.0\r\nHost: localhost\r\n\r\n"])  # fmt: skip
+def test_odd_requests_that_are_good(server, request_text):
+    """In one piece, and byte by byte."""
+    with connect_from(server) as client, connect_from(server) as slow:
+        client.sendall(request_text.encode())
+        assert client.recv(4096).split()[1] == b"200"
+        for byte in request_text.encode():
+            slow.sendall(bytes([byte]))
+        assert slow.recv(4096).split()[1] == b"200"
+
+
 def test_the_requests_of_a_connection_have_a_limit(server):
     most = limit("HTTP_REQUESTS_PER_SECOND")
     connection = server.connect()
