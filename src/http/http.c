@@ -144,7 +144,8 @@ static int start_listener(struct http *http, struct listener *listener, struct e
         return 0;
     return error_set(error, -EINVAL,
                      http->config.certificate
-                         ? "HTTP can't be started: the certificate and the key are none, perhaps"
+                         ? "HTTP can't be started: cert_file and key_file of --web-config must be "
+                           "a certificate and its key, as PEM"
                          : "HTTP can't be started");
 }
 

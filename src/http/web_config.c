@@ -9,10 +9,18 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "http/headers.h"
+
+/* The name of a file, and what names it; NULL: it is not named. */
+struct named {
+    const char *name;
+    const yaml_node_t *node;
+};
+
 struct reader {
     yaml_document_t document;
-    const char *path;              /* NULL: there are no files */
-    const char *certificate, *key; /* names of files */
+    const char *path; /* NULL: there are no files */
+    struct named certificate, key;
     struct web_config *config;
     struct error_text *error;
 };
@@ -20,7 +28,7 @@ struct reader {
 /* ---- files ---------------------------------------------------------------------------------- */
 
 /* With a NUL behind it. */
-static int read_file(const char *path, char **ret_text, size_t *ret_len, struct error_text *error)
+static int read_bytes(const char *path, char **ret_text, size_t *ret_len)
 {
     FILE *file = fopen(path, "re");
     char *text = file ? malloc(WEB_CONFIG_BYTES_MAX + 1) : NULL;
@@ -33,7 +41,7 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len, struct 
         err = -EFBIG;
     if (err) {
         free(text);
-        return error_set(error, err, "%s can't be read: %s", path, strerror(-err));
+        return err;
     }
     text[len] = '\0';
     *ret_text = text;
@@ -41,24 +49,12 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len, struct 
     return 0;
 }
 
-/* Beside the configuration, unless its path is a whole one. */
-static int read_named(const struct reader *reader, const char *name, char **ret_text)
+static int refuse_file(const char *before, const char *path, int err, struct error_text *error)
 {
-    const char *slash = reader->path ? strrchr(reader->path, '/') : NULL;
-    int of_directory = slash && name[0] != '/' ? (int)(slash + 1 - reader->path) : 0;
-    char *path;
-    size_t len;
-    int err;
-
-    if (!reader->path) {
-        *ret_text = strdup(name);
-        return *ret_text ? 0 : -ENOMEM;
-    }
-    if (asprintf(&path, "%.*s%s", of_directory, reader->path, name) < 0)
-        return -ENOMEM;
-    err = read_file(path, ret_text, &len, reader->error);
-    free(path);
-    return err;
+    if (err == -EFBIG)
+        return error_set(error, err, "%s%s can't be read: it has more than %d bytes", before, path,
+                         WEB_CONFIG_BYTES_MAX);
+    return error_set(error, err, "%s%s can't be read: %s", before, path, strerror(-err));
 }
 
 /* ---- nodes ---------------------------------------------------------------------------------- */
@@ -122,7 +118,7 @@ static int take_each(struct reader *reader, const yaml_node_t *node, const char 
     if (is_empty(node))
         return 0;
     if (node->type != YAML_MAPPING_NODE)
-        return refuse(reader, node, "%s must be a list of keys with values", what);
+        return refuse(reader, node, "%s must have lines of the form 'key: value'", what);
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top && !err; pair++) {
         struct member member = {.key = yaml_document_get_node(&reader->document, pair->key),
@@ -130,38 +126,76 @@ static int take_each(struct reader *reader, const yaml_node_t *node, const char 
 
         member.name = text_of(member.key);
         if (!member.name)
-            err = refuse(reader, member.key, "a key of %s is no text", what);
+            err = refuse(reader, member.key, "a key in %s must be a word", what);
         else if (stands_before(reader, node, pair, member.name))
-            err = refuse(reader, member.key, "'%s' is given twice", member.name);
+            err = refuse(reader, member.key, "'%s' is given twice in %s: once is right",
+                         member.name, what);
         else
             err = take(reader, &member);
     }
     return err;
 }
 
-static int refuse_key(const struct reader *reader, const struct member *member, const char *what)
+static int refuse_key(const struct reader *reader, const struct member *member, const char *what,
+                      const char *known)
 {
-    return refuse(reader, member->key, "'%s' is not known in %s", member->name, what);
+    return refuse(reader, member->key, "'%s' is not known in %s, which has %s and no other keys",
+                  member->name, what, known);
 }
 
 /* ---- TLS ------------------------------------------------------------------------------------ */
 
-#define TLS "tls_server_config"
+#define TLS         "tls_server_config"
+
+#define CERTIFICATE "cert_file"
+#define KEY         "key_file"
 
 static int take_tls(struct reader *reader, const struct member *member)
 {
-    bool is_certificate = !strcmp(member->name, "cert_file");
+    bool is_certificate = !strcmp(member->name, CERTIFICATE);
     const char *name = text_of(member->value);
 
-    if (!is_certificate && strcmp(member->name, "key_file"))
-        return refuse_key(reader, member, TLS);
+    if (!is_certificate && strcmp(member->name, KEY))
+        return refuse_key(reader, member, TLS, CERTIFICATE ", " KEY);
     if (!name || !*name)
-        return refuse(reader, member->value, "'%s' must be the name of a file", member->name);
-    if (is_certificate)
-        reader->certificate = name;
-    else
-        reader->key = name;
+        return refuse(reader, member->key, "'%s' in " TLS " must be the name of a file",
+                      member->name);
+    *(is_certificate ? &reader->certificate : &reader->key) = (struct named){name, member->key};
     return 0;
+}
+
+/* Beside the configuration, unless its path is a whole one. */
+static char *path_of(const struct reader *reader, const char *name)
+{
+    const char *slash = strrchr(reader->path, '/');
+    int of_directory = slash && name[0] != '/' ? (int)(slash + 1 - reader->path) : 0;
+    char *path;
+
+    return asprintf(&path, "%.*s%s", of_directory, reader->path, name) < 0 ? NULL : path;
+}
+
+static int read_named(const struct reader *reader, const struct named *named, const char *key,
+                      char **ret_text)
+{
+    char before[ERROR_TEXT_MAX / 2];
+    char *path;
+    size_t len;
+    int err;
+
+    if (!reader->path) {
+        *ret_text = strdup(named->name);
+        return *ret_text ? 0 : -ENOMEM;
+    }
+    path = path_of(reader, named->name);
+    if (!path)
+        return -ENOMEM;
+    snprintf(before, sizeof(before), "%s:%zu: '%s': ", reader->path,
+             named->node->start_mark.line + 1, key);
+    err = read_bytes(path, ret_text, &len);
+    if (err)
+        refuse_file(before, path, err, reader->error);
+    free(path);
+    return err;
 }
 
 static int take_all_tls(struct reader *reader, const struct member *member)
@@ -170,10 +204,13 @@ static int take_all_tls(struct reader *reader, const struct member *member)
 
     if (err)
         return err;
-    if (!reader->certificate || !reader->key)
-        return refuse(reader, member->key, TLS " needs cert_file and key_file");
-    err = read_named(reader, reader->certificate, &reader->config->certificate);
-    return err ? err : read_named(reader, reader->key, &reader->config->key);
+    if (!reader->certificate.name || !reader->key.name)
+        return refuse(reader, member->key, "'" TLS "' lacks %s: it needs both files",
+                      reader->certificate.name ? KEY
+                      : reader->key.name       ? CERTIFICATE
+                                               : CERTIFICATE " and " KEY);
+    err = read_named(reader, &reader->certificate, CERTIFICATE, &reader->config->certificate);
+    return err ? err : read_named(reader, &reader->key, KEY, &reader->config->key);
 }
 
 /* ---- users ---------------------------------------------------------------------------------- */
@@ -199,18 +236,20 @@ static int check_user(const struct reader *reader, const struct member *member)
     const char *hash = text_of(member->value);
     int cost = 0;
 
-    if (!*member->name || strchr(member->name, ':'))
-        return refuse(reader, member->key, "a name in " USERS " is empty, or has a ':'");
+    if (!*member->name || strchr(member->name, ':') || strlen(member->name) > HTTP_LOGIN_MAX)
+        return refuse(reader, member->key,
+                      "'%s' can't log in: a name in " USERS " has 1 to %d bytes and no ':'",
+                      member->name, HTTP_LOGIN_MAX);
     if (!hash || !is_bcrypt(hash, &cost))
-        return refuse(reader, member->value,
+        return refuse(reader, member->key,
                       "'%s' needs a password as bcrypt has it, such as 'htpasswd -nB' prints",
                       member->name);
     if (cost < BCRYPT_COST_MIN || cost > BCRYPT_COST_MAX)
-        return refuse(reader, member->value,
-                      "'%s' has a bcrypt of cost %d: from %d to %d are taken", member->name, cost,
-                      BCRYPT_COST_MIN, BCRYPT_COST_MAX);
+        return refuse(reader, member->key, "'%s' has a bcrypt of cost %d: from %d to %d are taken",
+                      member->name, cost, BCRYPT_COST_MIN, BCRYPT_COST_MAX);
     if (reader->config->n_users == WEB_CONFIG_USERS_MAX)
-        return refuse(reader, member->key, "more than %d users", WEB_CONFIG_USERS_MAX);
+        return refuse(reader, member->key, "'%s' is one too many: " USERS " has %d users at most",
+                      member->name, WEB_CONFIG_USERS_MAX);
     return 0;
 }
 
@@ -231,15 +270,29 @@ static int take_user(struct reader *reader, const struct member *member)
     return users[config->n_users - 1].name && users[config->n_users - 1].hash ? 0 : -ENOMEM;
 }
 
+/* Prometheus lets everybody in where there are no users. Whoever wrote the key wants a login. */
+static int take_all_users(struct reader *reader, const struct member *member)
+{
+    int err = take_each(reader, member->value, USERS, take_user);
+
+    if (err || reader->config->n_users)
+        return err;
+    return refuse(reader, member->key,
+                  "'" USERS "' has no users: name one, as in 'alice: $2y$10$...', or, to have no "
+                  "login, leave the key out");
+}
+
 /* ---- the whole ------------------------------------------------------------------------------ */
+
+#define WHOLE "a web configuration"
 
 static int take_section(struct reader *reader, const struct member *member)
 {
     if (!strcmp(member->name, TLS))
         return take_all_tls(reader, member);
     if (!strcmp(member->name, USERS))
-        return take_each(reader, member->value, USERS, take_user);
-    return refuse_key(reader, member, "a web configuration");
+        return take_all_users(reader, member);
+    return refuse_key(reader, member, WHOLE, TLS ", " USERS);
 }
 
 static int refuse_yaml(const struct reader *reader, const yaml_parser_t *parser)
@@ -258,7 +311,7 @@ static int read_document(struct reader *reader, yaml_parser_t *parser)
         return parser->error == YAML_MEMORY_ERROR ? -ENOMEM : refuse_yaml(reader, parser);
     root = yaml_document_get_root_node(&reader->document);
     if (root)
-        err = take_each(reader, root, "a web configuration", take_section);
+        err = take_each(reader, root, WHOLE, take_section);
     yaml_document_delete(&reader->document);
     return err;
 }
@@ -266,16 +319,16 @@ static int read_document(struct reader *reader, yaml_parser_t *parser)
 /* What stands behind it would not be looked at. */
 static int check_end(struct reader *reader, yaml_parser_t *parser)
 {
-    bool has_more;
+    const yaml_node_t *more;
+    int err = 0;
 
     if (!yaml_parser_load(parser, &reader->document))
         return parser->error == YAML_MEMORY_ERROR ? -ENOMEM : refuse_yaml(reader, parser);
-    has_more = yaml_document_get_root_node(&reader->document);
+    more = yaml_document_get_root_node(&reader->document);
+    if (more)
+        err = refuse(reader, more, WHOLE " ends before '---'");
     yaml_document_delete(&reader->document);
-    if (has_more)
-        return error_set(reader->error, -EINVAL, "%s: more than one document",
-                         reader->path ? reader->path : "-");
-    return 0;
+    return err;
 }
 
 int web_config_parse(const char *path, const char *text, size_t len, struct web_config *ret_config,
@@ -305,13 +358,18 @@ int web_config_read(const char *path, struct web_config *ret_config, struct erro
 {
     char *text;
     size_t len;
-    int err = read_file(path, &text, &len, error);
+    int err = read_bytes(path, &text, &len);
 
     if (err)
-        return err;
+        return refuse_file("", path, err, error);
     err = web_config_parse(path, text, len, ret_config, error);
     free(text);
-    return err;
+    if (err || ret_config->certificate || ret_config->n_users)
+        return err;
+    return error_set(error, -EINVAL,
+                     "%s protects nothing: it needs " TLS ", " USERS " or both, or is not to be "
+                     "named",
+                     path);
 }
 
 static void free_secret(char *text)

@@ -8,7 +8,8 @@
  *      basic_auth_users:
  *        prometheus: $2y$10$...
  *
- * What is not known here is refused: it would be a protection that is not there.
+ * What is not known here is refused: it would be a protection that is not there. So is a configuration
+ * that protects nothing, by which Prometheus lets everybody in.
  */
 #ifndef HTTP_WEB_CONFIG_H
 #define HTTP_WEB_CONFIG_H
@@ -35,7 +36,10 @@ struct web_config {
     size_t n_users; /* 0: no login */
 };
 
-/* Reads it and the files that it names. -errno; the text has the file, the line and the key. */
+/*
+ * Reads it and the files that it names. -errno; the text has the file, the line, the key, and what would
+ * be right.
+ */
 int web_config_read(const char *path, struct web_config *ret_config, struct error_text *error);
 
 /* The same of a text. Files that it names are not read if @path is NULL: their names are kept. */

@@ -295,21 +295,40 @@ ALICE = "basic_auth_users:\n  alice: "
 @pytest.mark.parametrize(
     "config, expected",
     [
-        ("rate_limit: 1\n", "web.yml:1: 'rate_limit' is not known in a web configuration"),
-        ("\ntls_server_config:\n  cert_file: a\n  key_file: b\n  client_ca_file: c\n", "web.yml:5: 'client_ca_file'"),
-        ("tls_server_config:\n  cert_file: a\n", "web.yml:1: tls_server_config needs cert_file and key_file"),
+        ("rate_limit: 1\n",
+         "web.yml:1: 'rate_limit' is not known in a web configuration, which has tls_server_config, basic_auth_users"),
+        ("\ntls_server_config:\n  cert_file: a\n  key_file: b\n  client_ca_file: c\n",
+         "web.yml:5: 'client_ca_file' is not known in tls_server_config, which has cert_file, key_file"),
+        ("tls_server_config:\n  cert_file: a\n", "web.yml:1: 'tls_server_config' lacks key_file"),
+        ("tls_server_config:\n  key_file: a\n", "web.yml:1: 'tls_server_config' lacks cert_file"),
+        ("tls_server_config:\n  cert_file: a\n  key_file: b\n", "web.yml:2: 'cert_file': "),
         ("tls_server_config:\n  cert_file: a\n  key_file: b\n", "/a can't be read: No such file"),
-        ("tls_server_config: {}\n", "web.yml:1: tls_server_config needs cert_file and key_file"),
-        ("tls_server_config: [a]\n", "web.yml:1: tls_server_config must be a list of keys"),
+        ("tls_server_config:\n  cert_file: web.yml\n  key_file: b\n", "web.yml:3: 'key_file': "),
+        ("tls_server_config:\n  cert_file:\n", "web.yml:2: 'cert_file' in tls_server_config must be the name of a file"),
+        ("tls_server_config: {}\n", "web.yml:1: 'tls_server_config' lacks cert_file and key_file"),
+        ("tls_server_config:\n", "web.yml:1: 'tls_server_config' lacks cert_file and key_file"),
+        ("tls_server_config: [a]\n", "web.yml:1: tls_server_config must have lines of the form 'key: value'"),
+        ("basic_auth_users: {}\n", "web.yml:1: 'basic_auth_users' has no users: name one, as in 'alice: $2y$10$...'"),
+        ("\nbasic_auth_users:\n", "web.yml:2: 'basic_auth_users' has no users"),
+        ("", "web.yml protects nothing: it needs tls_server_config, basic_auth_users or both"),
+        ("# basic_auth_users: {}\n", "web.yml protects nothing"),
+        ("{}\n", "web.yml protects nothing"),
         (ALICE + "secret\n", "web.yml:2: 'alice' needs a password as bcrypt has it"),
         (ALICE + bcrypt("x")[:-1] + "\n", "web.yml:2: 'alice' needs a password as bcrypt has it"),
-        (ALICE + bcrypt("x").replace("$04$", "$16$") + "\n", "web.yml:2: 'alice' has a bcrypt of cost 16"),
-        (ALICE + bcrypt("x").replace("$04$", "$03$") + "\n", "web.yml:2: 'alice' has a bcrypt of cost 3"),
-        (2 * (ALICE + bcrypt("x") + "\n"), "web.yml:3: 'basic_auth_users' is given twice"),
-        (f"basic_auth_users:\n  a: {bcrypt('x')}\n  a: {bcrypt('x')}\n", "web.yml:3: 'a' is given twice"),
-        ("a: [\n", "this is no YAML"),
-        ("{}\n---\na: b\n", "more than one document"),
-        ("[]\n", "web.yml:1: a web configuration must be a list of keys"),
+        (ALICE + bcrypt("x").replace("$04$", "$16$") + "\n", "web.yml:2: 'alice' has a bcrypt of cost 16: from 4 to 15"),
+        (ALICE + bcrypt("x").replace("$04$", "$03$") + "\n", "web.yml:2: 'alice' has a bcrypt of cost 3: from 4 to 15"),
+        (f"basic_auth_users:\n  'a:b': {bcrypt('x')}\n", "web.yml:2: 'a:b' can't log in: a name in basic_auth_users"),
+        (f"basic_auth_users:\n  '': {bcrypt('x')}\n", "web.yml:2: '' can't log in"),
+        pytest.param(f"basic_auth_users:\n  {'a' * 257}: {bcrypt('x')}\n", "web.yml:2: 'aaa", id="a long name"),
+        (f"basic_auth_users:\n  [a]: {bcrypt('x')}\n", "web.yml:2: a key in basic_auth_users must be a word"),
+        (2 * (ALICE + bcrypt("x") + "\n"), "web.yml:3: 'basic_auth_users' is given twice in a web configuration"),
+        (f"basic_auth_users:\n  a: {bcrypt('x')}\n  a: {bcrypt('x')}\n", "web.yml:3: 'a' is given twice in basic_auth_users"),
+        pytest.param("basic_auth_users:\n" + "".join(f"  a{i}: {bcrypt('x')}\n" for i in range(65)),
+                     "web.yml:66: 'a64' is one too many: basic_auth_users has 64 users at most", id="many users"),
+        ("\na: [\n", "web.yml:3: this is no YAML"),
+        (ALICE + bcrypt("x") + "\n---\na: b\n", "web.yml:4: a web configuration ends before '---'"),
+        ("[]\n", "web.yml:1: a web configuration must have lines of the form 'key: value'"),
+        pytest.param("#" * 65537, "web.yml can't be read: it has more than 65536 bytes", id="a long file"),
     ],
 )
 def test_a_web_configuration_that_is_none(start, config, expected):
@@ -319,8 +338,12 @@ def test_a_web_configuration_that_is_none(start, config, expected):
     server.ended = True
 
 
-def test_an_empty_web_configuration(start):
-    assert start(web_config="").status("/page") == 200
+def test_a_web_configuration_at_its_limits(start):
+    """Users, bytes of a name, bytes of the file."""
+    name = 256 * "a"
+    config = "basic_auth_users:\n" + "".join(f"  a{i}: {bcrypt('x')}\n" for i in range(63)) + f"  {name}: {bcrypt('x')}\n"
+    server = start(web_config=config + (65536 - len(config)) * "#")
+    assert server.status("/page", Authorization=basic(name, "x")) == 200
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", "localhost:1", ":1",
