@@ -65,11 +65,30 @@ static void put_vm_name(struct metrics *metrics, const struct metrics_vm *vm, bo
     buf_free(&name);
 }
 
-/* What could not be asked has only its source to be told apart by, which is enough. */
+/* All VMs are told apart by their names; they and the sources that gave none, by both. */
+static bool takes_label(struct metrics *metrics, const struct vm *vm, uint32_t number)
+{
+    const char *label = metrics->texts.data + vm->label_at;
+    bool is_vm = !vm->given.is_down && vm->given.name, is_new = true;
+
+    if (is_vm)
+        key_map_get(&metrics->labels_seen, label, vm->label_len, number, &is_new);
+    if (!is_new)
+        return false;
+    buf_reset(&metrics->key);
+    buf_append(&metrics->key, label, vm->label_len);
+    label_put_value(&metrics->key, vm->given.source ? vm->given.source : "");
+    metrics->failed |= metrics->key.failed;
+    if (!metrics->failed)
+        key_map_get(&metrics->labels_seen, metrics->key.data, metrics->key.len, number, &is_new);
+    metrics->failed |= metrics->labels_seen.failed;
+    return is_new || metrics->failed;
+}
+
+/* Texts that differ may be the same as labels: what is not plain in them is a question mark there. */
 static void label_vm(struct metrics *metrics, size_t i, bool is_shared)
 {
     struct vm *vm = &metrics->vms[i];
-    bool is_new = true;
 
     vm->label_at = metrics->texts.len;
     for (unsigned turn = 1;; turn++) {
@@ -77,11 +96,7 @@ static void label_vm(struct metrics *metrics, size_t i, bool is_shared)
         buf_puts(&metrics->texts, "vm=");
         put_vm_name(metrics, &vm->given, is_shared, turn);
         vm->label_len = metrics->texts.len - vm->label_at;
-        if (vm->given.is_down || !vm->given.name || metrics->failed || metrics->texts.failed)
-            return;
-        key_map_get(&metrics->labels_seen, metrics->texts.data + vm->label_at, vm->label_len,
-                    (uint32_t)i, &is_new);
-        if (is_new)
+        if (metrics->failed || metrics->texts.failed || takes_label(metrics, vm, (uint32_t)i))
             return;
     }
 }

@@ -946,9 +946,31 @@ static void without_memory(void **state)
     free(expected);
 }
 
+/* Sources that differ in what no label shows: sockets with odd bytes in their paths. */
+static void sources_that_look_the_same_are_told_apart(void **state)
+{
+    struct metrics *metrics = new_metrics();
+    const char *text;
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        metrics_add_vm(metrics, &(struct metrics_vm){
+                                    .source = i ? "/a\x01" : "/a\x02", .pid = -1, .is_down = true});
+    metrics_add_vm(metrics, &(struct metrics_vm){.name = "a\x01", .source = "kernel", .pid = -1});
+    metrics_add_vm(metrics, &(struct metrics_vm){
+                                .name = "a\x02", .source = "kernel", .pid = -1, .is_down = true});
+    text = written(metrics, &openmetrics, NULL);
+    assert_int_equal(count_lines(text, "vitals_source_up{vm=\"\",source=\"/a?\"} 0\n"), 1);
+    assert_int_equal(count_lines(text, "vitals_source_up{vm=\"#2\",source=\"/a?\"} 0\n"), 1);
+    assert_int_equal(count_lines(text, "vitals_source_up{vm=\"a?\",source=\"kernel\"} 1\n"), 1);
+    assert_int_equal(count_lines(text, "vitals_source_up{vm=\"a?#2\",source=\"kernel\"} 0\n"), 1);
+    metrics_free(metrics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sources_that_look_the_same_are_told_apart),
         cmocka_unit_test(names_follow_from_the_schema),
         cmocka_unit_test(openmetrics_as_a_whole),
         cmocka_unit_test(the_older_text_format),
