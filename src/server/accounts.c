@@ -14,8 +14,7 @@
 /* Who holds something counts as if it were for so long at least. */
 enum { NEWEST_NS = 1000 * 1000 };
 
-/* Whoever made the connection; all whom the kernel does not name are one. */
-static uid_t user_of(int fd)
+uid_t account_user(int fd)
 {
     struct ucred peer = {.uid = (uid_t)-1};
     socklen_t len = sizeof(peer);
@@ -43,7 +42,7 @@ static struct account *add_account(struct vitals_server *server, const struct vi
 
 struct account *account_join(struct vitals_server *server, const struct vitals_ctx *ctx, int fd)
 {
-    uid_t user = user_of(fd);
+    uid_t user = account_user(fd);
     struct account *account, *neighbour = NULL;
 
     LIST_FOREACH(account, &server->accounts, link)

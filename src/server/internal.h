@@ -186,6 +186,8 @@ void transport_stalled(void *transport);                 /* it has had its reply
 /* accounts.c; the fd is a client's. NULL: no memory. */
 struct account *account_join(struct vitals_server *server, const struct vitals_ctx *ctx, int fd);
 void account_leave(struct account *account);
+uid_t account_user(
+    int fd); /* whoever made the connection; all whom the kernel does not name are one */
 /* The client to be closed where memory is short; NULL: there is none. */
 struct transport *account_find_burden(const struct vitals_server *server);
 

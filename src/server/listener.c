@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/passed_files.h"
 #include "base/sized.h"
 #include "qmp/dialect.h"
@@ -101,26 +102,31 @@ void listener_speak(struct vitals_listener *listener, const struct listener_spee
     listener->passes_files = true;
 }
 
-static void accepted(struct vitals_listener *listener, int fd)
+/* @start_ns: of its accept(). It is no turn, but it is done for a user all the same. */
+static void accepted(struct vitals_listener *listener, int fd, uint64_t start_ns)
 {
+    struct vitals_server *server = listener->server;
+    uid_t user = account_user(fd);
     int err = serve(listener, fd);
 
-    if (!err)
-        return;
-    qmp_protocol_refuse(listener->server, fd, err);
-    hang_up(listener->server, fd, listener->passes_files);
+    if (err) {
+        qmp_protocol_refuse(server, fd, err);
+        hang_up(server, fd, listener->passes_files);
+    }
+    turns_charge(&server->turns, user, clock_now_ns() - start_ns);
 }
 
 /* 0: there may be more clients. */
 static int accept_one(struct vitals_listener *listener)
 {
+    uint64_t start_ns = clock_now_ns();
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0 && (errno == EMFILE || errno == ENFILE))
         return refuse_one(listener);
     if (fd < 0)
         return errno == ECONNABORTED || errno == EINTR ? 0 : -errno;
-    accepted(listener, fd);
+    accepted(listener, fd, start_ns);
     return 0;
 }
 

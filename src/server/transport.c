@@ -419,11 +419,22 @@ void transport_close(struct transport *transport)
     free(transport);
 }
 
+/* Outside of a turn: its user pays for it. */
+static void close_between_turns(struct transport *transport)
+{
+    struct vitals_server *server = transport->server;
+    uid_t user = transport->account->user;
+    uint64_t start_ns = clock_now_ns();
+
+    transport_close(transport);
+    turns_charge(&server->turns, user, clock_now_ns() - start_ns);
+}
+
 void transport_event(struct transport *transport, uint32_t events)
 {
     /* Both directions are closed: no reply can arrive any more. */
     if (events & (EPOLLHUP | EPOLLERR))
-        transport_close(transport);
+        close_between_turns(transport);
     else if (!(events & transport->interest))
         return;
     else if (turn_waits(&transport->turn))
@@ -467,5 +478,5 @@ void transport_stalled(void *opaque)
     if (unread_bytes(transport) < transport->unread)
         start_stall(transport);
     else
-        transport_close(transport);
+        close_between_turns(transport);
 }

@@ -223,14 +223,20 @@ void turns_leave(struct turns *turns, struct turn *turn)
         forget_who_left(turns);
 }
 
+/* Nobody saves up time: who comes has had as much as whoever is served at the moment. */
+static void catch_up(const struct turns *turns, struct turns_user *user)
+{
+    if (!user->share.place && user != turns->user && user->share.had_ns < turns->now_ns)
+        user->share.had_ns = turns->now_ns;
+}
+
 void turns_wait(struct turns *turns, struct turn *turn)
 {
     struct turns_user *user = turn->user;
 
     if (turn_waits(turn))
         return;
-    if (!user->share.place && user->share.had_ns < turns->now_ns)
-        user->share.had_ns = turns->now_ns;
+    catch_up(turns, user);
     enter(&turns->users, &user->share);
     enter(&user->clients, &turn->share);
     TAILQ_INSERT_TAIL(&user->in_order, turn, link);
@@ -248,6 +254,18 @@ void turns_stop_waiting(struct turns *turns, struct turn *turn)
     if (!user->clients.count)
         leave(&turns->users, &user->share);
     turns->n_waiting--;
+}
+
+void turns_charge(struct turns *turns, uid_t uid, uint64_t ns)
+{
+    struct turns_user *user = find_user(turns, uid);
+
+    if (!user)
+        return;
+    catch_up(turns, user);
+    set_had(&turns->users, &user->share, user->share.had_ns + ns);
+    if (has_left(turns, user))
+        forget_who_left(turns);
 }
 
 struct turn *turns_begin(struct turns *turns)

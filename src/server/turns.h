@@ -88,6 +88,12 @@ static inline bool turn_waits(const struct turn *turn)
     return turn->share.place;
 }
 
+/*
+ * What was done for a user outside of turns, as when a client comes or goes, is on the user's account as well.
+ * The user may have no client.
+ */
+void turns_charge(struct turns *turns, uid_t user, uint64_t ns);
+
 /* Whoever is next, who does not wait any more; NULL: nobody waits. */
 struct turn *turns_begin(struct turns *turns);
 /* The request under way is answered in this turn: what follows is another one. */

@@ -175,6 +175,34 @@ static void a_client_that_has_gone_leaves_nothing(void **state)
     assert_int_equal(site->server->held, 0);
 }
 
+/* Of the only user there is. */
+static uint64_t time_had(const struct site *site)
+{
+    return LIST_FIRST(&site->server->turns.all_users)->share.had_ns;
+}
+
+/* Nobody has a turn for it. */
+static void to_connect_and_to_leave_takes_time_of_the_user(void **state)
+{
+    struct site *site = *state;
+    struct peer stays, comes;
+    uint64_t before, between;
+
+    open_peer(site, &stays);
+    settle(site->server);
+    before = time_had(site);
+    assert_int_equal(peer_connect(&comes, site->server, site->path), 0);
+    settle(site->server);
+    assert_int_equal(site->server->n_clients, 2);
+    between = time_had(site);
+    assert_true(between > before);
+    peer_close(&comes);
+    settle(site->server);
+    assert_int_equal(site->server->n_clients, 1);
+    assert_true(time_had(site) > between);
+    peer_close(&stays);
+}
+
 static void a_client_that_asks_and_goes_does_no_harm(void **state)
 {
     struct site *site = *state;
@@ -1269,6 +1297,7 @@ int main(void)
         WITH_SITE(a_client_is_greeted_and_answered),
         WITH_SITE(an_idle_server_has_nothing_to_do),
         WITH_SITE(a_client_that_has_gone_leaves_nothing),
+        WITH_SITE(to_connect_and_to_leave_takes_time_of_the_user),
         WITH_SITE(a_client_that_asks_and_goes_does_no_harm),
         WITH_SITE(many_clients_are_answered),
         WITH_SITE(each_socket_serves_its_own_context),

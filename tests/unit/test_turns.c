@@ -279,6 +279,48 @@ static void so_has_who_left_in_its_turn(void **state)
     assert_empty(turns);
 }
 
+/* Who comes and goes without a request has had time all the same. */
+static void what_is_done_outside_of_turns_counts(void **state)
+{
+    struct turns *turns = *state;
+    struct turn mallory, honest;
+
+    join_and_wait(turns, &honest, ALICE);
+    have_turn(turns, 100 * MS);
+    have_turn(turns, MS);
+    turns_charge(turns, MALLORY, 30 * MS); /* before it has a client */
+    join_and_wait(turns, &mallory, MALLORY);
+    turns_charge(turns, MALLORY, 20 * MS);                       /* while one waits */
+    assert_int_equal(turns_before(turns, &mallory, MS, MS), 49); /* of 50, ALICE has had one */
+    turns_stop_waiting(turns, &mallory);
+    turns_charge(turns, MALLORY, 10 * MS);
+    turns_wait(turns, &mallory);
+    assert_int_equal(turns_before(turns, &mallory, MS, MS), 11);
+    turns_leave(turns, &mallory);
+    turns_charge(turns, MALLORY, 10 * MS); /* its last one has gone */
+    join_and_wait(turns, &mallory, MALLORY);
+    assert_int_equal(turns_before(turns, &mallory, MS, MS), 11);
+    turns_leave(turns, &mallory);
+    turns_leave(turns, &honest);
+    assert_empty(turns);
+}
+
+static void so_many_who_came_and_went_are_known(void **state)
+{
+    struct turns *turns = *state;
+    struct turn stays;
+    uid_t i;
+
+    turns_charge(turns, MALLORY, MS);
+    assert_empty(turns); /* nobody is there to whom it would matter */
+    join(turns, &stays, ALICE);
+    for (i = 0; i < 2 * TURNS_LEFT_MAX; i++)
+        turns_charge(turns, 2000 + i, MS);
+    assert_int_equal(turns->n_users, 1 + TURNS_LEFT_MAX);
+    turns_leave(turns, &stays);
+    assert_empty(turns);
+}
+
 /* One turn of so long, and it leaves. */
 static void come_and_go(struct turns *turns, uid_t user, uint64_t ns)
 {
@@ -534,6 +576,8 @@ int main(void)
         WITH_TURNS(who_took_long_waits_until_others_have_had_as_much),
         WITH_TURNS(who_comes_back_has_had_what_it_had),
         WITH_TURNS(so_has_who_left_in_its_turn),
+        WITH_TURNS(what_is_done_outside_of_turns_counts),
+        WITH_TURNS(so_many_who_came_and_went_are_known),
         WITH_TURNS(who_left_is_forgotten_once_others_have_had_as_much),
         WITH_TURNS(so_many_who_left_are_known),
         WITH_TURNS(each_user_has_the_same),
