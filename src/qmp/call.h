@@ -42,6 +42,7 @@ void qmp_fail(struct qmp_call *call, const char *error_class, const char *format
 enum {
     QMP_PART =
         64 * 1024, /* bytes; their end is that of an object. A longer message is one part, too */
+    QMP_PART_TOKENS = 4096,   /* so is a message of more, however short it is */
     QMP_PART_NS = 500 * 1000, /* behind so many, no further collection is begun */
 };
 /* The same where something must come first, and nobody says when: it is called again after a while. */

@@ -448,6 +448,12 @@ static const char *parse_or_recall(struct qmp_workbench *bench, const struct fra
     return error;
 }
 
+/* In bytes, or in what there is to do. */
+static bool is_long(const struct frame_output *in)
+{
+    return in->text->len > QMP_PART || in->tokens > QMP_PART_TOKENS;
+}
+
 static void take_message(struct qmp_session *session, struct qmp_workbench *bench,
                          const struct frame_output *in, struct buf *out)
 {
@@ -457,7 +463,7 @@ static void take_message(struct qmp_session *session, struct qmp_workbench *benc
     if (error) {
         put_error(out, NULL, QMP_GENERIC_ERROR, error);
         session->refused = true;
-    } else if (in->text->len <= QMP_PART || run_later(session, bench, message)) {
+    } else if (!is_long(in) || run_later(session, bench, message)) {
         run_message(session, bench, message, out);
     }
     if (session->task)

@@ -915,13 +915,32 @@ static void schemas_cost_no_more_where_they_are_many(void **state)
 
 /* ---- long messages -------------------------------------------------------------------------- */
 
-/* A message of @len bytes. Returns whether it was run in the turn in which it was complete. */
-static bool is_run_at_once(struct vm *vm, size_t len)
+/* Returns whether it was run in the turn in which it was complete. */
+static bool is_run_at_once(struct vm *vm, const struct buf *message)
+{
+    struct qmp_session session = new_session(vm, true);
+    struct buf out = {0};
+    bool at_once;
+
+    assert_int_equal(qmp_session_feed(&session, &vm->bench, message->data, message->len, &out),
+                     message->len);
+    at_once = !session.task;
+    assert_true(at_once == (out.len > 0));
+    if (!at_once)
+        qmp_session_go_on(&session, &vm->bench, &out);
+    assert_null(session.task);
+    assert_true(out.len > message->len - 100);
+    assert_memory_equal(out.data, "{\"return\": {", strlen("{\"return\": {"));
+    buf_free(&out);
+    qmp_session_free(&session);
+    return at_once;
+}
+
+static bool are_bytes_run_at_once(struct vm *vm, size_t len)
 {
     static const char start[] = "{\"execute\": \"query-name\", \"id\": \"", end[] = "\"}";
     size_t padding = len - (sizeof(start) - 1) - (sizeof(end) - 1);
-    struct qmp_session session = new_session(vm, true);
-    struct buf message = {0}, out = {0};
+    struct buf message = {0};
     bool at_once;
 
     buf_puts(&message, start);
@@ -929,25 +948,51 @@ static bool is_run_at_once(struct vm *vm, size_t len)
         buf_puts(&message, "x");
     buf_puts(&message, end);
     assert_int_equal(message.len, len);
-    assert_int_equal(qmp_session_feed(&session, &vm->bench, message.data, len, &out), len);
-    at_once = !session.task;
-    assert_true(at_once == (out.len > 0));
-    if (!at_once)
-        qmp_session_go_on(&session, &vm->bench, &out);
-    assert_null(session.task);
-    assert_true(out.len > len - 100);
-    assert_memory_equal(out.data, "{\"return\": {", strlen("{\"return\": {"));
+    at_once = is_run_at_once(vm, &message);
     buf_free(&message);
-    buf_free(&out);
-    qmp_session_free(&session);
     return at_once;
+}
+
+/* With an id of so many numbers. Returns how many tokens that are. */
+static uint32_t make_tokens(size_t n, struct buf *ret_message)
+{
+    struct frame frame = {0};
+    struct buf text = {0}, error = {0};
+    struct frame_output out = {.text = &text, .error = &error};
+    enum frame_event event;
+
+    buf_puts(ret_message, "{\"execute\": \"query-name\", \"id\": [0");
+    while (n--)
+        buf_puts(ret_message, ", 0");
+    buf_puts(ret_message, "]}");
+    frame_feed(&frame, (const uint8_t *)ret_message->data, ret_message->len, &out, &event);
+    assert_int_equal(event, FRAME_MESSAGE);
+    buf_free(&text);
+    buf_free(&error);
+    return out.tokens;
 }
 
 static void to_read_a_long_message_and_to_run_it_are_two_turns(void **state)
 {
-    assert_true(is_run_at_once(*state, 1000));
-    assert_true(is_run_at_once(*state, QMP_PART));
-    assert_false(is_run_at_once(*state, QMP_PART + 1));
+    assert_true(are_bytes_run_at_once(*state, 1000));
+    assert_true(are_bytes_run_at_once(*state, QMP_PART));
+    assert_false(are_bytes_run_at_once(*state, QMP_PART + 1));
+}
+
+static void so_are_they_of_one_with_many_tokens(void **state)
+{
+    uint32_t tokens = 0;
+    size_t n;
+
+    for (n = QMP_PART_TOKENS / 2 - 16; tokens <= QMP_PART_TOKENS; n++) {
+        struct buf message = {0};
+
+        tokens = make_tokens(n, &message);
+        assert_true(message.len < QMP_PART);
+        assert_in_range(tokens, QMP_PART_TOKENS - 64, QMP_PART_TOKENS + 2);
+        assert_true(is_run_at_once(*state, &message) == (tokens <= QMP_PART_TOKENS));
+        buf_free(&message);
+    }
 }
 
 #define WITH_VM(test) cmocka_unit_test_setup_teardown(test, make_vm, free_vm)
@@ -1041,6 +1086,7 @@ int main(void)
         WITH_VM(schemas_stay_until_they_are_written),
         WITH_VM(schemas_cost_no_more_where_they_are_many),
         WITH_VM(to_read_a_long_message_and_to_run_it_are_two_turns),
+        WITH_VM(so_are_they_of_one_with_many_tokens),
         WITH_VM(the_same_message_is_answered_again),
         WITH_VM(the_same_message_is_parsed_once),
     };
