@@ -11,7 +11,7 @@
 #include "stats/apart.h"
 #include "stats/report.h"
 
-enum { COLLECTORS_MIN = 8 };
+enum { COLLECTORS_MIN = 8, SCHEMAS_MIN = 8 };
 
 /* ---- registering ---------------------------------------------------------------------------- */
 
@@ -628,14 +628,18 @@ static bool has_schema(const struct schema_list *list, const struct stats_schema
 
 static int list_schema(struct schema_list *list, struct stats_schema *schema)
 {
+    size_t cap = list->cap ? 2 * list->cap : SCHEMAS_MIN;
     struct stats_schema **grown;
 
     if (has_schema(list, schema))
         return 0;
-    grown = reallocarray(list->schemas, list->n + 1, sizeof(struct stats_schema *));
-    if (!grown)
-        return -ENOMEM;
-    list->schemas = grown;
+    if (list->n == list->cap) {
+        grown = reallocarray(list->schemas, cap, sizeof(struct stats_schema *));
+        if (!grown)
+            return -ENOMEM;
+        list->schemas = grown;
+        list->cap = cap;
+    }
     list->schemas[list->n++] = schema_ref(schema);
     return 0;
 }

@@ -106,7 +106,7 @@ void registry_each_target(struct vitals_ctx *ctx, const struct providers *provid
 /* What the groups of some providers had at one moment, each schema once, in the order of registration. */
 struct schema_list {
     struct stats_schema **schemas;
-    size_t n;
+    size_t n, cap;
 };
 
 /* @providers: NULL: all. -ENOMEM. */
