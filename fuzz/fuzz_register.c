@@ -2,19 +2,22 @@
 /*
  * Fuzzes a connection to register.sock: whatever is sent, with whatever files, it is answered, and when
  * it ends no VM and no count of files is left. A line "file K N" brings N recorded statistics files of
- * kind K, or others where it is neither VM nor vCPU; all else are bytes of messages.
+ * kind K (0: VM, 1: vCPU), or memory files (2), or others; all else are bytes of messages.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "host/vm_own.h"
 #include "serve/register_socket.h"
+#include "stats/collect.h"
 
 enum { FILES_AT_A_TIME = 8, UID = 1000 };
 
@@ -70,6 +73,24 @@ static void make_world(void)
     }
 }
 
+/* With rows of ones, of which some lie in a hole. */
+static int open_memory(void)
+{
+    static const uint64_t ones[512] = {1, 1, 1, 1};
+    int fd = memfd_create("rows", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    CHECK(fd >= 0 && !ftruncate(fd, 1 << 20) && !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
+    CHECK(pwrite(fd, ones, sizeof(ones), 0) == sizeof(ones));
+    return fd;
+}
+
+static int open_kind(int kind)
+{
+    if (kind == 0 || kind == 1)
+        return open_recorded(kind);
+    return kind == 2 ? open_memory() : open("/dev/null", O_RDONLY);
+}
+
 /* False: they are more than one may have, and the connection is over. */
 static bool send_files(struct registrant *registrant, const char *line)
 {
@@ -78,7 +99,7 @@ static bool send_files(struct registrant *registrant, const char *line)
     if (sscanf(line, "file %d %d", &kind, &n) != 2 || n < 1 || n > FILES_AT_A_TIME)
         return true;
     for (int i = 0; i < n; i++)
-        fds[i] = kind == 0 || kind == 1 ? open_recorded(kind) : open("/dev/null", O_RDONLY);
+        fds[i] = open_kind(kind);
     return registrant_take_fds(registrant, fds, (uint32_t)n);
 }
 
@@ -140,6 +161,22 @@ static void talk(struct registrant *registrant, const char *text, const char *en
     qmp_session_free(&session);
 }
 
+/* Whatever a VM has of its VMM, it can be read. */
+static void read_own(void)
+{
+    struct stats_collection collection = {0};
+    size_t n;
+    struct host_vm *const *vms = host_vms(world.host, &n);
+
+    for (size_t i = 0; n && i < vms[0]->n_own; i++) {
+        struct stats_request request = {
+            .target = vm_own_at(vms[0], i)->schema->target, .all_stats = true, .all_objects = true};
+
+        CHECK(!stats_collect(&collection, vms[0]->ctx, &request));
+    }
+    stats_collection_free(&collection);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct registrant *registrant;
@@ -155,10 +192,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     talk(registrant, text, text + size);
     CHECK(registrant->n_files >= registrant->n_waiting);
     CHECK(!host_read(world.host));
+    read_own();
     registrant_free(registrant);
     host_vms(world.host, &n);
     CHECK(n == 0);
-    CHECK(LIST_EMPTY(&world.socket.users) || LIST_FIRST(&world.socket.users)->n_files == 0);
+    CHECK(LIST_EMPTY(&world.socket.users) || (LIST_FIRST(&world.socket.users)->n_files == 0 &&
+                                              LIST_FIRST(&world.socket.users)->n_words == 0));
     free(text);
     return 0;
 }

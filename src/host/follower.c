@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "host/vm_own.h"
+
 void follower_free(struct follower *follower)
 {
     for (size_t i = 0; i < follower->list.n; i++)
@@ -93,6 +95,31 @@ static void update_vcpus(struct change *change, struct host_vm *vm, const struct
     }
 }
 
+static bool is_told(const struct roster_vm *told, const struct own_stats *own)
+{
+    const struct stats_schema *schema = own->schema;
+    size_t i = 0;
+
+    while (i < told->n_own && told->own[i]->schema != schema)
+        i++;
+    return i < told->n_own;
+}
+
+static void update_own(struct change *change, struct host_vm *vm, const struct roster_vm *told)
+{
+    struct error_text error;
+
+    for (size_t i = vm->n_own; i-- > 0;) {
+        const struct own_stats *own = vm_own_at(vm, i);
+
+        if (!is_told(told, own))
+            vm_own_remove(vm, own->schema->provider, own->schema->target);
+    }
+    for (size_t i = 0; i < told->n_own; i++)
+        if (vm_own_put(vm, told->own[i], &error))
+            change->has_failed = true;
+}
+
 /* ---- all ------------------------------------------------------------------------------------ */
 
 /* A pass takes away what turns out to be another user's. */
@@ -122,8 +149,10 @@ static void take_list(struct follower *follower, struct change *change, struct r
             vms[i] = take_back(&follower->vms[next++]);
         if (!vms[i])
             vms[i] = add_vm(change, told);
-        if (vms[i])
+        if (vms[i]) {
             update_vcpus(change, vms[i], told);
+            update_own(change, vms[i], told);
+        }
     }
     while (next < old->n)
         remove_vm(change, &follower->vms[next++]);

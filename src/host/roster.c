@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/vm_own.h"
+
 struct roster {
     pthread_mutex_t lock;
     struct roster_list list;
@@ -35,6 +37,8 @@ static void unref(struct roster_vm *vm)
         free(vm->vcpus[i].path);
         shared_file_unref(vm->vcpus[i].file);
     }
+    for (size_t i = 0; i < vm->n_own; i++)
+        own_stats_unref(vm->own[i]);
     shared_file_unref(vm->file);
     shared_file_unref(vm->process);
     free(vm->vcpus);
@@ -76,6 +80,8 @@ static struct roster_vm *copy(const struct host_vm *vm, struct shared_file *proc
     new->key = vm->key;
     new->file = shared_file_ref(vm->file);
     new->process = shared_file_ref(process);
+    for (size_t i = 0; i < vm->n_own; i++)
+        new->own[new->n_own++] = own_stats_ref(vm_own_at(vm, i));
     if (copy_vcpus(new, vm))
         return new;
     unref(new);

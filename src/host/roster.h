@@ -8,6 +8,7 @@
 #ifndef HOST_ROSTER_H
 #define HOST_ROSTER_H
 
+#include "host/own_stats.h"
 #include "host/shared_file.h"
 #include "host/vm.h"
 
@@ -33,6 +34,8 @@ struct roster_vm {
         *process;              /* its statistics; the pidfd of who has registered it, or NULL */
     struct roster_vcpu *vcpus; /* by id */
     size_t n_vcpus;
+    struct own_stats *own[HOST_OWN_MAX]; /* of its VMM; references */
+    size_t n_own;
 };
 
 struct roster;
@@ -42,7 +45,7 @@ void roster_free(struct roster *roster); /* NULL is allowed, as in all below */
 
 /* ---- who tells ------------------------------------------------------------------------------ */
 
-/* A VM that is new, or has other vCPUs. -ENOMEM: it is known as before. */
+/* A VM that is new, or has other vCPUs or statistics. -ENOMEM: it is known as before. */
 int roster_put(struct roster *roster, const struct host_vm *vm, struct shared_file *process);
 void roster_set_paused(struct roster *roster, const struct host_vm *vm, bool is_paused);
 void roster_remove(struct roster *roster, const struct host_vm *vm);

@@ -48,15 +48,25 @@ void shared_file_give_back(struct shared_file *file)
     free(file);
 }
 
-void shared_file_close(struct shared_file *file)
+int shared_file_take(struct shared_file *file)
 {
+    int fd = -1;
+
     if (!file)
-        return;
+        return fd;
     pthread_mutex_lock(&file->lock);
-    if (file->fd >= 0)
-        close(file->fd);
+    fd = file->fd;
     file->fd = -1;
     pthread_mutex_unlock(&file->lock);
+    return fd;
+}
+
+void shared_file_close(struct shared_file *file)
+{
+    int fd = shared_file_take(file);
+
+    if (fd >= 0)
+        close(fd);
 }
 
 int shared_file_begin(struct shared_file *file)

@@ -22,6 +22,9 @@ void shared_file_give_back(struct shared_file *file);
 /* The others can go on, but read nothing any more. */
 void shared_file_close(struct shared_file *file);
 
+/* The same, by who closes it elsewhere: its fd, or -1 if it is closed. */
+int shared_file_take(struct shared_file *file);
+
 /* Whether there is something to read; of a pidfd: the process has ended. False if it is closed. */
 bool shared_file_is_ready(struct shared_file *file);
 

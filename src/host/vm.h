@@ -21,7 +21,10 @@
 #include "sched/schema.h"
 #include "stats/registry.h"
 
-enum { HOST_NAME_MAX = IDENTITY_NAME_MAX + 32 };
+enum {
+    HOST_NAME_MAX = IDENTITY_NAME_MAX + 32,
+    HOST_OWN_MAX = 16, /* providers and targets of the VMM's own statistics */
+};
 
 extern const char *const host_targets[KVM_KINDS]; /* "vm", "vcpu" */
 
@@ -77,6 +80,9 @@ struct host_vm {
     uint64_t *row;
     struct host_vcpu *vcpus; /* by id */
     size_t n_vcpus, vcpus_cap;
+
+    struct vm_own *own[HOST_OWN_MAX]; /* of its VMM: host/vm_own.h */
+    size_t n_own;
 };
 
 /* What a pass says of one VM: records of its owner's files, the VM's own first, then vCPUs by id. */

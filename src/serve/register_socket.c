@@ -14,10 +14,12 @@
 
 #include "base/json_write.h"
 #include "base/text.h"
+#include "host/own_stats.h"
 #include "host/process.h"
 #include "qapi_register.h"
 #include "qmp/dialect.h"
 #include "serve/own_socket.h"
+#include "serve/register_call.h"
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
@@ -37,14 +39,14 @@ static bool is_statistics(int fd, enum kvm_kind kind)
                                : strncmp(link, of_vcpu, sizeof(of_vcpu) - 1) == 0;
 }
 
-static void count_files(struct registrant *registrant, int n)
+void registrant_count_files(struct registrant *registrant, int n)
 {
     registrant->n_files += (uint32_t)n;
     registrant->user->n_files += (uint32_t)n;
 }
 
 /* Whatever they are. */
-static void refuse_files(struct registrant *registrant, const int *fds, uint32_t n)
+void registrant_refuse(struct registrant *registrant, const int *fds, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         closer_take(registrant->user->closer, fds[i]);
@@ -77,18 +79,33 @@ bool registrant_take_fds(struct registrant *registrant, const int *fds, uint32_t
 {
     if (count > REGISTER_FILES_WAITING - registrant->n_waiting ||
         !has_room(registrant->socket, registrant->user, count)) {
-        refuse_files(registrant, fds, count);
+        registrant_refuse(registrant, fds, count);
         return false;
     }
     memcpy(registrant->waiting + registrant->n_waiting, fds, count * sizeof(*fds));
     registrant->n_waiting += count;
-    count_files(registrant, (int)count);
+    registrant_count_files(registrant, (int)count);
     return true;
 }
 
-/* The first @n that wait are a message's own from here on, or are refused with it. */
-static bool claim_files(struct qmp_call *call, struct registrant *registrant, enum kvm_kind kind,
-                        uint32_t n, int *fds)
+static bool is_right(const struct registrant *registrant, int fd, enum register_file kind)
+{
+    if (kind == REGISTER_FILE_MEMORY)
+        return own_stats_is_memory(fd);
+    return registrant->socket->is_statistics(fd, (enum kvm_kind)kind);
+}
+
+static const struct {
+    const char *one, *many;
+} file_names[] = {
+    [REGISTER_FILE_VM] = {"statistics file of a VM", "statistics files"},
+    [REGISTER_FILE_VCPU] = {"statistics file of a vCPU", "statistics files"},
+    [REGISTER_FILE_MEMORY] = {"memory file that can be read and is sealed against shrinking",
+                              "memory files"},
+};
+
+bool registrant_claim(struct qmp_call *call, struct registrant *registrant, enum register_file kind,
+                      uint32_t n, int *fds)
 {
     uint32_t n_there = n < registrant->n_waiting ? n : registrant->n_waiting, n_right = 0;
 
@@ -96,19 +113,19 @@ static bool claim_files(struct qmp_call *call, struct registrant *registrant, en
     registrant->n_waiting -= n_there;
     memmove(registrant->waiting, registrant->waiting + n_there,
             registrant->n_waiting * sizeof(*fds));
-    while (n_right < n_there && registrant->socket->is_statistics(fds[n_right], kind))
+    while (n_right < n_there && is_right(registrant, fds[n_right], kind))
         n_right++;
     if (n_right == n)
         return true;
-    refuse_files(registrant, fds, n_there);
-    count_files(registrant, -(int)n_there);
+    registrant_refuse(registrant, fds, n_there);
+    registrant_count_files(registrant, -(int)n_there);
     if (n_right < n_there)
-        qmp_fail(call, QMP_GENERIC_ERROR, "File %u of this message is no statistics file of a %s",
-                 n_right + 1, kind == KVM_KIND_VM ? "VM" : "vCPU");
+        qmp_fail(call, QMP_GENERIC_ERROR, "File %u of this message is no %s", n_right + 1,
+                 file_names[kind].one);
     else
         qmp_fail(call, QMP_GENERIC_ERROR,
-                 "%u statistics files must come with this message, %u have, or were taken", n,
-                 n_there);
+                 "%u %s must come with this message, %u have, or were taken", n,
+                 file_names[kind].many, n_there);
     return false;
 }
 
@@ -117,17 +134,17 @@ static void drop_files(struct registrant *registrant, const int *fds, uint32_t n
 {
     for (uint32_t i = 0; i < n; i++)
         close(fds[i]);
-    count_files(registrant, -(int)n);
+    registrant_count_files(registrant, -(int)n);
 }
 
 /* ---- the VM --------------------------------------------------------------------------------- */
 
-static struct registrant *registrant_of(const struct qmp_call *call)
+struct registrant *registrant_of(const struct qmp_call *call)
 {
     return call->session->opaque;
 }
 
-static const char *text_of(const struct qmp_call *call, const char *name)
+const char *register_text(const struct qmp_call *call, const char *name)
 {
     struct json_object *value = qmp_argument(call, name);
 
@@ -162,7 +179,7 @@ static bool check_words(struct qmp_call *call)
     if (!is_name(call, "name", REGISTERED_NAME_MAX))
         qmp_fail(call, QMP_GENERIC_ERROR,
                  "Parameter 'name' expects 1 to %d bytes of text without '/'", REGISTERED_NAME_MAX);
-    else if (qmp_argument(call, "uuid") && !is_uuid(text_of(call, "uuid")))
+    else if (qmp_argument(call, "uuid") && !is_uuid(register_text(call, "uuid")))
         qmp_fail(call, QMP_GENERIC_ERROR, "Parameter 'uuid' expects a UUID");
     else if (qmp_argument(call, "vmm") && !is_name(call, "vmm", IDENTITY_VMM_MAX - 1))
         qmp_fail(call, QMP_GENERIC_ERROR,
@@ -171,7 +188,7 @@ static bool check_words(struct qmp_call *call)
 }
 
 /* Without memory it is known there as it was. */
-static void tell(const struct registrant *registrant)
+void registrant_tell(const struct registrant *registrant)
 {
     roster_put(registrant->socket->roster, registrant->vm, registrant->process);
 }
@@ -220,9 +237,9 @@ static bool check_process(struct qmp_call *call, struct registrant *registrant)
 static void register_vm(struct qmp_call *call, struct registrant *registrant, int fd)
 {
     struct register_socket *socket = registrant->socket;
-    struct registration registration = {.name = text_of(call, "name"),
-                                        .uuid = text_of(call, "uuid"),
-                                        .vmm = text_of(call, "vmm"),
+    struct registration registration = {.name = register_text(call, "name"),
+                                        .uuid = register_text(call, "uuid"),
+                                        .vmm = register_text(call, "vmm"),
                                         .pid = registrant->pid,
                                         .uid = registrant->user->uid};
     struct error_text error;
@@ -235,7 +252,7 @@ static void register_vm(struct qmp_call *call, struct registrant *registrant, in
     }
     registrant->vm = host_vm_ref(vm);
     socket->has_changed = true;
-    tell(registrant);
+    registrant_tell(registrant);
     buf_puts(call->out, "{\"name\": ");
     json_put_string(call->out, vm->name);
     buf_puts(call->out, "}");
@@ -246,7 +263,7 @@ void qmp_register_vm(struct qmp_call *call)
     struct registrant *registrant = registrant_of(call);
     int fd;
 
-    if (!claim_files(call, registrant, KVM_KIND_VM, 1, &fd))
+    if (!registrant_claim(call, registrant, REGISTER_FILE_VM, 1, &fd))
         return;
     if (registrant->vm)
         qmp_fail(call, QMP_GENERIC_ERROR, "A connection is one VM, which has been registered");
@@ -263,7 +280,8 @@ static void end_vm(struct registrant *registrant)
 {
     if (!registrant->vm)
         return;
-    count_files(registrant, -(int)(1 + registrant->vm->n_vcpus));
+    registrant_end_stats(registrant);
+    registrant_count_files(registrant, -(int)(1 + registrant->vm->n_vcpus));
     roster_remove(registrant->socket->roster, registrant->vm);
     host_unregister(registrant->socket->host, registrant->vm);
     host_vm_unref(registrant->vm);
@@ -271,7 +289,7 @@ static void end_vm(struct registrant *registrant)
     registrant->socket->has_changed = true;
 }
 
-static bool check_has_vm(struct qmp_call *call, struct registrant *registrant)
+bool registrant_check_vm(struct qmp_call *call, struct registrant *registrant)
 {
     if (registrant->vm && registrant->vm->is_gone) {
         end_vm(registrant);
@@ -318,7 +336,7 @@ static void remove_added(struct registrant *registrant, struct json_object *vcpu
 
     for (size_t i = 0; i < n; i++)
         registered_remove_vcpu(registrant->vm, path_at(vcpus, i), &error);
-    count_files(registrant, -(int)n);
+    registrant_count_files(registrant, -(int)n);
 }
 
 static void add_vcpus(struct qmp_call *call, struct registrant *registrant,
@@ -341,7 +359,7 @@ static void add_vcpus(struct qmp_call *call, struct registrant *registrant,
         remove_added(registrant, vcpus, i);
         return;
     }
-    tell(registrant);
+    registrant_tell(registrant);
     buf_puts(call->out, "{}");
 }
 
@@ -362,9 +380,9 @@ void qmp_add_vcpus(struct qmp_call *call)
 
     if (!check_number(call, n))
         return;
-    if (!claim_files(call, registrant, KVM_KIND_VCPU, (uint32_t)n, fds))
+    if (!registrant_claim(call, registrant, REGISTER_FILE_VCPU, (uint32_t)n, fds))
         return;
-    if (check_has_vm(call, registrant))
+    if (registrant_check_vm(call, registrant))
         add_vcpus(call, registrant, vcpus, fds, (uint32_t)n);
     else
         drop_files(registrant, fds, (uint32_t)n);
@@ -378,7 +396,7 @@ void qmp_set_threads(struct qmp_call *call)
     unsigned looks = REGISTER_THREADS_LOOKED_AT;
     struct error_text error;
 
-    if (!check_number(call, n) || !check_has_vm(call, registrant))
+    if (!check_number(call, n) || !registrant_check_vm(call, registrant))
         return;
     for (size_t i = 0; i < n; i++) {
         const char *path = path_at(vcpus, i);
@@ -390,7 +408,7 @@ void qmp_set_threads(struct qmp_call *call)
             break;
         }
     }
-    tell(registrant);
+    registrant_tell(registrant);
     if (!call->error_class)
         buf_puts(call->out, "{}");
 }
@@ -402,7 +420,7 @@ void qmp_remove_vcpus(struct qmp_call *call)
     size_t n = json_object_array_length(paths);
     struct error_text error;
 
-    if (!check_has_vm(call, registrant))
+    if (!registrant_check_vm(call, registrant))
         return;
     for (size_t i = 0; i < n; i++) {
         const char *path = json_object_get_string(json_object_array_get_idx(paths, i));
@@ -411,9 +429,9 @@ void qmp_remove_vcpus(struct qmp_call *call)
             qmp_fail(call, QMP_GENERIC_ERROR, "vCPU '%s' can't be removed: %s", path, error.text);
             break;
         }
-        count_files(registrant, -1);
+        registrant_count_files(registrant, -1);
     }
-    tell(registrant);
+    registrant_tell(registrant);
     if (!call->error_class)
         buf_puts(call->out, "{}");
 }
@@ -422,7 +440,7 @@ void qmp_set_running(struct qmp_call *call)
 {
     struct registrant *registrant = registrant_of(call);
 
-    if (!check_has_vm(call, registrant))
+    if (!registrant_check_vm(call, registrant))
         return;
     registrant->vm->is_said_to_pause = !json_object_get_boolean(qmp_argument(call, "running"));
     roster_set_paused(registrant->socket->roster, registrant->vm, registrant->vm->is_said_to_pause);
@@ -501,8 +519,8 @@ int registrant_new(struct register_socket *socket, uid_t uid, pid_t pid, int pid
 void registrant_free(struct registrant *registrant)
 {
     end_vm(registrant);
-    refuse_files(registrant, registrant->waiting, registrant->n_waiting);
-    count_files(registrant, -(int)registrant->n_waiting);
+    registrant_refuse(registrant, registrant->waiting, registrant->n_waiting);
+    registrant_count_files(registrant, -(int)registrant->n_waiting);
     shared_file_close(registrant->process);
     shared_file_unref(registrant->process);
     LIST_REMOVE(registrant, link);

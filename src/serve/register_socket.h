@@ -23,7 +23,17 @@ enum {
     REGISTER_FILES_WAITING = 506,    /* of one connection, for messages that are still under way */
     REGISTER_FILES_SHARE = 4,        /* a user has at most one of so many files of the daemon, */
     REGISTER_FILES_SHARE_OF_ALL = 2, /* all users together one of so many */
-    REGISTER_VCPUS_AT_A_TIME = 253   /* of one message: SCM_MAX_FD */
+    REGISTER_VCPUS_AT_A_TIME = 253,  /* of one message: SCM_MAX_FD */
+    /*
+     * What VMMs' own statistics take, in words of 8 bytes: each number of a row one; besides, a
+     * statistic and an object what they take in our memory. Of one user, and of all users.
+     */
+    REGISTER_WORDS_MAX = 4 << 20,
+    REGISTER_WORDS_OF_ALL_MAX = 16 << 20,
+    REGISTER_WORDS_OF_STAT = 64,
+    REGISTER_WORDS_OF_OBJECT = 128,
+    REGISTER_STATS_AT_A_TIME = 1024, /* of one message, and of one provider and target */
+    REGISTER_HELP_MAX = 255,         /* bytes of what a statistic says of itself */
 };
 
 /* What one user's connections take together. */
@@ -31,6 +41,7 @@ struct register_user {
     uid_t uid;
     uint32_t n_clients;
     uint32_t n_files;      /* that are taken, or wait for their message */
+    uint64_t n_words;      /* of its VMMs' own statistics */
     struct closer *closer; /* of what it sent that is refused */
     LIST_ENTRY(register_user) link;
 };

@@ -291,6 +291,8 @@ for _ in range(40):
     client = Registrant(sys.argv[2]).negotiate()
     error = client.error("register-vm", [fd], name="silent")
     assert error == "File 1 of this message is no statistics file of a VM"
+    error = client.error("add-stats", [fd], provider="a", target="vm", stats=[{"name": "a", "type": "peak"}])
+    assert error.startswith("File 1 of this message is no memory file")
     client.send_files(" ", [fd] * 5)
 print("done", flush=True)
 os.kill(os.getpid(), 9)

@@ -12,9 +12,11 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "host/vm_own.h"
 #include "qmp/dialect.h"
 #include "web/exposition.h"
 
@@ -132,6 +134,14 @@ static void send_file(struct fixture *f, const char *name)
 #define ADD(path)                                                                                  \
     "{\"execute\": \"add-vcpus\", \"arguments\": {\"vcpus\": [{\"path\": \"" path "\"}]}}"
 
+#define ADD_STATS(target, count)                                                                   \
+    "{\"execute\": \"add-stats\", \"arguments\": {\"provider\": \"own\", \"target\": \"" target    \
+    "\", \"stats\": [{\"name\": \"a\", \"type\": \"log-hist\", \"count\": " #count "}]}}"
+#define ADD_OBJECTS(path, row)                                                                      \
+    "{\"execute\": \"add-objects\", \"arguments\": {\"provider\": \"own\", \"target\": \"block\", " \
+    "\"objects\": [{\"path\": " path ", \"row\": " #row "}]}}"
+#define REMOVE_STATS                                                                               \
+    "{\"execute\": \"remove-stats\", \"arguments\": {\"provider\": \"own\", \"target\": \"block\"}}"
 #define SET_NONE "{\"execute\": \"set-threads\", \"arguments\": {\"vcpus\": []}}"
 #define SET_THREAD                                                                                 \
     "{\"execute\": \"set-threads\", \"arguments\": {\"vcpus\": [{\"path\": \"cpu/0\", \"thread\": %d}]}}"
@@ -394,6 +404,64 @@ static void a_thread_is_told_later(void **state)
     assert_contains(say(f, SET_NONE), "has 0 elements, must have 1 to 253");
 }
 
+static void send_memory(struct fixture *f)
+{
+    int fd = memfd_create("rows", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    assert_int_equal(ftruncate(fd, 1 << 20), 0);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    assert_true(registrant_take_fds(f->registrant, &fd, 1));
+}
+
+static void own_statistics_are_told_to_another_host(void **state)
+{
+    struct fixture *f = *state;
+
+    register_with_vcpu(f);
+    send_memory(f);
+    assert_contains(say(f, ADD_STATS("block", 1)), "{\"return\": {}}");
+    assert_int_equal(count_others(f), 1);
+    assert_int_equal(only_other(f)->n_own, 1);
+    assert_int_equal(vm_own_at(only_other(f), 0)->n_objects, 0);
+    assert_contains(say(f, ADD_OBJECTS("\"sda\"", 0)), "{\"return\": {}}");
+    assert_int_equal(count_others(f), 1);
+    assert_string_equal(vm_own_at(only_other(f), 0)->objects[0].path, "sda");
+    assert_contains(say(f, REMOVE_STATS), "{\"return\": {}}");
+    send_memory(f);
+    assert_contains(say(f, ADD_STATS("block", 2)), "{\"return\": {}}");
+    assert_int_equal(count_others(f), 1);
+    assert_int_equal(only_other(f)->n_own, 1);
+    assert_int_equal(vm_own_at(only_other(f), 0)->schema->row_len, 2);
+    assert_contains(say(f, REMOVE_STATS), "{\"return\": {}}");
+    assert_int_equal(count_others(f), 1);
+    assert_int_equal(only_other(f)->n_own, 0);
+}
+
+/* In words: 64 for the statistic, 128 for each object, and its numbers. */
+static void own_statistics_have_a_limit(void **state)
+{
+    struct fixture *f = *state;
+
+    register_with_vcpu(f);
+    f->registrant->user->n_words = REGISTER_WORDS_MAX - 64 - 5;
+    send_memory(f);
+    assert_contains(say(f, ADD_STATS("vm", 6)), "no room for further statistics of this user");
+    send_memory(f);
+    assert_contains(say(f, ADD_STATS("block", 5)), "return");
+    assert_contains(say(f, ADD_OBJECTS("\"sda\"", 0)), "no room for further statistics");
+    assert_int_equal(f->registrant->user->n_words, REGISTER_WORDS_MAX);
+    f->registrant->user->n_words -= 128;
+    assert_contains(say(f, ADD_OBJECTS("\"sda\"", 0)), "return");
+    assert_int_equal(f->registrant->user->n_words, REGISTER_WORDS_MAX);
+    assert_contains(say(f,
+                        "{\"execute\": \"remove-objects\", \"arguments\": {\"provider\": \"own\", "
+                        "\"target\": \"block\", \"paths\": [\"sda\"]}}"),
+                    "return");
+    assert_int_equal(f->registrant->user->n_words, REGISTER_WORDS_MAX - 128);
+    assert_contains(say(f, REMOVE_STATS), "return");
+    assert_int_equal(f->registrant->user->n_words, REGISTER_WORDS_MAX - 128 - 64 - 5);
+}
+
 /* The place of a vCPU that was removed and one that came, seen at once. */
 static void a_vcpu_in_the_place_of_another(void **state)
 {
@@ -553,6 +621,8 @@ int main(void)
         WITH(connections_of_a_user_have_a_limit),
         WITH(another_host_follows),
         WITH(it_follows_changes_of_a_vm),
+        WITH(own_statistics_are_told_to_another_host),
+        WITH(own_statistics_have_a_limit),
         WITH(a_vcpu_in_the_place_of_another),
         WITH(files_are_closed_before_it_looks),
         WITH(a_process_that_has_ended_is_seen_by_each),
