@@ -17,12 +17,14 @@ sys.path.insert(0, str(ROOT / "tests"))
 VMS = {"db1": ["--vcpus", 2], "web1": ["--vcpus", 4], "build1": ["--vcpus", 1, "--guest", "spin"],
        "cache1": ["--vcpus", 2, "--guest", "halted"], "spare": ["--vcpus", 1, "--guest", "none"]}  # fmt: skip
 SHOWN = "db1"
-WIDE, PHONE = (1100, 640, False), (390, 844, True)
+WIDE, PHONE = (1100, 800, False), (390, 844, True)
+LIST_HEIGHT = 256  # of the list alone, in the documentation
 LOOKS = {"": (WIDE, False), "-phone": (PHONE, False), "-dark": (WIDE, True), "-phone-dark": (PHONE, True)}
 
 
-def take(browser, directory, name, looks):
+def take(browser, directory, name, looks, wide_height):
     for end, ((width, height, mobile), dark) in looks.items():
+        height = height if mobile else wide_height
         browser.look(width, height, dark, mobile)
         time.sleep(2.5)  # of new numbers, each second, and of what is drawn anew
         browser.picture(directory / f"{name}{end}.png")
@@ -38,11 +40,11 @@ def run(options, programs):
     browser.open(Web(daemon).address)
     wait_until(lambda: set(VMS) <= set(names(browser)), "the VMs are listed", 60)
     time.sleep(options.seconds)
-    take(browser, options.out, "page", looks)
+    take(browser, options.out, "page", looks, LIST_HEIGHT)
     browser.look(*WIDE[:2])
     open_vm(browser, SHOWN)
     time.sleep(options.seconds)
-    take(browser, options.out, "page-vm", looks)
+    take(browser, options.out, "page-vm", looks, WIDE[1])
 
 
 if __name__ == "__main__":
