@@ -23,6 +23,7 @@ enum cli_words {
     CLI_PROVIDERS,
     CLI_VMS,
     CLI_VCPUS,
+    CLI_OBJECTS,
 };
 
 /* What an option does: which type the member of the verb's struct has that its value goes to. */

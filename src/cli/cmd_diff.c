@@ -59,7 +59,25 @@ static bool is_wanted(const struct diff *diff, const struct snapshot_file *snaps
 {
     return look_wants_vm(&diff->look, snapshot->rows[i].vm, uuid_of(&snapshot->rows[i])) &&
            look_wants_stat(&diff->look, &snapshot->stats[i]) &&
-           is_any_vcpu(&diff->look.options, &snapshot->rows[i]);
+           is_any_vcpu(&diff->look.options, &snapshot->rows[i]) &&
+           look_wants_object(&diff->look, snapshot->rows[i].target, snapshot->rows[i].path);
+}
+
+static bool has_object(const struct diff *diff, const struct snapshot_file *snapshot,
+                       const char *path)
+{
+    for (size_t i = 0; i < snapshot->n_rows; i++)
+        if (snapshot->rows[i].path && !strcmp(snapshot->rows[i].path, path) &&
+            look_wants_target(&diff->look, snapshot->rows[i].target))
+            return true;
+    return false;
+}
+
+static int check_object(struct diff *diff, const char *path)
+{
+    if (has_object(diff, &diff->before, path) || has_object(diff, &diff->after, path))
+        return 0;
+    return look_refuse_object(&diff->look, path);
 }
 
 static bool has_vcpu(const struct snapshot_file *snapshot, const char *text)
@@ -140,6 +158,8 @@ static int check_options(struct diff *diff)
 
     for (size_t i = 0; status == 0 && i < options->vcpus.n; i++)
         status = check_vcpu(diff, options->vcpus.all[i]);
+    for (size_t i = 0; status == 0 && i < options->objects.n; i++)
+        status = check_object(diff, options->objects.all[i]);
     return status ? status : look_check_stats(&diff->look, lists, 2);
 }
 
@@ -380,8 +400,8 @@ const struct verb verb_diff = {
     .operands_at = offsetof(struct diff, paths),
     .about = "Shows what happened between two snapshots of 'vitals snap': what is cumulative, and "
              "histograms, as what came; other values as they were and are. - is standard input.",
-    .tables = {look_vm_options, look_stat_options, look_vcpu_options, own_options, look_row_options,
-               look_output_options},
+    .tables = {look_vm_options, look_stat_options, look_object_options, own_options,
+               look_row_options, look_output_options},
     .notes =
         "Where the VM, a vCPU or the host started again, or one count of the VM went down, its "
         "counts are shown as reset, with what they have counted since.\n"

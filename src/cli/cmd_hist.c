@@ -253,7 +253,7 @@ const struct verb verb_hist = {
     .operands_at = offsetof(struct hist, look.options.globs),
     .about = "Draws the histograms of VMs, with their bounds: all that have values, or those whose "
              "names match.",
-    .tables = {look_socket_options, look_vm_options, look_stat_options, look_vcpu_options,
+    .tables = {look_socket_options, look_vm_options, look_stat_options, look_object_options,
                own_options, look_turn_options, look_output_options},
     .notes =
         "Below a histogram are the buckets that hold the values at 50, 90 and 99 of 100.\n"

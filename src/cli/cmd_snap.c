@@ -115,7 +115,7 @@ const struct verb verb_snap = {
     .operand_words = CLI_FILES,
     .operands_at = offsetof(struct snap, look.options.sockets),
     .about = "Writes all values of now as JSON: what 'vitals stats -o json' prints, in one line.",
-    .tables = {look_socket_options, look_vm_options, look_stat_options, look_vcpu_options,
+    .tables = {look_socket_options, look_vm_options, look_stat_options, look_object_options,
                own_options},
     .notes = "Example:\n"
              "  vitals snap -f before.json\n"

@@ -138,7 +138,7 @@ const struct verb verb_stats = {
     .operand_words = CLI_FILES,
     .operands_at = offsetof(struct stats, look.options.sockets),
     .about = "Shows the values of a VM's statistics.",
-    .tables = {look_socket_options, look_vm_options, look_stat_options, look_vcpu_options,
+    .tables = {look_socket_options, look_vm_options, look_stat_options, look_object_options,
                own_options, look_row_options, look_turn_options, look_output_options},
     .notes = "The table shows of a histogram how many values it counts, and between which bounds "
              "the values lie that are at 50, 90 and 99 of 100; times and bytes are rounded.\n\n"

@@ -106,7 +106,7 @@ struct client_snapshot {
 struct client_request {
     const char *target;       /* or CLIENT_OTHER_TARGETS */
     const bool *wanted;       /* one for each statistic of the client */
-    const char *const *paths; /* of the vCPUs that are wanted; NULL: all */
+    const char *const *paths; /* of the vCPUs, or other objects, that are wanted; NULL: all */
     size_t n_paths;
 };
 

@@ -48,9 +48,16 @@ static int choose(struct query *query)
     return 0;
 }
 
-static void put_paths(struct buf *out, const struct client_request *request)
+static bool is_other(const char *target)
 {
-    buf_puts(out, ", \"vcpus\": [");
+    return strcmp(target, "vm") && strcmp(target, "vcpu");
+}
+
+static void put_paths(struct buf *out, const struct query *query)
+{
+    const struct client_request *request = query->request;
+
+    buf_puts(out, is_other(query->target) ? ", \"objects\": [" : ", \"vcpus\": [");
     for (size_t i = 0; i < request->n_paths; i++) {
         buf_puts(out, i ? ", " : "");
         json_put_string(out, request->paths[i]);
@@ -103,8 +110,8 @@ static int ask_once(struct query *query, struct gone *ret_gone, struct json_obje
 
     buf_puts(&arguments, "{\"target\": ");
     json_put_string(&arguments, query->target);
-    if (query->request->paths)
-        put_paths(&arguments, query->request);
+    if (query->request->paths && (client->peer != CLIENT_QEMU || !is_other(query->target)))
+        put_paths(&arguments, query);
     if (query->n_asked < count_stats(query))
         put_filters(&arguments, query);
     buf_append(&arguments, "}", sizeof("}")); /* with its end */
@@ -142,7 +149,7 @@ static bool drop_gone(struct query *query, const struct gone *gone)
 static int ask_query(struct query *query, struct json_object **ret_reply,
                      struct json_object **ret_value, struct client_error *error)
 {
-    bool comes_and_goes = strcmp(query->target, "vm") && strcmp(query->target, "vcpu");
+    bool comes_and_goes = is_other(query->target);
     struct gone gone;
     int err;
 
@@ -172,10 +179,33 @@ static int explain_reply(const struct query *query, int err, struct client_error
     }
 }
 
+static bool is_asked_for(const struct client_request *request, const char *path)
+{
+    for (size_t i = 0; i < request->n_paths; i++)
+        if (path && !strcmp(request->paths[i], path))
+            return true;
+    return false;
+}
+
+/* QEMU has no filter for objects that are no vCPUs. @first: of those of this target. */
+static void drop_others(const struct query *query, size_t first)
+{
+    struct client_snapshot *snapshot = &query->snapshot->public;
+    size_t n = first;
+
+    if (!query->request->paths || !is_other(query->target))
+        return;
+    for (size_t i = first; i < snapshot->n_objects; i++)
+        if (is_asked_for(query->request, snapshot->objects[i].path))
+            snapshot->objects[n++] = snapshot->objects[i];
+    snapshot->n_objects = n;
+}
+
 static int query_target(struct query *query, const char *target, struct client_error *error)
 {
     struct client *client = query->client;
     struct json_object *reply, *value;
+    size_t first = query->snapshot->public.n_objects;
     int err;
 
     query->target = target;
@@ -190,7 +220,10 @@ static int query_target(struct query *query, const char *target, struct client_e
     query->snapshot->public.time_ns = clock_now_ns();
     err = reply_read(query, value);
     connection_put(&client->connection, reply);
-    return err ? explain_reply(query, -err, error) : 0;
+    if (err)
+        return explain_reply(query, -err, error);
+    drop_others(query, first);
+    return 0;
 }
 
 static int run(struct query *query, struct client_error *error)

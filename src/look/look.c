@@ -56,11 +56,23 @@ bool look_wants_target(const struct look *look, const char *target)
 {
     const char *wanted = look->options.target;
 
+    if (look->options.objects.n && (!strcmp(target, "vm") || !strcmp(target, "vcpu")))
+        return false;
     if (!wanted)
         return true;
     if (!strcmp(target, CLIENT_OTHER_TARGETS))
         return strcmp(wanted, "vm") && strcmp(wanted, "vcpu");
     return !strcmp(wanted, target);
+}
+
+bool look_wants_object(const struct look *look, const char *target, const char *path)
+{
+    const struct cli_texts *objects = &look->options.objects;
+
+    for (size_t i = 0; i < objects->n; i++)
+        if (path && !strcmp(objects->all[i], path))
+            return look_wants_target(look, target);
+    return !objects->n;
 }
 
 void look_say(const struct look *look, const struct client_error *error)

@@ -24,7 +24,7 @@ struct look_options {
     const char *command; /* for messages */
     bool is_host;        /* --host: all VMs of this host */
     bool opens_files;    /* the verb opens files that were named, after the VMs */
-    struct cli_texts sockets, vms, vcpus, globs;
+    struct cli_texts sockets, vms, vcpus, objects, globs;
     const char *default_socket; /* where no --socket is given, that of VITALS_SOCKET; or NULL */
     const char *target;         /* "vm", "vcpu", another, or NULL: all */
     const char *provider;
@@ -76,7 +76,7 @@ struct look {
 extern const struct cli_option look_socket_options[]; /* which VMs: --socket, --timeout */
 extern const struct cli_option look_vm_options[];     /* --vm, beside those */
 extern const struct cli_option look_stat_options[];   /* --target, --provider, --stat */
-extern const struct cli_option look_vcpu_options[];   /* --vcpu, beside those */
+extern const struct cli_option look_object_options[]; /* --vcpu, --object, beside those */
 extern const struct cli_option look_row_options[];  /* --total, --sort, --top: see look_arrange() */
 extern const struct cli_option look_turn_options[]; /* -i, -n: see look/turns.h */
 extern const struct cli_option look_output_options[]; /* -o, --json, --no-legend */
@@ -135,6 +135,16 @@ int look_wish(const void *look, const struct client *client, struct watch_wish *
  */
 void look_arrange(const struct look_options *options, struct row_list *rows,
                   bool (*is_shown)(const struct row *row));
+
+/* Calls @visit for each object that is neither the VM nor a vCPU, which takes a query. */
+void look_each_object(struct client *client, void (*visit)(void *opaque, const char *path),
+                      void *opaque);
+
+/* Says that there is no such object. Returns the exit status. */
+int look_refuse_object(struct look *look, const char *path);
+
+/* Whether --object means it, or is not there. @target: of the object at @path. */
+bool look_wants_object(const struct look *look, const char *target, const char *path);
 
 /* By its name, or its UUID, which may be NULL. */
 bool look_wants_vm(const struct look *look, const char *name, const char *uuid);

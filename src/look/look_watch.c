@@ -52,7 +52,7 @@ static int check_vms(struct look *look)
     if (status == 0)
         status = look_check_any(look);
     if (status == 0)
-        status = look_match_vcpus(look);
+        status = look_match_objects(look);
     return status ? status : look_match_stats(look);
 }
 
@@ -124,6 +124,8 @@ static int start(struct look *look, double interval, struct watch **ret_watch)
         .wants_vm = look_wants_target(look, "vm"),
         .wants_vcpus = look_wants_target(look, "vcpu"),
         .wants_others = look_wants_target(look, CLIENT_OTHER_TARGETS),
+        .objects = look->options.objects.n ? look->options.objects.all : NULL,
+        .n_objects = look->options.objects.n,
         .shows_help = look->shows_help,
         .holds = look->options.holds,
         .interval = interval,

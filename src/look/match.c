@@ -542,7 +542,7 @@ static int match_vcpu_in_all(struct look *look, const char *text)
     return any ? 0 : refuse_vcpu(look, text);
 }
 
-int look_match_vcpus(struct look *look)
+static int match_vcpus(struct look *look)
 {
     int status = 0;
 
@@ -557,4 +557,84 @@ int look_match_vcpus(struct look *look)
     for (size_t i = 0; status == 0 && i < look->options.vcpus.n; i++)
         status = match_vcpu_in_all(look, look->options.vcpus.all[i]);
     return status;
+}
+
+/* ---- other objects -------------------------------------------------------------------------- */
+
+/* Only their values tell which there are. Whoever doesn't answer is told of when it is asked again. */
+static struct client_snapshot *ask_objects(struct client *client)
+{
+    struct client_request request = {.target = CLIENT_OTHER_TARGETS};
+    struct client_snapshot *snapshot = NULL;
+    struct client_error error;
+    size_t n;
+    bool *all;
+
+    client_stats(client, &n);
+    request.wanted = all = malloc(n + 1);
+    if (!all)
+        return NULL;
+    memset(all, true, n);
+    if (client_query(client, &request, &snapshot, &error))
+        snapshot = NULL;
+    free(all);
+    return snapshot;
+}
+
+void look_each_object(struct client *client, void (*visit)(void *opaque, const char *path),
+                      void *opaque)
+{
+    struct client_snapshot *snapshot = ask_objects(client);
+
+    for (size_t i = 0; snapshot && i < snapshot->n_objects; i++)
+        if (snapshot->objects[i].path)
+            visit(opaque, snapshot->objects[i].path);
+    client_snapshot_free(snapshot);
+}
+
+struct object_search {
+    const struct cli_texts *wanted;
+    bool *found; /* for each of them */
+};
+
+static void compare_object(void *opaque, const char *path)
+{
+    const struct object_search *search = opaque;
+
+    for (size_t i = 0; i < search->wanted->n; i++)
+        search->found[i] |= !strcmp(search->wanted->all[i], path);
+}
+
+int look_refuse_object(struct look *look, const char *path)
+{
+    const struct suggestion nothing = {.meant = path};
+
+    return refuse(look, "object", &nothing,
+                  "'vitals stats --target TARGET' shows the objects of a target.");
+}
+
+static int match_others(struct look *look)
+{
+    struct object_search search = {.wanted = &look->options.objects};
+    int status = 0;
+
+    if (!search.wanted->n)
+        return 0;
+    search.found = calloc(search.wanted->n, sizeof(*search.found));
+    if (!search.found)
+        return look_fail(look, NULL, "out of memory");
+    for (size_t i = 0; i < look->n_vms; i++)
+        look_each_object(look->vms[i].client, compare_object, &search);
+    for (size_t i = 0; i < search.wanted->n && !status; i++)
+        if (!search.found[i])
+            status = look_refuse_object(look, search.wanted->all[i]);
+    free(search.found);
+    return status;
+}
+
+int look_match_objects(struct look *look)
+{
+    int status = match_vcpus(look);
+
+    return status ? status : match_others(look);
 }

@@ -124,15 +124,22 @@ static void add_vcpus(struct names *names, const struct client *client)
     }
 }
 
+static void add_path(void *names, const char *path)
+{
+    add(names, path);
+}
+
 static void add_of_vms(struct names *names, enum cli_words kind, const struct look *look)
 {
     for (size_t i = 0; i < look->n_vms; i++) {
-        const struct client *client = look->vms[i].client;
+        struct client *client = look->vms[i].client;
 
         if (kind == CLI_VMS)
             add(names, client_vm_name(client));
         else if (kind == CLI_VCPUS)
             add_vcpus(names, client);
+        else if (kind == CLI_OBJECTS)
+            look_each_object(client, add_path, names);
         else
             add_stats(names, kind, look, client);
     }

@@ -40,7 +40,7 @@ int look_choose(struct look *look)
     int status = look_check_any(look);
 
     if (status == 0)
-        status = look_match_vcpus(look);
+        status = look_match_objects(look);
     return status ? status : look_match_stats(look);
 }
 

@@ -63,13 +63,19 @@ const struct cli_option look_stat_options[] = {
     {0},
 };
 
-const struct cli_option look_vcpu_options[] = {
+const struct cli_option look_object_options[] = {
     {.name = "vcpu",
      .kind = CLI_LIST,
      .at = AT(vcpus),
      .argument = "N|PATH",
      .words = CLI_VCPUS,
      .help = "only this vCPU, or these: 0-3,7; can be given again"},
+    {.name = "object",
+     .kind = CLI_TEXTS,
+     .at = AT(objects),
+     .argument = "PATH",
+     .words = CLI_OBJECTS,
+     .help = "only this object of a target beside vm and vcpu; can be given again"},
     {0},
 };
 
@@ -152,6 +158,18 @@ unsigned look_timeout_ms(const struct look_options *options)
     return options->timeout > 0 ? (unsigned)(options->timeout * 1000) : CLIENT_TIMEOUT_MS;
 }
 
+static int check_objects(const struct look_options *options)
+{
+    if (!options->objects.n)
+        return 0;
+    if (options->vcpus.n)
+        return cli_usage_error(options->command, "--object and --vcpu exclude each other");
+    if (options->target && (!strcmp(options->target, "vm") || !strcmp(options->target, "vcpu")))
+        return cli_usage_error(options->command, "--object and --target %s exclude each other",
+                               options->target);
+    return 0;
+}
+
 /* An empty path is that of a shell's variable which is not set. */
 int look_complete_options(struct look_options *options)
 {
@@ -161,6 +179,8 @@ int look_complete_options(struct look_options *options)
     for (size_t i = 0; i < options->sockets.n; i++)
         if (!*options->sockets.all[i])
             return cli_usage_error(options->command, "--socket: the path is missing");
+    if (check_objects(options))
+        return EXIT_USAGE;
     if (options->vcpus.n && options->target && strcmp(options->target, "vcpu") != 0 &&
         strcmp(options->target, "all") != 0)
         return cli_usage_error(options->command, "--vcpu and --target %s exclude each other",

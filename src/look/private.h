@@ -51,7 +51,7 @@ bool look_has_ended(const struct look *look, int err);
 /* Closes the VMs that are not wanted. */
 int look_match_vms(struct look *look);
 
-int look_match_vcpus(struct look *look);
+int look_match_objects(struct look *look); /* vCPUs, and others, which are asked for */
 int look_match_stats(struct look *look);
 
 #endif

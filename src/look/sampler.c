@@ -109,6 +109,8 @@ static int sample_vm(struct sampler *sampler, const struct look_vm *vm, struct s
         .wanted = vm->wanted,
         .paths = vm->paths,
         .n_paths = vm->n_paths,
+        .objects = sampler->look->options.objects.n ? sampler->look->options.objects.all : NULL,
+        .n_objects = sampler->look->options.objects.n,
         .wants_vm = look_wants_target(sampler->look, "vm"),
         .wants_vcpus = look_wants_target(sampler->look, "vcpu"),
         .wants_others = look_wants_target(sampler->look, CLIENT_OTHER_TARGETS),

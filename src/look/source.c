@@ -12,7 +12,9 @@ int source_sample(const struct source *source, struct sample *ret_sample,
         .n_paths = source->n_paths,
     };
     const struct client_request of_others = {.target = CLIENT_OTHER_TARGETS,
-                                             .wanted = source->wanted};
+                                             .wanted = source->wanted,
+                                             .paths = source->objects,
+                                             .n_paths = source->n_objects};
     bool any_vcpu = source->wants_vcpus && (!source->paths || source->n_paths);
     struct sample sample = {0};
     int err = client_read_status(source->client, error);

@@ -16,6 +16,8 @@ struct source {
     const bool *wanted;       /* for each of its statistics */
     const char *const *paths; /* of the wanted vCPUs; NULL: all */
     size_t n_paths;
+    const char *const *objects; /* those of other targets that are wanted; NULL: all */
+    size_t n_objects;
     bool wants_vm, wants_vcpus, wants_others;
 };
 

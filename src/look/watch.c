@@ -266,6 +266,8 @@ static int ask_session(const struct slot *slot, struct watch_result *result)
         .wanted = session->wish.wanted,
         .paths = (const char *const *)session->wish.paths,
         .n_paths = session->wish.n_paths,
+        .objects = slot->watch->options.objects,
+        .n_objects = slot->watch->options.n_objects,
         .wants_vm = slot->watch->options.wants_vm,
         .wants_vcpus = slot->watch->options.wants_vcpus,
         .wants_others = slot->watch->options.wants_others,

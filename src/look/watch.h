@@ -42,6 +42,8 @@ void watch_wish_free(struct watch_wish *wish);
 struct watch_options {
     struct place *place;
     bool wants_vm, wants_vcpus, wants_others;
+    const char *const *objects; /* of other targets; NULL: all */
+    size_t n_objects;
     bool shows_help; /* what statistics say of themselves is asked for */
     bool holds;      /* never lets a VM go between two turns */
     double interval;

@@ -98,6 +98,17 @@ def vms(programs):
     return [server.path for server in servers]
 
 
+def test_paths_of_objects(programs):
+    """Those that --vcpu knows by their numbers are not among them."""
+    server = programs.server()
+    for target, path in ("vcpu", "cpu/0"), ("disk", "disk/ab"), ("nic", "nic/0"):
+        server.tell("register", f"p/{target}", stat("count"))
+        server.tell("row", f"p/{target}", path, 1)
+    for verb in "stats", "snap", "hist":
+        assert offered(verb, "--socket", server.path, "--object", "") == ["disk/ab", "nic/0"]
+    assert offered("stats", "--socket", server.path, "--object", "n") == ["nic/0"]
+
+
 def test_names_of_vms(vms, programs):
     both = ["--socket", vms[0], f"--socket={vms[1]}"]
     assert offered("stats", *both, "--stat", "") == ["count0", "count1", "odd0", "odd1"]

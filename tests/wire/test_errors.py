@@ -477,6 +477,7 @@ SCHEMAS = "'vitals schemas' lists what there is."
 NO_STATISTIC = "no statistic matches 'WORD'"
 MISSPELT = "no statistic matches 'WORD'; did you mean 'WORD'?"
 NO_VCPU = "no vCPU matches 'WORD'"
+NO_OBJECT = "no object matches 'WORD'"
 HAS_NO_VCPU = ("schemas", "describe", "top")  # no option --vcpu
 
 
@@ -608,6 +609,11 @@ def test_snapshots(programs, vm):
         ([before, after, "--vcpu", "99"], 3, NO_VCPU, "a number from 0 to"),
         ([before, after, "--vcpu", "0", "--target", "vm"], 2,
          "--vcpu and --target WORD exclude each other", ""),
+        ([before, after, "--object", "d0"], 3, NO_OBJECT, "shows the objects of a target"),
+        ([before, after, "--object", "d0", "--target", "vm"], 2,
+         "--object and --target WORD exclude each other", ""),
+        ([before, after, "--object", "d0", "--vcpu", "0"], 2,
+         "--object and --vcpu exclude each other", ""),
         ([before], 2, "which two snapshots? 'vitals snap' writes them", ""),
     ]:
         named = arguments[0] if status == 1 else ""

@@ -787,6 +787,8 @@ def test_help(verb):
     (["-n", "0"], "-n: '0' is no number"),
     (["-n", "-1"], "-n: '-1' is no number"),
     (["--vcpu", "0", "--target", "vm"], "--vcpu and --target vm exclude each other"),
+    (["--object", "d0", "--vcpu", "0"], "--object and --vcpu exclude each other"),
+    (["--object", "d0", "--target", "vcpu"], "--object and --target vcpu exclude each other"),
     (["--frobnicate"], "unrecognized option"),
 ])  # fmt: skip
 def test_wrong_usage(options, text):

@@ -211,3 +211,65 @@ def test_top_shows_a_target_that_comes(programs):
     vm = programs.keep(LateVm(programs.path("vm.sock")))
     text = show("top", vm, "-b", "-i", "0.5", "-n", "10")
     assert OBJECTS[2] not in text[: len(text) // 10] and OBJECTS[2] in text
+
+
+# ---- chosen objects ------------------------------------------------------------------------------
+
+CHOSEN = [[OBJECTS[0]], [OBJECTS[1], OBJECTS[2]], [SAME]]
+
+
+def chosen(paths):
+    """Of a path that is that of a vCPU, too, only the other one is meant."""
+    return [each for each in EXPECTED if each[1] in paths and each[0] not in ("vm", "vcpu")]
+
+
+def object_options(paths):
+    return [word for path in paths for word in ("--object", path)]
+
+
+@pytest.mark.parametrize("paths", CHOSEN)
+def test_chosen_objects(vm, paths, programs):
+    options = object_options(paths)
+    assert found_in(show("stats", vm, *options, "-o", "json")) == chosen(paths)
+    for asked in vm.asked:
+        assert asked["target"] in ("cryptodev", "disk")
+    turns = show("stats", vm, *options, "-i", "0.05", "-n", "2", "-o", "json").splitlines()
+    assert [found_in(turn) for turn in turns] == 2 * [chosen(paths)]
+    before, some, after = (programs.path(name) for name in ("before", "some", "after"))
+    show("snap", vm, "-f", before)
+    show("snap", vm, *options, "-f", some)
+    show("snap", vm, "-f", after)
+    with open(some) as snapshot:
+        assert found_in(snapshot.read()) == chosen(paths)
+    for first in before, some:
+        result = run("diff", first, after, "--all", *options, "-o", "json")
+        assert (result.returncode, result.stderr) == (0, "")
+        stats = json.loads(result.stdout)["stats"]
+        assert [(stat["target"], stat["path"]) for stat in stats] == [
+            each[:2] for each in chosen(paths)]  # fmt: skip
+
+
+def test_chosen_objects_of_a_target(vm):
+    options = object_options([OBJECTS[1], OBJECTS[2]])
+    assert found_in(show("stats", vm, *options, "--target", "disk", "-o", "json")) == chosen(
+        [OBJECTS[2]])  # fmt: skip
+
+
+def test_only_chosen_objects_are_asked_for(programs):
+    """QEMU has no filter for them."""
+    for kind in GroupedVm, FlatVm:
+        vm = programs.keep(kind(programs.path(f"{kind.__name__}.sock")))
+        show("stats", vm, "--object", OBJECTS[0], "-o", "json")
+        asked = vm.asked[-1]
+        assert asked.get("objects") == ([OBJECTS[0]] if kind is GroupedVm else None)
+
+
+@pytest.mark.parametrize("verb", ["stats", "snap"])
+@pytest.mark.parametrize("options", [["-i", "0.05", "-n", "2"], []])
+@pytest.mark.parametrize("path", ["/objects/c9", ""])
+def test_objects_that_are_not_there(vm, verb, options, path):
+    if verb == "snap" and options:
+        return
+    result = run(verb, "--socket", vm.path, "--object", OBJECTS[0], "--object", path, *options)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert f"no object matches '{path}'" in result.stderr
