@@ -32,6 +32,30 @@ static void buckets_text(char text[QUANTITY_MAX], const struct vitals_stat *stat
                  stat->type == VITALS_LOG_HIST ? "0, 1, 2-3, 4-7, ..." : "");
 }
 
+static bool has_failure(const struct look *look)
+{
+    for (size_t i = 0; i < look->n_vms; i++) {
+        size_t n;
+        const struct client_stat *stats = client_stats(look->vms[i].client, &n);
+
+        for (size_t j = 0; j < n; j++)
+            if (look->vms[i].wanted[j] && client_failure(look->vms[i].client, &stats[j]))
+                return true;
+    }
+    return false;
+}
+
+/* A table has room for it only where there is one. */
+static void put_failure(struct record_writer *to, const struct look *look, const char *failure)
+{
+    const char *title = to->format != OUTPUT_TABLE || has_failure(look) ? "FAILURE" : NULL;
+
+    if (failure)
+        record_text(to, "failure", title, failure);
+    else
+        record_null(to, "failure", title);
+}
+
 static void put_stat(struct record_writer *to, const struct look *look, const struct client *client,
                      const struct client_stat *stat)
 {
@@ -49,6 +73,7 @@ static void put_stat(struct record_writer *to, const struct look *look, const st
     record_text(to, NULL, "BUCKETS", buckets);
     if (to->format == OUTPUT_CSV)
         origin_put(to, client_origin(client), false);
+    put_failure(to, look, client_failure(client, stat));
 }
 
 static void put_vm(struct record_writer *to, const struct look *look, const struct look_vm *vm)
@@ -91,7 +116,7 @@ static int open_and_print(void *self)
 
 static int run(struct cli_args *args)
 {
-    return look_run(args, &(struct look){0}, open_and_print);
+    return look_run(args, &(struct look){.shows_failures = true}, open_and_print);
 }
 
 const struct verb verb_schemas = {
@@ -102,10 +127,12 @@ const struct verb verb_schemas = {
     .operands_at = offsetof(struct look, options.sockets),
     .about = "Lists the statistics of a VM: name, type, unit, and the buckets of histograms.",
     .tables = {look_socket_options, look_vm_options, look_stat_options, look_output_options},
-    .notes = "-o json prints one object: {\"schema_version\": 1, \"stats\": [...]}. Each statistic "
-             "has vm, socket, target, provider, name, type, unit, base and exponent, and a linear "
-             "histogram has bucket_size. A value is meant times base^exponent, in the unit.\n"
-             "\n"
-             "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if nothing matches.",
+    .notes =
+        "-o json prints one object: {\"schema_version\": 1, \"stats\": [...]}. Each statistic "
+        "has vm, socket, target, provider, name, type, unit, base and exponent, and a linear "
+        "histogram has bucket_size. failure says why nothing of its provider and target could "
+        "be read when somebody asked last, or is null. A value is meant times base^exponent, in the unit.\n"
+        "\n"
+        "Exit status: 0, 1 for an error, 2 for wrong usage, 3 if nothing matches.",
     .run = run,
 };

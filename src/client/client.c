@@ -268,6 +268,7 @@ void client_free(struct client *client)
     arena_free(&client->told);
     free(client->stats);
     free(client->by_name);
+    free(client->failures);
     free(client->vcpus);
     free(client->by_path);
     free(client->vm_name);

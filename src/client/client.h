@@ -195,6 +195,14 @@ bool client_has_statistics(const struct client *client);
  */
 int client_read_help(struct client *client, struct client_error *error);
 
+/*
+ * Asks why nothing of a provider and target could be read when somebody asked for it last, where a peer
+ * of this project says so; then client_failure() has it for each of its statistics, or NULL. Before
+ * others use the client.
+ */
+int client_read_failures(struct client *client, struct client_error *error);
+const char *client_failure(const struct client *client, const struct client_stat *stat);
+
 /* By their index: those of when the client was opened, or of the last query for vCPUs. */
 const struct client_vcpu *client_vcpus(const struct client *client, size_t *ret_n);
 

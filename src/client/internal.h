@@ -30,7 +30,8 @@ struct client {
     struct client_stat *stats;
     struct client_stat **by_name; /* sorted */
     size_t n_stats;
-    struct arena paths; /* in @vcpus */
+    const char **failures; /* one for each; NULL: they were not asked for */
+    struct arena paths;    /* in @vcpus */
     struct client_vcpu *vcpus;
     struct client_vcpu **by_path; /* sorted */
     size_t n_vcpus;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "client/ask.h"
 #include "client/internal.h"
 #include "kvm/meanings.h"
@@ -306,13 +307,13 @@ int client_read_schemas(struct client *client, bool is_vitals, struct client_err
 
 /* ---- read again ----------------------------------------------------------------------------- */
 
-/* Of each statistic that a peer describes. What is not 0 ends it, and is returned. */
-typedef int stat_visit(struct client *client, const char *target, const char *provider,
-                       struct json_object *entry);
+/* Of each provider and target that a peer has. What is not 0 ends it, and is returned. */
+typedef int schema_visit(struct client *client, const char *target, const char *provider,
+                         struct json_object *schema);
 
 /* @schemas: [{provider, stats}] of one target; or with NULL of those that they name. */
 static int visit_target(struct client *client, const char *target, struct json_object *schemas,
-                        stat_visit *visit)
+                        schema_visit *visit)
 {
     int result = 0;
 
@@ -320,17 +321,14 @@ static int visit_target(struct client *client, const char *target, struct json_o
         struct json_object *schema = json_object_array_get_idx(schemas, i);
         const char *of = target ? target : client_name(schema, "target");
         const char *provider = client_name(schema, "provider");
-        struct json_object *stats = client_array(schema, "stats");
 
-        if (!of || !provider || !stats)
-            continue;
-        for (size_t j = 0; j < json_object_array_length(stats) && !result; j++)
-            result = visit(client, of, provider, json_object_array_get_idx(stats, j));
+        if (of && provider)
+            result = visit(client, of, provider, schema);
     }
     return result;
 }
 
-static int visit_stats(struct client *client, struct json_object *value, stat_visit *visit)
+static int visit_schemas(struct client *client, struct json_object *value, schema_visit *visit)
 {
     int result = 0;
 
@@ -363,6 +361,17 @@ static int is_news(struct client *client, const char *target, const char *provid
            desc.bucket_size != known->desc.bucket_size;
 }
 
+static int has_news(struct client *client, const char *target, const char *provider,
+                    struct json_object *schema)
+{
+    struct json_object *stats = client_array(schema, "stats");
+    int has = 0;
+
+    for (size_t i = 0; stats && i < json_object_array_length(stats) && !has; i++)
+        has = is_news(client, target, provider, json_object_array_get_idx(stats, i));
+    return has;
+}
+
 int client_look_for_news(struct client *client, bool *ret_has, struct client_error *error)
 {
     static const struct ask ask = {"query-stats-schemas", NULL, CLIENT_ANY, NULL};
@@ -379,7 +388,7 @@ int client_look_for_news(struct client *client, bool *ret_has, struct client_err
     err = client_ask(client, &ask, &reply, &value, error);
     if (err)
         return err;
-    *ret_has = visit_stats(client, value, is_news) != 0;
+    *ret_has = visit_schemas(client, value, has_news) != 0;
     connection_put(&client->connection, reply);
     return 0;
 }
@@ -409,6 +418,17 @@ static int take_help(struct client *client, const char *target, const char *prov
     return stat->desc.help ? 0 : -ENOMEM;
 }
 
+static int take_helps(struct client *client, const char *target, const char *provider,
+                      struct json_object *schema)
+{
+    struct json_object *stats = client_array(schema, "stats");
+    int err = 0;
+
+    for (size_t i = 0; stats && i < json_object_array_length(stats) && !err; i++)
+        err = take_help(client, target, provider, json_object_array_get_idx(stats, i));
+    return err;
+}
+
 int client_read_help(struct client *client, struct client_error *error)
 {
     static const struct ask ask = {
@@ -421,7 +441,58 @@ int client_read_help(struct client *client, struct client_error *error)
     err = client_ask_optional(client, &ask, &reply, &value, error);
     if (err || !value)
         return err;
-    err = visit_stats(client, value, take_help);
+    err = visit_schemas(client, value, take_helps);
     connection_put(&client->connection, reply);
     return err ? client_out_of_memory(client, error) : 0;
+}
+
+/* ---- failures ------------------------------------------------------------------------------- */
+
+static void set_failure(struct client *client, const char *target, const char *provider,
+                        const char *failure)
+{
+    for (size_t i = 0; i < client->n_stats; i++)
+        if (!strcmp(client->stats[i].target, target) &&
+            !strcmp(client->stats[i].provider, provider))
+            client->failures[i] = failure;
+}
+
+static int take_failure(struct client *client, const char *target, const char *provider,
+                        struct json_object *schema)
+{
+    const char *failure = client_string(schema, "failure");
+    char *copy = failure ? client_copy(&client->names, failure) : NULL;
+
+    if (failure && !copy)
+        return -ENOMEM;
+    if (copy)
+        text_make_plain(copy);
+    set_failure(client, target, provider, copy);
+    return 0;
+}
+
+int client_read_failures(struct client *client, struct client_error *error)
+{
+    static const struct ask ask = {
+        .command = "query-stats-schemas", .arguments = "{\"failures\": true}", .type = CLIENT_ANY};
+    struct json_object *reply, *value;
+    int err;
+
+    if (client->local || client->peer == CLIENT_QEMU)
+        return 0;
+    free(client->failures);
+    client->failures = calloc(client->n_stats + 1, sizeof(*client->failures));
+    if (!client->failures)
+        return client_out_of_memory(client, error);
+    err = client_ask_optional(client, &ask, &reply, &value, error);
+    if (err || !value)
+        return err;
+    err = visit_schemas(client, value, take_failure);
+    connection_put(&client->connection, reply);
+    return err ? client_out_of_memory(client, error) : 0;
+}
+
+const char *client_failure(const struct client *client, const struct client_stat *stat)
+{
+    return client->failures ? client->failures[stat - client->stats] : NULL;
 }

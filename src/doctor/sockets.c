@@ -46,6 +46,27 @@ static void judge(struct doctor *doctor, const char *path, const struct client *
     }
 }
 
+/* Once for each, as the statistics of a provider and target stand together. */
+static void judge_providers(struct doctor *doctor, const char *path, const struct client *client)
+{
+    size_t n;
+    const struct client_stat *stats = client_stats(client, &n), *last = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct client_stat *stat = &stats[i];
+        const char *failure = client_failure(client, stat);
+
+        if (!failure || (last && !strcmp(last->provider, stat->provider) &&
+                         !strcmp(last->target, stat->target)))
+            continue;
+        last = stat;
+        finding_hint(doctor_find(doctor, "socket", FINDING_WARNING,
+                                 "%s: provider '%s' has no values of target '%s': %s", path,
+                                 stat->provider, stat->target, failure),
+                     "Its VMM could not read them; what it logs may say more.");
+    }
+}
+
 /* A socket, or the text of what is wrong with a name. */
 struct asking {
     char *path; /* NULL: there is nothing to ask */
@@ -106,24 +127,55 @@ static void add_named(struct askings *askings, struct doctor *doctor)
     socket_list_free(&list);
 }
 
+/* Which there are shows when somebody has asked for everything. What does not answer has none. */
+static void read_failures(struct client *client)
+{
+    static const char *const targets[] = {"vm", "vcpu", CLIENT_OTHER_TARGETS};
+    struct client_error error;
+    size_t n;
+    bool *all;
+
+    client_stats(client, &n);
+    all = malloc(n + 1);
+    if (!all || client_peer(client) == CLIENT_QEMU) {
+        free(all);
+        return;
+    }
+    memset(all, true, n);
+    for (size_t i = 0; i < COUNT(targets); i++) {
+        const struct client_request request = {.target = targets[i], .wanted = all};
+        struct client_snapshot *snapshot;
+
+        if (client_query(client, &request, &snapshot, &error) == 0)
+            client_snapshot_free(snapshot);
+    }
+    free(all);
+    client_read_failures(client, &error);
+}
+
 static void open_client(void *opaque, size_t i)
 {
     const struct askings *askings = opaque;
     struct asking *asking = &askings->all[i];
 
-    if (asking->path &&
-        client_open(asking->path, manager_check_of(asking->is_named), askings->doctor->timeout_ms,
+    if (!asking->path)
+        return;
+    if (client_open(asking->path, manager_check_of(asking->is_named), askings->doctor->timeout_ms,
                     &asking->client, &asking->error) < 0)
         asking->client = NULL;
+    else
+        read_failures(asking->client);
 }
 
 static void report(struct doctor *doctor, struct asking *asking)
 {
-    if (asking->client)
+    if (asking->client) {
         judge(doctor, asking->path, asking->client);
-    else
+        judge_providers(doctor, asking->path, asking->client);
+    } else {
         finding_hint(doctor_find(doctor, "socket", FINDING_PROBLEM, "%s", asking->error.text), "%s",
                      asking->error.hint);
+    }
     client_free(asking->client);
     free(asking->path);
 }

@@ -66,6 +66,7 @@ struct look {
     struct host *host;           /* where its VMs are looked at, or NULL */
     struct place *place;         /* where they come from, once they are watched */
     bool shows_help;             /* what statistics say of themselves */
+    bool shows_failures;         /* of their providers; where it is only looked at once */
     bool is_of_histograms;       /* no other statistic is of use */
     bool (*needs)(const struct client_stat *stat); /* asked for also where --stat leaves it out */
     bool *are_parts; /* for each of the globs: see pattern_matches(); NULL: none is */

@@ -259,6 +259,14 @@ struct opening {
     int *errs;
 };
 
+/* What the verb shows beside the statistics. */
+static int read_more(const struct look *look, struct client *client, struct client_error *error)
+{
+    int err = look->shows_help ? client_read_help(client, error) : 0;
+
+    return err || !look->shows_failures ? err : client_read_failures(client, error);
+}
+
 static void open_client(void *opaque, size_t i)
 {
     struct opening *opening = opaque;
@@ -268,8 +276,8 @@ static void open_client(void *opaque, size_t i)
     opening->errs[i] =
         client_open(found->path, manager_check_of(found->is_named), look_timeout_ms(&look->options),
                     &opening->clients[i], &opening->errors[i]);
-    if (opening->errs[i] >= 0 && look->shows_help) {
-        opening->errs[i] = client_read_help(opening->clients[i], &opening->errors[i]);
+    if (opening->errs[i] >= 0) {
+        opening->errs[i] = read_more(look, opening->clients[i], &opening->errors[i]);
         if (opening->errs[i] < 0)
             client_free(opening->clients[i]);
     }

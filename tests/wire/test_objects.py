@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Targets that a VMM names, such as its disks, which come and go, each with a group of its own."""
 
+import json
+
 import pytest
 
 from support.introspection import Schema
-from support.programs import stat
+from support.programs import run, stat
 from support.qmp import QmpError
 
 READS = stat("reads")
@@ -198,6 +200,41 @@ def test_why_nothing_of_a_provider_is_there(server, asked):
     server.tell("break", "drive/block#0", 0)
     assert of_block(asked) == [(DISKS[0], values(0))]
     assert "failure" not in entry_of(asked, "drive", failures=True)
+
+
+def test_verbs_say_why_nothing_is_there(server):
+    """schemas what is known; doctor asks first."""
+    plug(server, 0)
+    server.tell("register", "net/port", stat("packets"))
+    server.tell("register", "own/vm", stat("first"))
+    server.tell("row", "own/vm", "vm", 1)
+
+    def failures(*options):
+        result = run("schemas", "--socket", server.path, "-o", "json", *options)
+        assert (result.returncode, result.stderr) == (0, "")
+        stats = json.loads(result.stdout)["stats"]
+        return {stat["provider"]: stat["failure"] for stat in stats}
+
+    def findings():
+        result = run("doctor", "--socket", server.path, "--root", "/nothing", "-o", "json")
+        checks = json.loads(result.stdout)["checks"]
+        return [c for c in checks if c["check"] == "socket" and c["status"] == "warning"]
+
+    assert findings() == []
+    assert failures() == {"drive": None, "net": None, "own": None}
+    assert "FAILURE" not in run("schemas", "--socket", server.path).stdout
+    server.tell("break", "drive/block#0", 5)
+    assert failures()["drive"] is None
+    (finding,) = findings()
+    assert "provider 'drive' has no values of target 'block': Input/output error" in str(finding)
+    assert failures() == {"drive": "Input/output error", "net": None, "own": None}
+    assert set(failures("--provider", "net").values()) == {None}
+    lines = run("schemas", "--socket", server.path).stdout.splitlines()
+    assert lines[0].endswith("FAILURE")
+    assert {line.split()[1] for line in lines if line.endswith("Input/output error")} == {"drive"}
+    server.tell("break", "drive/block#0", 0)
+    assert findings() == []
+    assert failures()["drive"] is None
 
 
 def test_help_is_there_if_it_is_asked_for(server, asked):
