@@ -4,6 +4,7 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,72 @@
 
 /* A deadline that does not come, and one that has come at once. */
 enum { LONG_MS = 3600 * 1000, SHORT_MS = 1, CHILD_SECONDS_MAX = 60 };
+
+/* ---- the clock ------------------------------------------------------------------------------ */
+
+/* How far it was put on, and what happens when a thread has looked at it once. */
+static atomic_ullong clock_ahead_ns;
+static _Thread_local void (*behind_look)(void *opaque);
+static _Thread_local void *behind_look_opaque;
+
+uint64_t __real_clock_now_ns(void);
+uint64_t __wrap_clock_now_ns(void);
+
+uint64_t __wrap_clock_now_ns(void)
+{
+    void (*behind)(void *opaque) = behind_look;
+    uint64_t now = __real_clock_now_ns() + clock_ahead_ns;
+
+    behind_look = NULL;
+    if (behind)
+        behind(behind_look_opaque);
+    return now;
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+/* Runs when a thread was woken, before it has its lock again. Then it waits once more, or not. */
+static _Thread_local void (*behind_wait)(void *opaque);
+static _Thread_local void *behind_wait_opaque;
+static _Thread_local bool was_held_up;
+static sem_t waits_again;
+
+int __real_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
+int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
+
+int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
+{
+    void (*behind)(void *opaque) = behind_wait;
+    int err;
+
+    if (was_held_up)
+        sem_post(&waits_again); /* with the lock: whoever signals comes behind it */
+    err = __real_pthread_cond_wait(condition, mutex);
+    behind_wait = NULL;
+    if (!behind)
+        return err;
+    pthread_mutex_unlock(mutex);
+    behind(behind_wait_opaque);
+    pthread_mutex_lock(mutex);
+    was_held_up = true;
+    return err;
+}
+
+int __real_timerfd_settime(int fd, int flags, const struct itimerspec *when,
+                           struct itimerspec *before);
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when,
+                           struct itimerspec *before);
+
+/* The kernel's clock was not put on. */
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when,
+                           struct itimerspec *before)
+{
+    struct itimerspec real = *when;
+
+    if (when->it_value.tv_sec)
+        real.it_value.tv_sec -= (time_t)(clock_ahead_ns / 1000000000);
+    return __real_timerfd_settime(fd, flags, &real, before);
+}
 
 struct site {
     struct log_book log;
@@ -62,6 +129,8 @@ static void add_slow(struct site *site, uint32_t deadline_ms)
 
 static int open_site(void **state)
 {
+    clock_ahead_ns = 0;
+    sem_init(&waits_again, 0, 0);
     struct site *site = calloc(1, sizeof(*site));
     struct vitals_server_options options = {VITALS_SERVER_OPTIONS_INIT, .on_thread = note_thread};
 
@@ -83,10 +152,17 @@ static int open_site(void **state)
     return 0;
 }
 
+static void let_go(struct site *site)
+{
+    sem_post(&site->go_on);
+}
+
 static int close_site(void **state)
 {
     struct site *site = *state;
 
+    for (int i = 0; i < 8; i++)
+        let_go(site); /* also where a test has failed */
     peer_close(&site->peer);
     peer_close(&site->other);
     vitals_server_free(site->server);
@@ -102,17 +178,13 @@ static int close_site(void **state)
 #define ASK_QUICK     QUERY ",'filters':[{'provider':'quick'}]}}\n"
 #define QUICK         "{\"provider\": \"quick\", \"stats\": [{\"name\": \"runs\", \"value\": 3}]}"
 #define SLOW          "{\"provider\": \"slow\", \"stats\": [{\"name\": \"waits\", \"value\": 5}]}"
+#define ASK_FAILURES  "{'execute':'query-stats-schemas','arguments':{'failures':true}}\n"
 #define RETURNS(list) "{\"return\": {\"vm\": [" list "]}}"
 
 static void assert_bystander_is_served(struct site *site)
 {
     peer_send(&site->other, ASK_QUICK);
     assert_line(&site->other, RETURNS(QUICK));
-}
-
-static void let_go(struct site *site)
-{
-    sem_post(&site->go_on);
 }
 
 static void who_asks_gets_what_took_long(void **state)
@@ -162,6 +234,8 @@ static void behind_the_deadline_it_is_left_out(void **state)
     assert_int_equal(site->log.lines, 1);
     assert_contains(site->log.last, "provider 'slow', target 'vm': nothing can be read");
     assert_int_equal(registry_last_result(site->ctx, "slow", "vm"), -ETIMEDOUT);
+    peer_send(&site->peer, ASK_FAILURES);
+    assert_contains(peer_line(&site->peer), "\"failure\": \"Connection timed out\"");
     let_go(site);
 }
 
@@ -185,6 +259,163 @@ static void what_is_reserved_must_be_0(void **state)
     ops.reserved = 1;
     check_error(vitals_register(site->ctx, &ops, NULL), EINVAL);
     assert_int_equal(site->slow.releases, 1);
+}
+
+/* Whoever waited for one entry for longer than the next one may take. */
+static void each_entry_has_its_own_time(void **state)
+{
+    struct site *site = *state;
+    struct fake other = {.provider = "other",
+                         .target = "vm",
+                         .names = {"runs"},
+                         .base = 7,
+                         .flags = VITALS_GROUP_MAY_BLOCK};
+    struct vitals_group_ops ops = fake_ops(&other);
+    struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT,
+                                            .dialect = VITALS_DIALECT_FLAT};
+    struct vitals_listener *listener;
+    struct vitals_group *group;
+    struct peer flat;
+
+    ops.deadline_ms = LONG_MS;
+    check_ok(vitals_register(site->ctx, &ops, &group));
+    add_slow(site, 3 * LONG_MS);
+    options.path = in_dir("flat.sock");
+    check_ok(vitals_server_listen(site->server, site->ctx, &options, &listener));
+    peer_open(&flat, NULL, in_dir("flat.sock"));
+    peer_send(&flat, "{'execute':'query-stats','arguments':{'target':'vm','providers':["
+                     "{'provider':'slow'},{'provider':'other'}]}}\n");
+    sem_wait(&site->inside);
+    clock_ahead_ns += 2 * LONG_MS * UINT64_C(1000000);
+    let_go(site);
+    assert_line(&flat, "{\"return\": [{\"provider\": \"slow\", \"stats\": [{\"name\": \"waits\", "
+                       "\"value\": 5}]}, {\"provider\": \"other\", \"stats\": [{\"name\": "
+                       "\"runs\", \"value\": 7}]}]}");
+    peer_close(&flat);
+    check_ok(vitals_unregister(group));
+}
+
+/* ---- several servers ------------------------------------------------------------------------ */
+
+static void *look_now(void *opaque)
+{
+    struct site *site = opaque;
+    const struct thread_hook none = {0};
+
+    apart_look(site->slow_group, clock_now_ns(), &none);
+    return NULL;
+}
+
+/* Another server begins the call, if nothing keeps it from that. */
+static void let_another_look(void *opaque)
+{
+    struct site *site = opaque;
+    struct timespec end;
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, look_now, site), 0);
+    pthread_detach(thread);
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec++;
+    if (sem_timedwait(&site->inside, &end) == 0)
+        sem_post(&site->inside);
+}
+
+/* What it has begun later than a server looked at the clock is not past its deadline. */
+static void another_server_may_begin_the_call(void **state)
+{
+    struct site *site = *state;
+    const struct thread_hook none = {0};
+    uint64_t since_ns = clock_now_ns();
+
+    add_slow(site, LONG_MS);
+    behind_look = let_another_look;
+    behind_look_opaque = site;
+    assert_false(apart_look(site->slow_group, since_ns, &none));
+    sem_wait(&site->inside);
+    assert_int_equal(site->slow.collects, 1);
+    let_go(site);
+    while (!apart_look(site->slow_group, since_ns, &none))
+        usleep(1000);
+}
+
+/* Two servers. Each waits for the hook of the call that it has begun. */
+struct wakeup {
+    struct site *site;
+    pthread_t second;
+    sem_t go_on; /* the hook of the second call */
+    atomic_bool has_begun;
+};
+
+static void wait_in_hook(void *opaque)
+{
+    struct wakeup *wakeup = opaque;
+
+    wakeup->has_begun = true;
+    sem_wait(&wakeup->go_on);
+}
+
+static void *look_second(void *opaque)
+{
+    struct wakeup *wakeup = opaque;
+    const struct thread_hook hook = {wait_in_hook, wakeup};
+
+    while (!wakeup->has_begun)
+        apart_look(wakeup->site->slow_group, clock_now_ns(), &hook);
+    return NULL;
+}
+
+/* The first one is awake, but the second one has the lock before it. */
+static void let_second_begin(void *opaque)
+{
+    struct wakeup *wakeup = opaque;
+
+    assert_int_equal(pthread_create(&wakeup->second, NULL, look_second, wakeup), 0);
+    while (!wakeup->has_begun)
+        usleep(1000);
+}
+
+static void run_hook(void *opaque)
+{
+    (void)opaque;
+}
+
+static void *look_first(void *opaque)
+{
+    struct wakeup *wakeup = opaque;
+    const struct thread_hook hook = {.run = run_hook};
+
+    behind_wait = let_second_begin;
+    behind_wait_opaque = wakeup;
+    apart_look(wakeup->site->slow_group, clock_now_ns(), &hook);
+    return NULL;
+}
+
+static void join_soon(pthread_t thread)
+{
+    struct timespec end;
+
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += CHILD_SECONDS_MAX;
+    assert_int_equal(pthread_timedjoin_np(thread, NULL, &end), 0);
+}
+
+static void the_hook_of_a_later_call_wakes_all(void **state)
+{
+    struct site *site = *state;
+    struct wakeup wakeup = {.site = site};
+    pthread_t first;
+
+    sem_init(&wakeup.go_on, 0, 0);
+    add_slow(site, LONG_MS);
+    site->slow.inside = NULL;
+    assert_int_equal(pthread_create(&first, NULL, look_first, &wakeup), 0);
+    sem_wait(&waits_again);
+    sem_post(&wakeup.go_on);
+    join_soon(first);
+    join_soon(wakeup.second);
+    check_ok(vitals_unregister(site->slow_group));
+    sem_destroy(&wakeup.go_on);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -495,6 +726,9 @@ int main(void)
         WITH_SITE(behind_the_deadline_it_is_left_out),
         WITH_SITE(a_group_that_nobody_wants_is_not_asked),
         WITH_SITE(what_is_reserved_must_be_0),
+        WITH_SITE(each_entry_has_its_own_time),
+        WITH_SITE(another_server_may_begin_the_call),
+        WITH_SITE(the_hook_of_a_later_call_wakes_all),
         WITH_SITE(rows_have_a_limit),
         WITH_SITE(rows_count_in_the_query),
         WITH_SITE(who_can_not_wait_does_without),
