@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """How long a client that means well waits while many others send the costliest requests there are.
 
-First each request of tests/hostile/costly.py is asked for on its own, in both dialects. The ten that
+First each request of tests/hostile/costly.py is asked for on its own, in both dialects; bench-turns says
+how long the turns of each are, in CPU time, and the ten longest are shown. The ten requests that
 take most of the server's CPU are then sent by 50 and by 1000 clients, each the next one as soon as it
 has the reply, and one client asks for the statistics of the VM every few milliseconds: once as another
 user than the crowd, which needs root, and once as the same. The crowd's process is nice, so that it
@@ -19,6 +20,7 @@ import select
 import signal
 import socket
 import statistics
+import subprocess
 import sys
 import time
 import traceback
@@ -60,6 +62,29 @@ def find_costliest(server, paths):
     for ms, size, reply, dialect, what, _, _ in found[:COSTLIEST]:
         print(f"{what:32} {dialect:8} {size:8} {reply:8} {ms:10.1f}")
     return [(path, message) for *_, path, message in found[:COSTLIEST]]
+
+
+# ---- how long the turns are ---------------------------------------------------------------------
+
+VMS = {"8 vCPUs": (1, 76, 8, 1), "300 schemas": (300, 100, 1, 1)}  # schemas, stats, objects, groups
+
+
+def turns(build, dialect, vm):
+    """(longest, all, how many, what), in ms of CPU, for each request: see bench/turns.c"""
+    requests = costly.requests(dialect) | costly.short_requests(dialect)
+    command = [build / "bench" / "bench-turns", dialect, *map(str, VMS[vm])]
+    lines = subprocess.run(command, input=b"".join(requests.values()), stdout=subprocess.PIPE, check=True)
+    for what, line in zip(requests, lines.stdout.decode().splitlines()):
+        n, spent, longest, _ = line.split()
+        yield float(longest), float(spent), int(n), what
+
+
+def put_longest_turns(build):
+    found = [(*turn, dialect, vm) for vm in VMS for dialect in ("grouped", "flat")
+             for turn in turns(build, dialect, vm)]  # fmt: skip
+    print(f"\n{'request':32} {'dialect':8} {'of a VM with':12} {'turns':>6} {'ms':>6} {'longest':>8}")
+    for longest, spent, n, what, dialect, vm in sorted(found, reverse=True)[:COSTLIEST]:
+        print(f"{what:32} {dialect:8} {vm:12} {n:6} {spent:6.1f} {longest:8.1f}")
 
 
 # ---- the crowd: a process of its own -------------------------------------------------------------
@@ -210,6 +235,7 @@ def run(options):
     try:
         server, paths = serve(programs, options.vcpus)
         requests = find_costliest(server, paths)
+        put_longest_turns(options.build)
         print(f"\n{'':26} {'round trip, ms':>26}   {'of the server, ms of CPU':>26}")
         names = f"{'median':>8} {'p99':>8} {'worst':>8}"
         print(f"{'clients':>7} {'they are':12} {'asked':>5} {names}   {names} {'answered':>8}")

@@ -21,6 +21,24 @@ def names(n):
     return [f"name-{i * 7919 % n}" for i in range(n)]
 
 
+def short_requests(dialect):
+    """Of at most 64 KiB (QMP_PART): {what: the message}"""
+    named = names(5000)
+    found = {
+        "64 KiB of DEL": with_id('"%s"' % ("\x7f" * 65000)),
+        "64 KiB of lists": with_id("[%s]" % ",".join(["[]"] * 20000)),
+        "64 KiB of strings": with_id("[%s]" % ",".join(['""'] * 20000)),
+        "64 KiB of vCPUs": query("vcpu", vcpus=named),
+        "everything": query("vcpu"),
+    }
+    if dialect == "grouped":
+        found["64 KiB of fields"] = query("vcpu", filters=[{"fields": named}])
+        found["64 KiB of filters"] = query("vcpu", filters=[{"fields": []}] * 3500)
+    else:
+        found["64 KiB of names"] = query("vcpu", providers=[{"provider": "kvm", "names": named}])
+    return {what: message.encode() + b"\n" for what, message in found.items()}
+
+
 def requests(dialect):
     """{what: the message}"""
     n = TOKENS_MAX
