@@ -195,6 +195,8 @@ uint64_t *vitals_row(struct vitals_sink *sink, const char *object)
     uint64_t *row;
 
     sink->last_row = 0;
+    if (sink->collection->is_full) /* it begins again */
+        return NULL;
     if (!path || (object && !filter_wants_object(sink->collection->request, path)))
         return NULL;
     index = object_index(sink, path);

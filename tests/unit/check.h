@@ -12,8 +12,15 @@
 
 #include <cmocka.h>
 
-#define check_ok(call)              assert_int_equal((call), 0)
-#define check_error(call, err)      assert_int_equal((call), -(err))
+#define check_ok(call)         assert_int_equal((call), 0)
+#define check_error(call, err) assert_int_equal((call), -(err))
+
+/* Then what takes how long says nothing. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { IS_SANITIZED = 1 };
+#else
+enum { IS_SANITIZED = 0 };
+#endif
 
 #define N_ELEMENTS(array)           (sizeof(array) / sizeof((array)[0]))
 

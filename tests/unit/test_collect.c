@@ -702,6 +702,8 @@ static void rows_never_take_more_than_they_may(void **state)
     assert_int_equal(collection.n_cut, 0);
     assert_null(stats_part_row(&collection.parts[0], 19));
     assert_int_equal(stats_part_row(&collection.parts[0], 20)[0], 200);
+    check_ok(stats_collect(&collection, many.ctx, &request)); /* of objects that it knows */
+    assert_int_equal(collection.rows_size, 10 * MANY_SIZE);
     stats_collection_free(&collection);
     vitals_ctx_free(many.ctx);
 }
@@ -909,12 +911,16 @@ static double cost_of_groups(bool alike, bool with_index)
 static void names_are_looked_for_once_in_groups_that_are_alike(void **state)
 {
     (void)state;
+    if (IS_SANITIZED)
+        skip();
     assert_true(cost_of_groups(true, false) < (double)GROUPS / 8);
 }
 
 static void many_names_cost_no_more_where_schemas_are_many(void **state)
 {
     (void)state;
+    if (IS_SANITIZED)
+        skip();
     assert_true(cost_of_groups(false, true) < (double)GROUPS / 8);
 }
 
