@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The unit that systemd starts the daemon by."""
 
+import re
 import shutil
 import subprocess
 
@@ -25,3 +26,10 @@ def test_the_unit_confines_the_daemon(tmp_path, files, most):
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-200:] + result.stderr
     assert "ignoring" not in result.stderr
+
+
+def test_each_account_of_the_unit_is_made():
+    """A host without udev has no group kvm, and the unit would not start there."""
+    unit, sysusers = UNIT.read_text("utf-8"), (SYSTEMD / "vitals.sysusers").read_text("utf-8")
+    accounts = set(re.findall(r"^(?:User|Group|SupplementaryGroups)=(\S+)", unit, re.MULTILINE))
+    assert accounts <= set(re.findall(r"^[ug] (\S+)", sysusers, re.MULTILINE)) and "kvm" in accounts
