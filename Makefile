@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo abi-record bench bench-blocking bench-hostile bench-kernel bench-page bench-scrape check check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage fuzz format clean
+.PHONY: help demo abi-record bench bench-blocking bench-hostile bench-kernel bench-page bench-scrape check check-deb check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage deb fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -14,11 +14,13 @@ help:
 	@echo '  make check             build, and run all tests'
 	@echo '  make build             build into $(BUILD)/'
 	@echo '  make install           install what was built (DESTDIR, meson setup -Dprefix)'
+	@echo '  make deb               Debian packages of what is committed, in build-deb/'
 	@echo '  make deps              install the Debian packages for all of this'
 	@echo
 	@echo '  make check-emulated    the same without /dev/kvm: an emulated machine has one'
 	@echo '  make check-lockdown    what is said where the kernel lets nobody read its memory'
 	@echo '  make check-suites      the same in a bare Debian 12, and in 13; as root, with debootstrap'
+	@echo '  make check-deb         make the packages, install and start them in a bare Debian 12, and in 13'
 	@echo '  make check-sanitizers  all tests with ASan and UBSan, and again with TSan'
 	@echo '  make coverage          which lines the tests without KVM run'
 	@echo '  make bench             round trips beside the physical limit and QEMU, load, memory'
@@ -62,6 +64,14 @@ SUITES ?= bookworm trixie
 # What is committed.
 check-suites:
 	@scripts/check_suites $(SUITES)
+
+deb:
+	@scripts/build_deb
+
+# In an emulated machine, as root, with debootstrap.
+check-deb:
+	@$(PACKAGES) emulate
+	@scripts/check_deb $(SUITES)
 
 deps:
 	@$(PACKAGES) build check develop
@@ -164,4 +174,4 @@ bench-scrape:
 	@bench/scrape.py $(BUILD) $(BENCH_FLAGS)
 
 clean:
-	rm -rf build build-asan build-tsan build-fuzz build-coverage build-arm64 build-suites
+	rm -rf build build-asan build-tsan build-fuzz build-coverage build-arm64 build-deb build-suites
