@@ -35,7 +35,9 @@ int program_find(const char *name, char ret_path[PATH_MAX])
     const char *at = getenv("PATH");
 
     if (strchr(name, '/')) {
-        snprintf(ret_path, PATH_MAX, "%s", name);
+        if (strlen(name) >= PATH_MAX)
+            return -ENAMETOOLONG;
+        strcpy(ret_path, name);
         return access(name, F_OK) < 0 ? -errno : 0;
     }
     for (at = at ? at : _PATH_DEFPATH; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {

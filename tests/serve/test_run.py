@@ -423,6 +423,8 @@ def test_commands_that_can_not_be_started(programs):
     name = "no-such-program"
     assert ran(name) == (127, f"vitals run: {name}: No such file or directory")
     assert ran("./" + name) == (127, f"vitals run: ./{name}: No such file or directory")
+    too_long = "/" * 4096 + "bin/true"  # and not "/", which its begin is
+    assert ran(too_long) == (127, f"vitals run: {too_long}: File name too long")
     path = programs.write("no-program", b"\x7fELF")
     assert ran(path)[0] == 126
 
