@@ -11,8 +11,9 @@
  * do with queries, and needs no server. Where there is no daemon, nothing happens; when one comes, or
  * comes back, it is told within a second.
  *
- * A thread of the library does this, with all signals blocked. It sleeps while nothing changes; without
- * a daemon it tries to connect twice a second. It holds none of the VMM's locks, no other call of the
+ * A thread of the library does this, with all signals blocked. It sleeps while nothing changes, but wakes
+ * once a second for statistics of the VMM's own, where there are some (vitals_publish()); without a
+ * daemon it tries to connect twice a second. It holds none of the VMM's locks, no other call of the
  * library waits for the daemon, and the daemon can't make the VMM do anything.
  *
  * What the daemon refuses is told to the log callback of the context, once for each cause. That there is
@@ -28,7 +29,13 @@
 extern "C" {
 #endif
 
-#define VITALS_REGISTER_SOCKET "/run/vitals/register.sock" /* of the host's daemon */
+#define VITALS_REGISTER_SOCKET     "/run/vitals/register.sock" /* of the host's daemon */
+
+#define VITALS_PUBLISH_INTERVAL_MS 1000 /* between two moments of own statistics, by default */
+
+enum vitals_publish_flags {
+    VITALS_PUBLISH_KVM_ALONE = 1 << 0, /* the VMM's own statistics are not shown by the daemon */
+};
 
 struct vitals_publish_options {
     size_t size;      /* VITALS_PUBLISH_OPTIONS_INIT */
@@ -40,11 +47,20 @@ struct vitals_publish_options {
      */
     void (*on_thread)(void *on_thread_opaque);
     void *on_thread_opaque; /* borrowed until vitals_unpublish() */
+    uint32_t flags;         /* enum vitals_publish_flags */
+    uint32_t interval_ms;   /* of the VMM's own statistics; 0: VITALS_PUBLISH_INTERVAL_MS */
 };
 #define VITALS_PUBLISH_OPTIONS_INIT .size = sizeof(struct vitals_publish_options)
 
 /*
- * Begins to. The VM's name and UUID are those of the context. @kvm must be of @ctx, and have the VM's
+ * Begins to. Groups that the VMM has registered (vitals_register(), vitals_counters_new()) are shown by
+ * the daemon, too, unless @flags says no. As nobody is to wait for the VMM there, their rows are written
+ * to memory that the daemon reads, every interval_ms: their collect() is called in the thread. Where the
+ * context has no such groups, nothing is. Those that may block are left out, and so are all but the first
+ * 1024 objects of a group; a daemon takes 16 providers and targets, each with 1024 statistics of one
+ * description.
+ *
+ * The VM's name and UUID are those of the context. @kvm must be of @ctx, and have the VM's
  * own statistics; it can't be freed before vitals_unpublish(), nor can the context. @options may be NULL.
  *
  * The socket is opened by its path whenever there is need: behind chroot() it is looked for there, and a
@@ -59,8 +75,8 @@ int vitals_publish(struct vitals_ctx *ctx, struct vitals_kvm *kvm,
                    const struct vitals_publish_options *options);
 
 /*
- * Ends it: the daemon forgets the VM. Waits for the thread to end, which waits for nobody. One that is
- * not published is 0. -EBUSY: from inside collect().
+ * Ends it: the daemon forgets the VM. Waits for the thread to end, which waits for nobody, but comes back
+ * from the collect() that it is inside of. One that is not published is 0. -EBUSY: from inside collect().
  *
  * A child made by fork() has no part in it: the VM is its parent's, for as long as that lives. There this
  * closes the child's copy of the connection, and the child may publish its copy of the context then, as

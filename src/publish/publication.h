@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "publish/own.h"
 #include "publish/told.h"
 #include "stats/apart.h"
 #include "stats/ctx.h"
@@ -35,6 +36,8 @@ struct publication {
     struct sockaddr_un address;
     char vmm[PUBLISH_VMM_MAX + 1]; /* "": not said */
     struct thread_hook hook;
+    uint32_t interval_ms; /* after which its own statistics are written again */
+    bool is_kvm_alone;
     pthread_t thread;
     atomic_bool stopping;
     int changes_fd; /* the context's */
@@ -45,6 +48,7 @@ struct publication {
     bool has_changed;
     struct buf out, in;          /* the message, and what has come of replies */
     struct told told;            /* on this connection */
+    struct own own;              /* the same, and what is written for it */
     struct error_text complaint; /* the last one that was logged */
 };
 

@@ -21,6 +21,31 @@
 
 /* ---- the thread ----------------------------------------------------------------------------- */
 
+/* How many ms are left, or -1: there is nothing to wait for. */
+static int own_pause(const struct publication *publication)
+{
+    uint64_t now = clock_now_ns(), due = publication->own.due_ns;
+
+    if (!due)
+        return -1;
+    return due <= now ? 0 : (int)((due - now) / 1000000) + 1;
+}
+
+/* As long as there are such groups: where there are none, somebody says when one comes. */
+static int look_after_own(struct publication *publication)
+{
+    struct own *own = &publication->own;
+
+    if (publication->is_kvm_alone || own_pause(publication) > 0)
+        return 0;
+    if (!own->n && !own_has_groups(publication)) {
+        own->due_ns = 0;
+        return 0;
+    }
+    own->due_ns = clock_now_ns() + (uint64_t)publication->interval_ms * 1000000;
+    return own_update(publication);
+}
+
 /* Until the connection ends, or what is published. */
 static int follow(struct publication *publication)
 {
@@ -28,8 +53,10 @@ static int follow(struct publication *publication)
 
     do {
         result = tell_changes(publication);
-        while (!result && !publication->has_changed)
-            result = publication_sleep(publication, POLLIN, -1);
+        if (!result)
+            result = look_after_own(publication);
+        while (!result && !publication->has_changed && own_pause(publication))
+            result = publication_sleep(publication, POLLIN, own_pause(publication));
     } while (!result);
     return result < 0 ? result : -EPIPE; /* nothing is to come: what does is the end */
 }
@@ -44,6 +71,7 @@ static int attempt(struct publication *publication)
     if (!result)
         follow(publication);
     connection_close(publication);
+    own_free(&publication->own);
     return result > 0 ? PUBLISH_REFUSED_MS : PUBLISH_RETRY_MS;
 }
 
@@ -73,7 +101,7 @@ static void *run(void *opaque)
 /* ---- making and freeing --------------------------------------------------------------------- */
 
 static const struct sized sized_options =
-    SIZED("vitals_publish", struct vitals_publish_options, on_thread_opaque);
+    SIZED("vitals_publish", struct vitals_publish_options, interval_ms);
 
 static int take_options(struct publication *publication,
                         const struct vitals_publish_options *options, struct error_text *error)
@@ -93,6 +121,11 @@ static int take_options(struct publication *publication,
     publication->address.sun_family = AF_UNIX;
     strcpy(publication->address.sun_path, path);
     strcpy(publication->vmm, vmm);
+    if (options->flags & ~(uint32_t)VITALS_PUBLISH_KVM_ALONE)
+        return error_set(error, -EINVAL, "flags 0x%x has unknown ones", options->flags);
+    publication->is_kvm_alone = options->flags & VITALS_PUBLISH_KVM_ALONE;
+    publication->interval_ms =
+        options->interval_ms ? options->interval_ms : VITALS_PUBLISH_INTERVAL_MS;
     publication->hook = (struct thread_hook){options->on_thread, options->on_thread_opaque};
     return 0;
 }
@@ -134,6 +167,7 @@ static void free_publication(struct publication *publication)
 {
     connection_close(publication);
     told_free(&publication->told);
+    own_free(&publication->own);
     buf_free(&publication->out);
     buf_free(&publication->in);
     pthread_mutex_destroy(&publication->lock);

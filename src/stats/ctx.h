@@ -72,7 +72,7 @@ static inline void ctx_use(struct vitals_ctx *ctx)
     ctx->users++;
 }
 
-/* Something is not as it was: vCPUs, threads, whether the guest runs. */
+/* Something is not as it was: vCPUs, threads, whether the guest runs, what groups there are. */
 void ctx_changed(struct vitals_ctx *ctx);
 int ctx_watch(struct vitals_ctx *ctx); /* changes_fd, which stays the context's, or -errno */
 

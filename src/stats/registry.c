@@ -95,6 +95,7 @@ static void append(struct vitals_ctx *ctx, struct vitals_group *group)
         end = &(*end)->next;
     *end = group;
     group->order = ++ctx->next_order;
+    ctx_changed(ctx);
     ctx->n_apart += group->apart != NULL;
 }
 
@@ -228,6 +229,7 @@ void registry_set_schema(struct vitals_group *group, struct stats_schema *schema
     group->schema = schema_ref(schema);
     pthread_mutex_unlock(&ctx->lock);
     schema_unref(old);
+    ctx_changed(ctx);
 }
 
 /* ---- unregistering -------------------------------------------------------------------------- */

@@ -70,7 +70,8 @@ static const struct {
     CALL(socket),          CALL(statx),        CALL(timerfd_create),
     CALL(timerfd_settime), CALL(umask),        CALL(uname),
     CALL(unlinkat),        CALL(unshare),      CALL(write),
-    CALL(writev),
+    CALL(writev),          CALL(ftruncate),    CALL(memfd_create),
+    CALL(pwrite64),
 #ifdef SYS_poll
     CALL(access),          CALL(chmod),        CALL(epoll_wait),
     CALL(getrlimit),       CALL(poll),         CALL(readlink),
