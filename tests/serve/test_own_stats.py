@@ -276,9 +276,10 @@ def test_the_number_of_statistics(client, rows):
 
 
 def test_names_that_are_taken(client, rows):
-    for provider in ("kvm", "sched"):
+    for provider in ("kvm", "sched", "vitals", "kvm_vcpu", "sched-vm"):
         error = refusal(client, rows(2), provider=provider)
-        assert error == f"Parameter 'provider' is '{provider}', which is the host's own"
+        assert error.startswith(f"Parameter 'provider' is '{provider}': kvm, sched and vitals")
+    assert "return" in client.add_stats(rows(2), "kvmtool", "vm", PAIR)
     assert "Disk" in refusal(client, rows(2), provider="Disk")
     assert "vcpus" in refusal(client, rows(2), target="vcpus")
     add(client, rows(2), "vm")
