@@ -175,7 +175,7 @@ static void attach(struct msghdr *message, void *control, const int *fds, uint32
 
 ssize_t connection_send(struct publication *publication, const int *fds, uint32_t n_fds)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(PUBLISH_FDS_MAX * sizeof(int))];
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(PUBLISH_FDS_MAX * sizeof(int))] = {0};
     struct iovec part = {.iov_base = publication->out.data, .iov_len = publication->out.len};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n;
