@@ -16,6 +16,8 @@
 
 #include "base/clock.h"
 #include "base/library_thread.h"
+#include "host/process.h"
+#include "host/slow_processes.h"
 
 /* Shared by who reads and who waits: the last one frees it. */
 struct reading {
@@ -29,54 +31,35 @@ struct reading {
 
 static atomic_uint n_stuck;
 
-/* ---- users who kept a thread waiting -------------------------------------------------------- */
+/* ---- processes that kept a thread waiting --------------------------------------------------- */
 
 static pthread_mutex_t slow_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct slow_user {
-    uid_t uid;
-    uint64_t until_ns;
-} slow_users[ARGUMENTS_STUCK_MAX];
-static unsigned next_slow_user;
+static struct slow_processes slow_processes;
 
-static void note_slow(uid_t uid)
+static void note_slow(struct slow_process *process)
 {
+    process->until_ns = clock_now_ns() + UINT64_C(1000000) * ARGUMENTS_PENALTY_MS;
     pthread_mutex_lock(&slow_lock);
-    slow_users[next_slow_user++ % ARGUMENTS_STUCK_MAX] = (struct slow_user){
-        .uid = uid, .until_ns = clock_now_ns() + UINT64_C(1000000) * ARGUMENTS_PENALTY_MS};
+    slow_processes_add(&slow_processes, process);
     pthread_mutex_unlock(&slow_lock);
 }
 
-static bool is_slow(uid_t uid)
+static bool is_slow(const struct slow_process *process)
 {
-    uint64_t now = clock_now_ns();
     bool is_slow;
 
     pthread_mutex_lock(&slow_lock);
-    /* Where the oldest one counts still, many users were waited for: enough, whoever asks for more. */
-    is_slow = slow_users[next_slow_user % ARGUMENTS_STUCK_MAX].until_ns > now;
-    for (size_t i = 0; i < ARGUMENTS_STUCK_MAX; i++)
-        is_slow |= slow_users[i].uid == uid && slow_users[i].until_ns > now;
+    is_slow = slow_processes_have(&slow_processes, process, clock_now_ns());
     pthread_mutex_unlock(&slow_lock);
     return is_slow;
 }
 
-/*
- * The kernel answers, and not the process. Its directory in /proc belongs to root where it has made
- * itself undumpable: that would have all VMs of root pay for it.
- */
-static bool find_user(pid_t pid, uid_t *ret_uid)
+/* The kernel answers, and not the process. */
+static bool find_process(pid_t pid, struct slow_process *ret_process)
 {
-    char path[32], line[256];
-    bool found = false;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    file = fopen(path, "re");
-    while (file && !found && fgets(line, sizeof(line), file))
-        found = sscanf(line, "Uid:\t%*u\t%u", ret_uid) == 1;
-    if (file)
-        fclose(file);
-    return found;
+    *ret_process = (struct slow_process){.pid = pid};
+    return process_user(pid, &ret_process->uid) &&
+           process_thread_start(pid, pid, &ret_process->start);
 }
 
 /* ---- one reading ---------------------------------------------------------------------------- */
@@ -180,12 +163,13 @@ static bool start(struct reading *reading)
 
 size_t arguments_read(pid_t pid, char text[ARGUMENTS_MAX + 1])
 {
+    struct slow_process process;
     struct reading *reading;
     size_t size;
-    uid_t uid;
 
     text[0] = '\0';
-    if (atomic_load(&n_stuck) >= ARGUMENTS_STUCK_MAX || !find_user(pid, &uid) || is_slow(uid))
+    if (atomic_load(&n_stuck) >= ARGUMENTS_STUCK_MAX || !find_process(pid, &process) ||
+        is_slow(&process))
         return 0;
     reading = reading_new(pid);
     if (!reading)
@@ -195,7 +179,7 @@ size_t arguments_read(pid_t pid, char text[ARGUMENTS_MAX + 1])
         return 0;
     }
     if (!wait_for(reading)) {
-        note_slow(uid);
+        note_slow(&process);
         return 0;
     }
     size = reading->size;

@@ -10,10 +10,11 @@
 #include <sys/types.h>
 
 enum {
-    ARGUMENTS_MAX = 16384,        /* bytes that are read; what is behind names no VM */
-    ARGUMENTS_DEADLINE_MS = 500,  /* for one process */
-    ARGUMENTS_PENALTY_MS = 60000, /* so long nothing is read of a user who took longer than that */
-    ARGUMENTS_STUCK_MAX = 16,     /* threads that still wait; then nothing is read */
+    ARGUMENTS_MAX = 16384,       /* bytes that are read; what is behind names no VM */
+    ARGUMENTS_DEADLINE_MS = 500, /* for one process */
+    ARGUMENTS_PENALTY_MS =
+        60000, /* so long nothing is read of who took longer: host/slow_processes.h */
+    ARGUMENTS_STUCK_MAX = 16, /* threads that still wait; then nothing is read */
 };
 
 /*

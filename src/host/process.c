@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/arguments.h"
@@ -91,6 +92,18 @@ void process_identify(pid_t pid, uint64_t start_time, struct identity *ret_ident
     }
     identity_read(&process, ret_identity);
     free(texts);
+}
+
+bool process_user(pid_t pid, uid_t *ret_uid)
+{
+    char path[FILE_MAX];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+    if (stat(path, &st) < 0)
+        return false;
+    *ret_uid = st.st_uid;
+    return true;
 }
 
 /* ---- threads -------------------------------------------------------------------------------- */

@@ -18,6 +18,12 @@ enum { PROCESS_TEXT_MAX = 16384 };
  */
 void process_identify(pid_t pid, uint64_t start_time, struct identity *ret_identity);
 
+/*
+ * The effective user of the process @pid, also where it has made itself undumpable: of its files in
+ * /proc, root's then, its own directory alone stays its. False: it is gone.
+ */
+bool process_user(pid_t pid, uid_t *ret_uid);
+
 /* The process that has the thread @tid; 0: it is gone. */
 pid_t process_of_thread(pid_t tid);
 

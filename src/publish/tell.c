@@ -230,7 +230,7 @@ static int tell_threads(struct publication *publication)
 
 static int tell_running(struct publication *publication)
 {
-    bool is_paused = !publication->ctx->running;
+    bool is_paused = atomic_load(&publication->ctx->state) != CTX_RUNNING;
     int err;
 
     if (is_paused == publication->told.is_paused)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands about the session and the VM that any QMP client expects. */
 #include "qmp/call.h"
+#include "base/count.h"
 #include "base/json_write.h"
 #include "qapi_commands.h"
 #include "qmp/version.h"
+#include "stats/ctx.h"
 
 void qmp_qmp_capabilities(struct qmp_call *call)
 {
@@ -51,8 +53,11 @@ void qmp_query_name(struct qmp_call *call)
 
 void qmp_query_status(struct qmp_call *call)
 {
-    bool running = atomic_load(&call->session->ctx->running);
+    static const char *const names[] = {
+        [CTX_RUNNING] = "running", [CTX_PAUSED] = "paused", [CTX_PRELAUNCH] = "prelaunch"};
+    int state = atomic_load(&call->session->ctx->state);
+    ASSERT_COUNT(names, CTX_STATES);
 
     buf_printf(call->out, "{\"status\": \"%s\", \"singlestep\": false, \"running\": %s}",
-               running ? "running" : "paused", running ? "true" : "false");
+               names[state], state == CTX_RUNNING ? "true" : "false");
 }

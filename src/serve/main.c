@@ -25,12 +25,14 @@
  */
 enum { PASS_SHARE = 4 };
 
+enum { SERVERS = 2 };
+
 struct loop {
     struct service service;
     sd_event *event;
-    sd_event_source *requests; /* the server's fd */
-    sd_event_source *soon;     /* when the next pass may begin */
-    uint64_t next_ns;          /* the same */
+    sd_event_source *requests[SERVERS]; /* their fds */
+    sd_event_source *soon;              /* when the next pass may begin */
+    uint64_t next_ns;                   /* the same */
 };
 
 static const struct verb verb = {
@@ -52,11 +54,21 @@ static void answer(struct loop *loop)
     service_answer(&loop->service);
 }
 
+static int listen_to_requests(struct loop *loop, int enabled)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < SERVERS && err >= 0; i++)
+        err = sd_event_source_set_enabled(loop->requests[i], enabled);
+    return err;
+}
+
 static int on_requests(sd_event_source *source, int fd, uint32_t events, void *opaque)
 {
     struct loop *loop = opaque;
     int err;
 
+    (void)source;
     (void)fd;
     (void)events;
     if (clock_now_ns() >= loop->next_ns) {
@@ -66,7 +78,7 @@ static int on_requests(sd_event_source *source, int fd, uint32_t events, void *o
     err = sd_event_source_set_time(loop->soon, loop->next_ns / 1000 + 1);
     if (err >= 0)
         err = sd_event_source_set_enabled(loop->soon, SD_EVENT_ONESHOT);
-    return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    return err < 0 ? err : listen_to_requests(loop, SD_EVENT_OFF);
 }
 
 static int on_soon(sd_event_source *source, uint64_t time_us, void *opaque)
@@ -76,7 +88,7 @@ static int on_soon(sd_event_source *source, uint64_t time_us, void *opaque)
     (void)source;
     (void)time_us;
     answer(loop);
-    return sd_event_source_set_enabled(loop->requests, SD_EVENT_ON);
+    return listen_to_requests(loop, SD_EVENT_ON);
 }
 
 /* ---- passes --------------------------------------------------------------------------------- */
@@ -112,10 +124,13 @@ static int add_signals(struct loop *loop)
 
 static int add_sources(struct loop *loop)
 {
-    int fd = vitals_server_fd(loop->service.server), err = add_signals(loop);
+    const struct vitals_server *servers[SERVERS] = {loop->service.server,
+                                                    loop->service.register_server};
+    int err = add_signals(loop);
 
-    if (err >= 0)
-        err = sd_event_add_io(loop->event, &loop->requests, fd, EPOLLIN, on_requests, loop);
+    for (size_t i = 0; i < SERVERS && err >= 0; i++)
+        err = sd_event_add_io(loop->event, &loop->requests[i], vitals_server_fd(servers[i]),
+                              EPOLLIN, on_requests, loop);
     if (err >= 0)
         err = sd_event_add_time(loop->event, &loop->soon, CLOCK_MONOTONIC, 0, 1, on_soon, loop);
     if (err >= 0)
@@ -167,7 +182,8 @@ static int serve(const struct serve_options *options)
         err = run(&loop);
         service_close(&loop.service);
     }
-    sd_event_source_unref(loop.requests);
+    for (size_t i = 0; i < SERVERS; i++)
+        sd_event_source_unref(loop.requests[i]);
     sd_event_source_unref(loop.soon);
     sd_event_unref(loop.event);
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

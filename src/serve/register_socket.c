@@ -605,6 +605,15 @@ static uint32_t share_of_files(unsigned share)
     return (uint32_t)(limit.rlim_cur / share);
 }
 
+uint32_t register_clients_max(void)
+{
+    uint32_t share = share_of_files(REGISTER_CLIENTS_SHARE);
+
+    return share < 1                             ? 1
+           : share < REGISTER_CLIENTS_MAX_OF_ALL ? share
+                                                 : REGISTER_CLIENTS_MAX_OF_ALL;
+}
+
 void register_socket_init(struct register_socket *socket, struct host *host)
 {
     *socket =

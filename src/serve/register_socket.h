@@ -17,7 +17,9 @@
 #include "vitals/qmp.h"
 
 enum {
-    REGISTER_CLIENTS_MAX = 1024, /* connections of one user */
+    REGISTER_CLIENTS_MAX_OF_ALL = 4096, /* connections, each of which takes two files; or fewer: */
+    REGISTER_CLIENTS_SHARE = 8,         /* one of so many files of the daemon */
+    REGISTER_CLIENTS_MAX = 1024,        /* connections of one user */
     REGISTER_THREADS_LOOKED_AT =
         16384, /* for one message, to find those of vCPUs: a quarter of a second */
     REGISTER_FILES_WAITING = 506,    /* of one connection, for messages that are still under way */
@@ -73,6 +75,9 @@ struct register_socket {
     LIST_HEAD(, register_user) users;
     LIST_HEAD(, registrant) registrants;
 };
+
+/* How many connections its server is to have, all users together. */
+uint32_t register_clients_max(void);
 
 /*
  * It must stay where it is, and the host and the directory must stay until it is closed. @roster: to

@@ -7,10 +7,12 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/count.h"
 #include "host/privileges.h"
 #include "host/run_path.h"
 #include "host/state.h"
 #include "serve/log.h"
+#include "stats/ctx.h"
 
 /* For what has arrived when the daemon is told to end. */
 #define DRAIN_NS UINT64_C(500000000)
@@ -100,10 +102,15 @@ static bool drop_privileges(const struct service *service)
     return !err;
 }
 
-static bool open_server(struct service *service)
+/* Anyone may come to the second one, so it has places of its own: nobody takes those of the VMs. */
+static bool open_servers(struct service *service)
 {
+    const struct vitals_server_options of_registrants = {VITALS_SERVER_OPTIONS_INIT,
+                                                         .clients_max = register_clients_max()};
     int err = vitals_server_new(NULL, &service->server);
 
+    if (!err)
+        err = vitals_server_new(&of_registrants, &service->register_server);
     if (err)
         serve_log(SERVE_ERROR, "no server can be made: %s", strerror(-err));
     return !err;
@@ -112,7 +119,7 @@ static bool open_server(struct service *service)
 static bool open_register_socket(struct service *service)
 {
     int err = register_socket_open(&service->register_socket, service->host, service->roster,
-                                   &service->directory, service->server);
+                                   &service->directory, service->register_server);
 
     if (err)
         serve_log(SERVE_ERROR, "%s/register.sock can't be made: %s", service->directory.path,
@@ -138,7 +145,7 @@ bool service_open(const struct serve_options *options, struct service *ret_servi
     *service = (struct service){.directory = {.vms = -1, .lock = -1}};
     raise_file_limit();
     if (!open_directory(options, service) || !open_host(options, service) ||
-        !prepare_web(options, service) || !drop_privileges(service) || !open_server(service)) {
+        !prepare_web(options, service) || !drop_privileges(service) || !open_servers(service)) {
         service_close(service);
         return false;
     }
@@ -153,16 +160,26 @@ bool service_open(const struct serve_options *options, struct service *ret_servi
 
 /* ---- passes --------------------------------------------------------------------------------- */
 
+/* One that never ran has not been paused. */
+static enum ctx_state state_of(const struct host_vm *vm)
+{
+    switch (host_vm_state(vm)) {
+    case HOST_PAUSED:
+        return CTX_PAUSED;
+    case HOST_NEVER_RAN:
+        return CTX_PRELAUNCH;
+    default:
+        return CTX_RUNNING;
+    }
+}
+
 static void tell_states(struct service *service)
 {
     size_t n;
     struct host_vm *const *vms = host_vms(service->host, &n);
 
-    for (size_t i = 0; i < n; i++) {
-        enum host_state state = host_vm_state(vms[i]);
-
-        vitals_set_running(vms[i]->ctx, state != HOST_PAUSED && state != HOST_NEVER_RAN);
-    }
+    for (size_t i = 0; i < n; i++)
+        ctx_set_state(vms[i]->ctx, state_of(vms[i]));
 }
 
 void service_pass(struct service *service, bool retries)
@@ -181,6 +198,7 @@ void service_pass(struct service *service, bool retries)
 void service_answer(struct service *service)
 {
     vitals_server_process(service->server);
+    vitals_server_process(service->register_server);
     if (register_socket_has_changed(&service->register_socket))
         vm_sockets_update(&service->sockets, service->host, false);
 }
@@ -189,10 +207,11 @@ void service_answer(struct service *service)
 
 static void drain(struct service *service)
 {
-    struct pollfd pollfd = {.fd = vitals_server_fd(service->server), .events = POLLIN};
+    struct pollfd fds[] = {{.fd = vitals_server_fd(service->server), .events = POLLIN},
+                           {.fd = vitals_server_fd(service->register_server), .events = POLLIN}};
     uint64_t end = clock_now_ns() + DRAIN_NS;
 
-    while (clock_now_ns() < end && poll(&pollfd, 1, 0) > 0) {
+    while (clock_now_ns() < end && poll(fds, COUNT(fds), 0) > 0) {
         service_pass(service, false);
         service_answer(service);
     }
@@ -201,12 +220,13 @@ static void drain(struct service *service)
 void service_close(struct service *service)
 {
     web_stop(service->web);
-    if (service->server)
+    if (service->register_server)
         drain(service);
     host_socket_close(&service->host_socket);
     register_socket_close(&service->register_socket);
     roster_free(service->roster);
     vm_sockets_close(&service->sockets);
+    vitals_server_free(service->register_server);
     vitals_server_free(service->server);
     host_close(service->host);
     run_directory_close(&service->directory);

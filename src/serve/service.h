@@ -11,7 +11,7 @@
 struct service {
     struct run_directory directory;
     struct host *host;
-    struct vitals_server *server;
+    struct vitals_server *server, *register_server;
     struct vm_sockets sockets;
     struct host_socket host_socket;
     struct web *web;       /* NULL: nothing is served by HTTP, */
@@ -35,7 +35,7 @@ void service_close(struct service *service);
  */
 void service_pass(struct service *service, bool retries);
 
-/* After a pass, answers what has arrived at the server's fd. */
+/* After a pass, answers what has arrived at the fds of both servers. */
 void service_answer(struct service *service);
 
 #endif

@@ -81,7 +81,7 @@ static int init(struct vitals_ctx *ctx, struct error_text *error)
     if (!ctx->pool)
         return no_memory(error);
     ctx->process = getpid();
-    atomic_init(&ctx->running, true);
+    atomic_init(&ctx->state, CTX_RUNNING);
     objects_init(&ctx->objects);
     pthread_mutex_init(&ctx->lock, NULL);
     pthread_cond_init(&ctx->unpinned, NULL);
@@ -245,8 +245,13 @@ int ctx_watch(struct vitals_ctx *ctx)
     return fd;
 }
 
+void ctx_set_state(struct vitals_ctx *ctx, enum ctx_state state)
+{
+    if (atomic_exchange(&ctx->state, (int)state) != (int)state)
+        ctx_changed(ctx);
+}
+
 void vitals_set_running(struct vitals_ctx *ctx, bool running)
 {
-    if (atomic_exchange(&ctx->running, running) != running)
-        ctx_changed(ctx);
+    ctx_set_state(ctx, running ? CTX_RUNNING : CTX_PAUSED);
 }

@@ -25,13 +25,21 @@ struct collectors {
     size_t n, cap;
 };
 
+/* What query-status says, in QEMU's words. */
+enum ctx_state {
+    CTX_RUNNING,
+    CTX_PAUSED,
+    CTX_PRELAUNCH, /* the guest has not begun yet */
+    CTX_STATES
+};
+
 struct vitals_ctx {
     struct vitals_ctx_options options; /* name and uuid are copies */
     _Atomic pid_t process; /* whose it is: a child made by fork() has a copy, until it uses it */
     atomic_uint users;     /* listeners, clients and providers, which must go before it does */
     atomic_uint n_apart;   /* groups that may block */
     struct schema_pool *pool;
-    atomic_bool running;
+    atomic_int state; /* enum ctx_state */
     struct objects objects;
 
     pthread_mutex_t lock; /* all below; never held while a callback runs */
@@ -50,6 +58,9 @@ struct vitals_ctx {
      */
     atomic_int changes_fd;
 };
+
+/* As vitals_set_running(), with a word more. */
+void ctx_set_state(struct vitals_ctx *ctx, enum ctx_state state);
 
 /*
  * A child made by fork() has a copy of the context, and none of the parent's other threads. -ECHILD:

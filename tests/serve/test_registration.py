@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -428,6 +429,46 @@ def test_files_that_belong_to_no_message(daemon, registrant, vm):
         os.close(null)
     wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) <= before, "they are closed")
     registrant()
+
+
+def test_registrants_leave_places_to_others(start, programs, vm, name):
+    """However many come: they have a server of their own."""
+    daemon = start("--user", "root", "--group", "root", around=["prlimit", "--nofile=1024:1024"])
+    path = os.path.join(daemon.run_directory, "register.sock")
+    greetings = [programs.keep(Registrant(path)).read_message() for _ in range(128)]
+    assert all("QMP" in greeting for greeting in greetings)
+    error = programs.keep(Registrant(path)).read_message()["error"]
+    assert error["desc"] == "Too many clients, at most 128"
+    host = programs.client(os.path.join(daemon.run_directory, "host.sock"))
+    assert host.execute("query-vms") is not None
+
+
+DEAD_AT_ACCEPT = """
+import os, socket, sys
+listener = sys.argv[1]
+os.kill(int(sys.argv[2]), 19)
+client = socket.socket(socket.AF_UNIX)
+client.connect(listener)
+os.set_inheritable(client.fileno(), True)
+if os.fork():
+    os._exit(0)
+print(flush=True)
+sys.stdin.read(1)
+print("QMP" in client.recv(100).decode(), flush=True)
+"""
+
+
+def test_one_that_has_ended_before_it_is_accepted(daemon):
+    """Nothing would tell that its VM is gone, as another process has its connection."""
+    path = os.path.join(daemon.run_directory, "register.sock")
+    with subprocess.Popen([sys.executable, "-c", DEAD_AT_ACCEPT, path, str(daemon.pid)], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as process:  # fmt: skip
+        assert process.stdout.readline() == "\n"
+        assert process.wait(TIMEOUT) == 0
+        os.kill(daemon.pid, signal.SIGCONT)
+        process.stdin.write("x")
+        process.stdin.flush()
+        assert process.stdout.readline() == "False\n"
 
 
 def test_a_user_has_a_share_of_the_files(start, programs, vm):

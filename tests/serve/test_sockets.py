@@ -95,11 +95,11 @@ def test_no_vcpu_is_disturbed(daemon, programs, vmm):
     assert by_name(files.read_vcpu(0))["signal_exits"] == before
 
 
-def test_a_vm_that_does_not_run_is_paused(daemon, programs, vmm):
+def test_a_vm_that_has_not_run_yet(daemon, programs, vmm):
     never = vmm()
     daemon.wait_for(bare_name(never))
     client = programs.client(daemon.socket(bare_name(never)))
-    assert client.execute("query-status")["status"] == "paused"
+    assert client.execute("query-status")["status"] == "prelaunch"
     spinning = vmm("--guest", "spinning")
     daemon.wait_for(bare_name(spinning))
     client = programs.client(daemon.socket(bare_name(spinning)))

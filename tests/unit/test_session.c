@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "fake.h"
+#include "stats/ctx.h"
 
 /* ---- a VM to talk about --------------------------------------------------------------------- */
 
@@ -504,6 +505,9 @@ static void the_state_of_the_vm_is_told(void **state)
     vitals_set_running(vm->ctx, false);
     assert_talk("{'execute':'query-status'}",
                 RETURN("{\"status\": \"paused\", \"singlestep\": false, \"running\": false}"));
+    ctx_set_state(vm->ctx, CTX_PRELAUNCH);
+    assert_talk("{'execute':'query-status'}",
+                RETURN("{\"status\": \"prelaunch\", \"singlestep\": false, \"running\": false}"));
     vitals_set_running(vm->ctx, true);
 }
 
