@@ -48,10 +48,6 @@ static int run(struct cli_args *args)
     struct serve_options options = {0};
     bool executes = cli_parse(args, &options);
 
-    if (executes) {
-        args->status = serve_options_check(args->command, &options);
-        executes = args->status == 0;
-    }
     cli_free(args->verb, &options);
     return executes ? execute(args) : args->status;
 }

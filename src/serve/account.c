@@ -19,44 +19,68 @@
 
 /* ---- who we are ----------------------------------------------------------------------------- */
 
-static int find_user(const char *name, struct account *account, struct error_text *error)
+static const char *where(const char *given, const char *option)
 {
+    return given ? given : option;
+}
+
+static int find_user(const struct account_names *names, struct account *account,
+                     struct error_text *error)
+{
+    const char *name = names->user, *at = where(names->user_where, "--user");
     const struct passwd *user =
         geteuid() == 0 || name ? getpwnam(name ? name : ACCOUNT_NAME) : NULL;
 
     if (!user)
-        return name ? error_set(error, -ENOENT, "--user: there is no user '%s'", name) : 0;
+        return name ? error_set(error, -ENOENT, "%s: there is no user '%s'", at, name) : 0;
     if (geteuid() != 0 && user->pw_uid != geteuid())
-        return error_set(error, -EPERM, "--user: only root can become another user");
+        return error_set(error, -EPERM, "%s: only root can become another user", at);
     account->uid = user->pw_uid;
     account->gid = user->pw_gid;
     return 0;
 }
 
-static int find_group(const char *name, struct account *account, struct error_text *error)
+static int find_group(const struct account_names *names, struct account *account,
+                      struct error_text *error)
 {
+    const char *name = names->group, *at = where(names->group_where, "--group");
     const struct group *group = getgrnam(name ? name : ACCOUNT_NAME);
 
     if (!group)
-        return name ? error_set(error, -ENOENT, "--group: there is no group '%s'", name) : 0;
+        return name ? error_set(error, -ENOENT, "%s: there is no group '%s'", at, name) : 0;
     if (geteuid() != 0 && group->gr_gid != getegid())
-        return name ? error_set(error, -EPERM, "--group: only root can choose another group") : 0;
-    account->gid = group->gr_gid;
+        return name ? error_set(error, -EPERM, "%s: only root can choose another group", at) : 0;
+    account->gid = account->group = group->gr_gid;
     account->has_group = true;
     return 0;
 }
 
-int account_find(const char *user, const char *group, struct account *ret_account,
+int account_find(const struct account_names *names, struct account *ret_account,
                  struct error_text *error)
 {
     struct account account = {.uid = geteuid(), .gid = getegid()};
-    int err = find_user(user, &account, error);
+    int err = find_user(names, &account, error);
 
     if (!err)
-        err = find_group(group, &account, error);
+        err = find_group(names, &account, error);
     if (!err)
         *ret_account = account;
     return err;
+}
+
+int account_change_group(const struct account_names *names, struct account *account,
+                         struct error_text *error)
+{
+    const char *name = names->group;
+    const struct group *group = getgrnam(name ? name : ACCOUNT_NAME);
+
+    if (!group && name)
+        return error_set(error, -ENOENT, "%s: there is no group '%s'",
+                         where(names->group_where, "--group"), name);
+    /* One that no name was given of must be the files' own, as at the start. */
+    account->has_group = group && (name || group->gr_gid == account->gid);
+    account->group = account->has_group ? group->gr_gid : account->gid;
+    return 0;
 }
 
 /* ---- people --------------------------------------------------------------------------------- */
@@ -77,7 +101,7 @@ static void read_setting(const char *line, const char *name, uid_t *number)
         *number = (uid_t)value;
 }
 
-struct person_range account_read_people(const char *root)
+static struct person_range read_login_defs(const char *root)
 {
     struct person_range people = {.min = 1000, .max = 60000};
     char path[4096], line[256];
@@ -94,33 +118,110 @@ struct person_range account_read_people(const char *root)
     return people;
 }
 
+static bool read_range(const char *text, struct person_range *ret_people)
+{
+    unsigned long min, max;
+    char end;
+
+    if (!isdigit((unsigned char)text[0]) || sscanf(text, "%10lu-%10lu%c", &min, &max, &end) != 2 ||
+        strpbrk(text, "-+ ")[1] == '-' || strpbrk(text, "+ ") || min > max || max >= (uid_t)-1)
+        return false;
+    *ret_people = (struct person_range){.min = (uid_t)min, .max = (uid_t)max};
+    return true;
+}
+
+bool account_read_people(const char *text, const char *root, struct person_range *ret_people)
+{
+    if (!text || !strcmp(text, "people")) {
+        *ret_people = read_login_defs(root);
+        return true;
+    }
+    if (!strcmp(text, "none")) {
+        *ret_people = (struct person_range){.min = 1, .max = 0};
+        return true;
+    }
+    return read_range(text, ret_people);
+}
+
 /* ---- lists of users ------------------------------------------------------------------------- */
 
 /* As the kernel takes it: by the kind of entry; its bytes are in little-endian order. */
 struct access_list {
     struct posix_acl_xattr_header header;
-    struct posix_acl_xattr_entry entries[5];
+    struct posix_acl_xattr_entry entries[6];
 };
 
-static struct posix_acl_xattr_entry entry(uint16_t tag, mode_t permissions, uint32_t id)
+struct access_bits {
+    mode_t own, others_than_owner, anybody;
+};
+
+static const struct access_bits bits[] = {
+    [ACCESS_SOCKET] = {6, 6, 0},
+    [ACCESS_DIRECTORY] = {7, 5, 0},
+    [ACCESS_LIST_OF_VMS] = {7, 5, 1},
+};
+
+static bool is_files_group(const struct account *account)
 {
-    return (struct posix_acl_xattr_entry){
-        .e_tag = htole16(tag), .e_perm = htole16(permissions & 7), .e_id = htole32(id)};
+    return account->has_group && account->group == account->gid;
 }
 
-int account_let_in(const char *path, uid_t user, bool is_directory)
+mode_t account_mode(const struct account *account, enum access_kind kind)
 {
-    mode_t wanted = is_directory ? ACL_READ | ACL_EXECUTE : ACL_READ | ACL_WRITE;
-    struct stat st;
+    mode_t of_group = is_files_group(account) ? bits[kind].others_than_owner : bits[kind].anybody;
 
-    if (lstat(path, &st) < 0)
+    return bits[kind].own << 6 | of_group << 3 | bits[kind].anybody;
+}
+
+bool account_needs_list(const struct account *account, const uid_t *owner)
+{
+    return owner || (account->has_group && !is_files_group(account));
+}
+
+static void add(struct access_list *list, size_t *n, uint16_t tag, mode_t permissions, uint32_t id)
+{
+    list->entries[(*n)++] = (struct posix_acl_xattr_entry){
+        .e_tag = htole16(tag), .e_perm = htole16((uint16_t)permissions), .e_id = htole32(id)};
+}
+
+/* The kernel wants them in this order. */
+static size_t make_list(const struct account *account, enum access_kind kind, const uid_t *owner,
+                        struct access_list *list)
+{
+    mode_t mode = account_mode(account, kind), wanted = bits[kind].others_than_owner;
+    size_t n = 0;
+
+    list->header.a_version = htole32(POSIX_ACL_XATTR_VERSION);
+    add(list, &n, ACL_USER_OBJ, mode >> 6 & 7, ACL_UNDEFINED_ID);
+    if (owner)
+        add(list, &n, ACL_USER, wanted, *owner);
+    add(list, &n, ACL_GROUP_OBJ, mode >> 3 & 7, ACL_UNDEFINED_ID);
+    if (account->has_group && !is_files_group(account))
+        add(list, &n, ACL_GROUP, wanted, account->group);
+    add(list, &n, ACL_MASK, wanted, ACL_UNDEFINED_ID);
+    add(list, &n, ACL_OTHER, mode & 7, ACL_UNDEFINED_ID);
+    return sizeof(list->header) + n * sizeof(list->entries[0]);
+}
+
+/* The mode first: while there is a list still, it takes from those that are in it. */
+static int let_in_by_mode(const char *path, mode_t mode)
+{
+    if (chmod(path, mode) < 0)
         return -errno;
-    const struct access_list list = {{htole32(POSIX_ACL_XATTR_VERSION)},
-                                     {entry(ACL_USER_OBJ, st.st_mode >> 6, ACL_UNDEFINED_ID),
-                                      entry(ACL_USER, wanted, user),
-                                      entry(ACL_GROUP_OBJ, st.st_mode >> 3, ACL_UNDEFINED_ID),
-                                      entry(ACL_MASK, wanted | st.st_mode >> 3, ACL_UNDEFINED_ID),
-                                      entry(ACL_OTHER, st.st_mode, ACL_UNDEFINED_ID)}};
+    if (lremovexattr(path, XATTR_NAME_POSIX_ACL_ACCESS) < 0 && errno != ENODATA &&
+        errno != EOPNOTSUPP)
+        return -errno;
+    return 0;
+}
 
-    return lsetxattr(path, XATTR_NAME_POSIX_ACL_ACCESS, &list, sizeof(list), 0) < 0 ? -errno : 0;
+int account_let_in(const struct account *account, const char *path, enum access_kind kind,
+                   const uid_t *owner)
+{
+    struct access_list list;
+    size_t size;
+
+    if (!account_needs_list(account, owner))
+        return let_in_by_mode(path, account_mode(account, kind));
+    size = make_list(account, kind, owner, &list);
+    return lsetxattr(path, XATTR_NAME_POSIX_ACL_ACCESS, &list, size, 0) < 0 ? -errno : 0;
 }

@@ -13,28 +13,51 @@
 struct account {
     uid_t uid;
     gid_t gid;
-    bool has_group; /* its members may use the sockets; else nobody but this user and owners */
+    bool has_group; /* the members of @group may use the sockets; else only this user and owners */
+    gid_t group;    /* usually @gid, whose the files are */
+};
+
+/* The names that were given, and by what, for messages; NULL: none, and by the options. */
+struct account_names {
+    const char *user, *group;
+    const char *user_where, *group_where;
 };
 
 /*
  * By the names that were given; NULL: ACCOUNT_NAME if it exists, else who has started us. Only root can
  * become another. -errno with a text.
  */
-int account_find(const char *user, const char *group, struct account *ret_account,
+int account_find(const struct account_names *names, struct account *ret_account,
                  struct error_text *error);
 
-/* The uids of people, as useradd gives them. */
+/* Of a daemon that runs: other members are let in from now on, and its user stays. The same errors. */
+int account_change_group(const struct account_names *names, struct account *account,
+                         struct error_text *error);
+
+/* The uids of those whose VMs are shown to them. */
 struct person_range {
-    uid_t min, max;
+    uid_t min, max; /* min > max: nobody's are */
 };
 
-/* Of /etc/login.defs below @root; what it does not say is 1000 and 60000. */
-struct person_range account_read_people(const char *root);
+/*
+ * NULL or "people": as useradd gives them, by /etc/login.defs below @root, and where that is silent from
+ * 1000 to 60000; "none"; or "MIN-MAX". False: it is none of these.
+ */
+bool account_read_people(const char *text, const char *root, struct person_range *ret_people);
+
+enum access_kind { ACCESS_SOCKET, ACCESS_DIRECTORY, ACCESS_LIST_OF_VMS };
+
+/* The mode of one that nobody but the account's user and files' group is let into by. */
+mode_t account_mode(const struct account *account, enum access_kind kind);
+
+/* Whether that mode does not say all: there is an owner, or a group which the files don't have. */
+bool account_needs_list(const struct account *account, const uid_t *owner);
 
 /*
- * Lets a user read and enter the directory, or connect to the socket, at @path, which is our own, beside
- * those whom its mode lets. -errno; -EOPNOTSUPP: the file system has no lists of such users.
+ * Lets the account's group and @owner (NULL: there is none) use what is at @path, which is our own, and
+ * nobody else. -errno; -EOPNOTSUPP: the file system has no lists of users.
  */
-int account_let_in(const char *path, uid_t user, bool is_directory);
+int account_let_in(const struct account *account, const char *path, enum access_kind kind,
+                   const uid_t *owner);
 
 #endif

@@ -6,13 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/count.h"
+#include "serve/check.h"
 #include "serve/log.h"
 #include "serve/service.h"
+#include "serve/uevents.h"
 
 /* VMs come and go unasked. */
 #define PASS_US          500000u
@@ -27,12 +31,29 @@ enum { PASS_SHARE = 4 };
 
 enum { SERVERS = 2 };
 
+/* A VM has its files a moment behind the kernel's word, and whoever makes many has few passes for them. */
+#define WAKE_DELAY_US    10000u
+#define WAKE_INTERVAL_US 50000u
+
+/* What the command line and the files say together. */
+struct settings {
+    struct serve_config config;
+    struct serve_options options;
+    char user_where[SERVE_CONFIG_WHERE_MAX], group_where[SERVE_CONFIG_WHERE_MAX];
+};
+
 struct loop {
+    const struct serve_options *given; /* on the command line */
+    struct service_sockets sockets;
+    int uevents; /* the kernel's word of new VMs; -1: none */
+    struct settings *settings;
     struct service service;
     sd_event *event;
     sd_event_source *requests[SERVERS]; /* their fds */
     sd_event_source *soon;              /* when the next pass may begin */
     uint64_t next_ns;                   /* the same */
+    sd_event_source *news, *woken;      /* of VMs, and when a pass looks at them */
+    bool is_resting;                    /* it has, a moment ago */
 };
 
 static const struct verb verb = {
@@ -40,6 +61,82 @@ static const struct verb verb = {
     .about = "The daemon of 'vitals serve', which has more to say.",
     .tables = {serve_option_table},
 };
+
+/* ---- settings ------------------------------------------------------------------------------- */
+
+static void settings_free(struct settings *settings)
+{
+    if (!settings)
+        return;
+    serve_options_free(&settings->options);
+    serve_config_free(&settings->config);
+    free(settings);
+}
+
+static int read_settings(const struct serve_options *given, struct settings *settings,
+                         struct error_text *error)
+{
+    struct serve_options *options = &settings->options;
+    int err = serve_config_read(given->config, &settings->config, error);
+
+    if (err)
+        return err;
+    if (serve_config_merge(&settings->config, given, options))
+        return error_set(error, -ENOMEM, "out of memory");
+    serve_config_where(&settings->config, given, "user", settings->user_where);
+    serve_config_where(&settings->config, given, "group", settings->group_where);
+    options->names.user_where = settings->user_where;
+    options->names.group_where = settings->group_where;
+    return serve_check(&settings->config, given, options, error);
+}
+
+/* NULL: they can't be used, which has been said. */
+static struct settings *settings_new(const struct serve_options *given)
+{
+    struct settings *settings = calloc(1, sizeof(*settings));
+    struct error_text error = {"out of memory"};
+
+    if (settings && read_settings(given, settings, &error) == 0)
+        return settings;
+    serve_log(SERVE_ERROR, "%s", error.text);
+    settings_free(settings);
+    return NULL;
+}
+
+static int tell_right(const struct serve_config *config)
+{
+    for (size_t i = 0; i < config->n_files; i++)
+        printf("vitals serve: %s can be used\n", config->files[i]);
+    if (!config->n_files)
+        printf("vitals serve: there is no " SERVE_CONFIG_FILE ", so nothing is wrong in it\n");
+    return ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static void reload(struct loop *loop)
+{
+    struct settings *settings = settings_new(loop->given);
+
+    if (!settings ||
+        !service_change(&loop->service, &loop->settings->options, &settings->options)) {
+        serve_log(SERVE_ERROR, "all stays as it was");
+        settings_free(settings);
+        return;
+    }
+    settings_free(loop->settings);
+    loop->settings = settings;
+    serve_log(SERVE_INFO, "the settings have been read again");
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *opaque)
+{
+    (void)source;
+    (void)info;
+    sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
+               (unsigned long long)(clock_now_ns() / 1000));
+    reload(opaque);
+    sd_notify(false, "READY=1");
+    return 0;
+}
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
@@ -104,12 +201,61 @@ static int on_pass(sd_event_source *source, uint64_t time_us, void *opaque)
     return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+/* ---- the kernel's word ---------------------------------------------------------------------- */
+
+static int on_news(sd_event_source *source, int fd, uint32_t events, void *opaque)
+{
+    struct loop *loop = opaque;
+    int err;
+
+    (void)events;
+    if (!uevents_take(fd))
+        return 0;
+    err = sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    if (err >= 0)
+        err = sd_event_source_set_time_relative(loop->woken, WAKE_DELAY_US);
+    return err < 0 ? err : sd_event_source_set_enabled(loop->woken, SD_EVENT_ONESHOT);
+}
+
+/* One pass sees all that came until then; no more news are taken for a while. */
+static int on_woken(sd_event_source *source, uint64_t time_us, void *opaque)
+{
+    struct loop *loop = opaque;
+    int is_listening = SD_EVENT_OFF, err;
+
+    (void)time_us;
+    sd_event_source_get_enabled(loop->news, &is_listening);
+    if (is_listening == SD_EVENT_OFF && !loop->is_resting) {
+        service_pass(&loop->service, false);
+        loop->is_resting = true;
+        err = sd_event_source_set_time_relative(source, WAKE_INTERVAL_US - WAKE_DELAY_US);
+        return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    }
+    loop->is_resting = false;
+    return sd_event_source_set_enabled(loop->news, SD_EVENT_ON);
+}
+
+static int listen_to_news(struct loop *loop)
+{
+    int err;
+
+    if (loop->uevents < 0)
+        return 0;
+    err = sd_event_add_time(loop->event, &loop->woken, CLOCK_MONOTONIC, 0, 1, on_woken, loop);
+    if (err >= 0)
+        err = sd_event_source_set_enabled(loop->woken, SD_EVENT_OFF);
+    return err < 0
+               ? err
+               : sd_event_add_io(loop->event, &loop->news, loop->uevents, EPOLLIN, on_news, loop);
+}
+
 /* ---- the loop ------------------------------------------------------------------------------- */
 
 /* They stay blocked: one that comes while all is removed changes nothing any more. */
 static int add_signals(struct loop *loop)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    static const sd_event_signal_handler_t handlers[] = {NULL, NULL, on_hangup}; /* NULL: end */
     sigset_t set;
     int err = 0;
 
@@ -118,7 +264,9 @@ static int add_signals(struct loop *loop)
         sigaddset(&set, signals[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     for (size_t i = 0; i < COUNT(signals) && err >= 0; i++)
-        err = sd_event_add_signal(loop->event, NULL, signals[i], NULL, NULL);
+        err = sd_event_add_signal(loop->event, NULL, signals[i], handlers[i],
+                                  handlers[i] ? loop
+                                              : NULL); /* without one: the status to end with */
     return err;
 }
 
@@ -138,6 +286,8 @@ static int add_sources(struct loop *loop)
     if (err >= 0)
         err = sd_event_add_time_relative(loop->event, NULL, CLOCK_MONOTONIC, PASS_US,
                                          PASS_ACCURACY_US, on_pass, loop);
+    if (err >= 0)
+        err = listen_to_news(loop);
     return err < 0 ? err : sd_event_set_watchdog(loop->event, true);
 }
 
@@ -168,32 +318,87 @@ static int run(struct loop *loop)
     return err;
 }
 
-static int serve(const struct serve_options *options)
+/* ---- what the service manager hands over ---------------------------------------------------- */
+
+static int take_socket(struct loop *loop, const char *name, int fd)
 {
-    struct loop loop = {0};
-    int err = sd_event_new(&loop.event);
+    bool is_stream = sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0;
+
+    if (!strcmp(name, "host") && is_stream)
+        loop->sockets.host = fd;
+    else if (!strcmp(name, "register") && is_stream)
+        loop->sockets.registration = fd;
+    else if (!strcmp(name, "uevents") && sd_is_socket(fd, AF_NETLINK, 0, -1) > 0)
+        loop->uevents = fd;
+    else
+        return -EINVAL;
+    return 0;
+}
+
+static bool take_sockets(struct loop *loop)
+{
+    char **names = NULL;
+    int n = sd_listen_fds_with_names(true, &names), err = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (!err && take_socket(loop, names[i], SD_LISTEN_FDS_START + i) < 0) {
+            err = -EINVAL;
+            serve_log(SERVE_ERROR,
+                      "a socket that was handed over is called '%s': FileDescriptorName= must be "
+                      "host or register, of a unix socket, or uevents",
+                      names[i]);
+        }
+        free(names[i]);
+    }
+    free(names);
+    if (loop->uevents < 0)
+        loop->uevents = uevents_open();
+    return !err;
+}
+
+static int serve(struct loop *loop)
+{
+    int err = sd_event_new(&loop->event);
 
     if (err < 0) {
         serve_log(SERVE_ERROR, "no event loop can be made: %s", strerror(-err));
         return EXIT_FAILURE;
     }
     err = -EIO;
-    if (service_open(options, &loop.service)) {
-        err = run(&loop);
-        service_close(&loop.service);
+    if (take_sockets(loop) &&
+        service_open(&loop->settings->options, &loop->sockets, &loop->service)) {
+        err = run(loop);
+        service_close(&loop->service);
     }
     for (size_t i = 0; i < SERVERS; i++)
-        sd_event_source_unref(loop.requests[i]);
-    sd_event_source_unref(loop.soon);
-    sd_event_unref(loop.event);
+        sd_event_source_unref(loop->requests[i]);
+    sd_event_source_unref(loop->soon);
+    sd_event_source_unref(loop->news);
+    sd_event_source_unref(loop->woken);
+    if (loop->uevents >= 0)
+        close(loop->uevents);
+    sd_event_unref(loop->event);
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int run_as(const struct cli_args *args, const struct serve_options *options)
+static int run_as(const struct cli_args *args, const struct serve_options *given)
 {
-    int status = serve_options_check(args->command, options);
+    struct loop loop = {.given = given,
+                        .settings = settings_new(given),
+                        .sockets = {.host = -1, .registration = -1},
+                        .uevents = -1};
+    int status = EXIT_FAILURE;
 
-    return status ? status : serve(options);
+    if (!loop.settings)
+        return status;
+    if (given->checks_config)
+        status = tell_right(&loop.settings->config);
+    else
+        status = serve_options_check(args->command, &loop.settings->options);
+    if (status == 0 && !given->checks_config)
+        status = serve(&loop);
+    settings_free(loop.settings);
+    return status;
 }
 
 int main(int argc, char **argv)

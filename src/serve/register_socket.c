@@ -500,7 +500,7 @@ int registrant_new(struct register_socket *socket, uid_t uid, pid_t pid, int pid
 
     if (!user)
         return -ENOMEM;
-    if (user->n_clients >= REGISTER_CLIENTS_MAX || !has_room(socket, user, 1))
+    if (user->n_clients >= socket->clients_max || !has_room(socket, user, 1))
         return -EDQUOT;
     registrant = alloc_registrant(pidfd);
     if (!registrant) {
@@ -618,6 +618,7 @@ void register_socket_init(struct register_socket *socket, struct host *host)
 {
     *socket =
         (struct register_socket){.host = host,
+                                 .clients_max = REGISTER_CLIENTS_MAX,
                                  .files_max = share_of_files(REGISTER_FILES_SHARE),
                                  .files_of_all_max = share_of_files(REGISTER_FILES_SHARE_OF_ALL),
                                  .is_statistics = is_statistics};
@@ -628,9 +629,19 @@ void register_socket_init(struct register_socket *socket, struct host *host)
                                               .close = close_client};
 }
 
+void register_socket_limit(struct register_socket *socket, unsigned long clients,
+                           unsigned long files)
+{
+    uint32_t share = share_of_files(REGISTER_FILES_SHARE);
+
+    socket->clients_max =
+        clients && clients < UINT32_MAX ? (uint32_t)clients : REGISTER_CLIENTS_MAX;
+    socket->files_max = files && files < UINT32_MAX ? (uint32_t)files : share;
+}
+
 /* Anyone may come: who has a VM's statistics file has a VM. */
 static int listen_in(struct register_socket *socket, const struct run_directory *directory,
-                     struct vitals_server *server)
+                     struct vitals_server *server, int fd)
 {
     struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT};
     char path[PATH_MAX];
@@ -638,7 +649,7 @@ static int listen_in(struct register_socket *socket, const struct run_directory 
 
     if (snprintf(path, sizeof(path), "%s/register.sock", directory->path) >= (int)sizeof(path))
         return -ENAMETOOLONG;
-    options.fd = own_socket_make(path, 0666);
+    options.fd = fd >= 0 ? fd : own_socket_make(path, 0666);
     if (options.fd < 0)
         return options.fd;
     err = vitals_server_listen(server, socket->ctx, &options, &socket->listener);
@@ -650,7 +661,8 @@ static int listen_in(struct register_socket *socket, const struct run_directory 
 }
 
 int register_socket_open(struct register_socket *socket, struct host *host, struct roster *roster,
-                         const struct run_directory *directory, struct vitals_server *server)
+                         const struct run_directory *directory, struct vitals_server *server,
+                         int fd)
 {
     int err;
 
@@ -658,7 +670,7 @@ int register_socket_open(struct register_socket *socket, struct host *host, stru
     socket->roster = roster;
     err = vitals_ctx_new(NULL, &socket->ctx);
     if (!err)
-        err = listen_in(socket, directory, server);
+        err = listen_in(socket, directory, server, fd);
     if (err)
         register_socket_close(socket);
     return err;

@@ -68,7 +68,8 @@ struct register_socket {
     struct vitals_ctx *ctx; /* of no VM: its clients are accounted for by it */
     struct vitals_listener *listener;
     struct listener_speech speech;
-    uint32_t files_max; /* of one user, with those that are still being closed */
+    uint32_t clients_max; /* of one user */
+    uint32_t files_max;   /* of one user, with those that are still being closed */
     uint32_t files_of_all_max;
     bool has_changed;
     bool (*is_statistics)(int fd, enum kvm_kind kind); /* by its link, which nobody can imitate */
@@ -84,8 +85,13 @@ uint32_t register_clients_max(void);
  * which the VMs are told as well, or NULL. -errno.
  */
 int register_socket_open(struct register_socket *socket, struct host *host, struct roster *roster,
-                         const struct run_directory *directory, struct vitals_server *server);
+                         const struct run_directory *directory, struct vitals_server *server,
+                         int fd);
 void register_socket_close(struct register_socket *socket); /* one of all zeros is allowed */
+
+/* Of one user, for those that come from now on; 0: the default. */
+void register_socket_limit(struct register_socket *socket, unsigned long clients,
+                           unsigned long files);
 
 /* Before a pass: VMs whose processes have ended are gone. */
 void register_socket_look(struct register_socket *socket);

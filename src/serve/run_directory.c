@@ -22,6 +22,9 @@ enum {
 
 #define LONGEST_SOCKET "qemu.sock"
 
+/* In vms/, which is the daemon's own even where systemd has made all sockets beside it. No VM's name begins with a dot. */
+#define LOCK ".lock"
+
 /* ---- removing ------------------------------------------------------------------------------- */
 
 static void clear(int directory, unsigned depth);
@@ -50,7 +53,8 @@ static void clear(int directory, unsigned depth)
         return;
     }
     while ((entry = readdir(entries)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            strcmp(entry->d_name, LOCK) != 0)
             remove_entry(dirfd(entries), entry->d_name, depth);
     closedir(entries);
 }
@@ -109,6 +113,16 @@ static int check_is_ours(const struct run_directory *directory, int fd)
     return st.st_mode & (S_IWGRP | S_IWOTH) ? -EPERM : 0;
 }
 
+/* Once it is not root any more. */
+static int check_can_make(const struct run_directory *directory, int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    return directory->account.uid == 0 || st.st_uid == directory->account.uid ? 0 : -EACCES;
+}
+
 /* A file of another directory would be given away where the user may lead its name to it. */
 static int check_is_lock(int fd)
 {
@@ -119,12 +133,12 @@ static int check_is_lock(int fd)
     return S_ISREG(st.st_mode) && st.st_nlink == 1 ? 0 : -EMLINK;
 }
 
-static int take_lock(struct run_directory *directory, int at)
+static int take_lock(struct run_directory *directory)
 {
     int err;
 
     directory->lock =
-        openat(at, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+        openat(directory->vms, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
     if (directory->lock < 0)
         return -errno;
     if (flock(directory->lock, LOCK_EX | LOCK_NB) < 0)
@@ -138,7 +152,7 @@ static int take_lock(struct run_directory *directory, int at)
 /* What a daemon of another user has left is root's to take over. */
 static int open_vms(struct run_directory *directory, int at)
 {
-    mode_t mode = directory->account.has_group ? 0751 : 0711;
+    mode_t mode = account_mode(&directory->account, ACCESS_LIST_OF_VMS);
     bool is_new;
     int err;
 
@@ -146,6 +160,8 @@ static int open_vms(struct run_directory *directory, int at)
     if (directory->vms < 0)
         return directory->vms;
     err = check_is_ours(directory, directory->vms);
+    if (!err)
+        err = take_lock(directory);
     if (!err)
         clear_vms(directory);
     if (!err && geteuid() == 0)
@@ -166,6 +182,12 @@ static int fail(struct run_directory *directory, int err, const char *path,
         return error_set(error, err, "%s: another vitals serve runs here", path);
     if (err == -ENOTUNIQ)
         return error_set(error, err, "%s: this directory is another user's", path);
+    if (err == -EACCES)
+        return error_set(
+            error, err,
+            "%s: user %u can't make sockets in this directory: 'chown %u %s' lets them, "
+            "and so does removing it before root starts the daemon",
+            path, directory->account.uid, directory->account.uid, path);
     if (err == -EPERM)
         return error_set(error, err, "%s: others may write to this directory", path);
     if (err == -ENAMETOOLONG)
@@ -185,7 +207,7 @@ static int measure(struct run_directory *directory)
     return 0;
 }
 
-static int open_at(struct run_directory *directory, const char *path)
+static int open_at(struct run_directory *directory, const char *path, bool makes_sockets)
 {
     bool is_new;
     int err, at = open_or_make(directory, AT_FDCWD, path, 0755, &is_new);
@@ -197,22 +219,22 @@ static int open_at(struct run_directory *directory, const char *path)
         err = -errno;
     if (!err)
         err = measure(directory);
-    if (!err)
-        err = take_lock(directory, at);
+    if (!err && makes_sockets)
+        err = check_can_make(directory, at);
     if (!err)
         err = open_vms(directory, at);
     close(at);
     return err;
 }
 
-int run_directory_open(const char *path, const struct account *account,
+int run_directory_open(const char *path, const struct account *account, bool makes_sockets,
                        struct run_directory *ret_directory, struct error_text *error)
 {
     struct run_directory *directory = ret_directory;
     int err;
 
     *directory = (struct run_directory){.account = *account, .vms = -1, .lock = -1};
-    err = open_at(directory, path);
+    err = open_at(directory, path, makes_sockets);
     return err ? fail(directory, err, path, error) : 0;
 }
 
@@ -230,7 +252,7 @@ void run_directory_close(struct run_directory *directory)
 int run_directory_add(const struct run_directory *directory, const char *vm_name,
                       char ret_name[SOCKET_NAME_MAX + 1])
 {
-    mode_t mode = directory->account.has_group ? 0750 : 0700;
+    mode_t mode = account_mode(&directory->account, ACCESS_DIRECTORY);
     int err = -EEXIST;
 
     for (unsigned i = 0; err == -EEXIST && i < NAMES_TRIED; i++) {
@@ -250,5 +272,5 @@ void run_directory_remove(const struct run_directory *directory, const char *nam
 
 mode_t run_directory_socket_mode(const struct run_directory *directory)
 {
-    return directory->account.has_group ? 0660 : 0600;
+    return account_mode(&directory->account, ACCESS_SOCKET);
 }

@@ -2,7 +2,7 @@
 /*
  * The directory of the daemon's sockets, usually /run/vitals:
  *
- *      lock              held by the daemon that runs
+ *      vms/.lock         held by the daemon that runs
  *      vms/NAME/         the sockets of each VM
  *
  * Whoever can write there could have the daemon make or remove files of theirs, so nobody else may.
@@ -23,10 +23,10 @@ struct run_directory {
 };
 
 /*
- * Makes what is missing, for the account, and removes what a daemon that was killed has left. -EBUSY:
+ * Makes what is missing, for the account, which needs to own it if it @makes_sockets there; and removes what a daemon that was killed has left. -EBUSY:
  * one runs. -errno with a text.
  */
-int run_directory_open(const char *path, const struct account *account,
+int run_directory_open(const char *path, const struct account *account, bool makes_sockets,
                        struct run_directory *ret_directory, struct error_text *error);
 
 /* Lets go of the lock; what is in it stays. */

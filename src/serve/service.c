@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -11,6 +12,9 @@
 #include "host/privileges.h"
 #include "host/run_path.h"
 #include "host/state.h"
+#include "http/http.h"
+#include "serve/config.h"
+#include "serve/confine.h"
 #include "serve/log.h"
 #include "stats/ctx.h"
 
@@ -30,14 +34,16 @@ static void raise_file_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static bool open_directory(const struct serve_options *options, struct service *service)
+static bool open_directory(const struct serve_options *options, const struct service_sockets *given,
+                           struct service *service)
 {
+    bool makes_sockets = given->host < 0 || given->registration < 0;
     const char *path = options->run_directory ? options->run_directory : host_run_directory();
     struct error_text error;
     struct account account;
 
-    if (account_find(options->user, options->group, &account, &error) ||
-        run_directory_open(path, &account, &service->directory, &error)) {
+    if (account_find(&options->names, &account, &error) ||
+        run_directory_open(path, &account, makes_sockets, &service->directory, &error)) {
         serve_log(SERVE_ERROR, "%s", error.text);
         return false;
     }
@@ -116,21 +122,25 @@ static bool open_servers(struct service *service)
     return !err;
 }
 
-static bool open_register_socket(struct service *service)
+static bool open_register_socket(struct service *service, const struct serve_options *options,
+                                 int fd)
 {
     int err = register_socket_open(&service->register_socket, service->host, service->roster,
-                                   &service->directory, service->register_server);
+                                   &service->directory, service->register_server, fd);
 
     if (err)
         serve_log(SERVE_ERROR, "%s/register.sock can't be made: %s", service->directory.path,
                   strerror(-err));
+    else
+        register_socket_limit(&service->register_socket, options->register_clients,
+                              options->register_files);
     return !err;
 }
 
 /* Last: who finds it finds the others. */
-static bool open_host_socket(struct service *service)
+static bool open_host_socket(struct service *service, int fd)
 {
-    int err = host_socket_open(&service->sockets, -1, &service->host_socket);
+    int err = host_socket_open(&service->sockets, fd, &service->host_socket);
 
     if (err)
         serve_log(SERVE_ERROR, "%s/host.sock can't be made: %s", service->directory.path,
@@ -138,21 +148,63 @@ static bool open_host_socket(struct service *service)
     return !err;
 }
 
-bool service_open(const struct serve_options *options, struct service *ret_service)
+/* The directory of @path, in @directory. */
+static const char *directory_of(const char *path, char directory[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash && slash > path ? (size_t)(slash - path) : 1;
+
+    snprintf(directory, PATH_MAX, "%.*s", (int)len, slash ? path : ".");
+    return directory;
+}
+
+/*
+ * Before there are threads. What libc needs to look up names and log is below /etc, /usr and /lib; the
+ * figures are below /proc and /sys.
+ */
+static bool confine_daemon(const struct service *service, const struct serve_options *options)
+{
+    char of_config[PATH_MAX], of_addresses[HTTP_ADDRESSES_MAX][PATH_MAX];
+    struct confinement confinement = {
+        .written = {service->directory.path},
+        .n_written = 1,
+        .read = {"/proc", "/sys", "/etc", "/usr", "/lib", "/lib64",
+                 directory_of(options->config ? options->config : SERVE_CONFIG_FILE, of_config)},
+        .n_read = 7};
+    int version;
+
+    for (size_t i = 0; i < options->metrics.n && i < HTTP_ADDRESSES_MAX; i++)
+        if (!strncmp(options->metrics.all[i], "unix:", 5))
+            confinement.written[confinement.n_written++] =
+                directory_of(options->metrics.all[i] + 5, of_addresses[i]);
+    version = confine(&confinement);
+    if (version >= 0)
+        serve_log(SERVE_INFO, "confined by Landlock, version %d", version);
+    else
+        serve_log(SERVE_INFO, "not confined by Landlock: %s", strerror(-version));
+    return true;
+}
+
+bool service_open(const struct serve_options *options, const struct service_sockets *given,
+                  struct service *ret_service)
 {
     struct service *service = ret_service;
+    struct person_range people;
 
     *service = (struct service){.directory = {.vms = -1, .lock = -1}};
     raise_file_limit();
-    if (!open_directory(options, service) || !open_host(options, service) ||
+    if (!open_directory(options, given, service) || !open_host(options, service) ||
         !prepare_web(options, service) || !drop_privileges(service) || !open_servers(service)) {
         service_close(service);
         return false;
     }
-    vm_sockets_init(&service->sockets, &service->directory, service->server,
-                    account_read_people(""));
+    if (!account_read_people(options->owners, "", &people))
+        people = (struct person_range){.min = 1, .max = 0};
+    vm_sockets_init(&service->sockets, &service->directory, service->server, people);
     service_pass(service, false);
-    if (open_register_socket(service) && open_host_socket(service) && start_web(service))
+    if (open_register_socket(service, options, given->registration) &&
+        open_host_socket(service, given->host) && confine_daemon(service, options) &&
+        start_web(service))
         return true;
     service_close(service);
     return false;
@@ -201,6 +253,77 @@ void service_answer(struct service *service)
     vitals_server_process(service->register_server);
     if (register_socket_has_changed(&service->register_socket))
         vm_sockets_update(&service->sockets, service->host, false);
+}
+
+/* ---- other settings ------------------------------------------------------------------------- */
+
+static bool differs(const char *a, const char *b)
+{
+    return !a != !b || (a && strcmp(a, b) != 0);
+}
+
+static bool lists_differ(const struct cli_texts *a, const struct cli_texts *b)
+{
+    bool differ = a->n != b->n;
+
+    for (size_t i = 0; i < a->n && !differ; i++)
+        differ = differs(a->all[i], b->all[i]);
+    return differ;
+}
+
+/* What was taken while there were privileges. */
+static void tell_what_stays(const struct serve_options *before, const struct serve_options *now)
+{
+    const struct {
+        const char *key;
+        bool differs;
+    } keys[] = {
+        {"run-dir", differs(before->run_directory, now->run_directory)},
+        {"user", differs(before->names.user, now->names.user)},
+        {"registered-only", before->registered_only != now->registered_only},
+        {"metrics", lists_differ(&before->metrics, &now->metrics)},
+        {"web-config", differs(before->web_config, now->web_config)},
+        {"metrics-public", before->metrics_are_public != now->metrics_are_public},
+    };
+
+    for (size_t i = 0; i < COUNT(keys); i++)
+        if (keys[i].differs)
+            serve_log(SERVE_WARNING, "'%s' has another value now, from the next start on",
+                      keys[i].key);
+}
+
+static void let_in(const struct service *service, const char *name, enum access_kind kind)
+{
+    const struct run_directory *directory = &service->directory;
+    char path[PATH_MAX];
+    int err = -ENAMETOOLONG;
+
+    if (snprintf(path, sizeof(path), "%s/%s", directory->path, name) < (int)sizeof(path))
+        err = account_let_in(&directory->account, path, kind, NULL);
+    if (err)
+        serve_log(SERVE_WARNING, "%s: the group can't be let in: %s", path, strerror(-err));
+}
+
+bool service_change(struct service *service, const struct serve_options *before,
+                    const struct serve_options *now)
+{
+    struct account account = service->directory.account;
+    struct person_range people;
+    struct error_text error;
+
+    if (account_change_group(&now->names, &account, &error)) {
+        serve_log(SERVE_ERROR, "%s", error.text);
+        return false;
+    }
+    if (!account_read_people(now->owners, "", &people))
+        return false;
+    tell_what_stays(before, now);
+    service->directory.account = account;
+    let_in(service, "vms", ACCESS_LIST_OF_VMS);
+    vm_sockets_allow(&service->sockets, people);
+    let_in(service, "host.sock", ACCESS_SOCKET);
+    register_socket_limit(&service->register_socket, now->register_clients, now->register_files);
+    return true;
 }
 
 /* ---- closing -------------------------------------------------------------------------------- */

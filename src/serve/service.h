@@ -8,6 +8,11 @@
 #include "serve/register_socket.h"
 #include "web/web.h"
 
+/* Sockets that the service manager has made, and keeps; -1: none, the daemon makes its own. */
+struct service_sockets {
+    int host, registration;
+};
+
 struct service {
     struct run_directory directory;
     struct host *host;
@@ -24,10 +29,18 @@ struct service {
  * Loads what reads the host, gives up all privileges, and takes a first pass. False: it can't be, which
  * has been said.
  */
-bool service_open(const struct serve_options *options, struct service *ret_service);
+bool service_open(const struct serve_options *options, const struct service_sockets *given,
+                  struct service *ret_service);
 
 /* Answers what has arrived, and removes all sockets. */
 void service_close(struct service *service);
+
+/*
+ * Other settings, which serve_check() has found right: what can change does, and the others are named in
+ * the log. False: nothing has, which has been said.
+ */
+bool service_change(struct service *service, const struct serve_options *before,
+                    const struct serve_options *now);
 
 /*
  * One pass: each VM's values are those of now, and its sockets are there. @retries: those, too, that

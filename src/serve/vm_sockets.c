@@ -60,19 +60,30 @@ static bool has_owner(const struct vm_sockets *sockets, const struct vm_entry *e
 }
 
 /* @file NULL: into the directory. The others get what is theirs all the same. */
-static void let_owner_in(const struct vm_sockets *sockets, const struct vm_entry *entry,
-                         const char *file)
+static void let_in(const struct vm_sockets *sockets, const struct vm_entry *entry, const char *file)
 {
+    const uid_t *owner = has_owner(sockets, entry) ? &entry->vm->uid : NULL;
+    enum access_kind kind = file ? ACCESS_SOCKET : ACCESS_DIRECTORY;
     char path[PATH_MAX];
     int err;
 
-    if (!has_owner(sockets, entry))
-        return;
     put_path(sockets, entry, file, path);
-    err = account_let_in(path, entry->vm->uid, file == NULL);
-    if (err)
-        serve_log(SERVE_WARNING, "%s: user %u, whose VM it is, can't be let in: %s", path,
-                  entry->vm->uid, strerror(-err));
+    err = account_let_in(&sockets->directory->account, path, kind, owner);
+    if (err && owner)
+        serve_log(SERVE_WARNING, "%s: user %u, whose VM it is, can't be let in: %s", path, *owner,
+                  strerror(-err));
+    else if (err)
+        serve_log(SERVE_WARNING, "%s: the group can't be let in: %s", path, strerror(-err));
+}
+
+/* What was just made, with the mode that says all for most. */
+static void let_into_new(const struct vm_sockets *sockets, const struct vm_entry *entry,
+                         const char *file)
+{
+    const uid_t *owner = has_owner(sockets, entry) ? &entry->vm->uid : NULL;
+
+    if (account_needs_list(&sockets->directory->account, owner))
+        let_in(sockets, entry, file);
 }
 
 static int make_directory(const struct vm_sockets *sockets, struct vm_entry *entry)
@@ -85,7 +96,7 @@ static int make_directory(const struct vm_sockets *sockets, struct vm_entry *ent
     if (err)
         entry->name[0] = '\0';
     else
-        let_owner_in(sockets, entry, NULL);
+        let_into_new(sockets, entry, NULL);
     return err;
 }
 
@@ -120,7 +131,7 @@ static int make_socket(const struct vm_sockets *sockets, struct vm_entry *entry,
     if (err)
         unlink(path);
     else
-        let_owner_in(sockets, entry, file_names[kind]);
+        let_into_new(sockets, entry, file_names[kind]);
     return err;
 }
 
@@ -216,4 +227,18 @@ void vm_sockets_update(struct vm_sockets *sockets, const struct host *host, bool
     if (retries)
         retry(sockets);
     add_new(sockets, vms, n);
+}
+
+void vm_sockets_allow(struct vm_sockets *sockets, struct person_range people)
+{
+    sockets->people = people;
+    for (size_t i = 0; i < sockets->n; i++) {
+        const struct vm_entry *entry = &sockets->entries[i];
+
+        if (entry->name[0])
+            let_in(sockets, entry, NULL);
+        for (size_t kind = 0; kind < VM_SOCKETS; kind++)
+            if (entry->listeners[kind])
+                let_in(sockets, entry, file_names[kind]);
+    }
 }

@@ -37,6 +37,9 @@ void vm_sockets_close(struct vm_sockets *sockets);
  */
 void vm_sockets_update(struct vm_sockets *sockets, const struct host *host, bool retries);
 
+/* Others may use them from now on: the group of the directory's account, and these owners. */
+void vm_sockets_allow(struct vm_sockets *sockets, struct person_range people);
+
 /* Where it is, or would be. */
 void vm_socket_path(const struct vm_sockets *sockets, const struct vm_entry *entry,
                     enum vm_socket_kind kind, char path[PATH_MAX]);

@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: MIT
 """The unit that systemd starts the daemon by."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
+from support.kernel_reader import NOBODY
 from support.programs import ROOT
+from support.registrant import Registrant
 
 SYSTEMD = ROOT / "packaging/systemd"
 UNIT = SYSTEMD / "vitals.service.in"
 WITH_HTTP = SYSTEMD / "metrics.conf.in"
+WITH_SOCKETS = SYSTEMD / "sockets.conf"
 
 
-@pytest.mark.parametrize("files, most", [([UNIT], 15), ([UNIT, WITH_HTTP], 20)], ids=["alone", "with HTTP"])
+@pytest.mark.parametrize("files, most", [([UNIT], 15), ([UNIT, WITH_HTTP], 20), ([UNIT, WITH_SOCKETS], 15)], ids=["alone", "with HTTP", "with sockets"])
 def test_the_unit_confines_the_daemon(tmp_path, files, most):
     """By systemd's own measure: 0 is nothing that could be forbidden, 100 is all."""
     if not shutil.which("systemd-analyze"):
@@ -33,3 +38,66 @@ def test_each_account_of_the_unit_is_made():
     unit, sysusers = UNIT.read_text("utf-8"), (SYSTEMD / "vitals.sysusers").read_text("utf-8")
     accounts = set(re.findall(r"^(?:User|Group|SupplementaryGroups)=(\S+)", unit, re.MULTILINE))
     assert accounts <= set(re.findall(r"^[ug] (\S+)", sysusers, re.MULTILINE)) and "kvm" in accounts
+
+
+def test_the_units_are_right(tmp_path):
+    """What systemd itself finds wrong in them."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed")
+    for file in SYSTEMD.glob("*.socket"):
+        shutil.copy(file, tmp_path)
+    text = "".join(file.read_text("utf-8") for file in (UNIT, WITH_SOCKETS)).replace("@daemon@", "/bin/true")
+    (tmp_path / "vitals.service").write_text(text, "utf-8")
+    command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *tmp_path.iterdir()]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    mine = [line for line in result.stderr.splitlines() if "vitals" in line]
+    assert result.returncode == 0 and not mine, result.stderr
+
+
+HAND_OVER = """
+import os, socket, sys
+names, fds = sys.argv[1].split(":"), []
+for path in sys.argv[2].split(":"):
+    family = socket.AF_UNIX if path else socket.AF_NETLINK
+    listener = socket.socket(family, socket.SOCK_STREAM if path else socket.SOCK_DGRAM, 0 if path else 15)
+    listener.bind(path or (0, 1))
+    if path:
+        os.chmod(path, 0o666)
+        listener.listen()
+    fds.append(os.dup(listener.fileno()))
+for at, fd in enumerate(fds):
+    os.dup2(fd, 100 + at)
+for at in range(len(fds)):
+    os.dup2(100 + at, 3 + at)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(fds)), "LISTEN_FDNAMES": ":".join(names)}
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def handing_over(names, paths):
+    return [sys.executable, "-c", HAND_OVER, ":".join(names), ":".join(paths)]
+
+
+def test_sockets_that_are_handed_over(programs, start, vmm):
+    """The directory is root's then, as systemd makes it, and the sockets stay."""
+    run = programs.path("run")
+    os.makedirs(os.path.join(run, "vms"))
+    os.chown(os.path.join(run, "vms"), NOBODY, NOBODY)
+    paths = [os.path.join(run, "host.sock"), os.path.join(run, "register.sock"), ""]
+    daemon = start("--user", "nobody", "--group", "nogroup", around=handing_over(["host", "register", "uevents"], paths))
+    assert daemon.ready, daemon.log()
+    vm = vmm()
+    daemon.wait_for(f"bare-vmm-{vm.pid}")
+    names = [each["name"] for each in programs.client(paths[0]).execute("query-vms")]
+    assert f"bare-vmm-{vm.pid}" in names
+    assert "QMP" in programs.keep(Registrant(paths[1])).read_message()
+    daemon.stop()
+    assert set(os.listdir(run)) == {"host.sock", "register.sock", "vms"}
+
+
+@pytest.mark.parametrize("name, is_socket", [("other", True), ("host", False), ("uevents", True)])
+def test_a_socket_of_another_kind(programs, start, name, is_socket):
+    path = programs.path("a.sock") if is_socket else ""
+    daemon = start(around=handing_over([name], [path]))
+    assert not daemon.ready and daemon.wait() == 1
+    assert f"a socket that was handed over is called '{name}': FileDescriptorName= must be" in daemon.log()

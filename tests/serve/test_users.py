@@ -122,7 +122,7 @@ def test_modes(daemon, vmm):
         return oct(stat.S_IMODE(found.st_mode))
 
     assert mode() == "0o755"
-    assert mode("lock") == "0o600"
+    assert mode("vms", ".lock") == "0o600"
     assert mode("vms") == "0o751"
     assert mode("vms", name_of(vm)) == "0o750"
     assert mode("vms", name_of(vm), "qmp.sock") == mode("vms", name_of(vm), "qemu.sock") == "0o660"
@@ -168,7 +168,9 @@ def test_a_lock_that_is_a_file_of_another_directory(programs, start):
     os.chown(programs.path("run"), NOBODY, NOBODY)
     of_root = pathlib.Path(programs.path("of-root"))
     of_root.touch()
-    os.link(of_root, programs.path("run/lock"))
+    os.mkdir(programs.path("run/vms"))
+    os.chown(programs.path("run/vms"), NOBODY, NOBODY)
+    os.link(of_root, programs.path("run/vms/.lock"))
     log = refused(start, "--user", "nobody", "--group", "nogroup")
     assert "run: the sockets can't be made: Too many links\n" in log
     assert of_root.stat().st_uid == 0
@@ -178,6 +180,16 @@ def test_a_directory_of_another_user(programs, start):
     os.mkdir(programs.path("run"))
     os.chown(programs.path("run"), MEMBER, MEMBER)
     assert "run: this directory is another user's\n" in refused(start, "--user", "nobody")
+
+
+@pytest.mark.parametrize("around", [as_user(MEMBER, None, "bpf", "perfmon", "dac_override"), []], ids=["itself", "root"])
+def test_a_directory_of_root(programs, start, around):
+    """Its user could make no socket there."""
+    os.mkdir(programs.path("run"))
+    options = [] if around else ["--user", "nobody", "--group", "nogroup"]
+    uid = MEMBER if around else NOBODY
+    log = refused(start, *options, around=around)
+    assert f"run: user {uid} can't make sockets in this directory: 'chown {uid} " in log
 
 
 def test_a_link_in_place_of_what_it_makes(programs, start):

@@ -32,7 +32,7 @@ class Daemon(Program):
 
     def names(self):
         """The directories that there are, of this test's VMs or of any other."""
-        return set(os.listdir(os.path.join(self.run_directory, "vms")))
+        return {name for name in os.listdir(os.path.join(self.run_directory, "vms")) if name[0] != "."}
 
     def has(self, name):
         """Whether both sockets are served."""

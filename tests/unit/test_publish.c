@@ -56,7 +56,8 @@ static void start_daemon(struct site *site)
 {
     site->server = new_server();
     check_ok(host_open_empty(&site->host));
-    check_ok(register_socket_open(&site->socket, site->host, NULL, &site->directory, site->server));
+    check_ok(
+        register_socket_open(&site->socket, site->host, NULL, &site->directory, site->server, -1));
     site->socket.is_statistics = is_recorded;
 }
 

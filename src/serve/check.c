@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/check.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "base/count.h"
+#include "http/address.h"
+#include "http/web_config.h"
+
+/* ---- the values of keys --------------------------------------------------------------------- */
+
+static int check_user(const char *value, struct error_text *error)
+{
+    return getpwnam(value) ? 0 : error_set(error, -ENOENT, "there is no user '%s'", value);
+}
+
+static int check_group(const char *value, struct error_text *error)
+{
+    return getgrnam(value) ? 0 : error_set(error, -ENOENT, "there is no group '%s'", value);
+}
+
+static int check_owners(const char *value, struct error_text *error)
+{
+    struct person_range people;
+
+    if (account_read_people(value, "", &people))
+        return 0;
+    return error_set(error, -EINVAL, "'%s' is neither people nor none, nor uids such as 1000-60000",
+                     value);
+}
+
+static int check_address(const char *value, struct error_text *error)
+{
+    struct http_address address;
+
+    return *value ? http_address_parse(value, &address, error) : 0;
+}
+
+static int check_web_config(const char *value, struct error_text *error)
+{
+    struct web_config config = {0};
+    int err = web_config_read(value, &config, error);
+
+    if (!err)
+        web_config_free(&config);
+    return err;
+}
+
+static const struct check {
+    const char *key;
+    int (*check)(const char *value, struct error_text *error);
+} checks[] = {
+    {"user", check_user},       {"group", check_group},           {"owners", check_owners},
+    {"metrics", check_address}, {"web-config", check_web_config},
+};
+
+static int check_setting(const struct serve_config *config, const struct serve_setting *setting,
+                         struct error_text *error)
+{
+    char where[SERVE_CONFIG_WHERE_MAX];
+    struct error_text why;
+    int err = 0;
+
+    for (size_t i = 0; i < COUNT(checks) && !err; i++)
+        if (!strcmp(checks[i].key, setting->option->name))
+            err = checks[i].check(setting->value, &why);
+    serve_setting_where(config, setting, where);
+    return err ? error_set(error, err, "%s: %s", where, why.text) : 0;
+}
+
+/* ---- what several say together -------------------------------------------------------------- */
+
+static const struct serve_setting *find(const struct serve_config *config, const char *key)
+{
+    for (size_t i = 0; i < config->n; i++)
+        if (!strcmp(config->settings[i].option->name, key))
+            return &config->settings[i];
+    return NULL;
+}
+
+/* Said of the command line by serve_options_check(). */
+static int check_needs(const struct serve_config *config, const struct serve_options *options,
+                       const char *key, struct error_text *error)
+{
+    const struct serve_setting *setting = find(config, key);
+    char where[SERVE_CONFIG_WHERE_MAX];
+
+    if (!setting || options->metrics.n)
+        return 0;
+    serve_setting_where(config, setting, where);
+    return error_set(error, -EINVAL, "%s: it needs 'metrics', such as metrics = 127.0.0.1:9555",
+                     where);
+}
+
+int serve_check(const struct serve_config *config, const struct serve_options *given,
+                const struct serve_options *options, struct error_text *error)
+{
+    struct error_text why;
+    int err = 0;
+
+    for (size_t i = 0; i < config->n && !err; i++)
+        err = check_setting(config, &config->settings[i], error);
+    if (!err && given->owners && check_owners(given->owners, &why))
+        err = error_set(error, -EINVAL, "--owners: %s", why.text);
+    if (!err)
+        err = check_needs(config, options, "web-config", error);
+    return err;
+}
