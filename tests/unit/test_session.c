@@ -771,15 +771,16 @@ static void a_long_reply_is_written_in_parts(void **state)
 
 /* Groups of one provider, each with statistics of its own and one that all have. */
 struct many_schemas {
-    struct vitals_ctx *ctx;
+    struct vitals_ctx *ctx, *former;
     size_t n;
     struct fake *fakes;
     char (*names)[FAKE_STATS_MAX][16];
 };
 
-static struct many_schemas make_schemas(size_t n)
+/* They are the VM's until they are freed. */
+static struct many_schemas make_schemas(size_t n, struct vm *vm)
 {
-    struct many_schemas many = {new_ctx(), n, calloc(n, sizeof(*many.fakes)),
+    struct many_schemas many = {new_ctx(), vm->ctx, n, calloc(n, sizeof(*many.fakes)),
                                 calloc(n, sizeof(*many.names))};
     size_t i, j;
 
@@ -791,11 +792,13 @@ static struct many_schemas make_schemas(size_t n)
         }
         check_ok(fake_register(many.ctx, &many.fakes[i], NULL));
     }
+    vm->ctx = many.ctx;
     return many;
 }
 
-static void free_schemas(struct many_schemas *many)
+static void free_schemas(struct many_schemas *many, struct vm *vm)
 {
+    vm->ctx = many->former;
     check_ok(vitals_ctx_free(many->ctx));
     free(many->fakes);
     free(many->names);
@@ -839,34 +842,32 @@ static void assert_describes(struct buf *reply, const struct many_schemas *many,
 
 static void many_schemas_are_written_in_parts(void **state)
 {
-    struct vm *vm = *state, with_many = *vm;
-    struct many_schemas many = make_schemas(800);
+    struct vm *vm = *state;
+    struct many_schemas many = make_schemas(800, vm);
     enum vitals_dialect dialect;
 
-    with_many.ctx = many.ctx;
     for (dialect = VITALS_DIALECT_GROUPED; dialect <= VITALS_DIALECT_FLAT; dialect++) {
         struct parts parts;
-        struct buf reply = long_reply(&with_many, dialect, QUERY_SCHEMAS, false, &parts);
+        struct buf reply = long_reply(vm, dialect, QUERY_SCHEMAS, false, &parts);
 
         assert_true(parts.n > 3 && parts.n >= reply.len / (QMP_PART + 1024));
         assert_true(parts.largest < QMP_PART + 1024);
         assert_describes(&reply, &many, dialect);
         buf_free(&reply);
     }
-    free_schemas(&many);
+    free_schemas(&many, vm);
 }
 
 /* Groups may leave meanwhile, and so may the client. */
 static void schemas_stay_until_they_are_written(void **state)
 {
-    struct vm *vm = *state, with_many = *vm;
-    struct many_schemas many = make_schemas(800);
+    struct vm *vm = *state;
+    struct many_schemas many = make_schemas(800, vm);
     struct buf out = {0};
     int i;
 
-    with_many.ctx = many.ctx;
     for (i = 0; i < 2; i++) {
-        struct qmp_session session = new_session(&with_many, true);
+        struct qmp_session session = new_session(vm, true);
 
         qmp_session_feed(&session, &vm->bench, QUERY_SCHEMAS, strlen(QUERY_SCHEMAS), &out);
         assert_non_null(session.task);
@@ -881,13 +882,13 @@ static void schemas_stay_until_they_are_written(void **state)
     }
     assert_describes(&out, &many, VITALS_DIALECT_GROUPED);
     buf_free(&out);
-    free_schemas(&many);
+    free_schemas(&many, vm);
 }
 
 /* Of CPU: the least of a few tries. */
 static double seconds_to_describe(struct vm *vm, size_t n)
 {
-    struct many_schemas many = make_schemas(n);
+    struct many_schemas many = make_schemas(n, vm);
     struct qmp_session session;
     struct timespec start, end;
     double least = 1e9, seconds;
@@ -909,7 +910,7 @@ static double seconds_to_describe(struct vm *vm, size_t n)
     }
     buf_free(&out);
     qmp_session_free(&session);
-    free_schemas(&many);
+    free_schemas(&many, vm);
     return least;
 }
 
