@@ -331,9 +331,6 @@ int vitals_server_take_over(struct vitals_server *server)
     return err;
 }
 
-/* Of a call's time: those who come and go without end leave the rest to those who ask. */
-enum { EVENTS_SHARE = 2 };
-
 /* ---- events --------------------------------------------------------------------------------- */
 
 /* Under the lock. */
@@ -393,7 +390,7 @@ static int process(struct vitals_server *server, int timeout)
 {
     struct epoll_event events[SERVER_EVENTS];
     int n = epoll_wait(server->epoll_fd, events, SERVER_EVENTS, timeout);
-    uint64_t budget_ns = (uint64_t)server->options.budget_us * 1000, start_ns = clock_now_ns();
+    uint64_t end_ns = clock_now_ns() + (uint64_t)server->options.budget_us * 1000;
 
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
@@ -401,8 +398,8 @@ static int process(struct vitals_server *server, int timeout)
         return -EBUSY;
     let_visitors_in(server);
     server->serving = true;
-    handle_events(server, events, n, start_ns + budget_ns / EVENTS_SHARE);
-    serve_turns(server, start_ns + budget_ns);
+    handle_events(server, events, n, end_ns);
+    serve_turns(server, end_ns);
     server->serving = false;
     wake_or_sleep(server);
     n += (int)server->turns.n_waiting;
