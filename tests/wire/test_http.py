@@ -24,6 +24,7 @@ if not HTTP_SERVER:
 
 LIMITS = (ROOT / "src/http/http.h").read_text("utf-8") + (ROOT / "src/http/login.h").read_text("utf-8")
 OPENMETRICS = "application/openmetrics-text"
+PATIENCE = 120  # seconds, on a machine that does much else
 
 
 def limit(name):
@@ -55,8 +56,8 @@ class Server(Program):
     def connect(self, **words):
         if self.addresses[0].startswith("https"):
             context = ssl._create_unverified_context()  # pylint: disable=protected-access
-            return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30, **words)
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30, **words)
+            return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=PATIENCE, **words)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE, **words)
 
     def get(self, path, method="GET", body=None, **headers):
         """(status, headers, body) by a connection of its own."""
@@ -232,8 +233,8 @@ def test_a_name_of_another_site_comes_before_the_login(guarded):
 
 
 def test_one_who_is_known_does_not_wait_for_the_logins_of_others(start):
-    """1000 wrong passwords, each of which takes a good part of a second to look at."""
-    server = start(web_config=f"basic_auth_users:\n  alice: {bcrypt('secret', 12)}\n")
+    """1000 wrong passwords, of which each that is looked at takes a twentieth of a second and more."""
+    server = start(web_config=f"basic_auth_users:\n  alice: {bcrypt('secret', 10)}\n")
     right = {"Authorization": basic("alice", "secret")}
     assert server.status("/page", **right) == 200
     with concurrent.futures.ThreadPoolExecutor(40) as pool:
@@ -247,7 +248,7 @@ def test_one_who_is_known_does_not_wait_for_the_logins_of_others(start):
 
 
 def test_logins_that_wait_have_a_limit(start):
-    server = start(web_config=f"basic_auth_users:\n  alice: {bcrypt('secret', 13)}\n")
+    server = start(web_config=f"basic_auth_users:\n  alice: {bcrypt('secret', 11)}\n")
     n = limit("LOGINS_WAITING_MAX")
     with concurrent.futures.ThreadPoolExecutor(n + 1) as pool:
         statuses = list(pool.map(lambda i: server.status("/page", Authorization=basic("alice", str(i))), range(n + 1)))
@@ -467,7 +468,7 @@ def send_raw(client, path):
 
 def connect_from(server, address="127.0.0.1"):
     """All of 127.0.0.0/8 is this host."""
-    return socket.create_connection(("127.0.0.1", server.port), timeout=30, source_address=(address, 0))
+    return socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE, source_address=(address, 0))
 
 
 def test_who_asks_and_leaves_keeps_nobody_out(server):
@@ -491,7 +492,7 @@ def test_nothing_is_made_for_who_is_gone(start, programs):
         server = start(f"unix:{path}")
         for client in start_of_turn, goes, stays:
             sockets.enter_context(client)
-            client.settimeout(30)
+            client.settimeout(PATIENCE)
             client.connect(path)
         send_raw(start_of_turn, "/held")
         assert ask_raw(stays) == b"200"  # behind it
@@ -526,10 +527,10 @@ def test_who_is_silent_goes_before_who_waits(server):
 
 def test_of_those_who_wait_the_last_goes(server):
     """Who has waited for longest is the next to be answered."""
-    other = connect_from(server, "127.0.0.2")
     waiting = [connect_from(server) for _ in range(limit("HTTP_CONNECTIONS_MAX") - 1)]
     for client in waiting:
         send_raw(client, "/held")
+    other = connect_from(server, "127.0.0.2")
     assert ask_raw(other) == b"200"  # behind all of theirs
     assert server.status("/page") == 200  # one more than there is room for
     assert waiting[-1].recv(1) == b""
@@ -580,14 +581,17 @@ def test_who_reads_slowly_costs_nobody_else(server):
 
 def test_documents_that_nobody_takes_are_given_up(server):
     """Each reader holds one of 48 MiB: the sixth is more than all may have."""
-    readers = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(6)]
+    readers = [connect_from(server) for _ in range(6)]
     for i, reader in enumerate(readers):
         reader.sendall(b"GET /big?mib=48 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert reader.recv(1) == b"H", i
     with pytest.raises((ConnectionError, AssertionError)):  # cut off: much less than all has come
         assert sum(len(piece) for piece in iter(lambda: readers[0].recv(1 << 20), b"")) >= 48 << 20
-    left = sum(len(piece) for piece in iter(lambda: read_rest(readers[-1]), b""))
-    assert left >= 48 << 20
+    left = 48 << 20
+    while left > 0:
+        piece = readers[-1].recv(1 << 20)
+        assert piece
+        left -= len(piece)
     assert server.memory() < (1500 if SANITIZED else 600) * 1024  # the shadow of a sanitizer is as large as what it shadows
     for reader in readers:
         reader.close()
@@ -611,14 +615,6 @@ def test_what_one_turn_makes_is_bounded(server):
 
 def limit_of_documents():
     return eval(re.search(r"HTTP_DOCUMENTS_MAX \(\(size_t\)(.*)\)", LIMITS)[1])  # pylint: disable=eval-used
-
-
-def read_rest(reader):
-    reader.settimeout(2)
-    try:
-        return reader.recv(1 << 20)
-    except TimeoutError:
-        return b""
 
 
 def test_it_ends_while_somebody_reads_and_somebody_waits(server):
