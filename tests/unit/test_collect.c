@@ -910,18 +910,18 @@ static double cost_of_groups(bool alike, bool with_index)
 /* Also where it turns out that nothing of a schema is wanted. */
 static void names_are_looked_for_once_in_groups_that_are_alike(void **state)
 {
+    double cost = cost_of_groups(true, false);
+
     (void)state;
-    if (IS_SANITIZED)
-        skip();
-    assert_true(cost_of_groups(true, false) < (double)GROUPS / 8);
+    assert_true(IS_SANITIZED || cost < (double)GROUPS / 8);
 }
 
 static void many_names_cost_no_more_where_schemas_are_many(void **state)
 {
+    double cost = cost_of_groups(false, true);
+
     (void)state;
-    if (IS_SANITIZED)
-        skip();
-    assert_true(cost_of_groups(false, true) < (double)GROUPS / 8);
+    assert_true(IS_SANITIZED || cost < (double)GROUPS / 8);
 }
 
 #define WITH_VM(test) cmocka_unit_test_setup_teardown(test, make_vm, free_vm)

@@ -917,9 +917,9 @@ static double seconds_to_describe(struct vm *vm, size_t n)
 /* Ten times as many cost ten times as much. Where each is compared with each, it is a hundred times. */
 static void schemas_cost_no_more_where_they_are_many(void **state)
 {
-    if (IS_SANITIZED)
-        skip();
-    assert_true(seconds_to_describe(*state, 1000) < 50 * seconds_to_describe(*state, 100));
+    double many = seconds_to_describe(*state, 1000), few = seconds_to_describe(*state, 100);
+
+    assert_true(IS_SANITIZED || many < 50 * few);
 }
 
 /* ---- long messages -------------------------------------------------------------------------- */
