@@ -68,6 +68,19 @@ bool buf_reserve(struct buf *buf, size_t more)
     return true;
 }
 
+void buf_fit(struct buf *buf)
+{
+    char *data;
+
+    if (!buf->len || is_mapped(buf, buf->cap) != is_mapped(buf, buf->len))
+        return;
+    data = resize(buf, buf->len);
+    if (!data)
+        return;
+    buf->data = data;
+    buf->cap = buf->len;
+}
+
 void buf_append_slowly(struct buf *buf, const void *bytes, size_t len)
 {
     if (!len || !buf_reserve(buf, len))

@@ -55,9 +55,10 @@ static struct http_made *make(struct work *work, struct buf *bytes, const char *
                               bool is_zipped)
 {
     struct http_made *made = calloc(1, sizeof(*made));
-    struct http_body *body =
-        bytes->failed ? NULL : places_add_body(work->places, bytes->data, bytes->len);
+    struct http_body *body;
 
+    buf_fit(bytes); /* only len is counted */
+    body = bytes->failed ? NULL : places_add_body(work->places, bytes->data, bytes->len);
     if (!bytes->failed)
         *bytes = (struct buf){0};
     buf_free(bytes);

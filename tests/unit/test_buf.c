@@ -134,6 +134,27 @@ static void a_large_bounded_buffer_keeps_its_bytes(void **state)
     assert_int_equal(buf.max, 10 * 1000 * 1000);
 }
 
+static void a_buffer_fits_its_bytes(void **state)
+{
+    struct buf small = {0}, large = {0}, mapped = {.max = 10 * BUF_MAPPED},
+               *all[] = {&small, &large, &mapped};
+    size_t len[] = {3, 1000 * 1000, BUF_MAPPED + 1}, i, j;
+
+    (void)state;
+    for (i = 0; i < N_ELEMENTS(all); i++) {
+        for (j = 0; j < len[i]; j++)
+            buf_append(all[i], &"abcdefg"[j % 7], 1);
+        buf_fit(all[i]);
+        assert_int_equal(all[i]->cap, len[i]);
+        buf_puts(all[i], "z"); /* it grows again */
+        for (j = 0; j < len[i]; j++)
+            assert_int_equal(all[i]->data[j], "abcdefg"[j % 7]);
+        buf_free(all[i]);
+    }
+    buf_fit(&small); /* which is empty */
+    assert_null(small.data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +167,7 @@ int main(void)
         cmocka_unit_test(a_reset_keeps_the_memory),
         cmocka_unit_test(a_bounded_buffer_takes_its_max_and_no_more),
         cmocka_unit_test(a_large_bounded_buffer_keeps_its_bytes),
+        cmocka_unit_test(a_buffer_fits_its_bytes),
     };
 
     return cmocka_run_group_tests_name("buffers", tests, NULL, NULL);
