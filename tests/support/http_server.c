@@ -10,7 +10,7 @@
  *      /slow       takes 100 ms to make
  *      /missing    is not there when it is to be made
  *      /failing    can't be made
- *      /held       is made when a line of the input has come for it
+ *      /held       is made when a line of the input has come for it; "held" is printed before
  */
 #include <semaphore.h>
 #include <stdio.h>
@@ -80,13 +80,20 @@ static void put_noise(struct buf *out, size_t len)
     out->len += len;
 }
 
+static void hold(void)
+{
+    puts("held");
+    fflush(stdout);
+    sem_wait(&lines);
+}
+
 static bool write_document(void *opaque, const struct http_document *document, struct buf *out)
 {
     (void)opaque;
     if (document->kind == KIND_SLOW)
         clock_sleep_until(clock_now_ns() + 100000000u);
     if (document->kind == KIND_HELD)
-        sem_wait(&lines);
+        hold();
     if (document->kind == KIND_BIG)
         put_noise(out, strtoul(document->name, NULL, 10) * MIB);
     else

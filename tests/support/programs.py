@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Starts the programs under test, and makes sure that each ends well."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -266,7 +267,9 @@ class Programs:
                 closable.stop()
             except (AssertionError, OSError, subprocess.TimeoutExpired) as problem:
                 problems.append(problem)
-        shutil.rmtree(self.directory)
+        while os.path.exists(self.directory):  # who has outlived them removes its own meanwhile
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self.directory)
         if problems:
             raise problems[0]
 

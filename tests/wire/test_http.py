@@ -44,6 +44,11 @@ class Server(Program):
     def ask_to_end(self):
         self.process.stdin.close()
 
+    def hold(self, client):
+        """Its turn has begun then: what is asked for afterwards is made in a later one."""
+        send_raw(client, "/held")
+        assert self.process.stdout.readline() == "held\n"
+
     def release(self):
         """Has one /held made."""
         self.process.stdin.write("\n")
@@ -474,7 +479,7 @@ def connect_from(server, address="127.0.0.1"):
 def test_who_asks_and_leaves_keeps_nobody_out(server):
     """They wait for a turn, and more of them come than there is room for; none is waited for."""
     held = connect_from(server)
-    send_raw(held, "/held")
+    server.hold(held)
     for _ in range(16 * limit("HTTP_CONNECTIONS_MAX")):
         with connect_from(server) as leaves:
             send_raw(leaves, "/same")
@@ -494,7 +499,7 @@ def test_nothing_is_made_for_who_is_gone(start, programs):
             sockets.enter_context(client)
             client.settimeout(PATIENCE)
             client.connect(path)
-        send_raw(start_of_turn, "/held")
+        server.hold(start_of_turn)
         assert ask_raw(stays) == b"200"  # behind it
         send_raw(goes, "/held?mib=1")  # nobody would end its turn
         assert ask_raw(stays) == b"200"
@@ -515,7 +520,7 @@ def test_who_has_said_all_is_answered(server):
 def test_who_is_silent_goes_before_who_waits(server):
     """As many newcomers as there is room for, who ask for nothing."""
     waits = connect_from(server)
-    send_raw(waits, "/held")
+    server.hold(waits)
     silent = [connect_from(server) for _ in range(limit("HTTP_CONNECTIONS_MAX"))]
     assert ask_raw(silent[-1]) == b"200"  # all have been taken
     server.release()
@@ -558,7 +563,7 @@ def test_a_turn_makes_few_documents_for_each(server):
     most = limit("HTTP_TURN_DOCUMENTS")
     held, alone = connect_from(server, "127.0.0.3"), connect_from(server, "127.0.0.2")
     many = [connect_from(server) for _ in range(most + 1)]
-    send_raw(held, "/held")
+    server.hold(held)
     for i, client in enumerate(many):
         send_raw(client, f"/same?mib={i}")
     send_raw(alone, "/turn")
@@ -600,7 +605,7 @@ def test_documents_that_nobody_takes_are_given_up(server):
 def test_what_one_turn_makes_is_bounded(server):
     """Of 20 to 59 MiB each, which nobody reads: 1.5 GiB in all."""
     held = connect_from(server)
-    send_raw(held, "/held")
+    server.hold(held)
     readers = [connect_from(server, f"127.0.0.{2 + i // 4}") for i in range(40)]
     for i, reader in enumerate(readers):
         assert ask_raw(reader) == b"200"
