@@ -17,37 +17,69 @@ struct view {
 
 /* ---- one VM --------------------------------------------------------------------------------- */
 
+static void free_target(struct view_target *target)
+{
+    stats_collection_free(&target->collection);
+    object_list_free(&target->list);
+    free(target->name);
+}
+
 static void free_vm(struct view_vm *vm)
 {
-    for (size_t i = 0; i < vm->n_targets; i++) {
-        stats_collection_free(&vm->targets[i].collection);
-        object_list_free(&vm->targets[i].list);
-    }
+    for (size_t i = 0; i < vm->n_targets; i++)
+        free_target(&vm->targets[i]);
     free(vm->targets);
     host_vm_unref(vm->vm);
 }
 
-static bool has_target(const struct view_vm *vm, const char *name)
+static struct view_target *find_target(const struct view_vm *vm, const char *name)
 {
     for (size_t i = 0; i < vm->n_targets; i++)
         if (!strcmp(vm->targets[i].name, name))
-            return true;
-    return false;
+            return &vm->targets[i];
+    return NULL;
 }
 
-/* @name is of a schema, which lives as long as the VM. */
-static bool add_target(struct view_vm *vm, const char *name)
+/* @name is of a schema, which a VM that has registered can take back. */
+static struct view_target *add_target(struct view_vm *vm, const char *name)
 {
-    struct view_target *targets;
+    struct view_target *targets, *target;
 
-    if (has_target(vm, name))
-        return true;
     targets = reallocarray(vm->targets, vm->n_targets + 1, sizeof(*targets));
     if (!targets)
-        return false;
+        return NULL;
     vm->targets = targets;
-    targets[vm->n_targets++] = (struct view_target){.name = name};
-    return true;
+    target = &targets[vm->n_targets];
+    *target = (struct view_target){.name = strdup(name)};
+    if (!target->name)
+        return NULL;
+    vm->n_targets++;
+    return target;
+}
+
+static bool see_target(struct view_vm *vm, const char *name)
+{
+    struct view_target *target = find_target(vm, name);
+
+    if (!target)
+        target = add_target(vm, name);
+    if (target)
+        target->is_there = true;
+    return target;
+}
+
+/* Those that are still there stay in their order. */
+static void drop_targets(struct view_vm *vm)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < vm->n_targets; i++) {
+        if (vm->targets[i].is_there)
+            vm->targets[n++] = vm->targets[i];
+        else
+            free_target(&vm->targets[i]);
+    }
+    vm->n_targets = n;
 }
 
 static bool find_targets(struct view_vm *vm)
@@ -56,10 +88,13 @@ static bool find_targets(struct view_vm *vm)
     struct group_pin pin;
     bool is_whole = true;
 
+    for (size_t i = 0; i < vm->n_targets; i++)
+        vm->targets[i].is_there = false;
     while (registry_pin_next(vm->vm->ctx, NULL, &walk, &pin)) {
-        is_whole &= add_target(vm, pin.schema->target);
+        is_whole &= see_target(vm, pin.schema->target);
         registry_unpin(&pin);
     }
+    drop_targets(vm);
     return is_whole;
 }
 

@@ -17,9 +17,10 @@
 
 /* The objects of one target of a VM. */
 struct view_target {
-    const char *name; /* of the target */
+    char *name; /* of the target */
     struct stats_collection collection;
     struct object_list list;
+    bool is_there; /* some provider of the VM has it */
 };
 
 struct view_vm {

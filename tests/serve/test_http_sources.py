@@ -11,7 +11,7 @@ import pytest
 
 from support import exposition
 from support.programs import wait_until
-from support.registrant import Registrant, Vm
+from support.registrant import Registrant, Rows, Vm
 from support.this_host import name_of, types_of_kvm
 from support.web import Web
 from test_host_socket import at_daemon
@@ -104,6 +104,26 @@ def test_changes_of_a_registered_vm(web, registrant, vm, name):
     assert (shown["vcpus"], shown["state"]) == (1, "paused")
     found = web.openmetrics()
     assert {labels["vcpu"] for labels, _ in found.of("kvm_vcpu_exits_total") if labels["vm"] == name} == {"1"}
+
+
+def test_statistics_that_a_vmm_takes_back(web, programs, registrant, vm, name):
+    """And gives again, described in another way."""
+
+    def targets():
+        names = [each["name"] for each in web.json("/api/v1/vms/" + name)["targets"]]
+        return sorted(each for each in names if each.startswith("own"))
+
+    client = registrant()
+    client.register(vm(), name)
+    for n in (1, 2):
+        stats = [{"name": f"reads{i}", "type": "cumulative"} for i in range(n)]
+        for target in ("own-a", "own-b"):
+            client.do("add-stats", [programs.keep(Rows(n)).fd], provider="disk", target=target, stats=stats)
+        assert targets() == ["own-a", "own-b"]
+        client.do("remove-stats", provider="disk", target="own-a")
+        assert targets() == ["own-b"]
+        client.do("remove-stats", provider="disk", target="own-b")
+    assert targets() == []
 
 
 def test_without_the_kernel(start, programs, vm, name):
