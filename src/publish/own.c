@@ -311,21 +311,45 @@ static int tell_gone_table(struct publication *publication, const struct own_tab
     return err < 0 ? err : 0;
 }
 
-/* A message with those of one kind; *ret_n is 0 where there are none. */
+/* The daemon takes all objects of a message or none. */
+static void refuse_rows(struct own_table *table, size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++)
+        table->rows[i].is_refused = true;
+}
+
+/* Of what it was told to no avail the daemon has nothing to forget. */
+static bool is_to_tell(struct own_row *row, bool are_new)
+{
+    if (are_new)
+        return !row->is_told;
+    if (row->is_seen || !row->path)
+        return false;
+    if (row->is_refused)
+        row->is_told = false;
+    return row->is_told;
+}
+
+/*
+ * A message with those of one kind; *ret_n is 0 where there are none. As rows stand in the order in which
+ * they came, the new ones of a message are all from its first one on.
+ */
 static int tell_rows(struct publication *publication, struct own_table *table, bool are_new,
                      uint32_t *ret_n)
 {
     struct buf *out = &publication->out;
+    size_t first = 0, i;
     uint32_t n = 0;
     int err;
 
     begin(publication, are_new ? "add-objects" : "remove-objects", table);
     buf_puts(out, are_new ? ", \"objects\": [" : ", \"paths\": [");
-    for (size_t i = 0; i < table->n && out->len < PUBLISH_MESSAGE_MAX; i++) {
+    for (i = 0; i < table->n && out->len < PUBLISH_MESSAGE_MAX; i++) {
         struct own_row *row = &table->rows[i];
 
-        if (are_new ? row->is_told : !row->is_told || row->is_seen || !row->path)
+        if (!is_to_tell(row, are_new))
             continue;
+        first = n ? first : i;
         buf_puts(out, n++ ? ", " : "");
         buf_puts(out, are_new ? "{\"path\": " : "");
         json_put_string(out, row->path);
@@ -336,6 +360,8 @@ static int tell_rows(struct publication *publication, struct own_table *table, b
     message_end(publication, "]}}");
     *ret_n = n;
     err = n ? connection_ask(publication) : 0;
+    if (err > 0 && are_new)
+        refuse_rows(table, first, i);
     return err < 0 ? err : 0;
 }
 

@@ -21,7 +21,7 @@ enum {
 struct own_row {
     char *path; /* NULL: of the VM */
     uint64_t row, sequence;
-    bool is_told, is_seen;
+    bool is_told, is_refused, is_seen;
 };
 
 /* What groups with one description give. */

@@ -443,6 +443,33 @@ static void objects_of_counters_come_and_go(void **state)
     check_ok(vitals_counters_free(counters));
 }
 
+/*
+ * In JSON both bytes that are no text are U+FFFD, and the daemon refuses the second such path. What it did
+ * not take it is not told to forget.
+ */
+static void a_refused_object_leaves_others_right(void **state)
+{
+    struct site *site = *state;
+    struct vitals_counters *counters;
+    struct vitals_counter *counter;
+
+    start_daemon(site);
+    check_ok(vitals_counters_new(site->ctx, "own", "block", &counters));
+    check_ok(vitals_counter_new(counters, "sda", "reads", NULL, &counter));
+    check_ok(vitals_counter_new(counters, "\xfe", "reads", NULL, &counter));
+    vitals_counter_add(counter, 1);
+    publish_often(site, 0);
+    wait_until(site, is_own(site, "block", "sda:0,\xef\xbf\xbd:1,"));
+    check_ok(vitals_counter_new(counters, "\xff", "reads", NULL, &counter));
+    wait_until(site, n_logged(site) == 1);
+    check_ok(vitals_counters_remove(counters, "\xff"));
+    check_ok(vitals_counters_remove(counters, "sda"));
+    check_ok(vitals_counter_new(counters, "sdc", "reads", NULL, &counter));
+    vitals_counter_add(counter, 3);
+    wait_until(site, is_own(site, "block", "\xef\xbf\xbd:1,sdc:3,"));
+    check_ok(vitals_counters_free(counters));
+}
+
 /* In the order of its statistics, whatever their slots are. */
 static int collect_own(void *opaque, struct vitals_sink *sink)
 {
@@ -755,6 +782,7 @@ int main(void)
         CASE(one_that_is_refused_costs_no_other_one),
         CASE(counters_are_shown),
         CASE(objects_of_counters_come_and_go),
+        CASE(a_refused_object_leaves_others_right),
         CASE(groups_with_slots_of_any_order),
         CASE(kvm_alone),
         CASE(what_no_daemon_says),
