@@ -3,6 +3,7 @@
 #include "vitals/publish.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,12 @@
 /* How many ms are left, or -1: there is nothing to wait for. */
 static int own_pause(const struct publication *publication)
 {
-    uint64_t now = clock_now_ns(), due = publication->own.due_ns;
+    uint64_t now = clock_now_ns(), due = publication->own.due_ns, ms;
 
     if (!due)
         return -1;
-    return due <= now ? 0 : (int)((due - now) / 1000000) + 1;
+    ms = due <= now ? 0 : (due - now) / 1000000 + 1;
+    return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
 /* As long as there are such groups: where there are none, somebody says when one comes. */

@@ -84,7 +84,7 @@ static bool is_statistics(int fd, enum run_kind kind)
                           : strncmp(link, of_vcpu, sizeof(of_vcpu) - 1) == 0;
 }
 
-/* The one file that came with the message, or -1. Room for one: the kernel closes what is more. */
+/* The one file that came with the message, or -1. */
 static int receive(int fd, struct run_message *message)
 {
     union {
@@ -95,15 +95,16 @@ static int receive(int fd, struct run_message *message)
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
                          .msg_control = &control,
-                         .msg_controllen = sizeof(control.bytes)};
+                         .msg_controllen = CMSG_LEN(sizeof(int))}; /* CMSG_SPACE has room for two */
     ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     const struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
     int file = -1;
 
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
         memcpy(&file, CMSG_DATA(header), sizeof(file));
-    if (file >= 0 && (n != sizeof(*message) || message->magic != RUN_MAGIC ||
-                      message->kind > RUN_VCPU || !is_statistics(file, message->kind))) {
+    if (file >= 0 &&
+        ((msg.msg_flags & MSG_CTRUNC) || n != sizeof(*message) || message->magic != RUN_MAGIC ||
+         message->kind > RUN_VCPU || !is_statistics(file, message->kind))) {
         close(file);
         file = -1;
     }
@@ -129,6 +130,7 @@ bool intake_take(struct intake *intake, struct intake_news *ret_news)
 {
     int fd;
 
+    intake->is_short = false;
     while ((fd = accept4(intake->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
         bool is_news = take_from(fd, ret_news);
 
@@ -136,5 +138,6 @@ bool intake_take(struct intake *intake, struct intake_news *ret_news)
         if (is_news)
             return true;
     }
+    intake->is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
     return false;
 }

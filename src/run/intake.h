@@ -10,7 +10,8 @@
 #include "run/message.h"
 
 struct intake {
-    int fd; /* listens; closed where a program is executed */
+    int fd;        /* listens; closed where a program is executed */
+    bool is_short; /* of files or memory: who waits at fd has to wait longer */
     char directory[RUN_PATH_MAX + 1], path[RUN_PATH_MAX + 1];
 };
 

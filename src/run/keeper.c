@@ -144,7 +144,7 @@ static int time_to_wait(const struct keeper *keeper)
     LIST_FOREACH(vm, &keeper->vms, link)
     if (vm->next_ns < next)
         next = vm->next_ns;
-    return keeper->n_vms ? ms_until(next) : -1;
+    return keeper->n_vms || keeper->intake->is_short ? ms_until(next) : -1;
 }
 
 static void wait_for_something(const struct keeper *keeper)
@@ -157,7 +157,8 @@ static void wait_for_something(const struct keeper *keeper)
         poll(NULL, 0, LOOK_MS); /* no memory, now */
         return;
     }
-    polled[n++] = (struct pollfd){.fd = keeper->intake->fd, .events = POLLIN};
+    polled[n++] =
+        (struct pollfd){.fd = keeper->intake->is_short ? -1 : keeper->intake->fd, .events = POLLIN};
     polled[n++] = (struct pollfd){.fd = vitals_server_fd(keeper->place.server), .events = POLLIN};
     polled[n++] = (struct pollfd){.fd = keeper->has_ended ? -1 : keeper->command, .events = POLLIN};
     LIST_FOREACH(vm, &keeper->vms, link)

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 """vitals run: VMMs that know nothing of vitals, and whose user may read nothing of the kernel."""
 
+import glob
 import os
 import re
+import select
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 
@@ -19,6 +23,7 @@ from test_users import MEMBER, as_user
 # A VMM that has a sanitizer in it wants that to be the first of all libraries.
 OPTIONS = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 VCPUS_OF_A_MESSAGE = 253
+RUN_MAGIC = 0x76727531  # src/run/message.h
 
 
 @pytest.fixture
@@ -149,6 +154,22 @@ def test_a_daemon_that_comes_later(start, programs, vmm, around, name):
     wait_for_sockets(programs.path("vitals"), 1)
     start("--registered-only", "--user", "root", "--group", "root", run_directory=directory).wait_for(name)
     wait_for_sockets(programs.path("vitals"), 1)  # somebody may be reading from it
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_files_that_are_none_are_closed(daemon, programs, shown, name, n):
+    """As many as come with a message, which is right but for them."""
+    shown(name)
+    daemon.wait_for(name)
+    (path,) = glob.glob(os.path.join(programs.directory, "vitals-run.*", "shim"))
+    pipes = [os.pipe() for _ in range(n)]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as shim:
+        shim.connect(path)
+        socket.send_fds(shim, [struct.pack("2I2i2I", RUN_MAGIC, 0, 3, 4, 0, 0)], [write for _, write in pipes])
+    for read, write in pipes:
+        os.close(write)
+        assert select.select([read], [], [], TIMEOUT)[0], "somebody still has it"
+        os.close(read)
 
 
 # ---- without one ---------------------------------------------------------------------------------
