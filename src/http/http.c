@@ -24,6 +24,7 @@ enum { CONNECTIONS_SPARE = 16 + LOGINS_WAITING_MAX };
 
 struct listener {
     struct http_address address;
+    char *path; /* what address.path is, if it is a unix socket */
     int fd;
     struct socket_file file;
     struct http_rules rules;
@@ -56,6 +57,14 @@ static int check_public(const struct http *http, const struct http_options *opti
         text);
 }
 
+/* The text of options may go. */
+static int keep_path(struct listener *listener, struct error_text *error)
+{
+    listener->path = strdup(listener->address.path);
+    listener->address.path = listener->path;
+    return listener->path ? 0 : error_set(error, -ENOMEM, "out of memory");
+}
+
 static int add_listener(struct http *http, const struct http_options *options, const char *text,
                         struct error_text *error)
 {
@@ -75,7 +84,7 @@ static int add_listener(struct http *http, const struct http_options *options, c
     };
     http->n_listeners++;
     if (listener->address.path)
-        return 0;
+        return keep_path(listener, error);
     listener->fd = http_address_listen(&listener->address, error);
     return listener->fd < 0 ? listener->fd : 0;
 }
@@ -189,6 +198,7 @@ static void close_listener(struct listener *listener)
         MHD_stop_daemon(listener->daemon); /* which closes the socket */
     else if (listener->fd >= 0)
         close(listener->fd);
+    free(listener->path);
 }
 
 /* Nobody may be suspended when a daemon of libmicrohttpd is stopped. */

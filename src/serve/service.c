@@ -292,16 +292,30 @@ static void tell_what_stays(const struct serve_options *before, const struct ser
                       keys[i].key);
 }
 
-static void let_in(const struct service *service, const char *name, enum access_kind kind)
+static void let_in_at(const struct service *service, const char *path, enum access_kind kind)
 {
-    const struct run_directory *directory = &service->directory;
-    char path[PATH_MAX];
-    int err = -ENAMETOOLONG;
+    int err = account_let_in(&service->directory.account, path, kind, NULL);
 
-    if (snprintf(path, sizeof(path), "%s/%s", directory->path, name) < (int)sizeof(path))
-        err = account_let_in(&directory->account, path, kind, NULL);
     if (err)
         serve_log(SERVE_WARNING, "%s: the group can't be let in: %s", path, strerror(-err));
+}
+
+/* Of TCP whoever reaches it is let in. */
+static void let_in_to_http(const struct service *service)
+{
+    const char *address;
+
+    for (size_t i = 0; service->web && (address = web_address_at(service->web, i)); i++)
+        if (!strstr(address, "://"))
+            let_in_at(service, address, ACCESS_SOCKET);
+}
+
+static void let_in(const struct service *service, const char *name, enum access_kind kind)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof(path), "%s/%s", service->directory.path, name) < (int)sizeof(path))
+        let_in_at(service, path, kind);
 }
 
 bool service_change(struct service *service, const struct serve_options *before,
@@ -322,6 +336,7 @@ bool service_change(struct service *service, const struct serve_options *before,
     let_in(service, "vms", ACCESS_LIST_OF_VMS);
     vm_sockets_allow(&service->sockets, people);
     let_in(service, "host.sock", ACCESS_SOCKET);
+    let_in_to_http(service);
     register_socket_limit(&service->register_socket, now->register_clients, now->register_files);
     return true;
 }

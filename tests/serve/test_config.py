@@ -4,6 +4,7 @@
 import os
 import pathlib
 import signal
+import subprocess
 
 import pytest
 
@@ -193,6 +194,33 @@ def test_who_may_read_changes(start, write, change, vmm):
     for each in (name, f"bare-vmm-{new.pid}"):
         assert who_may(daemon.socket(each)) == {"group", "owner"}
     assert who_may(host) == {"group"}
+
+
+CONNECT = """
+import socket, sys
+try:
+    socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+except PermissionError:
+    sys.exit(1)
+"""
+
+
+def test_who_may_read_by_http_changes(start, write, change, programs):
+    """And a second time: by then the text of the first settings is gone."""
+    path = programs.path("metrics.sock")
+    settings = f"user = nobody\ngroup = {{}}\nmetrics = unix:{path}\n"
+    os.chown(programs.directory, 65534, 65534)
+    daemon = start("--config", write(settings.format("nogroup")))
+    assert daemon.ready, daemon.log()
+
+    def may(gid):
+        command = [*as_user(MEMBER, gid), "/usr/bin/python3", "-c", CONNECT, path]
+        return subprocess.run(command, check=False).returncode == 0
+
+    assert (may(GROUP), may(1)) == (True, False)
+    for _ in range(2):
+        change(daemon, settings.format("daemon"))
+        assert (may(GROUP), may(1)) == (False, True)
 
 
 def test_limits_change(start, write, change, programs):
