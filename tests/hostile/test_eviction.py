@@ -15,13 +15,19 @@ ATTACKERS = 31
 LONG = b'{"execute": "query-name", "id": "%s"}\n' % (b"y" * (900 << 10))  # what is held of it is most
 
 ATTACK = """
-import socket, sys, time
+import fcntl, socket, struct, sys, termios, time
+
+def unread(client):
+    return struct.unpack("i", fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)))[0]
+
 clients = []
 for _ in range({n}):
     client = socket.socket(socket.AF_UNIX)
     client.connect({path!r})
     client.sendall({half!r})
     clients.append(client)
+while any(map(unread, clients)):  # while the server reads, they get on
+    time.sleep(0.01)
 print("there", flush=True)
 while True:
     for client in clients:
