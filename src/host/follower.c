@@ -59,19 +59,18 @@ static void add_vcpu(struct change *change, struct host_vm *vm, const struct ros
         change->has_failed = true;
 }
 
+static int compare_id(const void *key, const void *vcpu)
+{
+    uint32_t a = *(const uint32_t *)key, b = ((const struct roster_vcpu *)vcpu)->id;
+
+    return (a > b) - (a < b);
+}
+
 static const struct roster_vcpu *find_told(const struct roster_vm *told, uint32_t id)
 {
-    size_t low = 0, high = told->n_vcpus;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (told->vcpus[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < told->n_vcpus && told->vcpus[low].id == id ? &told->vcpus[low] : NULL;
+    return told->n_vcpus
+               ? bsearch(&id, told->vcpus, told->n_vcpus, sizeof(*told->vcpus), compare_id)
+               : NULL;
 }
 
 /* What was removed first, since another vCPU may have its path by now. */
