@@ -661,25 +661,35 @@ static void a_client_that_leaves_meanwhile_is_forgotten(void **state)
     peer_open(&site->peer, NULL, in_dir("qmp.sock"));
 }
 
-/* The child has no thread of the parent's. */
+/* While a call goes on, whose thread the child does not have. */
+static void assert_child_succeeds(struct site *site, int (*run)(struct site *site))
+{
+    int status;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (!child) {
+        alarm(CHILD_SECONDS_MAX);
+        _exit(run(site));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    let_go(site);
+    assert_int_equal(status, 0);
+}
+
+static int unregister_slow(struct site *site)
+{
+    return vitals_unregister(site->slow_group) != 0;
+}
+
 static void a_child_begins_anew(void **state)
 {
     struct site *site = *state;
-    int status;
-    pid_t child;
 
     add_slow(site, LONG_MS);
     peer_send(&site->peer, ASK_ALL);
     sem_wait(&site->inside);
-    child = fork();
-    assert_true(child >= 0);
-    if (!child) {
-        alarm(CHILD_SECONDS_MAX);
-        _exit(vitals_unregister(site->slow_group) != 0);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    let_go(site);
+    assert_child_succeeds(site, unregister_slow);
     assert_line(&site->peer, RETURNS(QUICK ", " SLOW));
 }
 
@@ -697,22 +707,12 @@ static int take_over_and_answer(struct site *site)
 static void a_child_that_takes_over_does_not_wait_for_a_call_of_the_parent(void **state)
 {
     struct site *site = *state;
-    int status;
-    pid_t child;
 
     add_slow(site, LONG_MS);
     peer_send(&site->peer, ASK_ALL);
     sem_wait(&site->inside);
     check_ok(vitals_server_stop(site->server)); /* one with a thread is not taken over */
-    child = fork();
-    assert_true(child >= 0);
-    if (!child) {
-        alarm(CHILD_SECONDS_MAX);
-        _exit(take_over_and_answer(site));
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    let_go(site);
-    assert_int_equal(status, 0);
+    assert_child_succeeds(site, take_over_and_answer);
 }
 #endif
 

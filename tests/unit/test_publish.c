@@ -167,6 +167,13 @@ static void publish(const struct site *site)
 }
 
 /* With a vCPU. */
+static void publish_to_daemon(struct site *site)
+{
+    start_daemon(site);
+    publish(site);
+    wait_until(site, has_paths(site, "cpu/0 "));
+}
+
 static int set_up(void **state)
 {
     struct site *site = calloc(1, sizeof(*site));
@@ -205,9 +212,7 @@ static void a_vm_is_told_of(void **state)
     struct site *site = *state;
     const struct identity *identity;
 
-    start_daemon(site);
-    publish(site);
-    wait_until(site, has_paths(site, "cpu/0 "));
+    publish_to_daemon(site);
     identity = &find_vm(site)->identity;
     assert_string_equal(identity->name, "web");
     assert_string_equal(identity->uuid, uuid);
@@ -221,9 +226,7 @@ static void vcpus_come_and_go(void **state)
 {
     struct site *site = *state;
 
-    start_daemon(site);
-    publish(site);
-    wait_until(site, has_paths(site, "cpu/0 "));
+    publish_to_daemon(site);
     plug(site, "cpu/1", 1);
     plug(site, "cpu/2", 2);
     wait_until(site, has_paths(site, "cpu/0 cpu/1 cpu/2 "));
@@ -249,9 +252,7 @@ static void threads_and_a_pause_are_told(void **state)
     struct site *site = *state;
     pthread_t thread;
 
-    start_daemon(site);
-    publish(site);
-    wait_until(site, has_paths(site, "cpu/0 "));
+    publish_to_daemon(site);
     assert_int_equal(pthread_create(&thread, NULL, get_thread, site), 0);
     pthread_join(thread, NULL);
     check_ok(vitals_object_set_thread(site->ctx, "vcpu", "cpu/0", -1));
@@ -711,9 +712,7 @@ static void a_child_ends_nothing(void **state)
     struct site *site = *state;
     pid_t child;
 
-    start_daemon(site);
-    publish(site);
-    wait_until(site, has_paths(site, "cpu/0 "));
+    publish_to_daemon(site);
     child = fork();
     if (child == 0) {
         alarm(CHILD_SECONDS_MAX);
@@ -730,9 +729,7 @@ static void a_child_keeps_nothing(void **state)
     struct site *site = *state;
     pid_t child;
 
-    start_daemon(site);
-    publish(site);
-    wait_until(site, has_paths(site, "cpu/0 "));
+    publish_to_daemon(site);
     child = fork();
     if (child == 0)
         for (alarm(CHILD_SECONDS_MAX);;)
