@@ -132,7 +132,13 @@ static struct host_vm *take_back(struct host_vm **vm)
     return still;
 }
 
-/* Both lists are by serial. */
+static void update_vm(struct change *change, struct host_vm *vm, const struct roster_vm *told)
+{
+    update_vcpus(change, vm, told);
+    update_own(change, vm, told);
+}
+
+/* Both lists are by serial. What a VM in them has been told of does not change: it is another copy then. */
 static void take_list(struct follower *follower, struct change *change, struct roster_list *list,
                       struct host_vm **vms)
 {
@@ -141,17 +147,20 @@ static void take_list(struct follower *follower, struct change *change, struct r
 
     for (size_t i = 0; i < list->n; i++) {
         const struct roster_vm *told = list->vms[i];
+        bool is_as_before = false;
 
         while (next < old->n && old->vms[next]->serial < told->serial)
             remove_vm(change, &follower->vms[next++]);
-        if (next < old->n && old->vms[next]->serial == told->serial)
+        if (next < old->n && old->vms[next]->serial == told->serial) {
+            is_as_before = old->version && old->vms[next] == told;
             vms[i] = take_back(&follower->vms[next++]);
+        }
+        if (vms[i] && is_as_before)
+            continue;
         if (!vms[i])
             vms[i] = add_vm(change, told);
-        if (vms[i]) {
-            update_vcpus(change, vms[i], told);
-            update_own(change, vms[i], told);
-        }
+        if (vms[i])
+            update_vm(change, vms[i], told);
     }
     while (next < old->n)
         remove_vm(change, &follower->vms[next++]);

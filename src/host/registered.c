@@ -202,6 +202,8 @@ void registered_run_by(const struct host_vm *vm, struct host_vcpu *vcpu, pid_t t
 {
     struct error_text error;
 
+    if (vcpu->thread_here == (uint32_t)thread)
+        return;
     vcpu->thread_here = (uint32_t)thread;
     objects_set_thread(&vm->ctx->objects, host_targets[KVM_KIND_VCPU], vcpu->path,
                        thread ? thread : -1, &error);
