@@ -101,6 +101,7 @@ static void what_is_not_named_is_out_of_reach(void **state)
     assert_non_null(mkdtemp(here));
     assert_non_null(mkdtemp(there));
     pid = fork();
+    assert_true(pid >= 0);
     if (pid == 0)
         _exit(look());
     assert_int_equal(waitpid(pid, &status, 0), pid);

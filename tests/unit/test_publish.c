@@ -714,6 +714,7 @@ static void a_child_ends_nothing(void **state)
 
     publish_to_daemon(site);
     child = fork();
+    assert_true(child >= 0);
     if (child == 0) {
         alarm(CHILD_SECONDS_MAX);
         _exit(vitals_unpublish(site->ctx) || vitals_kvm_free(site->kvm) ||
@@ -731,6 +732,7 @@ static void a_child_keeps_nothing(void **state)
 
     publish_to_daemon(site);
     child = fork();
+    assert_true(child >= 0);
     if (child == 0)
         for (alarm(CHILD_SECONDS_MAX);;)
             pause();
@@ -749,6 +751,7 @@ static void a_child_publishes_its_copy(void **state)
 
     publish(site);
     child = fork();
+    assert_true(child >= 0);
     if (child == 0) {
         alarm(CHILD_SECONDS_MAX);
         if (vitals_unpublish(site->ctx))

@@ -499,6 +499,7 @@ static void a_process_that_has_ended_is_seen_by_each(void **state)
     struct fixture *f = *state;
     pid_t pid = fork();
 
+    assert_true(pid >= 0);
     if (pid == 0)
         for (;;)
             pause();

@@ -103,6 +103,7 @@ static void a_process_is_its_users_also_undumpable(void **state)
     (void)state;
     assert_int_equal(pipe(pipes), 0);
     pid = fork();
+    assert_true(pid >= 0);
     if (pid == 0)
         wait_undumpable(expected, pipes[1]);
     assert_int_equal(read(pipes[0], &byte, 1), 1);
