@@ -12,11 +12,7 @@
 
 #include "stats/collect.h"
 
-enum {
-    OWN_ROWS_MAX = 1024,
-    OWN_HELP_MAX = 255,
-    OWN_STATS_AT_A_TIME = 1024
-}; /* a daemon's limits */
+enum { OWN_ROWS_MAX = 1024, OWN_HELP_MAX = 255 }; /* a daemon's limits */
 
 struct own_row {
     char *path; /* NULL: of the VM */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A VMM's own statistics: descriptions come with messages, and numbers lie in memory files. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

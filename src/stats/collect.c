@@ -342,11 +342,13 @@ static struct stats_part *add_part(struct stats_collection *collection, struct s
     part->n_rows = 0;
     part->first = collection->first;
     part->schema = schema;
-    part->sibling = find_sibling(collection, schema);
     if (filter_resolve(part, collection->request))
         return NULL;
-    if (part->n_wanted)
+    part->sibling = 0;
+    if (part->n_wanted) {
+        part->sibling = find_sibling(collection, schema);
         collection->object_size += row_size(schema);
+    }
     schema_ref(schema);
     collection->n_parts++;
     return part;
