@@ -180,3 +180,10 @@ bool process_thread_start(pid_t pid, pid_t tid, uint64_t *ret_ticks)
     snprintf(file, sizeof(file), "task/%d/stat", (int)tid);
     return read_start_ticks(pid, file, ret_ticks);
 }
+
+uint64_t process_start_ns(pid_t pid)
+{
+    uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK), ticks;
+
+    return process_thread_start(pid, pid, &ticks) ? ticks * (1000000000 / per_second) : 0;
+}

@@ -43,4 +43,7 @@ bool process_is_users(pid_t peer, int64_t number, uid_t uid);
 /* When a thread of the process began, in ticks since the host did. False: there is none. */
 bool process_thread_start(pid_t pid, pid_t tid, uint64_t *ret_ticks);
 
+/* When the process began, in ns since the host did, as process_identify() takes it; 0: there is none. */
+uint64_t process_start_ns(pid_t pid);
+
 #endif

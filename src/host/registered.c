@@ -107,13 +107,6 @@ static struct host_vm *alloc(struct host_statistics statistics[KVM_KINDS])
     return vm;
 }
 
-static uint64_t start_of(pid_t pid)
-{
-    uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK), ticks;
-
-    return process_thread_start(pid, pid, &ticks) ? ticks * (1000000000 / per_second) : 0;
-}
-
 static void introduce(struct host_vm *vm, const struct registration *registration)
 {
     struct identity *identity = &vm->identity;
@@ -122,7 +115,7 @@ static void introduce(struct host_vm *vm, const struct registration *registratio
     vm->key = registration->key;
     vm->pid = registration->pid;
     vm->uid = registration->uid;
-    vm->start_time = start_of(registration->pid);
+    vm->start_time = process_start_ns(registration->pid);
     snprintf(identity->name, sizeof(identity->name), "%s", registration->name);
     snprintf(identity->uuid, sizeof(identity->uuid), "%s", registration->uuid);
     snprintf(identity->vmm, sizeof(identity->vmm), "%s", registration->vmm);

@@ -86,10 +86,9 @@ bool run_vm_has_ended(const struct run_vm *vm)
 
 static void identify(struct run_vm *vm, const char *name)
 {
-    uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK), ticks = 0;
+    pid_t pid = vm->process.pid;
 
-    process_thread_start(vm->process.pid, vm->process.pid, &ticks);
-    process_identify(vm->process.pid, ticks * (1000000000 / per_second), &vm->identity);
+    process_identify(pid, process_start_ns(pid), &vm->identity);
     if (name)
         snprintf(vm->identity.name, sizeof(vm->identity.name), "%s", name);
 }
