@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <time.h>
 
 #define NS 1000000000
@@ -43,6 +44,13 @@ double clock_boot_time(void)
 static struct timespec timespec_of(uint64_t ns)
 {
     return (struct timespec){.tv_sec = (time_t)(ns / NS), .tv_nsec = (long)(ns % NS)};
+}
+
+int clock_ms_until(uint64_t ns)
+{
+    uint64_t now = clock_now_ns(), ms = ns <= now ? 0 : (ns - now) / 1000000 + 1;
+
+    return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
 void clock_sleep_until(uint64_t ns)

@@ -19,6 +19,9 @@ double clock_unix_time(void);
 /* When the host started, by the time of day: another answer means that somebody has set the clock. */
 double clock_boot_time(void);
 
+/* For poll(): how many ms it is until then, rounded up, or 0. */
+int clock_ms_until(uint64_t ns);
+
 /* Until clock_now_ns() is @ns. */
 void clock_sleep_until(uint64_t ns);
 

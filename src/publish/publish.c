@@ -3,7 +3,6 @@
 #include "vitals/publish.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,12 +24,9 @@
 /* How many ms are left, or -1: there is nothing to wait for. */
 static int own_pause(const struct publication *publication)
 {
-    uint64_t now = clock_now_ns(), due = publication->own.due_ns, ms;
+    uint64_t due = publication->own.due_ns;
 
-    if (!due)
-        return -1;
-    ms = due <= now ? 0 : (due - now) / 1000000 + 1;
-    return ms < INT_MAX ? (int)ms : INT_MAX;
+    return due ? clock_ms_until(due) : -1;
 }
 
 /* As long as there are such groups: where there are none, somebody says when one comes. */
@@ -79,11 +75,11 @@ static int attempt(struct publication *publication)
 
 static void pause_for(struct publication *publication, int ms)
 {
-    uint64_t end = clock_now_ns() + (uint64_t)ms * 1000000, now;
+    uint64_t end = clock_now_ns() + (uint64_t)ms * 1000000;
     int err = 0;
 
-    while (err >= 0 && (now = clock_now_ns()) < end)
-        err = publication_sleep(publication, 0, (int)((end - now) / 1000000) + 1);
+    while (err >= 0 && (ms = clock_ms_until(end)) > 0)
+        err = publication_sleep(publication, 0, ms);
 }
 
 static void *run(void *opaque)

@@ -128,13 +128,6 @@ static bool is_readable(int fd)
     return poll(&pollfd, 1, 0) > 0;
 }
 
-static int ms_until(uint64_t ns)
-{
-    uint64_t now = clock_now_ns();
-
-    return ns <= now ? 0 : (int)((ns - now) / ns_per_ms + 1);
-}
-
 /* When something is to be done though nobody says anything; -1: never. */
 static int time_to_wait(const struct keeper *keeper)
 {
@@ -144,7 +137,7 @@ static int time_to_wait(const struct keeper *keeper)
     LIST_FOREACH(vm, &keeper->vms, link)
     if (vm->next_ns < next)
         next = vm->next_ns;
-    return keeper->n_vms || keeper->intake->is_short ? ms_until(next) : -1;
+    return keeper->n_vms || keeper->intake->is_short ? clock_ms_until(next) : -1;
 }
 
 static void wait_for_something(const struct keeper *keeper)
