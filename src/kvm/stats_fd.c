@@ -138,3 +138,14 @@ int kvm_stats_fd_load(int fd, struct error_text *error, uint8_t **ret_bytes, siz
     *ret_size = (size_t)size;
     return 0;
 }
+
+bool kvm_stats_fd_is_kernels(int fd, bool is_of_vm)
+{
+    static const char of_vm[] = "anon_inode:kvm-vm-stats", of_vcpu[] = "anon_inode:kvm-vcpu-stats:";
+    char path[64], link[64] = "";
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (readlink(path, link, sizeof(link) - 1) < 0)
+        return false;
+    return is_of_vm ? strcmp(link, of_vm) == 0 : strncmp(link, of_vcpu, sizeof(of_vcpu) - 1) == 0;
+}

@@ -4,6 +4,7 @@
 #define KVM_STATS_FD_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,13 @@
  * ordinary file that holds a recorded one. @fd stays the caller's. Returns the new fd or -errno.
  */
 int kvm_stats_fd_open(int fd, struct error_text *error);
+
+/*
+ * Whether it is the kernel's own, of a VM or of a vCPU, by its link in /proc: the kernel names its files
+ * so, and a path begins with "/". Nothing else is asked of a file that a stranger has sent: the answer
+ * could be up to the stranger, for ever.
+ */
+bool kvm_stats_fd_is_kernels(int fd, bool is_of_vm);
 
 /* Reads the whole file into memory, to be freed by free(). */
 int kvm_stats_fd_load(int fd, struct error_text *error, uint8_t **ret_bytes, size_t *ret_size);

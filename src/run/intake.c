@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "kvm/stats_fd.h"
+
 enum {
     CONNECTIONS_WAITING = 4096, /* shims don't wait, and a VM may get so many vCPUs at once */
     TELL_MS = 100, /* from connecting to sending is no time; who takes longer is stopped */
@@ -71,19 +73,6 @@ void intake_close(struct intake *intake)
 
 /* ---- messages ------------------------------------------------------------------------------- */
 
-/* The kernel names its own files so: a path begins with "/". */
-static bool is_statistics(int fd, enum run_kind kind)
-{
-    static const char of_vm[] = "anon_inode:kvm-vm-stats", of_vcpu[] = "anon_inode:kvm-vcpu-stats:";
-    char path[64], link[64] = "";
-
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (readlink(path, link, sizeof(link) - 1) < 0)
-        return false;
-    return kind == RUN_VM ? strcmp(link, of_vm) == 0
-                          : strncmp(link, of_vcpu, sizeof(of_vcpu) - 1) == 0;
-}
-
 /* The one file that came with the message, or -1. */
 static int receive(int fd, struct run_message *message)
 {
@@ -104,7 +93,7 @@ static int receive(int fd, struct run_message *message)
         memcpy(&file, CMSG_DATA(header), sizeof(file));
     if (file >= 0 &&
         ((msg.msg_flags & MSG_CTRUNC) || n != sizeof(*message) || message->magic != RUN_MAGIC ||
-         message->kind > RUN_VCPU || !is_statistics(file, message->kind))) {
+         message->kind > RUN_VCPU || !kvm_stats_fd_is_kernels(file, message->kind == RUN_VM))) {
         close(file);
         file = -1;
     }

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "host/own_stats.h"
 #include "host/process.h"
+#include "kvm/stats_fd.h"
 #include "qapi_register.h"
 #include "qmp/dialect.h"
 #include "serve/own_socket.h"
@@ -23,20 +24,9 @@
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/*
- * The kernel names its own files so; a path begins with "/". Nothing else is asked of a file that a
- * stranger has sent: the answer could be up to the stranger, for ever.
- */
 static bool is_statistics(int fd, enum kvm_kind kind)
 {
-    static const char of_vm[] = "anon_inode:kvm-vm-stats", of_vcpu[] = "anon_inode:kvm-vcpu-stats:";
-    char path[64], link[64] = "";
-
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (readlink(path, link, sizeof(link) - 1) < 0)
-        return false;
-    return kind == KVM_KIND_VM ? strcmp(link, of_vm) == 0
-                               : strncmp(link, of_vcpu, sizeof(of_vcpu) - 1) == 0;
+    return kvm_stats_fd_is_kernels(fd, kind == KVM_KIND_VM);
 }
 
 void registrant_count_files(struct registrant *registrant, int n)
