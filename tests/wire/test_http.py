@@ -4,7 +4,6 @@
 import base64
 import concurrent.futures
 import contextlib
-import ctypes
 import gzip
 import http.client
 import os
@@ -17,6 +16,7 @@ import time
 import pytest
 
 from support.programs import ROOT, SANITIZED, Program, wait_until
+from support.web import bcrypt
 
 HTTP_SERVER = os.environ.get("VITALS_HTTP_SERVER")
 if not HTTP_SERVER:
@@ -81,13 +81,6 @@ def ask(connection, path, method="GET", body=None, **headers):
 
 def basic(user, password):
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def bcrypt(password, cost=4):
-    salt = f"$2b${cost:02}$" + "abcdefghijklmnopqrstuu"
-    libcrypt = ctypes.CDLL("libcrypt.so.1")
-    libcrypt.crypt.restype = ctypes.c_char_p
-    return libcrypt.crypt(password.encode(), salt.encode()).decode()
 
 
 @pytest.fixture

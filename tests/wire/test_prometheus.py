@@ -3,7 +3,6 @@
 
 import http.server
 import json
-import socket
 import threading
 import urllib.error
 import urllib.parse
@@ -14,6 +13,7 @@ import pytest
 from support import recordings
 from support.programs import run, wait_until
 from support.recordings import VCPUS
+from support.scraper import free_port
 
 FRAMES = 600  # one each second: more than a test takes
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -27,12 +27,6 @@ scrape_configs:
   - job_name: vitals
     static_configs: [{{targets: ['127.0.0.1:{port}']}}]
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Endpoint:
