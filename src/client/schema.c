@@ -344,6 +344,22 @@ static int visit_schemas(struct client *client, struct json_object *value, schem
     return result;
 }
 
+/* The reply to other arguments. A peer that does not know them has nothing to say. */
+static int visit_again(struct client *client, const char *arguments, schema_visit *visit,
+                       struct client_error *error)
+{
+    const struct ask ask = {
+        .command = "query-stats-schemas", .arguments = arguments, .type = CLIENT_ANY};
+    struct json_object *reply, *value;
+    int err = client_ask_optional(client, &ask, &reply, &value, error);
+
+    if (err || !value)
+        return err;
+    err = visit_schemas(client, value, visit);
+    connection_put(&client->connection, reply);
+    return err ? client_out_of_memory(client, error) : 0;
+}
+
 /* ---- news ----------------------------------------------------------------------------------- */
 
 /* 1: it is not known, or was described in another way. */
@@ -431,19 +447,9 @@ static int take_helps(struct client *client, const char *target, const char *pro
 
 int client_read_help(struct client *client, struct client_error *error)
 {
-    static const struct ask ask = {
-        .command = "query-stats-schemas", .arguments = "{\"help\": true}", .type = CLIENT_ANY};
-    struct json_object *reply, *value;
-    int err;
-
     if (client->local || client->peer == CLIENT_QEMU || !has_unexplained(client))
         return 0;
-    err = client_ask_optional(client, &ask, &reply, &value, error);
-    if (err || !value)
-        return err;
-    err = visit_schemas(client, value, take_helps);
-    connection_put(&client->connection, reply);
-    return err ? client_out_of_memory(client, error) : 0;
+    return visit_again(client, "{\"help\": true}", take_helps, error);
 }
 
 /* ---- failures ------------------------------------------------------------------------------- */
@@ -473,23 +479,13 @@ static int take_failure(struct client *client, const char *target, const char *p
 
 int client_read_failures(struct client *client, struct client_error *error)
 {
-    static const struct ask ask = {
-        .command = "query-stats-schemas", .arguments = "{\"failures\": true}", .type = CLIENT_ANY};
-    struct json_object *reply, *value;
-    int err;
-
     if (client->local || client->peer == CLIENT_QEMU)
         return 0;
     free(client->failures);
     client->failures = calloc(client->n_stats + 1, sizeof(*client->failures));
     if (!client->failures)
         return client_out_of_memory(client, error);
-    err = client_ask_optional(client, &ask, &reply, &value, error);
-    if (err || !value)
-        return err;
-    err = visit_schemas(client, value, take_failure);
-    connection_put(&client->connection, reply);
-    return err ? client_out_of_memory(client, error) : 0;
+    return visit_again(client, "{\"failures\": true}", take_failure, error);
 }
 
 const char *client_failure(const struct client *client, const struct client_stat *stat)

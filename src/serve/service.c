@@ -162,7 +162,7 @@ static const char *directory_of(const char *path, char directory[PATH_MAX])
  * Before there are threads. What libc needs to look up names and log is below /etc, /usr and /lib; the
  * figures are below /proc and /sys.
  */
-static bool confine_daemon(const struct service *service, const struct serve_options *options)
+static void confine_daemon(const struct service *service, const struct serve_options *options)
 {
     char of_config[PATH_MAX], of_addresses[HTTP_ADDRESSES_MAX][PATH_MAX];
     struct confinement confinement = {
@@ -182,7 +182,6 @@ static bool confine_daemon(const struct service *service, const struct serve_opt
         serve_log(SERVE_INFO, "confined by Landlock, version %d", version);
     else
         serve_log(SERVE_INFO, "not confined by Landlock: %s", strerror(-version));
-    return true;
 }
 
 bool service_open(const struct serve_options *options, const struct service_sockets *given,
@@ -190,6 +189,7 @@ bool service_open(const struct serve_options *options, const struct service_sock
 {
     struct service *service = ret_service;
     struct person_range people;
+    bool is_open;
 
     *service = (struct service){.directory = {.vms = -1, .lock = -1}};
     raise_file_limit();
@@ -202,9 +202,11 @@ bool service_open(const struct serve_options *options, const struct service_sock
         people = (struct person_range){.min = 1, .max = 0};
     vm_sockets_init(&service->sockets, &service->directory, service->server, people);
     service_pass(service, false);
-    if (open_register_socket(service, options, given->registration) &&
-        open_host_socket(service, given->host) && confine_daemon(service, options) &&
-        start_web(service))
+    is_open = open_register_socket(service, options, given->registration) &&
+              open_host_socket(service, given->host);
+    if (is_open)
+        confine_daemon(service, options);
+    if (is_open && start_web(service))
         return true;
     service_close(service);
     return false;
