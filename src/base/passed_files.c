@@ -2,6 +2,7 @@
 #include "base/passed_files.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* Linux 6.16, include/uapi/asm-generic/socket.h; the C library's headers may be older. */
@@ -68,4 +69,32 @@ bool passed_files_drain(int fd)
         n = passed_files_receive(fd, bytes, sizeof(bytes));
     } while (n > 0 || n == -EINTR);
     return n != -EBADMSG;
+}
+
+/* ---- sending -------------------------------------------------------------------------------- */
+
+static void attach(struct msghdr *message, void *control, const int *files, size_t n)
+{
+    struct cmsghdr *header;
+
+    message->msg_control = control;
+    message->msg_controllen = CMSG_SPACE(n * sizeof(*files));
+    header = CMSG_FIRSTHDR(message);
+    *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(n * sizeof(*files)),
+                               .cmsg_level = SOL_SOCKET,
+                               .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(header), files, n * sizeof(*files));
+}
+
+ssize_t passed_files_send(int fd, const void *bytes, size_t len, const int *files, size_t n)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(PASSED_FILES_MAX * sizeof(int))] = {0};
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = len};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t sent;
+
+    if (n)
+        attach(&message, control, files, n);
+    sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
 }

@@ -28,6 +28,11 @@ void passed_files_expect(int fd);
 /* As recv() without waiting, or -errno. -EBADMSG: files come with the next bytes; they stay there. */
 ssize_t passed_files_receive(int fd, void *bytes, size_t size);
 
+enum { PASSED_FILES_MAX = 253 }; /* that go with one message: the kernel's SCM_MAX_FD */
+
+/* As send(), or -errno; the @n files go with the first byte. */
+ssize_t passed_files_send(int fd, const void *bytes, size_t len, const int *files, size_t n);
+
 /*
  * Shuts the socket down and takes what its queue has. True: it can be closed at once. False: files
  * are in the queue, and closing the socket may take as long as it pleases their owner.

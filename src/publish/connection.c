@@ -160,32 +160,13 @@ void message_end(struct publication *publication, const char *end)
     buf_puts(&publication->out, "\n");
 }
 
-static void attach(struct msghdr *message, void *control, const int *fds, uint32_t n_fds)
-{
-    struct cmsghdr *header;
-
-    message->msg_control = control;
-    message->msg_controllen = CMSG_SPACE(n_fds * sizeof(*fds));
-    header = CMSG_FIRSTHDR(message);
-    *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(n_fds * sizeof(*fds)),
-                               .cmsg_level = SOL_SOCKET,
-                               .cmsg_type = SCM_RIGHTS};
-    memcpy(CMSG_DATA(header), fds, n_fds * sizeof(*fds));
-}
-
 ssize_t connection_send(struct publication *publication, const int *fds, uint32_t n_fds)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(PUBLISH_FDS_MAX * sizeof(int))] = {0};
-    struct iovec part = {.iov_base = publication->out.data, .iov_len = publication->out.len};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    ssize_t n;
+    const struct buf *out = &publication->out;
 
-    if (publication->out.failed)
+    if (out->failed)
         return -ENOMEM;
-    if (n_fds)
-        attach(&message, control, fds, n_fds);
-    n = sendmsg(publication->fd, &message, MSG_NOSIGNAL);
-    return n < 0 ? -errno : n;
+    return passed_files_send(publication->fd, out->data, out->len, fds, n_fds);
 }
 
 int connection_finish(struct publication *publication, size_t sent)

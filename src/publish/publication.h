@@ -24,9 +24,8 @@ enum {
     PUBLISH_REFUSED_MS = 5000, /* behind a refusal, which may be of what other VMs take */
     PUBLISH_REPLY_MAX = 64 << 10,
     PUBLISH_MESSAGE_MAX =
-        256 << 10,         /* from which on a message takes no more; a daemon takes 1 MiB */
-    PUBLISH_FDS_MAX = 253, /* SCM_MAX_FD */
-    PUBLISH_VMM_MAX = 31,  /* bytes of a VMM's name */
+        256 << 10,        /* from which on a message takes no more; a daemon takes 1 MiB */
+    PUBLISH_VMM_MAX = 31, /* bytes of a VMM's name */
 };
 
 struct publication {

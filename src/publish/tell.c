@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "base/json_write.h"
+#include "base/passed_files.h"
 #include "kvm/vcpus.h"
 #include "publish/publication.h"
 
@@ -70,7 +71,7 @@ static const char *comma(uint32_t n)
 
 static bool is_full(const struct publication *publication, uint32_t n)
 {
-    return n >= PUBLISH_FDS_MAX || publication->out.len >= PUBLISH_MESSAGE_MAX;
+    return n >= PASSED_FILES_MAX || publication->out.len >= PUBLISH_MESSAGE_MAX;
 }
 
 /* 1: there may be more; 0: there was none. */
@@ -146,7 +147,7 @@ static int put_new(struct publication *publication, size_t n_listed, int *fds, u
 /* As long as their files can't be closed. *ret_n is 0 where another path may be in the way first. */
 static ssize_t send_new(struct publication *publication, uint32_t *ret_n)
 {
-    int fds[PUBLISH_FDS_MAX];
+    int fds[PASSED_FILES_MAX];
     ssize_t sent = 0;
     size_t n_listed;
 

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/json_write.h"
+#include "base/passed_files.h"
 
 enum {
     REPLY_MAX = 4096, /* bytes of a message of the daemon's that are looked at */
@@ -45,28 +46,15 @@ static int connect_to(const char *directory)
 /* The files go with the first bytes. */
 static int send_all(int fd, const struct buf *text, const int *files, size_t n)
 {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(REGISTRATION_VCPUS_MAX * sizeof(int))];
-    } control = {{0}};
-    struct iovec iov = {.iov_base = text->data, .iov_len = text->len};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-    ssize_t sent;
+    size_t sent = 0;
 
-    if (n) {
-        msg.msg_control = &control;
-        msg.msg_controllen = CMSG_SPACE(n * sizeof(*files));
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(n * sizeof(*files));
-        memcpy(CMSG_DATA(&control.header), files, n * sizeof(*files));
-    }
-    for (; iov.iov_len; iov.iov_base = (char *)iov.iov_base + sent, iov.iov_len -= (size_t)sent) {
-        sent = sendmsg(fd, &msg, MSG_NOSIGNAL);
-        if (sent < 0)
-            return -errno;
-        msg.msg_control = NULL;
-        msg.msg_controllen = 0;
+    while (sent < text->len) {
+        ssize_t some = passed_files_send(fd, text->data + sent, text->len - sent, files, n);
+
+        if (some < 0)
+            return (int)some;
+        sent += (size_t)some;
+        n = 0;
     }
     return 0;
 }
@@ -147,7 +135,7 @@ int registration_begin(const char *directory, const struct identity *identity, p
 
 static int add_some(int fd, const struct registration_vcpu *vcpus, size_t n)
 {
-    int files[REGISTRATION_VCPUS_MAX];
+    int files[PASSED_FILES_MAX];
     struct buf text = {0};
 
     buf_puts(&text, "{\"execute\": \"add-vcpus\", \"arguments\": {\"vcpus\": [");
@@ -165,7 +153,7 @@ int registration_add(int fd, const struct registration_vcpu *vcpus, size_t n)
     int err = 0;
 
     for (; n && !err; vcpus += some, n -= some) {
-        some = n < REGISTRATION_VCPUS_MAX ? n : REGISTRATION_VCPUS_MAX;
+        some = n < PASSED_FILES_MAX ? n : PASSED_FILES_MAX;
         err = add_some(fd, vcpus, some);
     }
     return err;

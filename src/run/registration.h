@@ -9,9 +9,6 @@
 
 #include "host/identity.h"
 
-/* vCPUs of one message: SCM_MAX_FD. */
-enum { REGISTRATION_VCPUS_MAX = 253 };
-
 struct registration_vcpu {
     unsigned id;
     int file;
