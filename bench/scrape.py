@@ -257,8 +257,20 @@ def figures(values):
     return f"{statistics.median(values):7.2f} {values[len(values) * 99 // 100]:7.2f} {values[-1]:7.2f}"
 
 
-def measure_clients(web, seconds):
-    path = web.daemon.socket(sorted(web.daemon.names())[0])
+def socket_of_one(daemon, vmms, ended):
+    """That of a VM which stays, as soon as those that have ended are gone."""
+    host = Honest(os.path.join(daemon.run_directory, "host.sock"), timeout=600)
+    ended = {vmm.process.pid for vmm in ended}
+    while True:
+        listed = json.loads(host.ask(b'{"execute": "query-vms"}\n'))["return"]
+        if not ended & {vm.get("pid") for vm in listed}:
+            break
+        time.sleep(PAUSE)
+    host.stop()
+    return next(vm["sockets"]["grouped"] for vm in listed if vm.get("pid") == vmms[0].process.pid)
+
+
+def measure_clients(web, path, seconds):
     print(f"\n{'round trips of query-stats, ms':42} {'asked':>6} {'median':>7} {'p99':>7} {'worst':>7}"
           f"   {'median':>7} {'p99':>7} {'worst':>7}   answered\n{'':75}but for waiting for a CPU")  # fmt: skip
     measure_client(web, path, "nobody scrapes", seconds, [])
@@ -295,11 +307,12 @@ def run(options):
         web = start_web(programs)
         print(f"{options.processes * options.vms} VMs of 2 vCPUs in {options.processes} processes", flush=True)
         measure_scrapes(options.build, web, [vmm.process.pid for vmm in vmms], options.scrapes)
-        measure_clients(web, options.seconds)
-        while len(vmms) > options.few:
-            vmms.pop().stop()
-        print(f"\n{options.few * options.vms} VMs")
-        measure_clients(web, options.seconds)
+        measure_clients(web, socket_of_one(web.daemon, vmms, []), options.seconds)
+        for vmm in vmms[options.few :]:
+            vmm.stop()
+        vmms, ended = vmms[: options.few], vmms[options.few :]
+        print(f"\n{options.few * options.vms} VMs", flush=True)
+        measure_clients(web, socket_of_one(web.daemon, vmms, ended), options.seconds)
     finally:
         programs.close()
         for vmm in vmms:
