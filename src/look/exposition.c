@@ -154,6 +154,8 @@ static void add_vm(struct exposition *exposition, size_t i)
                                         .way = origin->way,
                                         .pid = origin->pid,
                                         .is_down = vm->err,
+                                        .has_uid = origin->uid >= 0,
+                                        .uid = (uint32_t)origin->uid,
                                         .time_ns = vm->err ? 0 : unix_time(time_of(&vm->sample))});
     if (vm->err)
         return;

@@ -44,7 +44,8 @@ struct family {
     enum family_kind kind;
     const char *unit;
     uint32_t first, last; /* columns */
-    bool is_cut;
+    size_t n_series;      /* that are written */
+    bool *cuts;           /* of each user: it is left out; NULL: nobody is */
 };
 
 struct object {
@@ -55,8 +56,18 @@ struct object {
     bool is_repeated;
 };
 
+/* One whose VMs share its part of the series. */
+struct user {
+    bool is_known;
+    uint32_t uid;
+    uint32_t seen; /* the last column that was found to have values of it, and 1 */
+    size_t count, wanted, used;
+    size_t dropped[METRICS_REASONS];
+};
+
 struct vm {
     struct metrics_vm given;
+    uint32_t user;
     size_t label_at, label_len; /* vm="web1" */
 };
 
@@ -68,11 +79,14 @@ struct collector {
 struct metrics {
     struct vm *vms;
     size_t n_vms, cap_vms;
+    struct user *users;
+    size_t n_users, cap_users;
     struct object *objects;
     size_t n_objects, cap_objects;
     struct column *columns;
     size_t n_columns, cap_columns;
-    size_t n_kept; /* columns whose memory is there, in use or not */
+    size_t n_kept;   /* columns whose memory is there, in use or not */
+    size_t n_joined; /* columns that have looked for their families */
     struct family *families;
     size_t n_families, cap_families;
     struct collector *collectors;
@@ -86,6 +100,18 @@ struct metrics {
     bool is_labelled;
     bool failed;
 };
+
+/*
+ * Finds the families of all columns. Those of the kernel come first: no VMM can take a name of theirs. Of others
+ * with one name that can't be one family, that which more users have, and then the one that came first.
+ */
+void metrics_join(struct metrics *metrics);
+
+/* Whether a statistic is a VMM's own, and none of the kernel's. */
+bool metrics_is_own(const struct column *column);
+
+/* How many series each user may have, so that all together have @n: who wants less leaves the rest to others. */
+size_t metrics_share(const struct metrics *metrics, size_t n);
 
 /* Finds the column of the sums of a histogram, if there is one. */
 void metrics_find_sum(struct metrics *metrics, struct column *column);
@@ -116,6 +142,7 @@ void writer_put_head(struct writer *to, const char *name, enum family_kind kind,
 void self_reserve_names(struct metrics *metrics);
 size_t self_count(const struct writer *to);
 size_t self_count_vms(const struct writer *to);
+size_t self_count_users(const struct writer *to);
 void self_put_vms(struct writer *to);
 void self_put(struct writer *to);
 

@@ -206,17 +206,94 @@ static size_t count_family(struct writer *to, const struct family *family, bool 
     return n;
 }
 
-/* One that does not fit is left out for all VMs: half a family would make wrong sums. */
-static void plan_family(struct writer *to, struct family *family)
-{
-    struct metrics_report before = to->report;
-    size_t n = count_family(to, family, true);
+/* ---- what there is no room for -------------------------------------------------------------- */
 
-    family->is_cut = to->form->series_max && to->report.n_series > to->form->series_max;
-    if (!family->is_cut)
-        return;
-    to->report = before;
-    to->report.dropped[METRICS_LIMIT] += n;
+static void count_column_of_users(const struct metrics *metrics, const struct column *column)
+{
+    struct sums sums = sums_of(metrics, column);
+
+    for (size_t i = 0; i < column->n_cells; i++) {
+        const struct object *object = &metrics->objects[column->cells[i].object];
+        size_t n = count_cell(column, &column->cells[i], &sums);
+
+        if (!object->is_repeated)
+            metrics->users[metrics->vms[object->vm].user].count += n;
+    }
+}
+
+static void begin_count(const struct metrics *metrics)
+{
+    for (size_t i = 0; i < metrics->n_users; i++)
+        metrics->users[i].count = 0;
+}
+
+static void count_family_of_users(const struct metrics *metrics, const struct family *family)
+{
+    begin_count(metrics);
+    for (uint32_t i = family->first; i != NO_NUMBER; i = metrics->columns[i].next_in_family)
+        if (metrics->columns[i].is_wanted)
+            count_column_of_users(metrics, &metrics->columns[i]);
+}
+
+/* Half of what a user has of a family would make wrong sums. */
+static void cut(struct writer *to, struct family *family, size_t user)
+{
+    struct metrics *metrics = to->metrics;
+
+    if (!family->cuts) {
+        family->cuts = arena_alloc(&metrics->arena, metrics->n_users * sizeof(*family->cuts));
+        metrics->failed |= !family->cuts;
+        if (!family->cuts)
+            return;
+        memset(family->cuts, 0, metrics->n_users * sizeof(*family->cuts));
+    }
+    family->cuts[user] = true;
+    metrics->users[user].dropped[METRICS_LIMIT] += metrics->users[user].count;
+    to->report.dropped[METRICS_LIMIT] += metrics->users[user].count;
+}
+
+static bool is_left_out(const struct metrics *metrics, const struct family *family,
+                        const struct object *object)
+{
+    return object->is_repeated || (family->cuts && family->cuts[metrics->vms[object->vm].user]);
+}
+
+/* What each user wants: @share is not used. */
+static void ask_family(struct writer *to, struct family *family, size_t share)
+{
+    (void)share;
+    count_family_of_users(to->metrics, family);
+    for (size_t i = 0; i < to->metrics->n_users; i++)
+        to->metrics->users[i].wanted += to->metrics->users[i].count;
+}
+
+/* What each user gets. */
+static void share_family(struct writer *to, struct family *family, size_t share)
+{
+    family->n_series = 0;
+    count_family_of_users(to->metrics, family);
+    for (size_t i = 0; i < to->metrics->n_users && !to->metrics->failed; i++) {
+        struct user *user = &to->metrics->users[i];
+
+        if (user->count > share - user->used) {
+            cut(to, family, i);
+            continue;
+        }
+        user->used += user->count;
+        family->n_series += user->count;
+        note_series(to, &to->metrics->columns[family->first], user->count);
+    }
+}
+
+static void drop_column(struct writer *to, const struct column *column)
+{
+    struct metrics *metrics = to->metrics;
+
+    to->report.dropped[column->reason] += count_column(to, column);
+    begin_count(metrics);
+    count_column_of_users(metrics, column);
+    for (size_t i = 0; i < metrics->n_users; i++)
+        metrics->users[i].dropped[column->reason] += metrics->users[i].count;
 }
 
 static void plan_columns(struct writer *to)
@@ -234,7 +311,7 @@ static void plan_columns(struct writer *to)
             metrics_find_sum(metrics, column);
         }
         if (column->is_wanted && column->family == NO_NUMBER && !metrics->failed)
-            to->report.dropped[column->reason] += count_column(to, column);
+            drop_column(to, column);
     }
 }
 
@@ -243,17 +320,62 @@ static bool is_of_pass(const struct family *family, bool is_of_histograms)
     return (family->kind == FAMILY_HISTOGRAM) == is_of_histograms;
 }
 
+/* Histograms last. */
+static void each_family(struct writer *to, bool are_own, size_t share,
+                        void (*visit)(struct writer *to, struct family *family, size_t share))
+{
+    struct metrics *metrics = to->metrics;
+
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < metrics->n_families && !metrics->failed; i++) {
+            struct family *family = &metrics->families[i];
+
+            if (is_of_pass(family, pass) && family->first != NO_NUMBER &&
+                metrics_is_own(&metrics->columns[family->first]) == are_own)
+                visit(to, family, share);
+        }
+}
+
+/* Of what is left. */
+static void share_out(struct writer *to, bool are_own)
+{
+    size_t max = to->form->series_max, n = to->report.n_series;
+
+    for (size_t i = 0; i < to->metrics->n_users; i++)
+        to->metrics->users[i].wanted = to->metrics->users[i].used = 0;
+    each_family(to, are_own, 0, ask_family);
+    each_family(to, are_own, metrics_share(to->metrics, max > n ? max - n : 0), share_family);
+}
+
+static void plan_families(struct writer *to)
+{
+    struct metrics *metrics = to->metrics;
+    struct metrics_report before = to->report;
+
+    for (size_t i = 0; i < metrics->n_families; i++) {
+        metrics->families[i].cuts = NULL;
+        metrics->families[i].n_series = count_family(to, &metrics->families[i], true);
+    }
+    if (!to->form->series_max || to->report.n_series <= to->form->series_max)
+        return;
+    before.dropped[METRICS_OBJECT] = to->report.dropped[METRICS_OBJECT];
+    to->report = before;
+    share_out(to, false);
+    share_out(to, true);
+}
+
 static void plan(struct writer *to)
 {
     struct metrics *metrics = to->metrics;
 
+    for (size_t i = 0; i < metrics->n_users; i++)
+        memset(metrics->users[i].dropped, 0, sizeof(metrics->users[i].dropped));
     plan_columns(to);
     to->report.of_itself = self_count(to);
     to->report.n_series = to->report.of_itself + self_count_vms(to);
-    for (int pass = 0; pass < 2 && !metrics->failed; pass++)
-        for (size_t i = 0; i < metrics->n_families; i++)
-            if (is_of_pass(&metrics->families[i], pass))
-                plan_family(to, &metrics->families[i]);
+    if (!metrics->failed)
+        plan_families(to);
+    to->report.n_series += self_count_users(to);
 }
 
 /* ---- values --------------------------------------------------------------------------------- */
@@ -296,7 +418,7 @@ static void put_scalars(struct writer *to, const struct family *family, const st
     for (size_t i = 0; i < column->n_cells; i++) {
         const struct object *object = &to->metrics->objects[column->cells[i].object];
 
-        if (!object->is_repeated)
+        if (!is_left_out(to->metrics, family, object))
             put_scalar(to, &name, object, column->stat, column->cells[i].values[0]);
     }
 }
@@ -357,7 +479,7 @@ static void put_histograms(struct writer *to, const struct family *family,
         const uint64_t *of_all = find_sum(&sums, cell->object);
         uint64_t n;
 
-        if (object->is_repeated)
+        if (is_left_out(to->metrics, family, object))
             continue;
         n = put_buckets(to, &bucket, column, cell);
         if (!of_all)
@@ -365,15 +487,6 @@ static void put_histograms(struct writer *to, const struct family *family,
         put_scalar(to, &count, object, &plain, n);
         put_scalar(to, &sum, object, sums.column->stat, *of_all);
     }
-}
-
-static bool is_wanted(const struct metrics *metrics, const struct family *family)
-{
-    bool is = false;
-
-    for (uint32_t i = family->first; i != NO_NUMBER; i = metrics->columns[i].next_in_family)
-        is |= metrics->columns[i].is_wanted && metrics->columns[i].n_cells;
-    return is && !family->is_cut;
 }
 
 static void put_family(struct writer *to, const struct family *family)
@@ -403,8 +516,7 @@ static void put_values(struct writer *to)
 
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < metrics->n_families && !to->out.failed && !to->is_refused; i++)
-            if (is_of_pass(&metrics->families[i], pass) &&
-                is_wanted(metrics, &metrics->families[i]))
+            if (is_of_pass(&metrics->families[i], pass) && metrics->families[i].n_series)
                 put_family(to, &metrics->families[i]);
 }
 
@@ -440,6 +552,7 @@ int metrics_write(struct metrics *metrics, const struct metrics_form *form,
     bool has_failed;
 
     metrics_label(metrics);
+    metrics_join(metrics);
     n_texts = metrics->texts.len;
     if (!metrics->failed)
         plan(&to);

@@ -31,7 +31,9 @@ struct metrics_vm {
     const char *way;        /* by which it is read: "socket", "kernel"; or NULL */
     int64_t pid;            /* -1: not known */
     bool is_down;           /* it could not be asked */
-    uint64_t time_ns;       /* when it was asked last, and answered, since 1970; 0: not known */
+    bool has_uid;
+    uint32_t uid;     /* whose it is: users share the number of series. Those without are one */
+    uint64_t time_ns; /* when it was asked last, and answered, since 1970; 0: not known */
 };
 
 /* Lack of memory is remembered: metrics_write() says so. */
@@ -75,8 +77,9 @@ struct metrics_sink {
 
 /* Why there are series that were left out. */
 enum metrics_reason {
-    METRICS_LIMIT,    /* they are too many: whole families are left out, histograms first */
-    METRICS_NAME,     /* another statistic has this name already */
+    METRICS_LIMIT, /* they are too many: of a user whole families are left out, histograms first */
+    METRICS_NAME,  /* another statistic has this name: the kernel's, or that of more users, or
+                         of who came before */
     METRICS_EXPONENT, /* the values can't be scaled */
     METRICS_OBJECT,   /* the VM has given an object twice */
     METRICS_REASONS,

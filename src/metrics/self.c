@@ -12,6 +12,7 @@
 #define COLLECT  "vitals_collector_duration_seconds"
 #define DURATION "vitals_scrape_duration_seconds"
 #define DROPPED  "vitals_series_dropped"
+#define OF_USER  "vitals_user_series_dropped"
 #define BUILD    "vitals_build"
 
 static const char *const reasons[] = {[METRICS_LIMIT] = "limit",
@@ -22,8 +23,8 @@ ASSERT_COUNT(reasons, METRICS_REASONS);
 
 void self_reserve_names(struct metrics *metrics)
 {
-    static const char *const names[] = {VM,       VM "_info", UP,    SUCCESS,      COLLECT,
-                                        DURATION, DROPPED,    BUILD, BUILD "_info"};
+    static const char *const names[] = {VM,       VM "_info", UP,      SUCCESS, COLLECT,
+                                        DURATION, DROPPED,    OF_USER, BUILD,   BUILD "_info"};
     bool is_new;
 
     for (size_t i = 0; i < COUNT(names); i++)
@@ -77,6 +78,22 @@ size_t self_count(const struct writer *to)
 {
     return count_of(to->metrics, false) + to->metrics->n_collectors + (to->form->duration_ns > 0) +
            METRICS_REASONS + 1;
+}
+
+/* Of objects that are there twice it is not known. */
+static bool is_missed(const struct user *user, size_t reason)
+{
+    return user->is_known && user->dropped[reason];
+}
+
+size_t self_count_users(const struct writer *to)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < to->metrics->n_users; i++)
+        for (size_t j = 0; j < METRICS_REASONS; j++)
+            n += is_missed(&to->metrics->users[i], j);
+    return n;
 }
 
 /* ---- lines ---------------------------------------------------------------------------------- */
@@ -182,6 +199,27 @@ static void put_dropped(struct writer *to)
     }
 }
 
+static void put_dropped_of_user(struct writer *to, const struct user *user, size_t reason)
+{
+    buf_printf(&to->out, OF_USER "{uid=\"%u\"", user->uid);
+    put_label(&to->out, ",reason=", reasons[reason]);
+    buf_puts(&to->out, "} ");
+    put_number(&to->out, user->dropped[reason], 0);
+    writer_flush(to);
+}
+
+/* Only who lacks any: no more than there are VMs. */
+static void put_dropped_of_users(struct writer *to)
+{
+    if (self_count_users(to))
+        writer_put_head(to, OF_USER, FAMILY_GAUGE, NULL,
+                        "Those of them that VMs of a user would have, as far as it is known.");
+    for (size_t i = 0; i < to->metrics->n_users; i++)
+        for (size_t j = 0; j < METRICS_REASONS; j++)
+            if (is_missed(&to->metrics->users[i], j))
+                put_dropped_of_user(to, &to->metrics->users[i], j);
+}
+
 void self_put(struct writer *to)
 {
     put_sources(to);
@@ -193,6 +231,7 @@ void self_put(struct writer *to)
         put_number(&to->out, to->form->duration_ns, -9);
     }
     put_dropped(to);
+    put_dropped_of_users(to);
     writer_put_head(to, BUILD, FAMILY_INFO, NULL, "Which release of vitals this is.");
     put_label(&to->out, BUILD "_info{version=", vitals_version());
     buf_puts(&to->out, "} 1\n");

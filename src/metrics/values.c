@@ -51,7 +51,7 @@ static void free_columns(struct metrics *metrics)
 void metrics_clear(struct metrics *metrics)
 {
     /* The next columns are mostly as long as these, so their memory is kept. */
-    metrics->n_columns = 0;
+    metrics->n_columns = metrics->n_joined = metrics->n_users = 0;
     metrics->n_vms = metrics->n_objects = metrics->n_families = metrics->n_collectors = 0;
     metrics->last = NO_NUMBER;
     metrics->is_labelled = metrics->failed = false;
@@ -69,6 +69,7 @@ void metrics_free(struct metrics *metrics)
         return;
     free_columns(metrics);
     free(metrics->vms);
+    free(metrics->users);
     free(metrics->objects);
     free(metrics->families);
     free(metrics->collectors);
@@ -82,11 +83,35 @@ void metrics_free(struct metrics *metrics)
     free(metrics);
 }
 
+static bool is_user(const struct user *user, const struct metrics_vm *vm)
+{
+    return user->is_known == vm->has_uid && (!vm->has_uid || user->uid == vm->uid);
+}
+
+/* Mostly it is that of the VM before. NO_NUMBER: no memory. */
+static uint32_t find_user(struct metrics *metrics, const struct metrics_vm *vm)
+{
+    uint32_t n = (uint32_t)metrics->n_users;
+
+    if (metrics->n_vms && is_user(&metrics->users[metrics->vms[metrics->n_vms - 1].user], vm))
+        return metrics->vms[metrics->n_vms - 1].user;
+    for (uint32_t i = 0; i < n; i++)
+        if (is_user(&metrics->users[i], vm))
+            return i;
+    if (!grow(metrics, &metrics->users, n, &metrics->cap_users, sizeof(*metrics->users)))
+        return NO_NUMBER;
+    metrics->users[metrics->n_users++] = (struct user){.is_known = vm->has_uid, .uid = vm->uid};
+    return n;
+}
+
 void metrics_add_vm(struct metrics *metrics, const struct metrics_vm *vm)
 {
-    if (!grow(metrics, &metrics->vms, metrics->n_vms, &metrics->cap_vms, sizeof(*metrics->vms)))
+    uint32_t user = find_user(metrics, vm);
+
+    if (user == NO_NUMBER ||
+        !grow(metrics, &metrics->vms, metrics->n_vms, &metrics->cap_vms, sizeof(*metrics->vms)))
         return;
-    metrics->vms[metrics->n_vms++] = (struct vm){.given = *vm};
+    metrics->vms[metrics->n_vms++] = (struct vm){.given = *vm, .user = user};
     metrics->is_labelled = false;
 }
 
@@ -204,6 +229,81 @@ static void join_family(struct metrics *metrics, uint32_t number)
     family->last = number;
 }
 
+bool metrics_is_own(const struct column *column)
+{
+    return strcmp(column->provider, "kvm") && strcmp(column->provider, "sched");
+}
+
+/* A column that looks for its family. */
+struct turn {
+    uint32_t column;
+    bool is_own;
+    size_t n_users;
+};
+
+static struct turn turn_of(struct metrics *metrics, uint32_t number)
+{
+    const struct column *column = &metrics->columns[number];
+    struct turn turn = {.column = number, .is_own = metrics_is_own(column)};
+
+    for (size_t i = 0; turn.is_own && i < column->n_cells; i++) {
+        const struct object *object = &metrics->objects[column->cells[i].object];
+        struct user *user = &metrics->users[metrics->vms[object->vm].user];
+
+        turn.n_users += user->seen != number + 1;
+        user->seen = number + 1;
+    }
+    return turn;
+}
+
+static int compare_turns(const void *a, const void *b)
+{
+    const struct turn *one = a, *other = b;
+
+    if (one->is_own != other->is_own)
+        return one->is_own ? 1 : -1;
+    if (one->n_users != other->n_users)
+        return one->n_users > other->n_users ? -1 : 1;
+    return one->column < other->column ? -1 : 1;
+}
+
+void metrics_join(struct metrics *metrics)
+{
+    size_t n = metrics->n_columns - metrics->n_joined;
+    struct turn *turns = n ? calloc(n, sizeof(*turns)) : NULL;
+
+    metrics->failed |= n && !turns;
+    for (size_t i = 0; turns && i < n; i++)
+        turns[i] = turn_of(metrics, (uint32_t)(metrics->n_joined + i));
+    if (turns)
+        qsort(turns, n, sizeof(*turns), compare_turns);
+    for (size_t i = 0; turns && i < n && !metrics->failed; i++)
+        join_family(metrics, turns[i].column);
+    metrics->n_joined = metrics->n_columns;
+    free(turns);
+}
+
+/* ---- users ---------------------------------------------------------------------------------- */
+
+size_t metrics_share(const struct metrics *metrics, size_t n)
+{
+    size_t share = 0, before, left, n_more;
+
+    do {
+        before = share;
+        left = n;
+        n_more = 0;
+        for (size_t i = 0; i < metrics->n_users; i++) {
+            if (metrics->users[i].wanted > before)
+                n_more++;
+            else
+                left -= metrics->users[i].wanted;
+        }
+        share = n_more ? left / n_more : SIZE_MAX;
+    } while (n_more && share > before);
+    return share;
+}
+
 /* ---- columns -------------------------------------------------------------------------------- */
 
 static bool is_same_text(const char *a, const char *b)
@@ -310,7 +410,6 @@ static uint32_t add_column(struct metrics *metrics, const char *provider, const 
                                  .next_in_family = NO_NUMBER,
                                  .sum = NO_NUMBER});
     metrics->n_columns++;
-    join_family(metrics, number);
     note_counter(metrics, number);
     return number;
 }

@@ -51,6 +51,8 @@ static void add_vm(struct metrics *metrics, const struct view_vm *vm, uint64_t u
                                                  .way = way,
                                                  .pid = vm->vm->pid,
                                                  .is_down = vm->has_failed,
+                                                 .has_uid = true,
+                                                 .uid = vm->vm->uid,
                                                  .time_ns = vm->has_failed ? 0 : unix_ns});
     for (size_t i = 0; i < vm->n_targets && !vm->has_failed; i++)
         add_target(metrics, &vm->targets[i]);

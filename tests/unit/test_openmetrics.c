@@ -835,6 +835,127 @@ static void no_more_series_than_wanted(void **state)
     metrics_free(metrics);
 }
 
+/* ---- users ---------------------------------------------------------------------------------- */
+
+/* A VM of a user with so many objects, each with a value of @provider. */
+static void add_vm_of(struct metrics *metrics, const char *name, uint32_t uid, const char *provider,
+                      const struct vitals_stat *stat, size_t n)
+{
+    static const uint64_t one = 1;
+
+    metrics_add_vm(
+        metrics,
+        &(struct metrics_vm){.name = name, .source = name, .pid = -1, .has_uid = true, .uid = uid});
+    for (size_t i = 0; i < n; i++) {
+        metrics_add_object(metrics, "vcpu", NULL, (int64_t)i);
+        metrics_add_value(metrics, provider, stat, &one, 1);
+    }
+}
+
+/* What a VMM says of itself, however early it has come, has what the kernel's statistics leave. */
+static void the_kernels_statistics_stay(void **state)
+{
+    struct metrics *metrics = new_metrics();
+    struct metrics_form form = openmetrics;
+    struct metrics_report all;
+    const char *text;
+
+    (void)state;
+    add_vm_of(metrics, "a", 1, "p", &count, 100);
+    add_vm_of(metrics, "b", 2, "kvm", &gauge, 50);
+    written(metrics, &form, &all);
+    form.series_max = all.n_series - 1;
+    text = written(metrics, &form, NULL);
+    assert_int_equal(count_lines(text, "kvm_vcpu_level{"), 50);
+    assert_int_equal(count_lines(text, "p_vcpu_things_total{"), 0);
+    assert_contains(text, "vitals_user_series_dropped{uid=\"1\",reason=\"limit\"} 100\n");
+    check_absent(text, "# TYPE p_vcpu_things ");
+    check_absent(text, "uid=\"2\"");
+    metrics_free(metrics);
+}
+
+static void check_shares(const char *provider)
+{
+    struct metrics *metrics = new_metrics();
+    struct metrics_form form = openmetrics;
+    struct metrics_report all, report;
+    const char *text;
+
+    add_vm_of(metrics, "a", 1, provider, &count, 100);
+    add_vm_of(metrics, "b", 2, provider, &count, 10);
+    add_vm_of(metrics, "c", 1, provider, &gauge, 20);
+    written(metrics, &form, &all);
+    form.series_max = all.n_series - 100;
+    text = written(metrics, &form, &report);
+    assert_int_equal(report.n_series, all.n_series - 100 + 1);
+    assert_int_equal(report.of_vcpus, all.of_vcpus - 100);
+    assert_int_equal(report.dropped[METRICS_LIMIT], 100);
+    assert_int_equal(count_lines(text, "vitals_user_series_dropped{"), 1);
+    assert_contains(text, "vitals_user_series_dropped{uid=\"1\",reason=\"limit\"} 100\n");
+    assert_contains(text, "_vcpu_things_total{vm=\"b\",vcpu=\"9\"} 1\n");
+    assert_contains(text, "_vcpu_level{vm=\"c\",vcpu=\"19\"} 1\n");
+    check_absent(text, "_vcpu_things_total{vm=\"a\"");
+    form.series_max = 0;
+    check_absent(written(metrics, &form, NULL), "vitals_user_series_dropped");
+    metrics_free(metrics);
+}
+
+/* Who has more than its share lacks whole families, and others none. */
+static void users_have_shares(void **state)
+{
+    (void)state;
+    check_shares("p");
+    check_shares("kvm");
+}
+
+/* What others leave of their shares is there for who wants more. */
+static void nothing_is_left_of_shares(void **state)
+{
+    struct metrics *metrics = new_metrics();
+    struct metrics_form form = openmetrics;
+    struct metrics_report all, report;
+
+    (void)state;
+    add_vm_of(metrics, "a", 1, "p", &count, 100);
+    for (uint32_t uid = 2; uid < 10; uid++)
+        add_vm_of(metrics, "b", uid, "p", &count, uid);
+    add_vm_of(metrics, "c", 10, "p", &gauge, 200);
+    written(metrics, &form, &all);
+    form.series_max = all.n_series - 100;
+    written(metrics, &form, &report);
+    assert_int_equal(report.dropped[METRICS_LIMIT], 200);
+    metrics_free(metrics);
+}
+
+/* Of two descriptions of a name, it is that of more users, or of who came first. */
+static void a_name_is_that_of_most_users(void **state)
+{
+    static const struct vitals_stat other = {
+        .name = "things", .type = VITALS_CUMULATIVE, .unit = VITALS_NONE, .base = 10};
+    static const struct vitals_stat liar = {
+        .name = "things_total", .type = VITALS_CUMULATIVE, .base = 10};
+    struct metrics *metrics = new_metrics();
+    const char *text;
+
+    (void)state;
+    add_vm_of(metrics, "liar", 1, "p", &liar, 3);
+    add_vm_of(metrics, "a", 2, "p", &other, 1);
+    text = written(metrics, &openmetrics, NULL);
+    assert_contains(text, "p_vcpu_things_total{vm=\"liar\",vcpu=\"0\"} 1\n");
+    assert_contains(text, "vitals_user_series_dropped{uid=\"2\",reason=\"name\"} 1\n");
+    metrics_clear(metrics);
+    for (size_t i = 0; i < 2; i++)
+        add_vm_of(metrics, i ? "liar2" : "liar", 1, "p", &liar, 3);
+    add_vm_of(metrics, "a", 2, "p", &other, 1);
+    add_vm_of(metrics, "b", 3, "p", &other, 1);
+    text = written(metrics, &openmetrics, NULL);
+    assert_contains(text, "p_vcpu_things_total{vm=\"a\",vcpu=\"0\"} 1\n");
+    assert_contains(text, "p_vcpu_things_total{vm=\"b\",vcpu=\"0\"} 1\n");
+    assert_contains(text, "vitals_user_series_dropped{uid=\"1\",reason=\"name\"} 6\n");
+    check_absent(text, "p_vcpu_things_total{vm=\"liar");
+    metrics_free(metrics);
+}
+
 /* ---- many, and again ------------------------------------------------------------------------ */
 
 struct pieces {
@@ -992,6 +1113,10 @@ int main(void)
         cmocka_unit_test(scales_that_are_none),
         cmocka_unit_test(scales_may_differ),
         cmocka_unit_test(no_more_series_than_wanted),
+        cmocka_unit_test(the_kernels_statistics_stay),
+        cmocka_unit_test(users_have_shares),
+        cmocka_unit_test(nothing_is_left_of_shares),
+        cmocka_unit_test(a_name_is_that_of_most_users),
         cmocka_unit_test(much_comes_in_pieces),
         cmocka_unit_test(nothing_stays_of_the_time_before),
         cmocka_unit_test(without_memory),

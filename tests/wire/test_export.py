@@ -190,7 +190,10 @@ def test_the_limit(demo):
     found = export(*limited, n - 1, status=1)
     lost = whole.names() - found.names()
     assert lost and all(re.search("_(bucket|count|sum)$", name) for name in lost)
-    assert found.value("vitals_series_dropped", reason="limit") == str(n - len(found.samples))
+    dropped = found.value("vitals_series_dropped", reason="limit")
+    of_users = found.of("vitals_user_series_dropped")
+    assert dropped == str(n - len(found.samples) + len(of_users))
+    assert of_users == [({"uid": str(os.getuid()), "reason": "limit"}, dropped)]
 
 
 # ---- sources that fail --------------------------------------------------------------------------
