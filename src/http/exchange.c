@@ -94,6 +94,12 @@ static enum MHD_Result queue(struct exchange *exchange, unsigned status,
     return result;
 }
 
+/* Who was not let in keeps no place. */
+static bool is_turned_away(unsigned status)
+{
+    return status == MHD_HTTP_UNAUTHORIZED || status == MHD_HTTP_TOO_MANY_REQUESTS;
+}
+
 static enum MHD_Result reply_text(struct exchange *exchange, const struct http_answer *answer,
                                   const char *header, const char *value)
 {
@@ -108,6 +114,8 @@ static enum MHD_Result reply_text(struct exchange *exchange, const struct http_a
         MHD_add_response_header(response, "Content-Security-Policy", answer->policy);
     if (header)
         MHD_add_response_header(response, header, value);
+    if (is_turned_away(answer->status))
+        MHD_add_response_header(response, "Connection", "close");
     result = queue(exchange, answer->status, response);
     MHD_destroy_response(response);
     return result;
@@ -220,6 +228,7 @@ static enum MHD_Result ask_for_login(struct exchange *exchange)
     exchange->state = WAITS_FOR_LOGIN;
     if (!places_waits(&exchange->rules->shared->places, exchange->place, NULL, NULL))
         return MHD_NO;
+    exchange->question.peer = exchange->place->peer;
     /* It may be answered before logins_ask() returns. */
     MHD_suspend_connection(exchange->connection);
     switch (logins_ask(logins, header(exchange, "Authorization"), &exchange->question)) {
@@ -244,6 +253,7 @@ static enum MHD_Result take_login(struct exchange *exchange)
         return refuse(exchange, MHD_HTTP_TOO_MANY_REQUESTS, "Too many logins at once.\n");
     if (!exchange->question.is_right)
         return refuse(exchange, MHD_HTTP_UNAUTHORIZED, "A login is needed.\n");
+    places_know(&exchange->rules->shared->places, exchange->place);
     return find(exchange);
 }
 

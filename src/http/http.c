@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <microhttpd.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/library_thread.h"
@@ -139,16 +140,10 @@ static struct MHD_Daemon *start_daemon(struct http *http, struct listener *liste
         MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
-/* The threads of libmicrohttpd have the signals blocked that whoever starts them has. */
 static int start_listener(struct http *http, struct listener *listener, struct error_text *error)
 {
-    sigset_t all, before;
-
     listener->rules.shared = &http->shared;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     listener->daemon = start_daemon(http, listener);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (listener->daemon)
         return 0;
     return error_set(error, -EINVAL,
@@ -158,12 +153,10 @@ static int start_listener(struct http *http, struct listener *listener, struct e
                          : "HTTP can't be started");
 }
 
-int http_start(struct http *http, const struct http_site *site, mode_t mode,
-               struct error_text *error)
+static int start_all(struct http *http, mode_t mode, struct error_text *error)
 {
     int err;
 
-    http->site = *site;
     err = exchange_share(&http->site, &http->config, &http->shared);
     if (err)
         return error_set(error, err, "HTTP can't be started: %s", strerror(-err));
@@ -172,6 +165,38 @@ int http_start(struct http *http, const struct http_site *site, mode_t mode,
     for (size_t i = 0; i < http->n_listeners && !err; i++)
         err = start_listener(http, &http->listeners[i], error);
     return err;
+}
+
+struct starting {
+    struct http *http;
+    mode_t mode;
+    struct error_text *error;
+    int err;
+};
+
+/* What it starts has its blocked signals and its weight: those of libmicrohttpd can't be asked for otherwise. */
+static void *run_start(void *opaque)
+{
+    struct starting *starting = opaque;
+
+    setpriority(PRIO_PROCESS, 0, HTTP_NICE); /* of this thread */
+    starting->err = start_all(starting->http, starting->mode, starting->error);
+    return NULL;
+}
+
+int http_start(struct http *http, const struct http_site *site, mode_t mode,
+               struct error_text *error)
+{
+    struct starting starting = {.http = http, .mode = mode, .error = error};
+    pthread_t thread;
+    int err;
+
+    http->site = *site;
+    err = -library_thread_create(&thread, NULL, run_start, &starting);
+    if (err)
+        return error_set(error, err, "HTTP can't be started: %s", strerror(-err));
+    pthread_join(thread, NULL);
+    return starting.err;
 }
 
 const char *http_address_at(struct http *http, size_t i)

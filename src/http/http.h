@@ -9,6 +9,7 @@
  * a document share the next turn: what it says is not older than any of them. A turn begins when the
  * last one has ended, and when it took its share of the time; so nobody costs more by asking more often.
  * A peer, an address or a user, has a few documents made in a turn; who asks for more waits for the next.
+ * Who sends nothing any more may have left, which TCP does not tell: for those of a peer there is one.
  *
  * Nobody is waited for. Who has left, is silent or reads slowly holds a place, and loses it when another
  * one needs it.
@@ -31,9 +32,12 @@ enum {
     HTTP_ARGUMENTS_MAX = 16,        /* behind a path */
     HTTP_REQUESTS_PER_SECOND = 100, /* of one connection */
     HTTP_IDLE_SECONDS = 120,        /* without a byte, and a connection is closed */
-    HTTP_WORK_SHARE = 4,            /* turns take one part in so many of the time */
-    HTTP_TURN_DOCUMENTS = 4,        /* that a turn makes for one peer */
-    HTTP_NAME_MAX = 255,            /* of the name of a document */
+    HTTP_WORK_SHARE = 4,            /* turns take one part in so many of a CPU */
+    HTTP_TURN_DOCUMENTS = 4,        /* that a turn makes for one peer, */
+    HTTP_TURN_DOCUMENTS_FINISHED = 1, /* and for those of it that may have left */
+    HTTP_NICE = 10,                   /* of its threads: they leave CPUs to others of the process */
+    HTTP_LOGIN_NICE = 19,             /* of that which looks at passwords */
+    HTTP_NAME_MAX = 255,              /* of the name of a document */
 };
 
 /* Bytes of documents that readers have not taken yet; beside them, there is the one being made. */

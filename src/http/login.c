@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/keyed_hash.h"
 #include "base/library_thread.h"
+#include "http/http.h"
 
 struct kept {
     uint64_t hash[2], until_ns; /* 0: there is none */
@@ -30,6 +32,12 @@ struct logins {
     bool ends;
     struct kept right[LOGINS_KEPT], wrong[LOGINS_KEPT];
 };
+
+/* By itself: GCC 12 takes the two texts for the first one where it builds for ThreadSanitizer. */
+static __attribute__((noinline)) void forget(void *secret, size_t size)
+{
+    explicit_bzero(secret, size);
+}
 
 /* ---- what is known -------------------------------------------------------------------------- */
 
@@ -87,9 +95,63 @@ static enum login_result find_known(struct logins *logins, const struct login_qu
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
+static size_t count_of_peer(const struct logins *logins, const struct http_peer *peer)
+{
+    size_t n = 0;
+
+    for (const struct login_question *each = logins->first; each; each = each->next)
+        n += http_peer_is(&each->peer, peer);
+    return n;
+}
+
+/* The last one of the peer who has most. */
+static struct login_question *find_first_to_go(const struct logins *logins)
+{
+    struct login_question *found = NULL;
+    size_t most = 0;
+
+    for (struct login_question *each = logins->first; each; each = each->next) {
+        size_t n = count_of_peer(logins, &each->peer);
+
+        if (n >= most) {
+            most = n;
+            found = each;
+        }
+    }
+    return found;
+}
+
+static void take_out(struct logins *logins, struct login_question *question)
+{
+    struct login_question **at = &logins->first;
+
+    while (*at != question)
+        at = &(*at)->next;
+    *at = question->next;
+    logins->last = &logins->first;
+    while (*logins->last)
+        logins->last = &(*logins->last)->next;
+}
+
+/* For another one. False: nobody has more of them than the other one would have. */
+static bool turn_one_away(struct logins *logins, const struct http_peer *other)
+{
+    struct login_question *question = find_first_to_go(logins);
+
+    if (!question || count_of_peer(logins, &question->peer) <= count_of_peer(logins, other) + 1)
+        return false;
+    take_out(logins, question);
+    forget(&question->login, sizeof(question->login));
+    question->is_turned_away = true;
+    logins->n_waiting--;
+    logins->answer(question);
+    return true;
+}
+
 static enum login_result enqueue(struct logins *logins, struct login_question *question)
 {
-    if (logins->ends || logins->n_waiting == LOGINS_WAITING_MAX)
+    if (logins->ends ||
+        (logins->n_waiting == LOGINS_WAITING_MAX && !turn_one_away(logins, &question->peer)))
         return LOGIN_TURNED_AWAY;
     question->next = NULL;
     *logins->last = question;
@@ -148,12 +210,6 @@ static struct login_question *dequeue(struct logins *logins)
     return question;
 }
 
-/* By itself: GCC 12 takes the two texts for the first one where it builds for ThreadSanitizer. */
-static __attribute__((noinline)) void forget(void *secret, size_t size)
-{
-    explicit_bzero(secret, size);
-}
-
 /* Whoever asked the same before may have been answered meanwhile. */
 static void answer_next(struct logins *logins)
 {
@@ -178,6 +234,7 @@ static void *run(void *opaque)
 {
     struct logins *logins = opaque;
 
+    setpriority(PRIO_PROCESS, 0, HTTP_LOGIN_NICE); /* of this thread */
     pthread_mutex_lock(&logins->lock);
     while (!logins->ends || logins->first) {
         if (!logins->first)

@@ -10,10 +10,11 @@
 #include <stdint.h>
 
 #include "http/headers.h"
+#include "http/peer.h"
 #include "http/web_config.h"
 
 enum {
-    LOGINS_WAITING_MAX = 16,    /* further ones that are not known are turned away */
+    LOGINS_WAITING_MAX = 16,    /* one of further ones is turned away: of the peer who has most */
     LOGINS_KEPT = 64,           /* right ones, and as many wrong ones */
     LOGIN_RIGHT_SECONDS = 3600, /* since it was used last */
     LOGIN_WRONG_SECONDS = 60,
@@ -23,6 +24,7 @@ enum login_result { LOGIN_WRONG, LOGIN_RIGHT, LOGIN_WAITS, LOGIN_TURNED_AWAY };
 
 /* A question that waits for its answer. */
 struct login_question {
+    struct http_peer peer; /* who asks: the caller says so */
     struct http_login login;
     uint64_t hash[2];
     bool is_right, is_turned_away;
@@ -32,8 +34,8 @@ struct login_question {
 struct logins;
 
 /*
- * @config stays until logins_free(). @answer is called in the thread for each question that waits, the
- * last ones by logins_end(). -errno.
+ * @config stays until logins_free(). @answer is called for each question that waits, in the thread, or where
+ * another one asks; the last ones by logins_end(). -errno.
  */
 int logins_new(const struct web_config *config, void (*answer)(struct login_question *question),
                struct logins **ret_logins);

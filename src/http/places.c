@@ -61,30 +61,35 @@ static size_t count_of_peer(const struct places *places, const struct place *one
 }
 
 /* Of two of one peer. Who waits for longest is the next to be answered. */
-static bool goes_before(const struct place *a, const struct place *b)
+static bool is_less_missed(const struct place *a, const struct place *b)
 {
     if (a->state != b->state)
         return a->state < b->state;
     return a->state == PLACE_WAITS ? a->since_ns > b->since_ns : a->since_ns < b->since_ns;
 }
 
+static bool goes_before(const struct places *places, const struct place *a, const struct place *b)
+{
+    size_t n_a, n_b;
+
+    if (a->is_known != b->is_known)
+        return b->is_known;
+    n_a = count_of_peer(places, a);
+    n_b = count_of_peer(places, b);
+    return n_a != n_b ? n_a > n_b : is_less_missed(a, b);
+}
+
 static struct place *find_first_to_go(const struct places *places, const void *address)
 {
     struct place *first = NULL;
-    size_t n_of_first = 0;
 
     for (struct place *place = places->first; place; place = place->next) {
-        size_t n;
-
         if (!counts(place, address))
             continue;
         if (has_left(place))
             return place;
-        n = count_of_peer(places, place);
-        if (!first || n > n_of_first || (n == n_of_first && goes_before(place, first))) {
+        if (!first || goes_before(places, place, first))
             first = place;
-            n_of_first = n;
-        }
     }
     return first;
 }
@@ -157,6 +162,13 @@ bool places_waits(struct places *places, struct place *place, void (*give_up)(vo
     place->opaque = opaque;
     pthread_mutex_unlock(&places->lock);
     return is_there;
+}
+
+void places_know(struct places *places, struct place *place)
+{
+    pthread_mutex_lock(&places->lock);
+    place->is_known = true;
+    pthread_mutex_unlock(&places->lock);
 }
 
 /* ---- documents ------------------------------------------------------------------------------ */

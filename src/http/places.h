@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The connections, and the documents that they still read. There is room for so many at each address.
- * Who needs a place gets that of one who has left; else, of the peer who has most of them, that of who
- * has been silent for longest, or reads for longest, or, where all wait for us, of the last who came to.
+ * Who needs a place gets that of one who has left; else of one who has not shown a password, if there is any; and of
+ * the peer who has most of them, that of who has been silent for longest, or reads for longest, or, where all
+ * wait for us, of the last who came to.
  */
 #ifndef HTTP_PLACES_H
 #define HTTP_PLACES_H
@@ -40,6 +41,7 @@ struct place {
     void (*give_up)(void *opaque); /* NULL: it waits for nothing that could be given up */
     void *opaque;
     bool is_cut;
+    bool is_known; /* it has shown a password */
 };
 
 struct places {
@@ -66,6 +68,9 @@ bool places_count_request(struct places *places, struct place *place, unsigned m
  */
 bool places_waits(struct places *places, struct place *place, void (*give_up)(void *opaque),
                   void *opaque);
+
+/* It has shown a password: others lose their places first. */
+void places_know(struct places *places, struct place *place);
 
 /* It reads @body; NULL: it has read all. */
 void places_reads(struct places *places, struct place *place, const struct http_body *body);

@@ -138,18 +138,14 @@ static void hand_out(struct work *work, const struct work_item *what, bool is_zi
     }
 }
 
-static const struct work_item *find_chosen(const struct work *work, const struct work_item *before)
+static bool is_chosen_already(const struct work *work, const struct work_item *what)
 {
     const struct work_item *item;
 
     TAILQ_FOREACH(item, &work->items, entry)
-    {
-        if (item == before)
-            return NULL;
-        if (item->is_chosen && is_same(item, before))
-            return item;
-    }
-    return NULL;
+    if (item->is_chosen && is_same(item, what))
+        return true;
+    return false;
 }
 
 static unsigned count_documents(const struct work *work, const struct http_peer *peer)
@@ -163,17 +159,29 @@ static unsigned count_documents(const struct work *work, const struct http_peer 
 }
 
 /* What another one has asked for costs nothing. */
+static void choose_item(const struct work *work, struct work_item *item)
+{
+    unsigned max = item->has_finished ? HTTP_TURN_DOCUMENTS_FINISHED : HTTP_TURN_DOCUMENTS;
+    bool is_shared = is_chosen_already(work, item);
+
+    item->is_first = !is_shared && count_documents(work, &item->peer) < max;
+    item->is_chosen = is_shared || item->is_first;
+}
+
+/* Who has said all may have left: those who are there come first. */
 static void choose(struct work *work)
 {
     struct work_item *item;
 
     TAILQ_FOREACH(item, &work->items, entry)
     {
-        bool is_shared = find_chosen(work, item);
-
-        item->is_first = !is_shared && count_documents(work, &item->peer) < HTTP_TURN_DOCUMENTS;
-        item->is_chosen = is_shared || item->is_first;
+        item->is_first = item->is_chosen = false;
+        item->has_finished = http_peer_has_finished(item->fd);
     }
+    for (int has_finished = 0; has_finished < 2; has_finished++)
+        TAILQ_FOREACH(item, &work->items, entry)
+    if (item->has_finished == has_finished)
+        choose_item(work, item);
 }
 
 static struct work_item *next_chosen(const struct work *work)
@@ -247,7 +255,7 @@ static bool take_next(struct work *work, struct work_item *ret_what, bool *ret_p
 /* Under the lock, which it leaves for what takes time. */
 static void take_turn(struct work *work)
 {
-    uint64_t begin = clock_now_ns(), end;
+    uint64_t begin = clock_thread_cpu_ns();
     struct work_item what;
     bool as_plain, as_zipped;
 
@@ -260,8 +268,7 @@ static void take_turn(struct work *work)
         write_document(work, &what, as_plain, as_zipped);
         pthread_mutex_lock(&work->lock);
     }
-    end = clock_now_ns();
-    work->next_ns = end + (HTTP_WORK_SHARE - 1) * (end - begin);
+    work->next_ns = clock_now_ns() + (HTTP_WORK_SHARE - 1) * (clock_thread_cpu_ns() - begin);
 }
 
 /* ---- the thread ----------------------------------------------------------------------------- */

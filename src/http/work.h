@@ -25,6 +25,7 @@ struct work_item {
     struct http_peer peer;
     struct http_made *made; /* NULL: there is no such, it can't be made, or it was dropped */
     bool is_missing, is_dropped;
+    bool has_finished;        /* it sends nothing any more, and may have left */
     bool is_chosen, is_first; /* of the turn; the first one that wants this document */
     TAILQ_ENTRY(work_item) entry;
 };

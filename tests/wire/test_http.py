@@ -11,6 +11,7 @@ import re
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -243,6 +244,59 @@ def test_one_who_is_known_does_not_wait_for_the_logins_of_others(start):
     assert set(known) == {200} and set(statuses) == {401, 429}
     assert pending or statuses.count(429)
     assert statuses.count(401) >= 1
+
+
+def test_who_is_not_let_in_keeps_no_place(guarded):
+    with contextlib.closing(guarded.connect()) as connection:
+        for login in "wrong", "secret":
+            status, headers, _ = ask(connection, "/page", Authorization=basic("alice", login))
+            assert (status, headers["Connection"] == "close") == ((401, True) if login == "wrong" else (200, False))
+
+
+def test_who_is_known_keeps_its_place(guarded):
+    """Though it is silent for longest, and others of its address come in greater number than there is room for."""
+    known = guarded.connect()
+    right = {"Authorization": basic("alice", "secret")}
+    assert ask(known, "/page", **right)[0] == 200
+    waits = guarded.connect()
+    waits.request("GET", "/held", headers=right)
+    assert guarded.process.stdout.readline() == "held\n"
+    silent = [connect_from(guarded) for _ in range(2 * limit("HTTP_CONNECTIONS_MAX"))]
+    assert ask_raw(silent[-1]) == b"401"
+    silent[0].settimeout(PATIENCE)
+    assert silent[0].recv(1) == b""
+    guarded.release()
+    assert waits.getresponse().status == 200
+    sent = known.sock
+    assert ask(known, "/page", **right)[0] == 200 and known.sock is sent, "the same connection"
+    for client in [known, waits, *silent]:
+        client.close()
+
+
+def ask_for_login(client, i):
+    client.sendall(f"GET /page HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic('alice', f'wrong-{i}')}\r\n\r\n".encode())
+
+
+def test_the_logins_of_one_address_leave_room_for_others(start):
+    """The last one of an address that has more than its share is turned away for another one's."""
+    server = start(web_config=f"basic_auth_users:\n  alice: {bcrypt('secret', 10)}\n")
+    statuses, over = [], threading.Event()
+
+    def flood(i):
+        while not over.is_set():
+            statuses.append(server.status("/page", Authorization=basic("alice", f"{i}-{time.monotonic_ns()}")))
+
+    with concurrent.futures.ThreadPoolExecutor(2 * limit("LOGINS_WAITING_MAX")) as pool:
+        flooding = [pool.submit(flood, i) for i in range(2 * limit("LOGINS_WAITING_MAX"))]
+        try:
+            wait_until(lambda: 429 in statuses, "all that may wait do")
+            for i in range(5):
+                with connect_from(server, "127.0.0.2") as other:
+                    ask_for_login(other, i)
+                    assert other.recv(4096).split()[1] == b"401", "it was looked at"
+        finally:
+            over.set()
+        assert {each.result() for each in flooding} == {None}
 
 
 def test_logins_that_wait_have_a_limit(start):
@@ -567,6 +621,35 @@ def test_a_turn_makes_few_documents_for_each(server):
     assert turns == most * [first] + [first + 1]
     for client in [held, alone, *many]:
         client.close()
+
+
+def test_who_may_have_left_costs_one_document_in_a_turn(server):
+    """One who is there has its own in the first."""
+    first, stays = connect_from(server, "127.0.0.3"), connect_from(server, "127.0.0.2")
+    many = [connect_from(server) for _ in range(3)]
+    server.hold(first)
+    for i, client in enumerate(many):
+        send_raw(client, f"/held?mib={i}")
+        client.shutdown(socket.SHUT_WR)
+    send_raw(stays, "/turn")
+    assert server.status("/page") == 200  # behind all of theirs
+    server.release()
+    assert server.process.stdout.readline() == "held\n"  # of the first of them
+    server.release()
+    assert stays.recv(4096).split()[1] == b"200", "nobody has released the second one"
+    for client in [first, stays, *many]:
+        client.close()
+
+
+def test_its_threads_leave_cpus_to_others(guarded):
+    """All but the first, which is the program's."""
+    weights = {}
+    for task in os.listdir(f"/proc/{guarded.pid}/task"):
+        with open(f"/proc/{guarded.pid}/task/{task}/stat", encoding="ascii") as file:
+            weights[int(task)] = int(file.read().rsplit(")", 1)[1].split()[16])
+    own = weights.pop(guarded.pid)
+    assert own == os.getpriority(os.PRIO_PROCESS, 0)
+    assert sorted(weights.values()) == [max(own, limit("HTTP_NICE"))] * 2 + [limit("HTTP_LOGIN_NICE")]
 
 
 def test_who_reads_slowly_costs_nobody_else(server):
