@@ -235,6 +235,13 @@ int registered_set_thread(struct host_vm *vm, const char *path, pid_t thread,
     return 0;
 }
 
+struct shared_file *registered_vcpu_file(const struct host_vm *vm, const char *path)
+{
+    const struct host_vcpu *vcpu = find_path(vm, path);
+
+    return vcpu ? vcpu->file : NULL;
+}
+
 int registered_remove_vcpu(struct host_vm *vm, const char *path, struct error_text *error)
 {
     struct host_vcpu *vcpu = find_path(vm, path);

@@ -57,6 +57,8 @@ int registered_add_vcpu(struct host_statistics statistics[KVM_KINDS], struct hos
 void registered_run_by(const struct host_vm *vm, struct host_vcpu *vcpu, pid_t thread);
 int registered_set_thread(struct host_vm *vm, const char *path, pid_t thread,
                           struct error_text *error);
+/* NULL: there is none of this path. */
+struct shared_file *registered_vcpu_file(const struct host_vm *vm, const char *path);
 /* -ENOENT: there is none. */
 int registered_remove_vcpu(struct host_vm *vm, const char *path, struct error_text *error);
 

@@ -90,19 +90,6 @@ static struct roster_vm *copy(const struct host_vm *vm, struct shared_file *proc
 
 /* ---- who tells ------------------------------------------------------------------------------ */
 
-/* Who reads may look again much later, and a file that is open keeps a VM in the kernel. */
-static void close_vcpus_but(const struct roster_vm *former, const struct roster_vm *now)
-{
-    size_t next = 0;
-
-    for (size_t i = 0; i < former->n_vcpus; i++) {
-        while (now && next < now->n_vcpus && now->vcpus[next].id < former->vcpus[i].id)
-            next++;
-        if (!now || next == now->n_vcpus || now->vcpus[next].file != former->vcpus[i].file)
-            shared_file_close(former->vcpus[i].file);
-    }
-}
-
 /* Where it is, or the end. Only this thread changes the list, so it may look without the lock. */
 static size_t find(const struct roster *roster, const struct host_vm *vm)
 {
@@ -156,10 +143,8 @@ int roster_put(struct roster *roster, const struct host_vm *vm, struct shared_fi
     pthread_mutex_unlock(&roster->lock);
     if (err)
         unref(new);
-    if (former) {
-        close_vcpus_but(former, new);
+    if (former)
         unref(former);
-    }
     return err;
 }
 
@@ -185,8 +170,6 @@ void roster_remove(struct roster *roster, const struct host_vm *vm)
             (roster->list.n - i) * sizeof(struct roster_vm *));
     roster->list.version++;
     pthread_mutex_unlock(&roster->lock);
-    close_vcpus_but(former, NULL);
-    shared_file_close(former->file);
     unref(former);
 }
 

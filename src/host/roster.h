@@ -3,7 +3,8 @@
  * The VMs that have registered, told by the thread that knows them to another one that has a host of its
  * own. What is told is a copy that never changes; the statistics files are the same. Both threads hold
  * the lock for as long as it takes to copy a list of pointers, so neither waits for the other's work.
- * The files of what is removed are closed at once, whoever reads.
+ * Who tells takes the files of what is removed away from both: who reads may look again much later, and
+ * a file that is open keeps a VM in the kernel.
  */
 #ifndef HOST_ROSTER_H
 #define HOST_ROSTER_H

@@ -24,8 +24,13 @@ bool registrant_check_vm(struct qmp_call *call, struct registrant *registrant);
 bool registrant_claim(struct qmp_call *call, struct registrant *registrant, enum register_file kind,
                       uint32_t n, int *fds);
 void registrant_count_files(struct registrant *registrant, int n);
-/* Closes them in a thread that does nothing else: whatever they are, or whose memory it may free. */
+/*
+ * Closes them in a thread that does nothing else: whatever they are, or whose memory it may free. The
+ * last to close a VM's file frees its page tables.
+ */
 void registrant_refuse(struct registrant *registrant, const int *fds, uint32_t n);
+/* The same of one that is in use, and counted; whoever still has it reads nothing any more. */
+void registrant_close(struct registrant *registrant, struct shared_file *file);
 
 /* Tells others how the VM is now. Without memory it is known there as it was. */
 void registrant_tell(const struct registrant *registrant);

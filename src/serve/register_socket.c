@@ -42,6 +42,13 @@ void registrant_refuse(struct registrant *registrant, const int *fds, uint32_t n
         closer_take(registrant->user->closer, fds[i]);
 }
 
+/* Those that are counted. */
+static void drop_files(struct registrant *registrant, const int *fds, uint32_t n)
+{
+    registrant_refuse(registrant, fds, n);
+    registrant_count_files(registrant, -(int)n);
+}
+
 /* Those that are still being closed, which may take for ever, count as well. */
 static uint64_t files_of(const struct register_user *user)
 {
@@ -107,8 +114,7 @@ bool registrant_claim(struct qmp_call *call, struct registrant *registrant, enum
         n_right++;
     if (n_right == n)
         return true;
-    registrant_refuse(registrant, fds, n_there);
-    registrant_count_files(registrant, -(int)n_there);
+    drop_files(registrant, fds, n_there);
     if (n_right < n_there)
         qmp_fail(call, QMP_GENERIC_ERROR, "File %u of this message is no %s", n_right + 1,
                  file_names[kind].one);
@@ -119,12 +125,13 @@ bool registrant_claim(struct qmp_call *call, struct registrant *registrant, enum
     return false;
 }
 
-/* Those of the kernel, which are closed in no time. */
-static void drop_files(struct registrant *registrant, const int *fds, uint32_t n)
+void registrant_close(struct registrant *registrant, struct shared_file *file)
 {
-    for (uint32_t i = 0; i < n; i++)
-        close(fds[i]);
-    registrant_count_files(registrant, -(int)n);
+    int fd = shared_file_take(file);
+
+    if (fd >= 0)
+        registrant_refuse(registrant, &fd, 1);
+    registrant_count_files(registrant, -1);
 }
 
 /* ---- the VM --------------------------------------------------------------------------------- */
@@ -265,14 +272,24 @@ void qmp_register_vm(struct qmp_call *call)
         register_vm(call, registrant, fd);
 }
 
-/* Its sockets are the table's; files close with the last reference. */
+/* Also for those who read it too, and may let go of it much later. */
+static void close_files(struct registrant *registrant)
+{
+    const struct host_vm *vm = registrant->vm;
+
+    for (size_t i = 0; i < vm->n_vcpus; i++)
+        registrant_close(registrant, vm->vcpus[i].file);
+    registrant_close(registrant, vm->file);
+}
+
+/* Its sockets are the table's. */
 static void end_vm(struct registrant *registrant)
 {
     if (!registrant->vm)
         return;
     registrant_end_stats(registrant);
-    registrant_count_files(registrant, -(int)(1 + registrant->vm->n_vcpus));
     roster_remove(registrant->socket->roster, registrant->vm);
+    close_files(registrant);
     host_unregister(registrant->socket->host, registrant->vm);
     host_vm_unref(registrant->vm);
     registrant->vm = NULL;
@@ -320,13 +337,21 @@ static bool check_path(struct qmp_call *call, const char *path)
     return !call->error_class;
 }
 
+static int remove_vcpu(struct registrant *registrant, const char *path, struct error_text *error)
+{
+    struct shared_file *file = registered_vcpu_file(registrant->vm, path);
+
+    if (file)
+        registrant_close(registrant, file);
+    return registered_remove_vcpu(registrant->vm, path, error);
+}
+
 static void remove_added(struct registrant *registrant, struct json_object *vcpus, size_t n)
 {
     struct error_text error;
 
     for (size_t i = 0; i < n; i++)
-        registered_remove_vcpu(registrant->vm, path_at(vcpus, i), &error);
-    registrant_count_files(registrant, -(int)n);
+        remove_vcpu(registrant, path_at(vcpus, i), &error);
 }
 
 static void add_vcpus(struct qmp_call *call, struct registrant *registrant,
@@ -415,11 +440,10 @@ void qmp_remove_vcpus(struct qmp_call *call)
     for (size_t i = 0; i < n; i++) {
         const char *path = json_object_get_string(json_object_array_get_idx(paths, i));
 
-        if (registered_remove_vcpu(registrant->vm, path, &error)) {
+        if (remove_vcpu(registrant, path, &error)) {
             qmp_fail(call, QMP_GENERIC_ERROR, "vCPU '%s' can't be removed: %s", path, error.text);
             break;
         }
-        registrant_count_files(registrant, -1);
     }
     registrant_tell(registrant);
     if (!call->error_class)

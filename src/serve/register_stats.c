@@ -215,16 +215,6 @@ static bool put(struct qmp_call *call, struct registrant *registrant, struct own
     return true;
 }
 
-/* The last to close a file frees its memory, which may be much: that is another thread's work. */
-static void close_elsewhere(struct registrant *registrant, struct shared_file *file)
-{
-    int fd = shared_file_take(file);
-
-    if (fd >= 0)
-        registrant_refuse(registrant, &fd, 1);
-    registrant_count_files(registrant, -1);
-}
-
 void qmp_add_stats(struct qmp_call *call)
 {
     struct registrant *registrant = registrant_of(call);
@@ -244,7 +234,7 @@ void qmp_add_stats(struct qmp_call *call)
     if (registrant_check_vm(call, registrant) && check_is_new(call, registrant->vm))
         own = make(call, file);
     if (!own || !put(call, registrant, own, NULL))
-        close_elsewhere(registrant, file);
+        registrant_close(registrant, file);
     shared_file_unref(file);
 }
 
@@ -266,7 +256,7 @@ static void end_stats(struct registrant *registrant, const struct own_stats *own
 {
     const struct stats_schema *schema = own->schema;
 
-    close_elsewhere(registrant, own->file);
+    registrant_close(registrant, own->file);
     registrant->user->n_words -= words_of(own);
     vm_own_remove(registrant->vm, schema->provider, schema->target);
 }

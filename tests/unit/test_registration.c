@@ -34,6 +34,23 @@ struct fixture {
     int n_open; /* files at the begin */
 };
 
+/* How often the thread that serves closes a statistics file. */
+static unsigned n_closed_here;
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+
+int __wrap_close(int fd)
+{
+    char path[64], file[512] = "";
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (readlink(path, file, sizeof(file) - 1) > 0 && strstr(file, ".stats") &&
+        syscall(SYS_gettid) == getpid())
+        n_closed_here++;
+    return __real_close(fd);
+}
+
 static int count_open_fds(void)
 {
     DIR *fds = opendir("/proc/self/fd");
@@ -44,6 +61,14 @@ static int count_open_fds(void)
         n++;
     closedir(fds);
     return n;
+}
+
+/* A thread closes what was refused, or is used no more. */
+static void wait_until_open(int n)
+{
+    for (int ms = 0; ms < 30000 && count_open_fds() != n; ms++)
+        usleep(1000);
+    assert_int_equal(count_open_fds(), n);
 }
 
 /* A recorded file of the right kind, by its size. */
@@ -72,6 +97,7 @@ static int set_up(void **state)
     if (!f)
         abort();
     f->n_open = count_open_fds();
+    n_closed_here = 0;
     check_ok(host_open_empty(&f->host));
     check_ok(host_open_empty(&f->other));
     f->roster = roster_new();
@@ -105,9 +131,8 @@ static int tear_down(void **state)
     host_close(f->other);
     roster_free(f->roster);
     buf_free(&f->reply);
-    for (int ms = 0; ms < 30000 && count_open_fds() != f->n_open; ms++)
-        usleep(1000); /* a thread closes what was refused */
-    assert_int_equal(count_open_fds(), f->n_open);
+    wait_until_open(f->n_open);
+    assert_int_equal(n_closed_here, 0);
     free(f);
     return 0;
 }
@@ -207,6 +232,10 @@ static void it_ends_with_its_connection(void **state)
     f->registrant = NULL;
     host_vms(f->host, &n);
     assert_int_equal(n, 0);
+    for (int ms = 0; ms < 30000 && !LIST_EMPTY(&f->socket.users); ms++) {
+        usleep(1000); /* its files are being closed */
+        register_socket_look(&f->socket);
+    }
     assert_true(LIST_EMPTY(&f->socket.users));
 }
 
@@ -487,10 +516,10 @@ static void files_are_closed_before_it_looks(void **state)
     register_with_vcpu(f);
     assert_int_equal(count_others(f), 1);
     say(f, "{\"execute\": \"remove-vcpus\", \"arguments\": {\"paths\": [\"cpu/0\"]}}");
-    assert_int_equal(count_open_fds(), n_open + 1);
+    wait_until_open(n_open + 1);
     registrant_free(f->registrant);
     f->registrant = NULL;
-    assert_int_equal(count_open_fds(), n_open);
+    wait_until_open(n_open);
     assert_int_equal(count_others(f), 0);
 }
 
@@ -538,7 +567,7 @@ static int copy_of(const char *name)
     ssize_t size = read(from, bytes, sizeof(bytes));
 
     assert_true(to >= 0 && size > 0 && write(to, bytes, (size_t)size) == size);
-    close(from);
+    __real_close(from);
     return to;
 }
 
