@@ -204,49 +204,63 @@ static int watch_users(const struct registrant *registrant, int64_t pid)
     return -1;
 }
 
-static bool speak_for(struct registrant *registrant, int64_t pid)
+/* Whose VM it is. */
+struct speaker {
+    pid_t pid;
+    struct shared_file *process; /* its pidfd; NULL: the connection is for it as it is */
+};
+
+static bool watch_speaker(const struct registrant *registrant, int64_t pid, struct speaker *speaker)
 {
     int pidfd = watch_users(registrant, pid);
-    struct shared_file *process = pidfd < 0 ? NULL : shared_file_new(pidfd);
 
-    if (!process) {
-        if (pidfd >= 0)
-            close(pidfd);
-        return false;
-    }
-    shared_file_close(registrant->process);
-    shared_file_unref(registrant->process);
-    registrant->process = process;
-    registrant->pid = (pid_t)pid;
-    return true;
+    speaker->process = pidfd < 0 ? NULL : shared_file_new(pidfd);
+    speaker->pid = (pid_t)pid;
+    if (!speaker->process && pidfd >= 0)
+        close(pidfd);
+    return speaker->process;
 }
 
-/* From then on the VM lives as long as that one. */
-static bool check_process(struct qmp_call *call, struct registrant *registrant)
+static void find_speaker(struct qmp_call *call, const struct registrant *registrant,
+                         struct speaker *speaker)
 {
     struct json_object *pid = qmp_argument(call, "pid");
 
-    if (pid && !speak_for(registrant, json_object_get_int64(pid)))
+    *speaker = (struct speaker){.pid = registrant->pid};
+    if (pid && !watch_speaker(registrant, json_object_get_int64(pid), speaker))
         qmp_fail(call, QMP_GENERIC_ERROR, "Parameter 'pid' expects a process of the same user");
-    return !call->error_class;
 }
 
-static void register_vm(struct qmp_call *call, struct registrant *registrant, int fd)
+/* From then on the VM lives as long as that one. */
+static void speak_for(struct registrant *registrant, const struct speaker *speaker)
+{
+    if (!speaker->process)
+        return;
+    shared_file_close(registrant->process);
+    shared_file_unref(registrant->process);
+    registrant->process = speaker->process;
+    registrant->pid = speaker->pid;
+}
+
+static void register_vm(struct qmp_call *call, struct registrant *registrant,
+                        const struct speaker *speaker, int fd)
 {
     struct register_socket *socket = registrant->socket;
     struct registration registration = {.name = register_text(call, "name"),
                                         .uuid = register_text(call, "uuid"),
                                         .vmm = register_text(call, "vmm"),
-                                        .pid = registrant->pid,
+                                        .pid = speaker->pid,
                                         .uid = registrant->user->uid};
     struct error_text error;
     struct host_vm *vm;
 
     if (host_register(socket->host, &registration, fd, &error, &vm)) {
         drop_files(registrant, &fd, 1);
+        shared_file_unref(speaker->process);
         qmp_fail(call, QMP_GENERIC_ERROR, "The VM can't be registered: %s", error.text);
         return;
     }
+    speak_for(registrant, speaker);
     registrant->vm = host_vm_ref(vm);
     socket->has_changed = true;
     registrant_tell(registrant);
@@ -258,6 +272,7 @@ static void register_vm(struct qmp_call *call, struct registrant *registrant, in
 void qmp_register_vm(struct qmp_call *call)
 {
     struct registrant *registrant = registrant_of(call);
+    struct speaker speaker = {0};
     int fd;
 
     if (!registrant_claim(call, registrant, REGISTER_FILE_VM, 1, &fd))
@@ -265,11 +280,11 @@ void qmp_register_vm(struct qmp_call *call)
     if (registrant->vm)
         qmp_fail(call, QMP_GENERIC_ERROR, "A connection is one VM, which has been registered");
     else if (check_words(call))
-        check_process(call, registrant);
+        find_speaker(call, registrant, &speaker);
     if (call->error_class)
         drop_files(registrant, &fd, 1);
     else
-        register_vm(call, registrant, fd);
+        register_vm(call, registrant, &speaker, fd);
 }
 
 /* Also for those who read it too, and may let go of it much later. */

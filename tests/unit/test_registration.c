@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/mman.h>
@@ -156,6 +157,8 @@ static void send_file(struct fixture *f, const char *name)
 }
 
 #define REGISTER(name) "{\"execute\": \"register-vm\", \"arguments\": {\"name\": \"" name "\"}}"
+#define REGISTER_OF                                                                                \
+    "{\"execute\": \"register-vm\", \"arguments\": {\"name\": \"web\", \"pid\": %d}}"
 #define ADD(path)                                                                                  \
     "{\"execute\": \"add-vcpus\", \"arguments\": {\"vcpus\": [{\"path\": \"" path "\"}]}}"
 
@@ -253,6 +256,36 @@ static void a_refused_message_keeps_nothing(void **state)
     assert_contains(say(f, REGISTER("web")),
                     "1 statistics files must come with this message, 0 have");
     assert_int_equal(f->registrant->n_files, 0);
+}
+
+/* By then it has been asked about, and is watched. */
+static void a_refused_vm_leaves_it_for_whom_a_connection_speaks(void **state)
+{
+    struct fixture *f = *state;
+    int wrong = memfd_create("wrong", MFD_CLOEXEC);
+    pid_t other = fork();
+    char text[200];
+
+    assert_true(other >= 0 && wrong >= 0);
+    if (other == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    registrant_free(f->registrant);
+    check_ok(registrant_new(&f->socket, getuid(), getpid(), -1, &f->registrant));
+    f->session.opaque = f->registrant;
+    assert_int_equal(ftruncate(wrong, 100), 0); /* a file of a VM by its size, but of zeros */
+    assert_true(registrant_take_fds(f->registrant, &wrong, 1));
+    snprintf(text, sizeof(text), REGISTER_OF, other);
+    assert_contains(say(f, text), "The VM can't be registered");
+    send_file(f, "vm.stats");
+    assert_string_equal(say(f, REGISTER("web")), "{\"return\": {\"name\": \"web\"}}\r\n");
+    assert_int_equal(only_vm(f)->pid, getpid());
+    kill(other, SIGKILL);
+    assert_int_equal(waitpid(other, NULL, 0), other);
+    register_socket_look(&f->socket);
+    assert_non_null(f->registrant->vm);
 }
 
 /* As the table does where a pass sees that it is another user's. */
@@ -644,6 +677,7 @@ int main(void)
         WITH(another_vm_gets_another_name),
         WITH(it_ends_with_its_connection),
         WITH(a_refused_message_keeps_nothing),
+        WITH(a_refused_vm_leaves_it_for_whom_a_connection_speaks),
         WITH(one_that_was_taken_away_is_no_more),
         WITH(files_that_wait_have_a_limit),
         WITH(files_of_a_user_have_a_limit),
