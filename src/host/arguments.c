@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,32 +24,64 @@ struct reading {
     pthread_cond_t done;
     bool is_done, is_left; /* left: nobody waits any more */
     pid_t pid;
+    uid_t uid;
     size_t size;
     char text[ARGUMENTS_MAX + 1];
 };
 
-static atomic_uint n_stuck;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all below */
+
+/* ---- threads that read ---------------------------------------------------------------------- */
+
+/* Whose processes they read. One that waits for a file system may do so for ever, and is no other user's loss. */
+static uid_t places[ARGUMENTS_STUCK_MAX];
+static unsigned n_places;
+
+static bool take_place(uid_t uid)
+{
+    unsigned n_of_user = 0;
+    bool is_free;
+
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < n_places; i++)
+        n_of_user += places[i] == uid;
+    is_free = n_places < ARGUMENTS_STUCK_MAX && n_of_user < ARGUMENTS_STUCK_OF_USER;
+    if (is_free)
+        places[n_places++] = uid;
+    pthread_mutex_unlock(&lock);
+    return is_free;
+}
+
+static void leave_place(uid_t uid)
+{
+    unsigned i = 0;
+
+    pthread_mutex_lock(&lock);
+    while (places[i] != uid)
+        i++;
+    places[i] = places[--n_places];
+    pthread_mutex_unlock(&lock);
+}
 
 /* ---- processes that kept a thread waiting --------------------------------------------------- */
 
-static pthread_mutex_t slow_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct slow_processes slow_processes;
 
 static void note_slow(struct slow_process *process)
 {
     process->until_ns = clock_now_ns() + UINT64_C(1000000) * ARGUMENTS_PENALTY_MS;
-    pthread_mutex_lock(&slow_lock);
+    pthread_mutex_lock(&lock);
     slow_processes_add(&slow_processes, process);
-    pthread_mutex_unlock(&slow_lock);
+    pthread_mutex_unlock(&lock);
 }
 
 static bool is_slow(const struct slow_process *process)
 {
     bool is_slow;
 
-    pthread_mutex_lock(&slow_lock);
+    pthread_mutex_lock(&lock);
     is_slow = slow_processes_have(&slow_processes, process, clock_now_ns());
-    pthread_mutex_unlock(&slow_lock);
+    pthread_mutex_unlock(&lock);
     return is_slow;
 }
 
@@ -64,14 +95,15 @@ static bool find_process(pid_t pid, struct slow_process *ret_process)
 
 /* ---- one reading ---------------------------------------------------------------------------- */
 
-static struct reading *reading_new(pid_t pid)
+static struct reading *reading_new(const struct slow_process *process)
 {
     struct reading *reading = calloc(1, sizeof(*reading));
     pthread_condattr_t attributes;
 
     if (!reading)
         return NULL;
-    reading->pid = pid;
+    reading->pid = process->pid;
+    reading->uid = process->uid;
     pthread_mutex_init(&reading->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -82,6 +114,7 @@ static struct reading *reading_new(pid_t pid)
 
 static void reading_free(struct reading *reading)
 {
+    leave_place(reading->uid);
     pthread_cond_destroy(&reading->done);
     pthread_mutex_destroy(&reading->lock);
     free(reading);
@@ -115,10 +148,8 @@ static void *run(void *opaque)
     is_left = reading->is_left;
     pthread_cond_signal(&reading->done);
     pthread_mutex_unlock(&reading->lock);
-    if (is_left) {
-        atomic_fetch_sub(&n_stuck, 1);
+    if (is_left)
         reading_free(reading);
-    }
     return NULL;
 }
 
@@ -142,8 +173,6 @@ static bool wait_for(struct reading *reading)
         ;
     is_done = reading->is_done;
     reading->is_left = !is_done;
-    if (!is_done)
-        atomic_fetch_add(&n_stuck, 1);
     pthread_mutex_unlock(&reading->lock);
     return is_done;
 }
@@ -168,12 +197,13 @@ size_t arguments_read(pid_t pid, char text[ARGUMENTS_MAX + 1])
     size_t size;
 
     text[0] = '\0';
-    if (atomic_load(&n_stuck) >= ARGUMENTS_STUCK_MAX || !find_process(pid, &process) ||
-        is_slow(&process))
+    if (!find_process(pid, &process) || is_slow(&process) || !take_place(process.uid))
         return 0;
-    reading = reading_new(pid);
-    if (!reading)
+    reading = reading_new(&process);
+    if (!reading) {
+        leave_place(process.uid);
         return 0;
+    }
     if (!start(reading)) {
         reading_free(reading);
         return 0;

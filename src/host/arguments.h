@@ -14,7 +14,9 @@ enum {
     ARGUMENTS_DEADLINE_MS = 500, /* for one process */
     ARGUMENTS_PENALTY_MS =
         60000, /* so long nothing is read of who took longer: host/slow_processes.h */
-    ARGUMENTS_STUCK_MAX = 16, /* threads that still wait; then nothing is read */
+    /* Threads that still wait: then nothing more is read of that user's processes, */
+    ARGUMENTS_STUCK_OF_USER = 4,
+    ARGUMENTS_STUCK_MAX = 64, /* nor of anyone's */
 };
 
 /*
