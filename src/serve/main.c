@@ -251,18 +251,27 @@ static int listen_to_news(struct loop *loop)
 
 /* ---- the loop ------------------------------------------------------------------------------- */
 
-/* They stay blocked: one that comes while all is removed changes nothing any more. */
-static int add_signals(struct loop *loop)
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+/*
+ * Before anything else, as one may come at once: it waits for the loop. They stay blocked: one that comes
+ * while all is removed changes nothing any more.
+ */
+static void set_signals(int how)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-    static const sd_event_signal_handler_t handlers[] = {NULL, NULL, on_hangup}; /* NULL: end */
     sigset_t set;
-    int err = 0;
 
     sigemptyset(&set);
     for (size_t i = 0; i < COUNT(signals); i++)
         sigaddset(&set, signals[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigprocmask(how, &set, NULL);
+}
+
+static int add_signals(struct loop *loop)
+{
+    static const sd_event_signal_handler_t handlers[] = {NULL, NULL, on_hangup}; /* NULL: end */
+    int err = 0;
+
     for (size_t i = 0; i < COUNT(signals) && err >= 0; i++)
         err = sd_event_add_signal(loop->event, NULL, signals[i], handlers[i],
                                   handlers[i] ? loop
@@ -408,9 +417,16 @@ int main(int argc, char **argv)
     struct serve_options options = {0};
     int status;
 
+    set_signals(SIG_BLOCK);
     signal(SIGPIPE, SIG_IGN);
     argv[0] = command;
-    status = cli_parse(&args, &options) ? run_as(&args, &options) : args.status;
+    if (cli_parse(&args, &options)) {
+        if (options.checks_config)
+            set_signals(SIG_UNBLOCK);
+        status = run_as(&args, &options);
+    } else {
+        status = args.status;
+    }
     cli_free(&verb, &options);
     return status;
 }

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from support.programs import TIMEOUT, run, wait_until
+from support.programs import TIMEOUT, VITALS, run, wait_until
 from support.registrant import Registrant
 from test_users import GROUP, MEMBER, OWNER, STRANGER, as_user, can_use
 
@@ -236,6 +236,26 @@ def test_limits_change(start, write, change, programs):
     change(daemon, "user = root\nregister-clients = 2\n")
     assert "QMP" in connect()
     assert connect()["error"]["desc"] == "Too many clients, of one user"
+
+
+def blocked_signals(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text("ascii")
+    return {number for number in range(1, 32) if int(status.partition("SigBlk:")[2].split()[0], 16) >> number - 1 & 1}
+
+
+def test_one_that_comes_early_waits(programs, silent_file, write):
+    """While the daemon still reads what it needs to start."""
+    path = write(f"metrics = 127.0.0.1:0\nweb-config = {silent_file}\n")
+    daemon = programs.start([VITALS, "serve", "--run-dir", programs.path("run"), "--config", path])
+
+    def is_open():
+        result = subprocess.run(["ls", "-l", f"/proc/{daemon.pid}/fd"], capture_output=True, text=True, check=False)
+        return silent_file in result.stdout
+
+    wait_until(is_open, "it reads")
+    assert blocked_signals(daemon.pid) == {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
+    daemon.send_signal(signal.SIGKILL)
+    daemon.ended = True  # it is about to be, when its file is closed
 
 
 def test_what_can_not_change_is_said(start, write, change):
