@@ -40,6 +40,14 @@ static int find_user(const struct account_names *names, struct account *account,
     return 0;
 }
 
+/* One that no name was given of must be the files' own. */
+static void share_with(const struct account_names *names, const struct group *group,
+                       struct account *account)
+{
+    account->has_group = group && (names->group || group->gr_gid == account->gid);
+    account->group = account->has_group ? group->gr_gid : account->gid;
+}
+
 static int find_group(const struct account_names *names, struct account *account,
                       struct error_text *error)
 {
@@ -48,10 +56,9 @@ static int find_group(const struct account_names *names, struct account *account
 
     if (!group)
         return name ? error_set(error, -ENOENT, "%s: there is no group '%s'", at, name) : 0;
-    if (geteuid() != 0 && group->gr_gid != getegid())
-        return name ? error_set(error, -EPERM, "%s: only root can choose another group", at) : 0;
-    account->gid = account->group = group->gr_gid;
-    account->has_group = true;
+    if (geteuid() == 0)
+        account->gid = group->gr_gid;
+    share_with(names, group, account);
     return 0;
 }
 
@@ -77,9 +84,7 @@ int account_change_group(const struct account_names *names, struct account *acco
     if (!group && name)
         return error_set(error, -ENOENT, "%s: there is no group '%s'",
                          where(names->group_where, "--group"), name);
-    /* One that no name was given of must be the files' own, as at the start. */
-    account->has_group = group && (name || group->gr_gid == account->gid);
-    account->group = account->has_group ? group->gr_gid : account->gid;
+    share_with(names, group, account);
     return 0;
 }
 

@@ -49,23 +49,28 @@ static int check_web_config(const char *value, struct error_text *error)
     return err;
 }
 
+/* What privileges were needed for may be out of reach by the time of a change. */
 static const struct check {
     const char *key;
     int (*check)(const char *value, struct error_text *error);
+    enum serve_moment until;
 } checks[] = {
-    {"user", check_user},       {"group", check_group},           {"owners", check_owners},
-    {"metrics", check_address}, {"web-config", check_web_config},
+    {"user", check_user, SERVE_START},
+    {"group", check_group, SERVE_CHANGE},
+    {"owners", check_owners, SERVE_CHANGE},
+    {"metrics", check_address, SERVE_START},
+    {"web-config", check_web_config, SERVE_START},
 };
 
 static int check_setting(const struct serve_config *config, const struct serve_setting *setting,
-                         struct error_text *error)
+                         enum serve_moment moment, struct error_text *error)
 {
     char where[SERVE_CONFIG_WHERE_MAX];
     struct error_text why;
     int err = 0;
 
     for (size_t i = 0; i < COUNT(checks) && !err; i++)
-        if (!strcmp(checks[i].key, setting->option->name))
+        if (!strcmp(checks[i].key, setting->option->name) && moment <= checks[i].until)
             err = checks[i].check(setting->value, &why);
     serve_setting_where(config, setting, where);
     return err ? error_set(error, err, "%s: %s", where, why.text) : 0;
@@ -96,16 +101,17 @@ static int check_needs(const struct serve_config *config, const struct serve_opt
 }
 
 int serve_check(const struct serve_config *config, const struct serve_options *given,
-                const struct serve_options *options, struct error_text *error)
+                const struct serve_options *options, enum serve_moment moment,
+                struct error_text *error)
 {
     struct error_text why;
     int err = 0;
 
     for (size_t i = 0; i < config->n && !err; i++)
-        err = check_setting(config, &config->settings[i], error);
+        err = check_setting(config, &config->settings[i], moment, error);
     if (!err && given->owners && check_owners(given->owners, &why))
         err = error_set(error, -EINVAL, "--owners: %s", why.text);
-    if (!err)
+    if (!err && moment == SERVE_START)
         err = check_needs(config, options, "web-config", error);
     return err;
 }

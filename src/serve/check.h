@@ -5,8 +5,14 @@
 
 #include "serve/config.h"
 
+enum serve_moment {
+    SERVE_START,
+    SERVE_CHANGE, /* of a daemon that runs: what counts from the next start on is not looked at */
+};
+
 /* @options: what @config and @given are together. -errno; the text names the file, line and key. */
 int serve_check(const struct serve_config *config, const struct serve_options *given,
-                const struct serve_options *options, struct error_text *error);
+                const struct serve_options *options, enum serve_moment moment,
+                struct error_text *error);
 
 #endif

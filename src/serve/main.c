@@ -73,8 +73,8 @@ static void settings_free(struct settings *settings)
     free(settings);
 }
 
-static int read_settings(const struct serve_options *given, struct settings *settings,
-                         struct error_text *error)
+static int read_settings(const struct serve_options *given, enum serve_moment moment,
+                         struct settings *settings, struct error_text *error)
 {
     struct serve_options *options = &settings->options;
     int err = serve_config_read(given->config, &settings->config, error);
@@ -87,16 +87,16 @@ static int read_settings(const struct serve_options *given, struct settings *set
     serve_config_where(&settings->config, given, "group", settings->group_where);
     options->names.user_where = settings->user_where;
     options->names.group_where = settings->group_where;
-    return serve_check(&settings->config, given, options, error);
+    return serve_check(&settings->config, given, options, moment, error);
 }
 
 /* NULL: they can't be used, which has been said. */
-static struct settings *settings_new(const struct serve_options *given)
+static struct settings *settings_new(const struct serve_options *given, enum serve_moment moment)
 {
     struct settings *settings = calloc(1, sizeof(*settings));
     struct error_text error = {"out of memory"};
 
-    if (settings && read_settings(given, settings, &error) == 0)
+    if (settings && read_settings(given, moment, settings, &error) == 0)
         return settings;
     serve_log(SERVE_ERROR, "%s", error.text);
     settings_free(settings);
@@ -114,7 +114,7 @@ static int tell_right(const struct serve_config *config)
 
 static void reload(struct loop *loop)
 {
-    struct settings *settings = settings_new(loop->given);
+    struct settings *settings = settings_new(loop->given, SERVE_CHANGE);
 
     if (!settings ||
         !service_change(&loop->service, &loop->settings->options, &settings->options)) {
@@ -393,7 +393,7 @@ static int serve(struct loop *loop)
 static int run_as(const struct cli_args *args, const struct serve_options *given)
 {
     struct loop loop = {.given = given,
-                        .settings = settings_new(given),
+                        .settings = settings_new(given, SERVE_START),
                         .sockets = {.host = -1, .registration = -1},
                         .uevents = -1};
     int status = EXIT_FAILURE;

@@ -184,6 +184,44 @@ static void confine_daemon(const struct service *service, const struct serve_opt
         serve_log(SERVE_INFO, "not confined by Landlock: %s", strerror(-version));
 }
 
+/* ---- who may use what ----------------------------------------------------------------------- */
+
+static void let_in_at(const struct service *service, const char *path, enum access_kind kind)
+{
+    int err = account_let_in(&service->directory.account, path, kind, NULL);
+
+    if (err)
+        serve_log(SERVE_WARNING, "%s: the group can't be let in: %s", path, strerror(-err));
+}
+
+/* Of TCP whoever reaches it is let in. */
+static void let_in_to_http(const struct service *service)
+{
+    const char *address;
+
+    for (size_t i = 0; service->web && (address = web_address_at(service->web, i)); i++)
+        if (!strstr(address, "://"))
+            let_in_at(service, address, ACCESS_SOCKET);
+}
+
+static void let_in(const struct service *service, const char *name, enum access_kind kind)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof(path), "%s/%s", service->directory.path, name) < (int)sizeof(path))
+        let_in_at(service, path, kind);
+}
+
+/* All but the sockets of VMs. */
+static void let_group_in(const struct service *service)
+{
+    let_in(service, "vms", ACCESS_LIST_OF_VMS);
+    let_in(service, "host.sock", ACCESS_SOCKET);
+    let_in_to_http(service);
+}
+
+/* ---- opening it all -------------------------------------------------------------------------- */
+
 bool service_open(const struct serve_options *options, const struct service_sockets *given,
                   struct service *ret_service)
 {
@@ -206,10 +244,14 @@ bool service_open(const struct serve_options *options, const struct service_sock
               open_host_socket(service, given->host);
     if (is_open)
         confine_daemon(service, options);
-    if (is_open && start_web(service))
-        return true;
-    service_close(service);
-    return false;
+    if (!is_open || !start_web(service)) {
+        service_close(service);
+        return false;
+    }
+    /* A socket that was handed over may be another group's by an earlier start. */
+    if (given->host >= 0 || account_needs_list(&service->directory.account, NULL))
+        let_group_in(service);
+    return true;
 }
 
 /* ---- passes --------------------------------------------------------------------------------- */
@@ -294,32 +336,6 @@ static void tell_what_stays(const struct serve_options *before, const struct ser
                       keys[i].key);
 }
 
-static void let_in_at(const struct service *service, const char *path, enum access_kind kind)
-{
-    int err = account_let_in(&service->directory.account, path, kind, NULL);
-
-    if (err)
-        serve_log(SERVE_WARNING, "%s: the group can't be let in: %s", path, strerror(-err));
-}
-
-/* Of TCP whoever reaches it is let in. */
-static void let_in_to_http(const struct service *service)
-{
-    const char *address;
-
-    for (size_t i = 0; service->web && (address = web_address_at(service->web, i)); i++)
-        if (!strstr(address, "://"))
-            let_in_at(service, address, ACCESS_SOCKET);
-}
-
-static void let_in(const struct service *service, const char *name, enum access_kind kind)
-{
-    char path[PATH_MAX];
-
-    if (snprintf(path, sizeof(path), "%s/%s", service->directory.path, name) < (int)sizeof(path))
-        let_in_at(service, path, kind);
-}
-
 bool service_change(struct service *service, const struct serve_options *before,
                     const struct serve_options *now)
 {
@@ -335,10 +351,8 @@ bool service_change(struct service *service, const struct serve_options *before,
         return false;
     tell_what_stays(before, now);
     service->directory.account = account;
-    let_in(service, "vms", ACCESS_LIST_OF_VMS);
+    let_group_in(service);
     vm_sockets_allow(&service->sockets, people);
-    let_in(service, "host.sock", ACCESS_SOCKET);
-    let_in_to_http(service);
     register_socket_limit(&service->register_socket, now->register_clients, now->register_files);
     return true;
 }

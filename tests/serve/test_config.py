@@ -10,6 +10,7 @@ import pytest
 
 from support.programs import TIMEOUT, VITALS, run, wait_until
 from support.registrant import Registrant
+from support.web import bcrypt
 from test_users import GROUP, MEMBER, OWNER, STRANGER, as_user, can_use
 
 BYTES_MAX = 65536
@@ -236,6 +237,30 @@ def test_limits_change(start, write, change, programs):
     change(daemon, "user = root\nregister-clients = 2\n")
     assert "QMP" in connect()
     assert connect()["error"]["desc"] == "Too many clients, of one user"
+
+
+def test_what_is_out_of_reach_by_then_stops_no_change(start, write, change, programs):
+    """What is read once, as root, and before the daemon has shut itself off."""
+    secret = pathlib.Path(programs.path("web.yml"))
+    secret.write_text(f"basic_auth_users:\n  prometheus: {bcrypt('secret')}\n", "utf-8")
+    secret.chmod(0o600)
+    settings = f"user = nobody\ngroup = {{}}\nmetrics = 127.0.0.1:0\nweb-config = {secret}\n"
+    daemon = start("--config", write(settings.format("nogroup")))
+    assert daemon.ready, daemon.log()
+    log = change(daemon, settings.format("daemon"))
+    assert "from the next start on" not in log
+    assert "'web-config' has another value now" in change(daemon, settings.format("daemon").strip() + "x")
+
+
+def test_a_group_is_let_in_whoever_starts(start, programs):
+    """Whom a SIGHUP lets in, a start does, too."""
+    path = programs.path("run")
+    os.mkdir(path)
+    os.chown(path, MEMBER, MEMBER)
+    daemon = start("--registered-only", "--group", "daemon", around=as_user(MEMBER))
+    assert daemon.ready, daemon.log()
+    host = os.path.join(daemon.run_directory, "host.sock")
+    assert [can_use(host, STRANGER, gid) for gid in (1, GROUP)] == [True, False]
 
 
 def blocked_signals(pid):
