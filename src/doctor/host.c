@@ -17,6 +17,7 @@
 #include "base/count.h"
 #include "bpf/why.h"
 #include "doctor/doctor.h"
+#include "host/confine.h"
 #include "kvm/stats_fd.h"
 
 enum {
@@ -395,6 +396,26 @@ static void check_lockdown(struct doctor *doctor)
                     "%s: KVM's counters in debugfs can't be read; statistics files can", mode);
 }
 
+/* What the daemon of a host shuts itself off by. */
+static void check_landlock(struct doctor *doctor)
+{
+    int version = confine_version();
+
+    if (version >= 0)
+        doctor_find(doctor, "landlock", FINDING_OK,
+                    "version %d: vitals serve shuts itself off from files that it does not need",
+                    version);
+    else
+        finding_hint(
+            doctor_find(doctor, "landlock", FINDING_ABSENT,
+                        "the kernel has none (%s): vitals serve can reach all files that its "
+                        "user may read",
+                        strerror(-version)),
+            "%s",
+            version == -EOPNOTSUPP ? "It is not switched on: add it to the kernel's argument lsm=."
+                                   : "Linux 5.13 and later have it, if they were built with it.");
+}
+
 /* vitals does without debugfs: nothing here is worse than a remark. */
 static void check_debugfs(struct doctor *doctor)
 {
@@ -471,6 +492,7 @@ void doctor_check_host(struct doctor *doctor)
     check_kernel(doctor);
     check_pid_namespace(doctor);
     check_lockdown(doctor);
+    check_landlock(doctor);
     check_debugfs(doctor);
     check_user(doctor);
     check_files(doctor);

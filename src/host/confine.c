@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include "serve/confine.h"
+#include "host/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -56,7 +57,8 @@ static const struct {
     int version;
     struct ruleset_attributes has;
 } versions[] = {
-    {2, {.fs = BIT(FS_REFER + 1) - 1}},
+    {1, {.fs = BIT(FS_REFER) - 1}},
+    {2, {.fs = BIT(FS_REFER)}}, /* before, none can move a file to another directory */
     {3, {.fs = BIT(FS_TRUNCATE)}},
     {4, {.net = 3}}, /* ports of TCP: to listen at, to connect to */
     {5, {.fs = BIT(FS_IOCTL_DEV)}},
@@ -77,7 +79,12 @@ static struct ruleset_attributes attributes_of(int version)
     return all;
 }
 
-/* A path that is not there can't be reached either. */
+/* What can't be opened can't be reached either, but where there is no room for one more file. */
+static bool is_for_all(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOMEM;
+}
+
 static int allow(int ruleset, const char *path, uint64_t allowed)
 {
     struct path_rule rule = {.allowed = allowed, .parent_fd = open(path, O_PATH | O_CLOEXEC)};
@@ -85,7 +92,7 @@ static int allow(int ruleset, const char *path, uint64_t allowed)
     int err = 0;
 
     if (rule.parent_fd < 0)
-        return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
+        return is_for_all(errno) ? -errno : 0;
     if (fstat(rule.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
         rule.allowed &= OF_FILES;
     if (syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0) < 0)
@@ -116,14 +123,21 @@ static int make_ruleset(const struct ruleset_attributes *attributes)
     return fd < 0 ? -errno : fd;
 }
 
+int confine_version(void)
+{
+    int version = (int)syscall(CREATE_RULESET, NULL, (size_t)0, CREATE_RULESET_VERSION);
+
+    return version < 0 ? -errno : version;
+}
+
 int confine(const struct confinement *confinement)
 {
-    int version = (int)syscall(CREATE_RULESET, NULL, 0, CREATE_RULESET_VERSION);
+    int version = confine_version();
     struct ruleset_attributes attributes = attributes_of(version);
     int err, ruleset;
 
     if (version < versions[0].version)
-        return version < 0 ? -errno : -EOPNOTSUPP;
+        return version < 0 ? version : -EOPNOTSUPP;
     ruleset = make_ruleset(&attributes);
     if (ruleset < 0)
         return ruleset;

@@ -3,8 +3,8 @@
  * What of the host's files the daemon can reach from now on, whatever it is made to do: Landlock, which
  * takes no privilege, and nothing brings back.
  */
-#ifndef SERVE_CONFINE_H
-#define SERVE_CONFINE_H
+#ifndef HOST_CONFINE_H
+#define HOST_CONFINE_H
 
 #include <stddef.h>
 
@@ -17,10 +17,14 @@ struct confinement {
 };
 
 /*
- * This thread, and those that it starts. No connection and no port of TCP can be had any more, no signal
- * be sent to others. Returns the version of the kernel's Landlock; or -errno: -ENOSYS: the kernel has
- * none, -EOPNOTSUPP: it is not switched on, or too old to let files be renamed.
+ * This thread, and those that it starts. As far as the kernel's version of Landlock goes, no connection
+ * and no port of TCP can be had any more, no signal be sent to others. A path that can't be opened is none.
+ * Returns the version; or -errno, and all is as before: -ENOSYS: the kernel has none, -EOPNOTSUPP: it is
+ * not switched on.
  */
 int confine(const struct confinement *confinement);
+
+/* The version of the kernel's Landlock, or -errno as above. */
+int confine_version(void);
 
 #endif

@@ -14,8 +14,8 @@
 #include "host/state.h"
 #include "http/http.h"
 #include "serve/config.h"
-#include "serve/confine.h"
 #include "serve/log.h"
+#include "serve/reach.h"
 #include "stats/ctx.h"
 
 /* For what has arrived when the daemon is told to end. */
@@ -148,42 +148,6 @@ static bool open_host_socket(struct service *service, int fd)
     return !err;
 }
 
-/* The directory of @path, in @directory. */
-static const char *directory_of(const char *path, char directory[PATH_MAX])
-{
-    const char *slash = strrchr(path, '/');
-    size_t len = slash && slash > path ? (size_t)(slash - path) : 1;
-
-    snprintf(directory, PATH_MAX, "%.*s", (int)len, slash ? path : ".");
-    return directory;
-}
-
-/*
- * Before there are threads. What libc needs to look up names and log is below /etc, /usr and /lib; the
- * figures are below /proc and /sys.
- */
-static void confine_daemon(const struct service *service, const struct serve_options *options)
-{
-    char of_config[PATH_MAX], of_addresses[HTTP_ADDRESSES_MAX][PATH_MAX];
-    struct confinement confinement = {
-        .written = {service->directory.path},
-        .n_written = 1,
-        .read = {"/proc", "/sys", "/etc", "/usr", "/lib", "/lib64",
-                 directory_of(options->config ? options->config : SERVE_CONFIG_FILE, of_config)},
-        .n_read = 7};
-    int version;
-
-    for (size_t i = 0; i < options->metrics.n && i < HTTP_ADDRESSES_MAX; i++)
-        if (!strncmp(options->metrics.all[i], "unix:", 5))
-            confinement.written[confinement.n_written++] =
-                directory_of(options->metrics.all[i] + 5, of_addresses[i]);
-    version = confine(&confinement);
-    if (version >= 0)
-        serve_log(SERVE_INFO, "confined by Landlock, version %d", version);
-    else
-        serve_log(SERVE_INFO, "not confined by Landlock: %s", strerror(-version));
-}
-
 /* ---- who may use what ----------------------------------------------------------------------- */
 
 static void let_in_at(const struct service *service, const char *path, enum access_kind kind)
@@ -243,7 +207,7 @@ bool service_open(const struct serve_options *options, const struct service_sock
     is_open = open_register_socket(service, options, given->registration) &&
               open_host_socket(service, given->host);
     if (is_open)
-        confine_daemon(service, options);
+        reach_limit(&service->directory, options);
     if (!is_open || !start_web(service)) {
         service_close(service);
         return false;

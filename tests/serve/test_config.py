@@ -252,6 +252,20 @@ def test_what_is_out_of_reach_by_then_stops_no_change(start, write, change, prog
     assert "'web-config' has another value now" in change(daemon, settings.format("daemon").strip() + "x")
 
 
+def test_settings_may_be_elsewhere(start, write, change, programs):
+    """Where a link leads."""
+    path = pathlib.Path(write("user = root\ngroup = root\n"))
+    there = pathlib.Path(programs.path("there"))
+    there.mkdir()
+    path.rename(there / "settings")
+    path.symlink_to(there / "settings")
+    daemon = start("--config", path)
+    assert daemon.ready, daemon.log()
+    (there / "settings").write_text("user = root\ngroup = nogroup\n", "utf-8")
+    daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: "the settings have been read again" in daemon.log(), "they have been read")
+
+
 def test_a_group_is_let_in_whoever_starts(start, programs):
     """Whom a SIGHUP lets in, a start does, too."""
     path = programs.path("run")

@@ -31,7 +31,15 @@ static struct fake_kvm {
     size_t header_size;
 } kvm;
 
+static int landlock; /* its version, or -errno */
+
 int __wrap_ioctl(int fd, unsigned long request, ...);
+int __wrap_confine_version(void);
+
+int __wrap_confine_version(void)
+{
+    return landlock;
+}
 
 static int fail_with(int err)
 {
@@ -237,6 +245,24 @@ static void half_a_header(void **state)
             {"a try", FINDING_PROBLEM, "can't be read: reading the header: Bad message", "dmesg"});
 }
 
+static void a_kernel_with_landlock_or_without(void **state)
+{
+    static const struct {
+        int version;
+        struct expected expected;
+    } cases[] = {
+        {1, {"landlock", FINDING_OK, "version 1: vitals serve shuts itself off", NULL}},
+        {-ENOSYS, {"landlock", FINDING_ABSENT, "can reach all files", "Linux 5.13 and later"}},
+        {-EOPNOTSUPP, {"landlock", FINDING_ABSENT, "can reach all files", "argument lsm="}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        landlock = cases[i].version;
+        check_findings(&cases[i].expected, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +272,7 @@ int main(void)
         cmocka_unit_test_setup(no_vm_can_be_created, make_kvm),
         cmocka_unit_test_setup(no_statistics_file_can_be_had, make_kvm),
         cmocka_unit_test_setup(half_a_header, make_kvm),
+        cmocka_unit_test_setup(a_kernel_with_landlock_or_without, make_kvm),
     };
 
     return cmocka_run_group_tests_name("doctor", tests, make_host, remove_host);

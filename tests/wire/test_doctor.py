@@ -15,7 +15,7 @@ import pytest
 from support.programs import TIMEOUT, run, without_capabilities
 
 WITHOUT_VM = {k: v for k, v in os.environ.items() if k != "VITALS_SOCKET"}
-CHECKS = ["kvm device", "kvm statistics", "a try", "kernel", "pid namespace", "lockdown", "debugfs",
+CHECKS = ["kvm device", "kvm statistics", "a try", "kernel", "pid namespace", "lockdown", "landlock", "debugfs",
           "user", "open files"]  # fmt: skip
 
 
