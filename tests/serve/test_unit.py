@@ -12,6 +12,7 @@ import pytest
 from support.kernel_reader import NOBODY
 from support.programs import ROOT
 from support.registrant import Registrant
+from test_users import GROUP, STRANGER, as_user, can_use
 
 SYSTEMD = ROOT / "packaging/systemd"
 UNIT = SYSTEMD / "vitals.service.in"
@@ -93,6 +94,26 @@ def test_sockets_that_are_handed_over(programs, start, vmm):
     assert "QMP" in programs.keep(Registrant(paths[1])).read_message()
     daemon.stop()
     assert set(os.listdir(run)) == {"host.sock", "register.sock", "vms"}
+
+
+def test_the_group_is_let_in_at_a_socket_that_is_handed_over(programs, start):
+    """Whatever an earlier start, or who has made it, has let in."""
+    run = programs.path("run")
+    os.makedirs(os.path.join(run, "vms"))
+    for directory in run, os.path.join(run, "vms"):
+        os.chown(directory, NOBODY, NOBODY)
+    host = os.path.join(run, "host.sock")
+    around = [*as_user(NOBODY), *handing_over(["host"], [host])]
+    daemon = start("--registered-only", "--group", "daemon", around=around)
+    assert daemon.ready, daemon.log()
+    assert [can_use(host, STRANGER, gid) for gid in (1, GROUP)] == [True, False]
+
+
+def test_the_unit_may_change_the_sockets_that_are_handed_over():
+    """ProtectSystem=strict forbids it to all that the unit does not name."""
+    writable = re.findall(r"^ReadWritePaths=(\S+)", WITH_SOCKETS.read_text("utf-8"), re.MULTILINE)
+    host = (SYSTEMD / "vitals-host.socket").read_text("utf-8")
+    assert os.path.dirname(re.search(r"^ListenStream=(\S+)", host, re.MULTILINE)[1]) in writable
 
 
 @pytest.mark.parametrize("name, is_socket", [("other", True), ("host", False), ("uevents", True)])
