@@ -43,11 +43,11 @@ struct http {
 
 /* ---- preparing ------------------------------------------------------------------------------ */
 
-static int check_public(const struct http *http, const struct http_options *options,
+static int check_public(const struct web_config *config, const struct http_options *options,
                         const char *text, const struct http_address *address,
                         struct error_text *error)
 {
-    bool is_kept = http->config.certificate && http->config.n_users;
+    bool is_kept = config->certificate && config->n_users;
 
     if (address->is_loopback || is_kept || options->is_public)
         return 0;
@@ -66,18 +66,44 @@ static int keep_path(struct listener *listener, struct error_text *error)
     return listener->path ? 0 : error_set(error, -ENOMEM, "out of memory");
 }
 
+static int check_number(const struct http_options *options, struct error_text *error)
+{
+    return options->n_addresses > HTTP_ADDRESSES_MAX
+               ? error_set(error, -E2BIG, "there are more than %d addresses", HTTP_ADDRESSES_MAX)
+               : 0;
+}
+
+static int read_address(const struct web_config *config, const struct http_options *options,
+                        const char *text, struct http_address *ret_address,
+                        struct error_text *error)
+{
+    int err = http_address_parse(text, ret_address, error);
+
+    return err ? err : check_public(config, options, text, ret_address, error);
+}
+
+int http_check(const struct http_options *options, struct error_text *error)
+{
+    struct web_config config = {0};
+    struct http_address address;
+    int err = check_number(options, error);
+
+    if (!err && options->web_config)
+        err = web_config_read(options->web_config, &config, error);
+    for (size_t i = 0; i < options->n_addresses && !err; i++)
+        err = read_address(&config, options, options->addresses[i], &address, error);
+    web_config_free(&config);
+    return err;
+}
+
 static int add_listener(struct http *http, const struct http_options *options, const char *text,
                         struct error_text *error)
 {
     struct listener *listener = &http->listeners[http->n_listeners];
     int err;
 
-    if (http->n_listeners == HTTP_ADDRESSES_MAX)
-        return error_set(error, -E2BIG, "there are more than %d addresses", HTTP_ADDRESSES_MAX);
     *listener = (struct listener){.fd = -1, .file.directory = -1};
-    err = http_address_parse(text, &listener->address, error);
-    if (!err)
-        err = check_public(http, options, text, &listener->address, error);
+    err = read_address(&http->config, options, text, &listener->address, error);
     if (err)
         return err;
     listener->rules = (struct http_rules){
@@ -96,6 +122,8 @@ int http_prepare(const struct http_options *options, struct http **ret_http,
     struct http *http = calloc(1, sizeof(*http));
     int err = http ? 0 : error_set(error, -ENOMEM, "out of memory");
 
+    if (!err)
+        err = check_number(options, error);
     if (!err && options->web_config)
         err = web_config_read(options->web_config, &http->config, error);
     for (size_t i = 0; i < options->n_addresses && !err; i++)

@@ -86,6 +86,9 @@ struct http_options {
 
 struct http;
 
+/* Whether all of them can be used, as far as it can be known without binding a port. -errno, and the text. */
+int http_check(const struct http_options *options, struct error_text *error);
+
 /* Reads the web configuration, and binds ports. -errno, and the text. */
 int http_prepare(const struct http_options *options, struct http **ret_http,
                  struct error_text *error);

@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "base/count.h"
+#include "host/run_path.h"
 #include "http/address.h"
+#include "http/http.h"
 #include "http/web_config.h"
+#include "serve/run_directory.h"
 
 /* ---- the values of keys --------------------------------------------------------------------- */
 
@@ -100,18 +103,76 @@ static int check_needs(const struct serve_config *config, const struct serve_opt
                      where);
 }
 
+/* Addresses are looked at together with others. */
+static int check_given(const struct serve_options *given, const struct serve_options *options,
+                       enum serve_moment moment, struct error_text *error)
+{
+    const char *const values[] = {given->names.user, given->names.group, given->owners, NULL,
+                                  options->metrics.n ? given->web_config : NULL};
+    struct error_text why;
+    int err = 0;
+
+    ASSERT_COUNT(values, COUNT(checks));
+    for (size_t i = 0; i < COUNT(checks) && !err; i++)
+        if (values[i] && moment <= checks[i].until && checks[i].check(values[i], &why))
+            err = error_set(error, -EINVAL, "--%s: %s", checks[i].key, why.text);
+    return err;
+}
+
+/* What addresses need together, wherever they stand. */
+static int check_http(const struct serve_config *config, const struct serve_options *given,
+                      const struct serve_options *options, struct error_text *error)
+{
+    const struct http_options http = {.addresses = options->metrics.all,
+                                      .n_addresses = options->metrics.n,
+                                      .web_config = options->web_config,
+                                      .is_public = options->metrics_are_public};
+    char where[SERVE_CONFIG_WHERE_MAX];
+    struct error_text why;
+    int err = http.n_addresses ? http_check(&http, &why) : 0;
+
+    if (!err)
+        return 0;
+    serve_config_where(config, given, "metrics", where);
+    return error_set(error, err, "%s: %s", where, why.text);
+}
+
+static int check_run_directory(const struct serve_config *config, const struct serve_options *given,
+                               const struct serve_options *options, struct error_text *error)
+{
+    const char *path = options->run_directory ? options->run_directory : host_run_directory();
+    char where[SERVE_CONFIG_WHERE_MAX];
+
+    if (run_directory_has_room(path))
+        return 0;
+    serve_config_where(config, given, "run-dir", where);
+    return error_set(error, -ENAMETOOLONG, "%s: %s: too long for the paths of sockets", where,
+                     path);
+}
+
+static int check_start(const struct serve_config *config, const struct serve_options *given,
+                       const struct serve_options *options, struct error_text *error)
+{
+    int err = check_needs(config, options, "web-config", error);
+
+    if (!err && options->metrics_are_public)
+        err = check_needs(config, options, "metrics-public", error);
+    if (!err)
+        err = check_http(config, given, options, error);
+    return err ? err : check_run_directory(config, given, options, error);
+}
+
 int serve_check(const struct serve_config *config, const struct serve_options *given,
                 const struct serve_options *options, enum serve_moment moment,
                 struct error_text *error)
 {
-    struct error_text why;
     int err = 0;
 
     for (size_t i = 0; i < config->n && !err; i++)
         err = check_setting(config, &config->settings[i], moment, error);
-    if (!err && given->owners && check_owners(given->owners, &why))
-        err = error_set(error, -EINVAL, "--owners: %s", why.text);
+    if (!err)
+        err = check_given(given, options, moment, error);
     if (!err && moment == SERVE_START)
-        err = check_needs(config, options, "web-config", error);
+        err = check_start(config, given, options, error);
     return err;
 }

@@ -400,12 +400,9 @@ static int run_as(const struct cli_args *args, const struct serve_options *given
 
     if (!loop.settings)
         return status;
-    if (given->checks_config)
-        status = tell_right(&loop.settings->config);
-    else
-        status = serve_options_check(args->command, &loop.settings->options);
-    if (status == 0 && !given->checks_config)
-        status = serve(&loop);
+    status = serve_options_check(args->command, &loop.settings->options);
+    if (status == 0)
+        status = given->checks_config ? tell_right(&loop.settings->config) : serve(&loop);
     settings_free(loop.settings);
     return status;
 }

@@ -195,16 +195,26 @@ static int fail(struct run_directory *directory, int err, const char *path,
     return error_set(error, err, "%s: the sockets can't be made: %s", path, strerror(-err));
 }
 
-/* What is left for a name of the path of the longest socket. */
-static int measure(struct run_directory *directory)
+/* What is left for a name of the path of the longest socket, or 0. */
+static size_t room_for_names(const char *path)
 {
-    size_t rest = strlen(directory->path) + strlen("/vms//" LONGEST_SOCKET);
+    size_t rest = strlen(path) + strlen("/vms//" LONGEST_SOCKET);
     size_t room = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
 
-    if (room < rest + SOCKET_NAME_MIN)
-        return -ENAMETOOLONG;
-    directory->name_max = room - rest < SOCKET_NAME_MAX ? room - rest : SOCKET_NAME_MAX;
-    return 0;
+    return room < rest + SOCKET_NAME_MIN ? 0 : room - rest;
+}
+
+bool run_directory_has_room(const char *path)
+{
+    return path[0] != '/' || room_for_names(path);
+}
+
+static int measure(struct run_directory *directory)
+{
+    size_t room = room_for_names(directory->path);
+
+    directory->name_max = room < SOCKET_NAME_MAX ? room : SOCKET_NAME_MAX;
+    return room ? 0 : -ENAMETOOLONG;
 }
 
 static int open_at(struct run_directory *directory, const char *path, bool makes_sockets)

@@ -29,6 +29,9 @@ struct run_directory {
 int run_directory_open(const char *path, const struct account *account, bool makes_sockets,
                        struct run_directory *ret_directory, struct error_text *error);
 
+/* Whether its path leaves room for those of sockets; a relative one may. */
+bool run_directory_has_room(const char *path);
+
 /* Lets go of the lock; what is in it stays. */
 void run_directory_close(struct run_directory *directory);
 

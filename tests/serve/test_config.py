@@ -65,6 +65,10 @@ WRONG = [
     ("owners = 1-4294967295", ":1: owners: '1-4294967295' is neither people nor none"),
     ("metrics = everywhere", ":1: metrics: 'everywhere' is no address, such as 127.0.0.1:9555"),
     ("metrics = 127.0.0.1:0\nweb-config = /nowhere", ":2: web-config: /nowhere can't be read: No such file"),
+    ("metrics-public = yes", ":1: metrics-public: it needs 'metrics', such as metrics = 127.0.0.1:9555"),
+    ("metrics = 0.0.0.0:0", ":1: metrics: 0.0.0.0:0 is reached from other hosts, so it needs TLS and a login"),
+    ("metrics = 127.0.0.1:0\n" * 9, ":9: metrics: there are more than 8 addresses"),
+    ("run-dir = /" + "x" * 80, ":1: run-dir: /" + "x" * 80 + ": too long for the paths of sockets"),
     ("group = a\0b", " can't be read: it has a NUL"),
 ]
 
@@ -111,9 +115,28 @@ def test_what_is_right(write, check):
     assert check(first)[1].startswith(f"vitals serve: {bad}:1: 'nonsense' ")
 
 
-def test_options_are_checked_like_files(write, check):
-    assert check(write(""), "--owners", "x") == (
-        1, "vitals serve: --owners: 'x' is neither people nor none, nor uids such as 1000-60000\n")  # fmt: skip
+WRONG_OPTIONS = [
+    (["--owners", "x"], "--owners: 'x' is neither people nor none, nor uids such as 1000-60000\n"),
+    (["--user", "no-such-name"], "--user: there is no user 'no-such-name'\n"),
+    (["--group", "no-such-name"], "--group: there is no group 'no-such-name'\n"),
+    (["--metrics", "x"], "--metrics: 'x' is no address, such as 127.0.0.1:9555"),
+    (["--metrics", "0.0.0.0:0"], "--metrics: 0.0.0.0:0 is reached from other hosts"),
+    (["--metrics", "127.0.0.1:0"] * 9, "--metrics: there are more than 8 addresses\n"),
+    (["--metrics", "127.0.0.1:0", "--web-config", "/nowhere"], "--web-config: /nowhere can't be read: No such file"),
+    (["--run-dir", "/" + "x" * 80], "--run-dir: /" + "x" * 80 + ": too long for the paths of sockets\n"),
+]
+
+
+@pytest.mark.parametrize("options, expected", WRONG_OPTIONS, ids=[" ".join(options)[:24] for options, _ in WRONG_OPTIONS])
+def test_options_are_checked_like_files(write, check, options, expected):
+    status, error = check(write(""), *options)
+    assert status == 1 and error.startswith(f"vitals serve: {expected}")
+
+
+@pytest.mark.parametrize("option", [["--web-config", "x"], ["--metrics-public"]])
+def test_options_need_others_there_too(write, check, option):
+    status, error = check(write(""), *option)
+    assert status == 2 and f"{option[0]} needs --metrics" in error
 
 
 # ---- who wins -----------------------------------------------------------------------------------
