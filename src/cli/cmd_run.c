@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "args/cli.h"
 #include "base/count.h"
 #include "base/text.h"
+#include "host/kernel_version.h"
 #include "host/run_path.h"
 #include "run/keeper.h"
 #include "run/program.h"
@@ -154,6 +156,24 @@ static int execute(const struct cli_args *args, const struct run_options *option
     return fail(args, err == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT, program, strerror(err));
 }
 
+/*
+ * The process beside the VMM reads files that may outlive the VM. False: the kernel can't be trusted with
+ * that. One whose version does not tell whether it has been repaired is the user's risk.
+ */
+static bool check_kernel(const struct cli_args *args)
+{
+    struct kernel_version kernel;
+    struct utsname names;
+
+    if (uname(&names) < 0 || !kernel_version_parse(names.release, names.version, &kernel) ||
+        kernel_version_is_repaired(&kernel))
+        return true;
+    fprintf(stderr, "%s: %s %s crash where a statistics file outlives its VM%s\n", args->command,
+            kernel.name, kernel.hides_repairs ? "may" : "can",
+            kernel.hides_repairs ? "" : ", so its VMs are not seen");
+    return kernel.hides_repairs;
+}
+
 static int run_with_shim(const struct cli_args *args, const struct run_options *options,
                          struct paths *paths)
 {
@@ -207,6 +227,8 @@ static int start(const struct cli_args *args, const struct run_options *options)
         return fail(args, EXIT_NOT_FOUND, name, strerror(-err));
     if (!find_shim(paths.shim))
         return fail(args, EXIT_CANNOT, paths.shim, strerror(errno));
+    if (!check_kernel(args))
+        return execute(args, options, paths.program);
     if (user && user[0] == '/')
         snprintf(paths.user, sizeof(paths.user), "%s/vitals", user);
     return run_with_shim(args, options, &paths);

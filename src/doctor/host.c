@@ -18,6 +18,7 @@
 #include "bpf/why.h"
 #include "doctor/doctor.h"
 #include "host/confine.h"
+#include "host/kernel_version.h"
 #include "kvm/stats_fd.h"
 
 enum {
@@ -264,61 +265,18 @@ static int read_line(const struct doctor *doctor, const char *name, char line[LI
     return 0;
 }
 
-/* Stable branches that have the repair from some release on. 6.5 and later all have it. */
-static bool is_repaired(const unsigned version[3])
+static bool read_kernel(const struct doctor *doctor, struct kernel_version *kernel)
 {
-    static const unsigned since[][3] = {{5, 15, 124}, {6, 1, 43}, {6, 4, 8}};
+    char release[LINE_SIZE], version[LINE_SIZE];
 
-    for (size_t i = 0; i < COUNT(since); i++)
-        if (version[0] == since[i][0] && version[1] == since[i][1] && version[2] >= since[i][2])
-            return true;
-    return version[0] > 6 || (version[0] == 6 && version[1] >= 5);
-}
-
-struct kernel {
-    char release[LINE_SIZE];
-    char name[LINE_SIZE + NAME_SIZE]; /* for people: with the release upstream, if it is known */
-    unsigned version[3];
-    bool hides_repairs; /* a distributor's, who keeps the last number 0 */
-};
-
-/*
- * Where the release is 6.1.0-56-amd64, the version is "#1 SMP PREEMPT_DYNAMIC Debian 6.1.187-1
- * (2026-11-02)".
- */
-static bool take_debian_version(const struct doctor *doctor, struct kernel *kernel)
-{
-    char line[LINE_SIZE];
-    int err = read_line(doctor, "/proc/sys/kernel/version", line);
-    const char *mark = err ? NULL : strstr(line, " Debian ");
-    unsigned debian[3];
-
-    if (!mark || sscanf(mark, " Debian %u.%u.%u-", &debian[0], &debian[1], &debian[2]) != 3 ||
-        memcmp(debian, kernel->version, 2 * sizeof(*debian)) != 0)
+    if (read_line(doctor, "/proc/sys/kernel/osrelease", release) < 0)
         return false;
-    kernel->version[2] = debian[2];
-    snprintf(kernel->name, sizeof(kernel->name), "Linux %s, which is %u.%u.%u", kernel->release,
-             debian[0], debian[1], debian[2]);
-    return true;
+    if (read_line(doctor, "/proc/sys/kernel/version", version) < 0)
+        version[0] = '\0';
+    return kernel_version_parse(release, version, kernel);
 }
 
-static bool read_kernel(const struct doctor *doctor, struct kernel *kernel)
-{
-    int n = 0;
-
-    *kernel = (struct kernel){0};
-    if (read_line(doctor, "/proc/sys/kernel/osrelease", kernel->release) < 0 ||
-        sscanf(kernel->release, "%u.%u.%u%n", &kernel->version[0], &kernel->version[1],
-               &kernel->version[2], &n) < 2)
-        return false;
-    snprintf(kernel->name, sizeof(kernel->name), "Linux %s", kernel->release);
-    kernel->hides_repairs = !take_debian_version(doctor, kernel) && n && kernel->version[2] == 0 &&
-                            kernel->release[n] == '-' &&
-                            strncmp(kernel->release + n, "-rc", 3) != 0;
-    return true;
-}
-
-static void warn_of_crash(struct doctor *doctor, const struct kernel *kernel)
+static void warn_of_crash(struct doctor *doctor, const struct kernel_version *kernel)
 {
     struct finding *finding = doctor_find(
         doctor, "kernel", FINDING_WARNING, "%s: a statistics file that outlives its VM %s",
@@ -336,18 +294,18 @@ static void warn_of_crash(struct doctor *doctor, const struct kernel *kernel)
 
 static void check_kernel(struct doctor *doctor)
 {
-    struct kernel kernel;
+    struct kernel_version kernel;
     struct finding *finding;
 
     if (!read_kernel(doctor, &kernel)) {
         doctor_find(doctor, "kernel", FINDING_WARNING,
                     "/proc/sys/kernel/osrelease does not tell the version of the kernel");
-    } else if (kernel.version[0] < 5 || (kernel.version[0] == 5 && kernel.version[1] < 14)) {
+    } else if (kernel.numbers[0] < 5 || (kernel.numbers[0] == 5 && kernel.numbers[1] < 14)) {
         finding = doctor_find(doctor, "kernel", FINDING_WARNING,
                               "%s is old: KVM has statistics files since 5.14", kernel.name);
         finding_hint(finding, "A distribution's kernel may have them all the same: see the check "
                               "'kvm statistics'.");
-    } else if (!is_repaired(kernel.version)) {
+    } else if (!kernel_version_is_repaired(&kernel)) {
         warn_of_crash(doctor, &kernel);
     } else {
         doctor_find(doctor, "kernel", FINDING_OK, "%s", kernel.name);

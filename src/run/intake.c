@@ -13,10 +13,7 @@
 
 #include "kvm/stats_fd.h"
 
-enum {
-    CONNECTIONS_WAITING = 4096, /* shims don't wait, and a VM may get so many vCPUs at once */
-    TELL_MS = 100, /* from connecting to sending is no time; who takes longer is stopped */
-};
+enum { CONNECTIONS_WAITING = 4096 }; /* shims don't wait, and a VM may get so many vCPUs at once */
 
 #define TEMPLATE "vitals-run.XXXXXX"
 #define SOCKET   "shim"
@@ -67,13 +64,16 @@ void intake_close(struct intake *intake)
 {
     if (intake->fd >= 0)
         close(intake->fd);
+    for (size_t i = 0; i < intake->n_silent; i++)
+        close(intake->silent[i]);
+    free(intake->silent);
     unlink(intake->path);
     rmdir(intake->directory);
 }
 
 /* ---- messages ------------------------------------------------------------------------------- */
 
-/* The one file that came with the message, or -1. */
+/* The one file that came with the message, or -1; -EAGAIN: there is no message yet. */
 static int receive(int fd, struct run_message *message)
 {
     union {
@@ -87,7 +87,7 @@ static int receive(int fd, struct run_message *message)
                          .msg_controllen = CMSG_LEN(sizeof(int))}; /* CMSG_SPACE has room for two */
     ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     const struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
-    int file = -1;
+    int file = n < 0 && (errno == EAGAIN || errno == EINTR) ? -EAGAIN : -1;
 
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
         memcpy(&file, CMSG_DATA(header), sizeof(file));
@@ -101,18 +101,54 @@ static int receive(int fd, struct run_message *message)
 }
 
 /* Nobody else gets into the directory, but root, and who was let in before the VMM changed its user. */
-static bool take_from(int fd, struct intake_news *news)
+static int take_from(int fd, struct intake_news *news)
 {
-    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
     struct ucred peer = {0};
     socklen_t len = sizeof(peer);
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0 ||
-        peer.uid != geteuid() || poll(&pollfd, 1, TELL_MS) <= 0)
-        return false;
+        peer.uid != geteuid())
+        return -1;
     news->pid = peer.pid;
     news->file = receive(fd, &news->message);
-    return news->file >= 0;
+    return news->file;
+}
+
+/* A connection ends with its process at the latest. False: no memory. */
+static bool wait_for(struct intake *intake, int fd)
+{
+    int *silent = reallocarray(intake->silent, intake->n_silent + 1, sizeof(*silent));
+
+    if (!silent)
+        return false;
+    intake->silent = silent;
+    silent[intake->n_silent++] = fd;
+    return true;
+}
+
+static void forget_silent(struct intake *intake, size_t i)
+{
+    close(intake->silent[i]);
+    intake->n_silent--;
+    memmove(&intake->silent[i], &intake->silent[i + 1],
+            (intake->n_silent - i) * sizeof(*intake->silent));
+}
+
+/* They came before those that are still to be accepted: a VM before its vCPUs. */
+static bool take_from_silent(struct intake *intake, struct intake_news *news)
+{
+    for (size_t i = 0; i < intake->n_silent;) {
+        int file = take_from(intake->silent[i], news);
+
+        if (file == -EAGAIN) {
+            i++;
+            continue;
+        }
+        forget_silent(intake, i);
+        if (file >= 0)
+            return true;
+    }
+    return false;
 }
 
 bool intake_take(struct intake *intake, struct intake_news *ret_news)
@@ -120,13 +156,27 @@ bool intake_take(struct intake *intake, struct intake_news *ret_news)
     int fd;
 
     intake->is_short = false;
+    if (take_from_silent(intake, ret_news))
+        return true;
     while ((fd = accept4(intake->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-        bool is_news = take_from(fd, ret_news);
+        int file = take_from(fd, ret_news);
 
+        if (file == -EAGAIN && wait_for(intake, fd))
+            continue;
         close(fd);
-        if (is_news)
+        if (file >= 0)
             return true;
     }
     intake->is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
     return false;
+}
+
+nfds_t intake_poll(const struct intake *intake, struct pollfd *fds)
+{
+    nfds_t n = 0;
+
+    fds[n++] = (struct pollfd){.fd = intake->is_short ? -1 : intake->fd, .events = POLLIN};
+    for (size_t i = 0; i < intake->n_silent; i++)
+        fds[n++] = (struct pollfd){.fd = intake->silent[i], .events = POLLIN};
+    return n;
 }

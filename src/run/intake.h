@@ -3,7 +3,9 @@
 #ifndef RUN_INTAKE_H
 #define RUN_INTAKE_H
 
+#include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -12,6 +14,8 @@
 struct intake {
     int fd;        /* listens; closed where a program is executed */
     bool is_short; /* of files or memory: who waits at fd has to wait longer */
+    int *silent;   /* who has connected, but not told yet: a process that was stopped in between */
+    size_t n_silent;
     char directory[RUN_PATH_MAX + 1], path[RUN_PATH_MAX + 1];
 };
 
@@ -23,6 +27,9 @@ struct intake_news {
 };
 
 int intake_open(struct intake *intake, struct error_text *error);
+
+/* Appends to @fds, which has room for 1 + n_silent, when there may be news. Returns how many. */
+nfds_t intake_poll(const struct intake *intake, struct pollfd *fds);
 
 /* Removes its directory, too. */
 void intake_close(struct intake *intake);

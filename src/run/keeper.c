@@ -20,7 +20,7 @@
 
 enum {
     LOOK_MS = 500, /* between looks at what the VMM has let go of: as often as the daemon looks */
-    POLLED = 3,    /* beside the VMs: the intake, the server, the command */
+    POLLED = 2,    /* beside the VMs and the intake: the server, the command */
 };
 
 static const uint64_t ns_per_ms = 1000000;
@@ -142,16 +142,16 @@ static int time_to_wait(const struct keeper *keeper)
 
 static void wait_for_something(const struct keeper *keeper)
 {
-    struct pollfd *polled = calloc(POLLED + 2 * keeper->n_vms, sizeof(*polled));
+    size_t n_intake = 1 + keeper->intake->n_silent;
+    struct pollfd *polled = calloc(n_intake + POLLED + 2 * keeper->n_vms, sizeof(*polled));
     const struct run_vm *vm;
-    nfds_t n = 0;
+    nfds_t n;
 
     if (!polled) {
         poll(NULL, 0, LOOK_MS); /* no memory, now */
         return;
     }
-    polled[n++] =
-        (struct pollfd){.fd = keeper->intake->is_short ? -1 : keeper->intake->fd, .events = POLLIN};
+    n = intake_poll(keeper->intake, polled);
     polled[n++] = (struct pollfd){.fd = vitals_server_fd(keeper->place.server), .events = POLLIN};
     polled[n++] = (struct pollfd){.fd = keeper->has_ended ? -1 : keeper->command, .events = POLLIN};
     LIST_FOREACH(vm, &keeper->vms, link)
@@ -191,14 +191,19 @@ static void go_on(struct keeper *keeper)
 }
 
 /* What the command's children have told before it ended is still taken. */
+static bool has_work(const struct keeper *keeper)
+{
+    return keeper->n_vms || keeper->intake->n_silent || !keeper->has_ended;
+}
+
 static void keep(struct keeper *keeper)
 {
     do {
         keeper->has_ended = keeper->has_ended || is_readable(keeper->command);
         go_on(keeper);
-        if (keeper->n_vms || !keeper->has_ended)
+        if (has_work(keeper))
             wait_for_something(keeper);
-    } while (keeper->n_vms || !keeper->has_ended);
+    } while (has_work(keeper));
     intake_close(keeper->intake);
     vitals_server_free(keeper->place.server);
 }

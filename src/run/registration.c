@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json_write.h"
 #include "base/passed_files.h"
 
@@ -44,11 +45,13 @@ static int connect_to(const char *directory)
 }
 
 /* The files go with the first bytes. */
-static int send_all(int fd, const struct buf *text, const int *files, size_t n)
+static int send_all(int fd, uint64_t until_ns, const struct buf *text, const int *files, size_t n)
 {
     size_t sent = 0;
 
     while (sent < text->len) {
+        if (clock_now_ns() >= until_ns)
+            return -ETIMEDOUT;
         ssize_t some = passed_files_send(fd, text->data + sent, text->len - sent, files, n);
 
         if (some < 0)
@@ -59,17 +62,35 @@ static int send_all(int fd, const struct buf *text, const int *files, size_t n)
     return 0;
 }
 
+/* Of all that is waited for together: a daemon that sends a byte now and then is as good as none, too. */
+static uint64_t deadline(void)
+{
+    return clock_now_ns() + (uint64_t)ANSWER_S * 1000000000;
+}
+
+/* 1, 0: the end, or -errno; -ETIMEDOUT: nothing until then. */
+static int read_byte(int fd, uint64_t until_ns, char *byte)
+{
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+    ssize_t n;
+
+    if (clock_now_ns() >= until_ns || poll(&pollfd, 1, clock_ms_until(until_ns)) == 0)
+        return -ETIMEDOUT;
+    n = recv(fd, byte, 1, MSG_DONTWAIT);
+    return n < 0 ? -errno : (int)n;
+}
+
 /* One line, as the daemon ends each message; of a longer one the begin is kept. */
-static int read_line(int fd, char line[REPLY_MAX])
+static int read_line(int fd, uint64_t until_ns, char line[REPLY_MAX])
 {
     size_t len = 0;
     char byte = 0;
 
     while (byte != '\n') {
-        ssize_t n = recv(fd, &byte, 1, 0);
+        int n = read_byte(fd, until_ns, &byte);
 
         if (n <= 0)
-            return n < 0 ? -errno : -ECONNRESET;
+            return n < 0 ? n : -ECONNRESET;
         if (len < REPLY_MAX - 1)
             line[len++] = byte;
     }
@@ -80,12 +101,13 @@ static int read_line(int fd, char line[REPLY_MAX])
 /* Frees @text. A command of ours is refused where the daemon is another release's, or full. */
 static int tell(int fd, struct buf *text, const int *files, size_t n)
 {
+    uint64_t until_ns = deadline();
     char reply[REPLY_MAX];
-    int err = text->failed ? -ENOMEM : send_all(fd, text, files, n);
+    int err = text->failed ? -ENOMEM : send_all(fd, until_ns, text, files, n);
 
     buf_free(text);
     if (!err)
-        err = read_line(fd, reply);
+        err = read_line(fd, until_ns, reply);
     if (!err && strncmp(reply, "{\"return\"", strlen("{\"return\"")) != 0)
         err = -EPROTO;
     return err;
@@ -97,7 +119,7 @@ static int greet(int fd)
 {
     struct buf text = {0};
     char greeting[REPLY_MAX];
-    int err = read_line(fd, greeting);
+    int err = read_line(fd, deadline(), greeting);
 
     if (err)
         return err;
@@ -170,10 +192,11 @@ bool registration_lasts(int fd)
 /* It closes its end when it has forgotten the VM. */
 void registration_end(int fd)
 {
+    uint64_t until_ns = deadline();
     char byte;
 
     if (shutdown(fd, SHUT_WR) == 0)
-        while (recv(fd, &byte, 1, 0) > 0)
+        while (read_byte(fd, until_ns, &byte) > 0)
             ;
     close(fd);
 }

@@ -428,6 +428,17 @@ def test_a_script_of_such_a_program(programs):
     assert ran(script) == (7, f"vitals run: {script} is linked statically, so its VMs are not seen")
 
 
+def test_a_kernel_that_files_can_crash():
+    """It says that it is Linux 2.6."""
+    command = ["setarch", "--uname-2.6", VITALS, "run", "--run-dir", "/nowhere", "printenv", "LD_PRELOAD"]
+    result = subprocess.run(command, env=WITHOUT_VM | OPTIONS, capture_output=True, text=True, check=False)
+    assert re.fullmatch(
+        r"vitals run: Linux 2\.6\..* can crash where a statistics file outlives its VM, so its VMs are not seen\n",
+        result.stderr,
+    )
+    assert result.returncode == 1 and not result.stdout
+
+
 # ---- the command line ----------------------------------------------------------------------------
 
 
