@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json_write.h"
 #include "publish/publication.h"
 #include "qmp/stat_names.h"
@@ -254,6 +255,33 @@ static void take_all(struct publication *publication)
     }
 }
 
+/* ---- what was refused ----------------------------------------------------------------------- */
+
+/* For want of room, perhaps, which others make. */
+static void note_refusal(struct own *own)
+{
+    if (!own->retry_ns)
+        own->retry_ns = clock_now_ns() + UINT64_C(1000000) * PUBLISH_REFUSED_MS;
+}
+
+static void forget_refusals(struct own_table *table)
+{
+    if (table->is_refused)
+        table->is_told = table->is_refused = false;
+    for (size_t i = 0; i < table->n; i++)
+        if (table->rows[i].is_refused)
+            table->rows[i].is_told = table->rows[i].is_refused = false;
+}
+
+static void retry_refused(struct own *own)
+{
+    if (!own->retry_ns || clock_now_ns() < own->retry_ns)
+        return;
+    own->retry_ns = 0;
+    for (size_t i = 0; i < own->n; i++)
+        forget_refusals(own->tables[i]);
+}
+
 /* ---- telling -------------------------------------------------------------------------------- */
 
 static void begin(struct publication *publication, const char *command,
@@ -296,6 +324,8 @@ static int tell_table(struct publication *publication, struct own_table *table)
         return result;
     table->is_told = true;
     table->is_refused = result;
+    if (result)
+        note_refusal(&publication->own);
     return 0;
 }
 
@@ -360,8 +390,10 @@ static int tell_rows(struct publication *publication, struct own_table *table, b
     message_end(publication, "]}}");
     *ret_n = n;
     err = n ? connection_ask(publication) : 0;
-    if (err > 0 && are_new)
+    if (err > 0 && are_new) {
         refuse_rows(table, first, i);
+        note_refusal(&publication->own);
+    }
     return err < 0 ? err : 0;
 }
 
@@ -415,6 +447,7 @@ int own_update(struct publication *publication)
     struct own *own = &publication->own;
     int err;
 
+    retry_refused(own);
     take_all(publication);
     err = tell_gone(publication);
     for (size_t i = 0; i < own->n && !err; i++) {

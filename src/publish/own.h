@@ -36,7 +36,8 @@ struct own {
     struct own_table **tables;
     size_t n;
     struct stats_collection collection;
-    uint64_t due_ns; /* when it is to be done again; 0: as soon as there are groups */
+    uint64_t due_ns;   /* when it is to be done again; 0: as soon as there are groups */
+    uint64_t retry_ns; /* when what was refused is told again; 0: nothing was */
 };
 
 struct publication;

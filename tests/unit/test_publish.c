@@ -471,6 +471,36 @@ static void a_refused_object_leaves_others_right(void **state)
     check_ok(vitals_counters_free(counters));
 }
 
+/* What one user may have, all its connections together: others may have taken it, and give it back. */
+static void leave_words(const struct site *site, uint64_t n)
+{
+    LIST_FIRST(&site->socket.users)->n_words = REGISTER_WORDS_MAX - n;
+}
+
+static void what_had_no_room_is_told_when_there_is_some(void **state)
+{
+    struct site *site = *state;
+    struct vitals_counters *counters;
+    struct vitals_counter *counter;
+
+    start_daemon(site);
+    publish_often(site, 0);
+    wait_until(site, has_paths(site, "cpu/0 "));
+    leave_words(site, 0);
+    check_ok(vitals_counters_new(site->ctx, "own", "block", &counters));
+    check_ok(vitals_counter_new(counters, "sda", "reads", NULL, &counter));
+    wait_until(site, n_logged(site) == 1);
+    assert_contains(site->logged, "no room for further statistics");
+    leave_words(site, REGISTER_WORDS_OF_STAT + 1); /* of the statistic, but not of an object */
+    wait_until(site, vm_own_find(find_vm(site), "own", "block"));
+    wait_until(site, LIST_FIRST(&site->socket.users)->n_words == REGISTER_WORDS_MAX);
+    assert_string_equal(own_of(site, "block"), "");
+    leave_words(site, REGISTER_WORDS_MAX);
+    wait_until(site, is_own(site, "block", "sda:0,"));
+    assert_int_equal(n_logged(site), 1);
+    check_ok(vitals_counters_free(counters));
+}
+
 /* In the order of its statistics, whatever their slots are. */
 static int collect_own(void *opaque, struct vitals_sink *sink)
 {
@@ -783,6 +813,7 @@ int main(void)
         CASE(counters_are_shown),
         CASE(objects_of_counters_come_and_go),
         CASE(a_refused_object_leaves_others_right),
+        CASE(what_had_no_room_is_told_when_there_is_some),
         CASE(groups_with_slots_of_any_order),
         CASE(kvm_alone),
         CASE(what_no_daemon_says),
