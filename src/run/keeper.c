@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/count.h"
+#include "base/file_limit.h"
 
 enum {
     LOOK_MS = 500, /* between looks at what the VMM has let go of: as often as the daemon looks */
@@ -246,23 +246,12 @@ static void ignore_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Each VM takes a file for itself, and one for each vCPU. */
-static void raise_limit_of_files(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 __attribute__((noreturn)) static void run_keeper(struct keeper *keeper)
 {
     setsid();
     ignore_signals();
     leave_files(keeper->intake->fd, keeper->command);
-    raise_limit_of_files();
+    file_limit_raise(); /* each VM takes a file for itself, and one for each vCPU */
     prctl(PR_SET_NAME, "vitals-run");
     if (chdir("/") == 0 && vitals_server_new(NULL, &keeper->place.server) == 0)
         keep(keeper);

@@ -647,10 +647,9 @@ void register_socket_init(struct register_socket *socket, struct host *host)
 {
     *socket =
         (struct register_socket){.host = host,
-                                 .clients_max = REGISTER_CLIENTS_MAX,
-                                 .files_max = share_of_files(REGISTER_FILES_SHARE),
                                  .files_of_all_max = share_of_files(REGISTER_FILES_SHARE_OF_ALL),
                                  .is_statistics = is_statistics};
+    register_socket_limit(socket, 0, 0);
     socket->speech = (struct listener_speech){.dialect = &register_dialect,
                                               .opaque = socket,
                                               .open = open_client,

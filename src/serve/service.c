@@ -5,10 +5,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/count.h"
+#include "base/file_limit.h"
 #include "host/privileges.h"
 #include "host/run_path.h"
 #include "host/state.h"
@@ -22,17 +22,6 @@
 #define DRAIN_NS UINT64_C(500000000)
 
 /* ---- opening -------------------------------------------------------------------------------- */
-
-/* Each VM takes two files, and each client one. */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 static bool open_directory(const struct serve_options *options, const struct service_sockets *given,
                            struct service *service)
@@ -194,7 +183,7 @@ bool service_open(const struct serve_options *options, const struct service_sock
     bool is_open;
 
     *service = (struct service){.directory = {.vms = -1, .lock = -1}};
-    raise_file_limit();
+    file_limit_raise(); /* each VM takes two files, and each client one */
     if (!open_directory(options, given, service) || !open_host(options, service) ||
         !prepare_web(options, service) || !drop_privileges(service) || !open_servers(service)) {
         service_close(service);
