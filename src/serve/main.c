@@ -166,8 +166,9 @@ static int on_requests(sd_event_source *source, int fd, uint32_t events, void *o
     int err;
 
     (void)source;
-    (void)fd;
     (void)events;
+    if (fd == vitals_server_fd(loop->service.server) && service_go_on(&loop->service))
+        return 0;
     if (clock_now_ns() >= loop->next_ns) {
         answer(loop);
         return 0;

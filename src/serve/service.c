@@ -16,6 +16,7 @@
 #include "serve/config.h"
 #include "serve/log.h"
 #include "serve/reach.h"
+#include "server/go_on.h"
 #include "stats/ctx.h"
 
 /* For what has arrived when the daemon is told to end. */
@@ -242,6 +243,11 @@ void service_pass(struct service *service, bool retries)
     service->has_failed = err;
     tell_states(service);
     vm_sockets_update(&service->sockets, service->host, retries);
+}
+
+bool service_go_on(struct service *service)
+{
+    return server_go_on(service->server);
 }
 
 void service_answer(struct service *service)

@@ -48,6 +48,12 @@ bool service_change(struct service *service, const struct serve_options *before,
  */
 void service_pass(struct service *service, bool retries);
 
+/*
+ * Where nothing is to be done at the sockets of VMs and host.sock but to write on at replies that have begun,
+ * that is done: what they tell is of when they were asked for. Else false.
+ */
+bool service_go_on(struct service *service);
+
 /* After a pass, answers what has arrived at the fds of both servers. */
 void service_answer(struct service *service);
 

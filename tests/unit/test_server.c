@@ -20,6 +20,7 @@
 #include "fake.h"
 #include "peer.h"
 #include "qmp/call.h"
+#include "server/go_on.h"
 #include "server/internal.h"
 
 /* ---- helpers -------------------------------------------------------------------------------- */
@@ -930,6 +931,53 @@ static void a_reply_that_nobody_reads_is_not_written(void **state)
     peer_close(&other);
 }
 
+/* Takes what has come, to the last byte. */
+static size_t read_all(struct peer *peer)
+{
+    static char bytes[1 << 20];
+    ssize_t n = recv(peer->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+    assert_true(n > 0);
+    return (size_t)n;
+}
+
+static void a_reply_goes_on_by_itself_where_nothing_else_has_come(void **state)
+{
+    struct site *site = *state;
+    struct peer lazy, other;
+    size_t n;
+
+    begin_long_reply(site, &lazy);
+    n = read_all(&lazy);
+    assert_true(server_go_on(site->server));
+    assert_in_range(readable_bytes(lazy.fd), 1, 2 * n); /* the next part */
+    open_peer(site, &other);
+    read_all(&lazy);
+    peer_send(&other, QUERY_NAME);
+    assert_false(server_go_on(site->server));
+    assert_false(is_readable(lazy.fd));
+    assert_line(&other, "{\"return\": {}}");
+    read_all(&lazy);
+    assert_true(server_go_on(site->server));
+    peer_close(&lazy);
+    peer_close(&other);
+}
+
+static void the_next_request_of_a_client_is_none_that_goes_on(void **state)
+{
+    struct site *site = *state;
+    struct peer peer;
+
+    register_objects(site, NULL);
+    open_peer(site, &peer);
+    peer_send(&peer, QUERY_VCPUS QUERY_NAME); /* both are read at once */
+    settle(site->server);
+    read_all(&peer);
+    assert_false(server_go_on(site->server));
+    assert_true(process(site->server));
+    peer_close(&peer);
+}
+
 static void a_client_may_say_no_more_than_one_long_request(void **state)
 {
     struct site *site = *state;
@@ -1327,6 +1375,8 @@ int main(void)
         WITH_SITE(a_client_that_does_not_read_is_not_read_from),
         WITH_SITE(a_client_that_never_reads_can_go),
         WITH_SITE(a_reply_that_nobody_reads_is_not_written),
+        WITH_SITE(a_reply_goes_on_by_itself_where_nothing_else_has_come),
+        WITH_SITE(the_next_request_of_a_client_is_none_that_goes_on),
         WITH_SITE(a_client_may_say_no_more_than_one_long_request),
         WITH_SITE(a_client_may_go_in_the_middle_of_a_reply),
         WITH_SITE(a_provider_may_go_in_the_middle_of_a_reply),
