@@ -13,10 +13,19 @@ struct schemas_question {
     bool help, failures;  /* whether these members are wanted */
 };
 
+/* The values of open enums, for sockets that are of no context. */
+struct qmp_open_values {
+    bool (*accept)(const struct qmp_session *session, const char *enum_name, const char *value);
+    /* Those that there are, for the introspection: calls @fn for each once. */
+    void (*each)(struct qmp_call *call, const char *enum_name,
+                 void (*fn)(void *opaque, const char *value), void *opaque);
+};
+
 struct qmp_dialect {
     const struct qapi_schema *schema;
     unsigned qemu_major, qemu_minor,
-        qemu_micro; /* the release of QEMU that speaks the commands so */
+        qemu_micro;                       /* the release of QEMU that speaks the commands so */
+    const struct qmp_open_values *values; /* NULL: those of the session's context */
     void (*query_stats)(struct qmp_call *call);
     void (*query_schemas)(struct qmp_call *call, const struct schemas_question *question);
 };

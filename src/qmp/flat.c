@@ -226,7 +226,7 @@ static void end_provider(struct qmp_call *call, const struct schema_walk *walk)
     const struct stats_schema *last = walk->list.schemas[walk->i - 1];
 
     buf_printf(call->out, "], \"target\": \"%s\"", last->target);
-    schema_put_failure(call, &walk->question, last);
+    schema_put_failure(call->out, walk, last);
     buf_puts(call->out, "}");
 }
 

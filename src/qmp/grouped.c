@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Dialect 'grouped': the form of the 2022 proposal. qapi/stats-grouped.json is its contract. */
-#include "qmp/dialect.h"
+#include "qmp/grouped.h"
 
 #include <errno.h>
 
 #include "base/json_write.h"
 #include "qapi_commands.h"
-#include "qmp/schema_order.h"
 #include "qmp/stat_names.h"
 #include "qmp/stat_texts.h"
 #include "qmp/stats_arguments.h"
@@ -76,14 +75,7 @@ static bool has_rows(const struct stats_collection *collection, size_t object)
     return false;
 }
 
-/* What is written in parts. */
-struct query {
-    struct stats_request request;
-    size_t object; /* the next one of the collection */
-    const char *separator;
-};
-
-static void put_object(struct qmp_call *call, struct query *query)
+static void put_object(struct qmp_call *call, struct grouped_query *query)
 {
     const struct stats_collection *collection = &call->bench->collection;
     struct buf *out = call->out;
@@ -98,7 +90,7 @@ static void put_object(struct qmp_call *call, struct query *query)
 }
 
 /* Of those that are collected. False: there are more, for later. */
-static bool put_objects(struct qmp_call *call, struct query *query)
+static bool put_objects(struct qmp_call *call, struct grouped_query *query)
 {
     const struct stats_collection *collection = &call->bench->collection;
 
@@ -112,24 +104,21 @@ static bool put_objects(struct qmp_call *call, struct query *query)
     return true;
 }
 
-static void put_target_objects(struct qmp_call *call)
+int grouped_put_more(struct qmp_call *call, struct grouped_query *query, struct vitals_ctx *ctx)
 {
     struct stats_collection *collection = &call->bench->collection;
-    struct query *query = call->state;
 
     while (put_objects(call, query) && !call->out->failed) {
-        if (!collection->n_cut) {
+        if (!collection->n_cut || !ctx) {
             buf_puts(call->out, "]}");
-            return;
+            return 1;
         }
         if (qmp_has_worked_enough(call))
             break;
-        if (stats_collect_more(collection, call->session->ctx, &query->request)) {
-            qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
-            return;
-        }
+        if (stats_collect_more(collection, ctx, &query->request))
+            return -ENOMEM;
     }
-    qmp_go_on_later(call, put_target_objects, query);
+    return 0;
 }
 
 /* The VM is the only object of its target. */
@@ -146,39 +135,64 @@ static void begin_target(struct buf *out, const char *target)
     buf_printf(out, "{\"%s\": [", strcmp(target, "vcpu") ? target : "vcpus");
 }
 
-static int read_request(struct qmp_call *call, struct stats_request *request)
+int grouped_read(struct qmp_call *call, struct grouped_query *ret_query)
 {
-    int err = stats_read_objects(call, request);
+    struct stats_request *request = &ret_query->request;
+    int err;
 
+    *ret_query = (struct grouped_query){0};
+    err = stats_read_objects(call, request);
     if (!err)
         err = read_filters(call, request);
     return err ? err : filter_index(request, &call->bench->arena);
 }
 
-static void answer(struct qmp_call *call)
+int grouped_put(struct qmp_call *call, struct grouped_query *query, struct vitals_ctx *ctx)
 {
     struct stats_collection *collection = &call->bench->collection;
-    struct query *query = call->state;
 
-    if (!stats_is_ready(call->session->ctx, &query->request, &call->bench->hook)) {
-        qmp_look_again(call, answer, query);
-    } else if (stats_collect(collection, call->session->ctx, &query->request)) {
-        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
-    } else if (!strcmp(query->request.target, "vm")) {
+    if (stats_collect(collection, ctx, &query->request))
+        return -ENOMEM;
+    if (!strcmp(query->request.target, "vm")) {
         put_vm(call->out, collection);
-    } else {
-        begin_target(call->out, query->request.target);
-        put_target_objects(call);
+        return 1;
     }
+    query->object = 0;
+    query->separator = "";
+    begin_target(call->out, query->request.target);
+    return grouped_put_more(call, query, ctx);
+}
+
+static void go_on(struct qmp_call *call);
+
+static void end_part(struct qmp_call *call, int result)
+{
+    if (result < 0)
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+    else if (!result)
+        qmp_go_on_later(call, go_on, call->state);
+}
+
+static void go_on(struct qmp_call *call)
+{
+    end_part(call, grouped_put_more(call, call->state, call->session->ctx));
+}
+
+static void answer(struct qmp_call *call)
+{
+    struct grouped_query *query = call->state;
+
+    if (!stats_is_ready(call->session->ctx, &query->request, &call->bench->hook))
+        qmp_look_again(call, answer, query);
+    else
+        end_part(call, grouped_put(call, query, call->session->ctx));
 }
 
 static void query_stats(struct qmp_call *call)
 {
-    struct query *query = arena_alloc(&call->bench->arena, sizeof(*query));
+    struct grouped_query *query = arena_alloc(&call->bench->arena, sizeof(*query));
 
-    if (query)
-        *query = (struct query){.separator = ""};
-    if (!query || read_request(call, &query->request)) {
+    if (!query || grouped_read(call, query)) {
         qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
         return;
     }
@@ -215,21 +229,21 @@ static void begin_provider(struct qmp_call *call, const struct schema_walk *walk
 static void end_provider(struct qmp_call *call, const struct schema_walk *walk)
 {
     buf_puts(call->out, "]");
-    schema_put_failure(call, &walk->question, walk->list.schemas[walk->i - 1]);
+    schema_put_failure(call->out, walk, walk->list.schemas[walk->i - 1]);
     buf_puts(call->out, "}");
     if (walk->i == walk->list.n || schema_begins_target(walk))
         buf_puts(call->out, "]");
 }
 
-static void query_schemas(struct qmp_call *call, const struct schemas_question *question)
-{
-    static const struct schemas_form form = {.start = "{",
+const struct schemas_form grouped_schemas = {.start = "{",
                                              .end = "}",
                                              .begin_provider = begin_provider,
                                              .put_stat = put_stat,
                                              .end_provider = end_provider};
 
-    schemas_put(call, question, &form);
+static void query_schemas(struct qmp_call *call, const struct schemas_question *question)
+{
+    schemas_put(call, question, &grouped_schemas);
 }
 
 const struct qmp_dialect qmp_grouped = {

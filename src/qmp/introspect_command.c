@@ -41,6 +41,8 @@ static void put_target(void *opaque, const char *target)
 
 static void put_values(struct qmp_call *call, const struct qapi_introspection *piece)
 {
+    const struct qmp_open_values *values = call->session->dialect->values;
+    bool is_target = !strcmp(piece->open_enum, QAPI_STATS_TARGET);
     struct vitals_ctx *ctx = call->session->ctx;
     struct value_list list = {
         .out = call->out,
@@ -49,7 +51,9 @@ static void put_values(struct qmp_call *call, const struct qapi_introspection *p
         .separator = piece->follows ? ", " : "",
     };
 
-    if (!strcmp(piece->open_enum, QAPI_STATS_TARGET))
+    if (values)
+        values->each(call, piece->open_enum, is_target ? put_target : put_value, &list);
+    else if (is_target)
         registry_each_target(ctx, list.shown, put_target, &list);
     else
         registry_each_provider(ctx, put_provider, &list);

@@ -4,6 +4,7 @@
 
 #include "qapi_commands.h"
 #include "qmp/call.h"
+#include "qmp/machine.h"
 #include "base/json_write.h"
 #include "stats/registry.h"
 
@@ -47,18 +48,26 @@ static void put_cpu(struct buf *out, const struct stats_object *vcpu)
     buf_puts(out, "}");
 }
 
-void qmp_query_cpus_fast(struct qmp_call *call)
+int machine_put_cpus(struct buf *out, struct vitals_ctx *ctx)
 {
     struct object_list vcpus = {0};
+    int err = objects_list(&ctx->objects, "vcpu", &vcpus);
     size_t i;
 
-    if (objects_list(&call->session->ctx->objects, "vcpu", &vcpus))
-        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
-    buf_puts(call->out, "[");
+    if (err)
+        return err;
+    buf_puts(out, "[");
     for (i = 0; i < vcpus.n; i++) {
-        buf_puts(call->out, i ? ", " : "");
-        put_cpu(call->out, &vcpus.objects[i]);
+        buf_puts(out, i ? ", " : "");
+        put_cpu(out, &vcpus.objects[i]);
     }
-    buf_puts(call->out, "]");
+    buf_puts(out, "]");
     object_list_free(&vcpus);
+    return 0;
+}
+
+void qmp_query_cpus_fast(struct qmp_call *call)
+{
+    if (machine_put_cpus(call->out, call->session->ctx))
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
 }

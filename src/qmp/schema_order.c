@@ -89,17 +89,16 @@ static void drop_others(struct schema_list *list, const char *provider)
     list->n = n;
 }
 
-/* What the session shows, of @provider or with NULL of all. -ENOMEM. */
-static int list_schemas(const struct qmp_session *session, const char *provider,
-                        struct schema_list *ret_list)
+int schemas_list(struct vitals_ctx *ctx, const struct providers *providers,
+                 const struct schemas_question *question, struct schema_list *ret_list)
 {
     struct schema_list list;
-    int err = registry_list_schemas(session->ctx, session->providers, &list);
+    int err = registry_list_schemas(ctx, providers, &list);
 
     if (err)
         return err;
     err = sort(&list);
-    drop_others(&list, provider);
+    drop_others(&list, question->provider);
     if (err)
         schema_list_free(&list);
     else
@@ -128,17 +127,17 @@ void schema_put_help(struct buf *out, const struct schemas_question *question,
     json_put_string(out, stat->help);
 }
 
-void schema_put_failure(struct qmp_call *call, const struct schemas_question *question,
+void schema_put_failure(struct buf *out, const struct schema_walk *walk,
                         const struct stats_schema *schema)
 {
-    int err = question->failures
-                  ? registry_last_result(call->session->ctx, schema->provider, schema->target)
+    int err = walk->question.failures && walk->ctx
+                  ? registry_last_result(walk->ctx, schema->provider, schema->target)
                   : 0;
 
     if (!err)
         return;
-    buf_puts(call->out, ", \"failure\": ");
-    json_put_string(call->out, strerror(err < 0 ? -err : err));
+    buf_puts(out, ", \"failure\": ");
+    json_put_string(out, strerror(err < 0 ? -err : err));
 }
 
 /* ---- in parts ------------------------------------------------------------------------------- */
@@ -191,33 +190,45 @@ static bool put_stats(struct qmp_call *call, struct schema_walk *walk)
     return true;
 }
 
-/* The next schema, or some of it. False: there is more of it. */
-static bool put_schema(struct qmp_call *call, struct schema_walk *walk)
+/* The next schema, or some of it: 0, there is more of it. */
+static int put_schema(struct qmp_call *call, struct schema_walk *walk)
 {
-    if (!walk->stat && begins_provider(walk) && begin_provider(call, walk)) {
-        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
-        return false;
-    }
+    if (!walk->stat && begins_provider(walk) && begin_provider(call, walk))
+        return -ENOMEM;
     if (!put_stats(call, walk))
-        return false;
+        return 0;
     walk->i++;
     walk->stat = 0;
     if (walk->i == walk->list.n || begins_provider(walk))
         walk->form->end_provider(call, walk);
-    return true;
+    return 1;
+}
+
+int schemas_put_more(struct qmp_call *call, struct schema_walk *walk)
+{
+    if (!walk->has_begun)
+        buf_puts(call->out, walk->form->start);
+    walk->has_begun = true;
+    while (walk->i < walk->list.n && !call->out->failed) {
+        int result = put_schema(call, walk);
+
+        if (result <= 0)
+            return result;
+        if (walk->i < walk->list.n && qmp_has_worked_enough(call))
+            return 0;
+    }
+    buf_puts(call->out, walk->form->end);
+    return 1;
 }
 
 static void put_schemas(struct qmp_call *call)
 {
-    struct schema_walk *walk = call->state;
+    int result = schemas_put_more(call, call->state);
 
-    while (walk->i < walk->list.n && !call->out->failed) {
-        if (!put_schema(call, walk) || (walk->i < walk->list.n && qmp_has_worked_enough(call))) {
-            qmp_go_on_later(call, put_schemas, walk);
-            return;
-        }
-    }
-    buf_puts(call->out, walk->form->end);
+    if (result < 0)
+        qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
+    else if (!result)
+        qmp_go_on_later(call, put_schemas, call->state);
 }
 
 static void drop(void *opaque)
@@ -233,13 +244,13 @@ void schemas_put(struct qmp_call *call, const struct schemas_question *question,
     struct schema_walk *walk = arena_alloc(&call->bench->arena, sizeof(*walk));
 
     if (walk)
-        *walk = (struct schema_walk){.form = form, .question = *question};
-    if (!walk || list_schemas(call->session, question->provider, &walk->list)) {
+        *walk =
+            (struct schema_walk){.form = form, .question = *question, .ctx = call->session->ctx};
+    if (!walk || schemas_list(walk->ctx, call->session->providers, question, &walk->list)) {
         qmp_fail(call, QMP_GENERIC_ERROR, "out of memory");
         return;
     }
     call->state = walk;
     call->drop = drop;
-    buf_puts(call->out, form->start);
     put_schemas(call);
 }

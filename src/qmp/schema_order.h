@@ -27,13 +27,28 @@ struct schemas_form {
 struct schema_walk {
     const struct schemas_form *form;
     struct schemas_question question;
+    struct vitals_ctx *ctx; /* whose failures are told; NULL: nobody's */
     struct schema_list list;
+    bool has_begun;
     size_t
         i; /* the schema that follows: of begin_provider() the first, of end_provider() one behind */
     uint32_t stat;         /* of it */
     struct name_set *seen; /* names of the provider and target; NULL: they have one schema */
     const char *separator;
 };
+
+/*
+ * What a context shows by these providers (NULL: all) in the order of a reply, but for those of which the
+ * question wants nothing. -ENOMEM.
+ */
+int schemas_list(struct vitals_ctx *ctx, const struct providers *providers,
+                 const struct schemas_question *question, struct schema_list *ret_list);
+
+/*
+ * The next part of what a walk writes, which has a form, a question and a list. 1: that was all; 0: more follows
+ * in a later turn; -ENOMEM.
+ */
+int schemas_put_more(struct qmp_call *call, struct schema_walk *walk);
 
 /* Answers the call. */
 void schemas_put(struct qmp_call *call, const struct schemas_question *question,
@@ -45,7 +60,7 @@ bool schema_begins_target(const struct schema_walk *walk);
 /* Members that are there only if they are asked for, each with a ", " in front. */
 void schema_put_help(struct buf *out, const struct schemas_question *question,
                      const struct vitals_stat *stat);
-void schema_put_failure(struct qmp_call *call, const struct schemas_question *question,
+void schema_put_failure(struct buf *out, const struct schema_walk *walk,
                         const struct stats_schema *schema);
 
 #endif

@@ -183,6 +183,8 @@ static bool accepts_value(void *opaque, const char *enum_name, const char *value
 {
     const struct qmp_session *session = opaque;
 
+    if (session->dialect->values)
+        return session->dialect->values->accept(session, enum_name, value);
     if (!strcmp(enum_name, QAPI_STATS_TARGET))
         return registry_has_target(session->ctx, session->providers, value);
     return !strcmp(enum_name, QAPI_STATS_PROVIDER) && providers_have(session->providers, value) &&

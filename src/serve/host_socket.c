@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/count.h"
@@ -12,6 +13,8 @@
 #include "qapi_host.h"
 #include "qmp/dialect.h"
 #include "server/speak.h"
+#include "stats/name_set.h"
+#include "stats/registry.h"
 
 /* ---- query-vms ------------------------------------------------------------------------------ */
 
@@ -74,7 +77,75 @@ void qmp_query_vms(struct qmp_call *call)
 
 /* ---- the socket ----------------------------------------------------------------------------- */
 
-static const struct qmp_dialect dialect = {.schema = &host_schema, .qemu_major = 7};
+static bool has_value(const struct vm_sockets *sockets, size_t i, const char *enum_name,
+                      const char *value)
+{
+    struct vitals_ctx *ctx;
+
+    if (i >= sockets->n)
+        return false;
+    ctx = sockets->entries[i].vm->ctx;
+    return strcmp(enum_name, QAPI_STATS_TARGET) ? registry_has_provider(ctx, value)
+                                                : registry_has_target(ctx, NULL, value);
+}
+
+/* A request may name many, each again and again. What a VMM has of its own is nowhere else, mostly. */
+static bool accept_value(const struct qmp_session *session, const char *enum_name,
+                         const char *value)
+{
+    struct vm_sockets *sockets = session->opaque;
+
+    if (has_value(sockets, 0, enum_name, value) ||
+        has_value(sockets, sockets->asked_last, enum_name, value))
+        return true;
+    for (int own = 1; own >= 0; own--)
+        for (size_t i = 0; i < sockets->n; i++) {
+            if (!sockets->entries[i].vm->n_own != !own || !has_value(sockets, i, enum_name, value))
+                continue;
+            sockets->asked_last = i;
+            return true;
+        }
+    return false;
+}
+
+/* Of many VMs of strangers, that are told in the introspection. */
+enum { VALUES_MAX = 1024 };
+
+struct values {
+    struct name_set *told; /* NULL: no memory */
+    size_t n;
+    void (*fn)(void *opaque, const char *value);
+    void *opaque;
+};
+
+static void tell_value(void *opaque, const char *value)
+{
+    struct values *values = opaque;
+
+    if (!values->told || values->n == VALUES_MAX || !name_set_add(values->told, NULL, value))
+        return;
+    values->n++;
+    values->fn(values->opaque, value);
+}
+
+static void each_value(struct qmp_call *call, const char *enum_name,
+                       void (*fn)(void *opaque, const char *value), void *opaque)
+{
+    const struct vm_sockets *sockets = call->session->opaque;
+    struct values values = {
+        .told = name_set_new(&call->bench->arena, VALUES_MAX), .fn = fn, .opaque = opaque};
+
+    for (size_t i = 0; i < sockets->n; i++) {
+        if (!strcmp(enum_name, QAPI_STATS_TARGET))
+            registry_each_target(sockets->entries[i].vm->ctx, NULL, tell_value, &values);
+        else
+            registry_each_provider(sockets->entries[i].vm->ctx, tell_value, &values);
+    }
+}
+
+static const struct qmp_open_values open_values = {.accept = accept_value, .each = each_value};
+static const struct qmp_dialect dialect = {
+    .schema = &host_schema, .qemu_major = 7, .values = &open_values};
 
 static int listen_at(const struct vm_sockets *sockets, int fd, struct host_socket *host_socket)
 {

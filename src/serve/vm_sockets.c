@@ -205,7 +205,8 @@ static void add_new(struct vm_sockets *sockets, struct host_vm *const *vms, size
     if (!reserve(sockets, n))
         return;
     for (size_t i = sockets->n; i < n; i++) {
-        sockets->entries[i] = (struct vm_entry){.vm = host_vm_ref(vms[i])};
+        sockets->entries[i] =
+            (struct vm_entry){.vm = host_vm_ref(vms[i]), .number = ++sockets->last_number};
         open_entry(sockets, &sockets->entries[i]);
     }
     sockets->n = n;
@@ -227,6 +228,21 @@ void vm_sockets_update(struct vm_sockets *sockets, const struct host *host, bool
     if (retries)
         retry(sockets);
     add_new(sockets, vms, n);
+}
+
+const struct vm_entry *vm_sockets_after(const struct vm_sockets *sockets, uint64_t number)
+{
+    size_t low = 0, high = sockets->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (sockets->entries[middle].number <= number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < sockets->n ? &sockets->entries[low] : NULL;
 }
 
 void vm_sockets_allow(struct vm_sockets *sockets, struct person_range people)

@@ -14,6 +14,7 @@ struct vm_entry {
     char name[SOCKET_NAME_MAX + 1]; /* of its directory; its own for life; empty: it has none yet */
     struct vitals_listener *listeners[VM_SOCKETS]; /* NULL: could not be made yet */
     bool has_failed;                               /* which was said */
+    uint64_t number;                               /* grows from each to the next; from 1 on */
 };
 
 struct vm_sockets {
@@ -22,6 +23,9 @@ struct vm_sockets {
     struct person_range people;
     struct vm_entry *entries; /* in the order of host_vms() */
     size_t n, cap;
+    uint64_t last_number;
+    size_t
+        asked_last; /* the VM in which a value of a request was found last: where others are, mostly */
 };
 
 /* Both stay until it is closed. */
@@ -39,6 +43,12 @@ void vm_sockets_update(struct vm_sockets *sockets, const struct host *host, bool
 
 /* Others may use them from now on: the group of the directory's account, and these owners. */
 void vm_sockets_allow(struct vm_sockets *sockets, struct person_range people);
+
+/*
+ * The first with a number above @number: who comes back later finds the one that follows, whichever have come and
+ * gone. NULL: there is none.
+ */
+const struct vm_entry *vm_sockets_after(const struct vm_sockets *sockets, uint64_t number);
 
 /* Where it is, or would be. */
 void vm_socket_path(const struct vm_sockets *sockets, const struct vm_entry *entry,

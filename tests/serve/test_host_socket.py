@@ -81,7 +81,7 @@ def test_an_odd_name(host, programs, name):
 def test_it_has_no_command_of_a_vm(host):
     commands = {each["name"] for each in host.execute("query-commands")}
     assert commands == {"qmp_capabilities", "query-version", "query-commands", "query-qmp-schema",
-                        "query-vms"}  # fmt: skip
+                        "query-vms", "query-vms-stats", "query-vms-stats-schemas", "query-vms-cpus-fast"}  # fmt: skip
     assert host.error_of('{"execute": "query-stats"}') == "The command query-stats has not been found"
 
 

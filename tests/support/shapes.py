@@ -212,6 +212,25 @@ def vms_return(value, where, arguments):
 
 
 # All commands that the contract has.
+def vms_stats_return(value, where, arguments):
+    each_once([entry["name"] for entry in value], where)
+    for entry in value:
+        grouped_stats(entry["stats"], where, arguments)
+
+
+def vms_schemas_return(value, where, arguments):
+    each_once([name for entry in value for name in entry["names"]], where)
+    for entry in value:
+        require(entry["names"], where, entry)
+        grouped_schemas(entry["schemas"], where, arguments)
+
+
+def vms_cpus_return(value, where, arguments):
+    each_once([entry["name"] for entry in value], where)
+    for entry in value:
+        cpus_return(entry["cpus"], where, arguments)
+
+
 RETURNS = {
     "qmp_capabilities": nothing_more,
     "query-version": nothing_more,
@@ -226,6 +245,9 @@ RETURNS = {
     "query-stats": stats_return,
     "query-stats-schemas": schemas_return,
     "query-vms": vms_return,
+    "query-vms-stats": vms_stats_return,
+    "query-vms-stats-schemas": vms_schemas_return,
+    "query-vms-cpus-fast": vms_cpus_return,
 }
 
 
