@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "args/cli.h"
-#include "base/at_once.h"
 #include "look/look.h"
 #include "look/peer_text.h"
 #include "show/origin.h"
@@ -52,7 +51,7 @@ static void read_all(struct look *look)
 
     if (!reading.errors)
         return;
-    at_once(look->n_vms, read_status, &reading);
+    look_each_vm(look, look->n_vms, read_status, &reading);
     for (size_t i = 0; i < look->n_vms; i++)
         if (reading.errors[i].text[0])
             look_complain(look, &reading.errors[i]);

@@ -51,8 +51,14 @@ int client_ask(struct client *client, const struct ask *ask, struct json_object 
                struct json_object **ret_value, struct client_error *error)
 {
     struct json_object *reply, *value;
-    int err = connection_ask(&client->connection, ask->command, ask->arguments, &reply, error);
+    int err;
 
+    if (client->fleet) {
+        err = fleet_ask(client, ask, ret_value, error);
+        *ret_reply = err ? NULL : *ret_value;
+        return err;
+    }
+    err = connection_ask(&client->connection, ask->command, ask->arguments, &reply, error);
     if (err)
         return err;
     if (!json_object_object_get_ex(reply, "return", &value))

@@ -10,8 +10,11 @@
 #include <sys/socket.h>
 
 #include "client/ask.h"
+#include "client/host_list.h"
 #include "client/internal.h"
 #include "base/text.h"
+
+#define QEMU_GROUPED 70000 /* as which those greet that have the grouped dialect */
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
@@ -119,14 +122,14 @@ static int look_for_statistics(struct client *client, struct client_error *error
 
 int client_introduce(struct client *client, struct client_error *error)
 {
-    bool is_vitals;
-    int err = negotiate(client, &is_vitals, error);
+    bool is_vitals = true;
+    int err = client->fleet ? 0 : negotiate(client, &is_vitals, error);
 
     if (!err)
         err = client_read_schemas(client, is_vitals, error);
     if (!err && client->peer == CLIENT_QEMU)
         client->origin.vmm = "qemu";
-    if (!err)
+    if (!err && !client->fleet)
         err = read_vm_name(client, error);
     if (!err)
         err = client_read_vcpus(client, error);
@@ -169,6 +172,32 @@ static int make_client(struct connection *connection, struct client **ret_client
     text_make_plain(path); /* it is connected: the path is only to be shown */
     client->connection.path = client->path = path;
     read_origin(client);
+    *ret_client = client;
+    return 0;
+}
+
+int client_make_member(struct fleet *fleet, const struct host_list_vm *vm, size_t place,
+                       struct client **ret_client, struct client_error *error)
+{
+    struct client *client = calloc(1, sizeof(*client));
+    bool has_memory = false;
+
+    if (client) {
+        client->fleet = fleet;
+        client->place = place;
+        client->connection.fd = -1;
+        client->qemu_version = QEMU_GROUPED;
+        client->path = strdup(vm->socket);
+        client->vm_name = strdup(vm->name);
+        has_memory =
+            client->path && client->vm_name && client_tell_origin(client, &vm->origin) == 0;
+    }
+    if (!has_memory) {
+        client_free(client);
+        return client_fail(error, ENOMEM, NULL, "%s: out of memory", vm->socket);
+    }
+    text_make_plain(client->path);
+    client->connection.path = client->path;
     *ret_client = client;
     return 0;
 }
@@ -261,7 +290,7 @@ void client_free(struct client *client)
         return;
     if (client->local)
         local_free(client->local);
-    else
+    else if (!client->fleet)
         connection_close(&client->connection);
     arena_free(&client->names);
     arena_free(&client->paths);
@@ -278,7 +307,7 @@ void client_free(struct client *client)
 
 void client_interrupt(struct client *client)
 {
-    if (!client->local)
+    if (!client->local && !client->fleet) /* others are asked over that connection, too */
         shutdown(client->connection.fd, SHUT_RDWR);
 }
 

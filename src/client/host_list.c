@@ -35,8 +35,11 @@ static bool take_vm(struct host_list *list, struct json_object *object)
                               .origin = {.pid = client_integer(object, "pid", -1),
                                          .uid = client_integer(object, "uid", -1)}};
     struct client_origin *origin = &vm.origin;
+    int64_t n_vcpus = client_integer(object, "vcpus", 0);
 
+    vm.n_vcpus = n_vcpus > 0 && n_vcpus <= CLIENT_VCPUS_MAX ? (size_t)n_vcpus : 0;
     if (!take_text(&list->texts, object, "name", &vm.name) ||
+        !take_text(&list->texts, object, "state", &vm.state) ||
         !take_text(&list->texts, object, "uuid", &origin->uuid) ||
         !take_text(&list->texts, object, "vmm", &origin->vmm) ||
         !take_text(&list->texts, object, "way", &origin->way))
@@ -62,36 +65,36 @@ static int take_vms(struct client *client, struct json_object *value, struct hos
     return 0;
 }
 
-static int ask(struct client *client, struct host_list *list, struct client_error *error)
+int host_list_ask(struct client *client, struct host_list *ret_list, struct client_error *error)
 {
     static const struct ask query = {"query-vms", NULL, json_type_array, NULL};
+    struct host_list list = {0};
     struct json_object *reply, *value;
-    int err = client_negotiate(client, error);
+    int err = client_ask(client, &query, &reply, &value, error);
 
-    if (!err)
-        err = client_ask(client, &query, &reply, &value, error);
     if (err)
         return err;
-    err = take_vms(client, value, list, error);
-    json_object_put(reply);
+    err = take_vms(client, value, &list, error);
+    connection_put(&client->connection, reply);
+    if (err)
+        host_list_free(&list);
+    else
+        *ret_list = list;
     return err;
 }
 
 int host_list_read(const char *path, unsigned timeout_ms, struct host_list *ret_list,
                    struct client_error *error)
 {
-    struct host_list list = {0};
     struct client *client;
     int err = client_connect(path, NULL, timeout_ms, &client, error);
 
     if (err)
         return err;
-    err = ask(client, &list, error);
+    err = client_negotiate(client, error);
+    if (!err)
+        err = host_list_ask(client, ret_list, error);
     client_free(client);
-    if (err)
-        host_list_free(&list);
-    else
-        *ret_list = list;
     return err;
 }
 

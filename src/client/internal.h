@@ -8,12 +8,18 @@
 #include "client/json.h"
 #include "base/arena.h"
 
+struct ask;
+struct fleet;
+struct host_list_vm;
+struct json_object;
 struct local;
 struct query;
 
 struct client {
     struct connection connection;
     struct local *local; /* in place of the connection, or NULL */
+    struct fleet *fleet; /* the same: its VMs are asked together; not its own */
+    size_t place;        /* in the fleet's list, as far as is known */
     struct client_origin origin;
     bool is_told;      /* the origin, by a daemon; */
     struct arena told; /* its texts */
@@ -59,6 +65,15 @@ void local_free(struct local *local);
 
 /* Of the vCPU with this number, or with -1 of the VM. */
 enum client_state local_state(const struct client *client, int64_t vcpu);
+
+/* Of a VM of a fleet: as client_ask(), and the part is the caller's to put. */
+int fleet_ask(struct client *client, const struct ask *ask, struct json_object **ret_part,
+              struct client_error *error);
+/* NULL: it has ended. */
+const struct host_list_vm *fleet_vm_of(struct client *client);
+/* A client without a connection, which still has to be introduced. */
+int client_make_member(struct fleet *fleet, const struct host_list_vm *vm, size_t place,
+                       struct client **ret_client, struct client_error *error);
 
 /* NULL: there is none. */
 const struct client_stat *client_find_stat(const struct client *client, const char *target,

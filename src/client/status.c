@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether a VM runs, and its vCPUs. */
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/count.h"
 #include "client/ask.h"
+#include "client/host_list.h"
 #include "client/internal.h"
 
 const char *client_state_name(enum client_state state)
@@ -40,6 +42,23 @@ static void take_status(struct client *client, struct json_object *value)
         take_state(client, CLIENT_PAUSED, word ? word : "paused");
 }
 
+/* As the VM's own socket would say it. */
+static int take_state_of_member(struct client *client, struct client_error *error)
+{
+    const struct host_list_vm *vm = fleet_vm_of(client);
+    const char *state = vm && vm->state ? vm->state : "";
+
+    if (!vm)
+        return client_fail(error, ESRCH, NULL, "%s: the VM has ended", client->path);
+    if (!strcmp(state, "never-ran"))
+        take_state(client, CLIENT_PAUSED, "prelaunch");
+    else if (!strcmp(state, "paused"))
+        take_state(client, CLIENT_PAUSED, state);
+    else
+        take_state(client, CLIENT_RUNNING, "running");
+    return 0;
+}
+
 int client_read_status(struct client *client, struct client_error *error)
 {
     static const struct ask ask = {"query-status", NULL, json_type_object, NULL};
@@ -52,6 +71,8 @@ int client_read_status(struct client *client, struct client_error *error)
         take_state(client, state, client_state_name(state));
         return 0;
     }
+    if (client->fleet)
+        return take_state_of_member(client, error);
     err = client_ask_optional(client, &ask, &reply, &value, error);
     if (err)
         return err;

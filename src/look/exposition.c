@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/at_once.h"
 #include "base/clock.h"
 #include "kvm/meanings.h"
 #include "look/missing.h"
@@ -79,19 +78,6 @@ static void ask(void *opaque, size_t i)
 static bool has_ended(const struct exposition *exposition, size_t i)
 {
     return look_has_ended(exposition->look, exposition->vms[i].err);
-}
-
-/* What is at hand never makes others wait, and threads would only cost memory of their own. */
-static void ask_each(struct exposition *exposition)
-{
-    size_t n = exposition->look->n_vms;
-
-    if (!exposition->look->host) {
-        at_once(n, ask, exposition);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        ask(exposition, i);
 }
 
 static void complain(const struct exposition *exposition)
@@ -206,7 +192,7 @@ static bool ask_all(struct exposition *exposition)
     if (!exposition->vms)
         return false;
     progress = progress_begin_vms(look->options.command, look->n_vms);
-    ask_each(exposition);
+    look_each_vm(look, look->n_vms, ask, exposition);
     progress_end(progress);
     complain(exposition);
     return true;

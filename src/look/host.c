@@ -10,6 +10,7 @@
 #include "client/local.h"
 #include "host/privileges.h"
 #include "host/state.h"
+#include "look/daemon.h"
 #include "look/place.h"
 #include "look/private.h"
 
@@ -98,7 +99,7 @@ void look_say_what_is_seen(const struct look *look)
 
     if (!look_is_of_host(look))
         return;
-    n = look->daemon_vms.n;
+    n = daemon_vms(look)->n;
     if (look->host)
         host_vms(look->host, &n);
     if (sees_all && !n)
@@ -148,7 +149,8 @@ static int open_host(struct look *look)
 bool look_has_ended(const struct look *look, int err)
 {
     if (look->daemon) /* between its answer and the question at the socket that it had told */
-        return err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET || err == -EPIPE;
+        return err == -ESRCH || err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET ||
+               err == -EPIPE;
     return look->host && err == -ESRCH;
 }
 
@@ -161,8 +163,12 @@ int look_open_host(struct look *look)
 
 int look_refresh(struct look *look)
 {
-    int err = look->host ? host_read(look->host) : 0;
+    struct client_error error;
+    int err;
 
+    if (look->fleet)
+        fleet_begin(look->fleet, &error); /* who is asked says what is wrong */
+    err = look->host ? host_read(look->host) : 0;
     return err ? read_failed(look, strerror(-err)) : 0;
 }
 

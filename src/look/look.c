@@ -23,6 +23,7 @@ void look_free(struct look *look)
     host_list_free(&look->daemon_vms);
     if (look->place)
         look->place->ops->free(look->place);
+    fleet_free(look->fleet);
     socket_list_free(&look->sockets);
     free(look->vms);
     free(look->are_parts);

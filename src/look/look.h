@@ -7,6 +7,7 @@
 #include "show/record.h"
 #include "show/row_list.h"
 #include "client/client.h"
+#include "client/fleet.h"
 #include "client/host_list.h"
 #include "look/socket_list.h"
 #include "look/watch.h"
@@ -63,6 +64,7 @@ struct look {
     char *daemon;                /* its socket, if its VMs are looked at; or NULL */
     struct host_list daemon_vms; /* those that it had at first */
     bool has_daemon_told;        /* which these are */
+    struct fleet *fleet;         /* the same VMs, where it is asked for all of them; or NULL */
     struct host *host;           /* where its VMs are looked at, or NULL */
     struct place *place;         /* where they come from, once they are watched */
     bool shows_help;             /* what statistics say of themselves */
@@ -109,6 +111,13 @@ int look_open(struct look *look);
 
 /* Finds what is wanted in the schemas of the VMs that are open. 0, or the exit status. */
 int look_choose(struct look *look);
+
+/*
+ * Calls work(@opaque, i) for each i below @n, of the VMs of the look: at once, where one can keep others waiting;
+ * what is at hand, or asked for together, would only get threads that cost memory.
+ */
+void look_each_vm(const struct look *look, size_t n, void (*work)(void *opaque, size_t i),
+                  void *opaque);
 
 /* Says what has happened to a VM, which may be nothing that is wrong. */
 void look_say(const struct look *look, const struct client_error *error);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "host/privileges.h"
+#include "look/daemon.h"
 #include "look/private.h"
 #include "look/progress.h"
 
@@ -86,7 +87,9 @@ static int check_answers(struct look *look, struct watch *watch)
 
     for (;;) {
         has_heard_all = watch_has_heard_all(watch);
-        watch_visit(watch, add_vm, look);
+        if (has_heard_all ||
+            !look->place->ops->is_at_hand) /* else one thread asks, and is not done */
+            watch_visit(watch, add_vm, look);
         look->is_quiet = !has_heard_all;
         if (look->n_vms || (has_heard_all && has_no_vms(look, watch)))
             status = check_vms(look);
@@ -113,7 +116,7 @@ static int find_place(struct look *look)
     status = look_find_sockets(look);
     if (status)
         return status;
-    look->place = look_make_socket_place(look);
+    look->place = look->fleet ? daemon_make_place(look) : look_make_socket_place(look);
     return look->place ? 0 : look_fail(look, NULL, "out of memory");
 }
 

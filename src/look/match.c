@@ -85,14 +85,24 @@ int look_check_vms(struct look *look, const char *const *names, size_t n)
     return 0;
 }
 
-static int check_vms(struct look *look)
+/* Also of VMs that nobody wants, which are not asked. */
+static size_t list_names_of_fleet(const struct fleet *fleet, const char **names)
 {
-    const char **names = calloc(2 * look->n_vms + 1, sizeof(*names));
+    const struct host_list *list = fleet_vms(fleet);
     size_t n = 0;
-    int status;
 
-    if (!names)
-        return look_fail(look, NULL, "out of memory");
+    for (size_t i = 0; i < list->n; i++) {
+        names[n++] = list->vms[i].name;
+        if (list->vms[i].origin.uuid)
+            names[n++] = list->vms[i].origin.uuid;
+    }
+    return n;
+}
+
+static size_t list_names(const struct look *look, const char **names)
+{
+    size_t n = 0;
+
     for (size_t i = 0; i < look->n_vms; i++) {
         const struct client *client = look->vms[i].client;
 
@@ -100,6 +110,18 @@ static int check_vms(struct look *look)
         if (client_origin(client)->uuid)
             names[n++] = client_origin(client)->uuid;
     }
+    return n;
+}
+
+static int check_vms(struct look *look)
+{
+    size_t n = look->fleet ? fleet_vms(look->fleet)->n : look->n_vms;
+    const char **names = calloc(2 * n + 1, sizeof(*names));
+    int status;
+
+    if (!names)
+        return look_fail(look, NULL, "out of memory");
+    n = look->fleet ? list_names_of_fleet(look->fleet, names) : list_names(look, names);
     status = look_check_vms(look, names, n);
     free(names);
     return status;

@@ -2,6 +2,7 @@
 /* From the options to VMs that are open, and what is wanted of them. */
 #include "host/privileges.h"
 #include "look/daemon.h"
+#include "base/at_once.h"
 #include "look/private.h"
 
 bool look_names_sockets(const struct look_options *options)
@@ -17,6 +18,17 @@ bool look_is_at_host(struct look *look)
         return false;
     look->daemon = daemon_find(look);
     return !look->daemon;
+}
+
+void look_each_vm(const struct look *look, size_t n, void (*work)(void *opaque, size_t i),
+                  void *opaque)
+{
+    if (!look->host && !look->fleet) {
+        at_once(n, work, opaque);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        work(opaque, i);
 }
 
 static int open_sockets(struct look *look)

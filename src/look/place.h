@@ -29,10 +29,12 @@ struct place_ops {
     bool (*rejects)(struct place *place, const char *key, int err);
     /*
      * refresh() has brought the values of all VMs up to date at one moment, and asking one never
-     * waits: all are asked from the thread that refreshes. Else each VM has a thread of its own, so
-     * that a silent one keeps no other waiting.
+     * waits for it: all are asked from the thread that refreshes. Else each VM has a thread of its own,
+     * so that a silent one keeps no other waiting.
      */
     bool is_at_hand;
+    /* From another thread: what waits inside of this place fails now. NULL: nothing does. */
+    void (*interrupt)(struct place *place);
     /* Once, soon after the begin: says what a person should know of it. NULL: nothing. */
     void (*tell)(struct place *place);
     void (*free)(struct place *place);

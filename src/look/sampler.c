@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/at_once.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "look/look_watch.h"
@@ -147,7 +146,7 @@ static void drop(struct sampler *sampler, size_t i)
     struct look_vm *vm = &sampler->look->vms[i];
 
     /* VMs of a host come and go; one that was named is missed. */
-    if (sampler->look->host && sampler->outcomes[i].err == -ESRCH)
+    if ((sampler->look->host || sampler->look->daemon) && sampler->outcomes[i].err == -ESRCH)
         look_say(sampler->look, &sampler->outcomes[i].error);
     else
         look_complain(sampler->look, &sampler->outcomes[i].error);
@@ -163,7 +162,7 @@ size_t sampler_sample(struct sampler *sampler)
     double time = clock_unix_time();
     size_t n = 0;
 
-    at_once(sampler->look->n_vms, sample_one, sampler);
+    look_each_vm(sampler->look, sampler->look->n_vms, sample_one, sampler);
     note_time(sampler, time);
     progress_end(progress);
     for (size_t i = 0; i < sampler->look->n_vms; i++) {

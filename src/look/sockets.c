@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/at_once.h"
 #include "base/text.h"
 #include "look/daemon.h"
 #include "look/manager.h"
@@ -83,17 +82,27 @@ static void add_of_daemon(struct socket_list *list, const struct host_list *vms)
         socket_list_add_known(list, vms->vms[i].socket);
 }
 
+/* All others are not asked for anything. */
+static void add_of_fleet(struct socket_list *list, const struct fleet *fleet)
+{
+    const struct host_list *vms = fleet_vms(fleet);
+
+    for (size_t i = 0; i < vms->n; i++)
+        if (fleet_wants(fleet, &vms->vms[i]))
+            socket_list_add_known(list, vms->vms[i].socket);
+}
+
 /* There may be none. */
 static int find_at_daemon(struct look *look)
 {
-    struct client_error error;
+    int status = daemon_open(look);
 
-    if (daemon_list(look, &look->daemon_vms, &error) < 0) {
-        look_complain(look, &error);
-        return EXIT_FAILURE;
-    }
-    look->has_daemon_told = true;
-    add_of_daemon(&look->sockets, &look->daemon_vms);
+    if (status)
+        return status;
+    if (look->fleet)
+        add_of_fleet(&look->sockets, look->fleet);
+    else
+        add_of_daemon(&look->sockets, &look->daemon_vms);
     look->n_sockets = look->sockets.n;
     return 0;
 }
@@ -273,9 +282,11 @@ static void open_client(void *opaque, size_t i)
     const struct look *look = opening->look;
     const struct found_socket *found = &look->sockets.all[i];
 
-    opening->errs[i] =
-        client_open(found->path, manager_check_of(found->is_named), look_timeout_ms(&look->options),
-                    &opening->clients[i], &opening->errors[i]);
+    opening->errs[i] = look->fleet ? fleet_open_vm(look->fleet, found->path, &opening->clients[i],
+                                                   &opening->errors[i])
+                                   : client_open(found->path, manager_check_of(found->is_named),
+                                                 look_timeout_ms(&look->options),
+                                                 &opening->clients[i], &opening->errors[i]);
     if (opening->errs[i] >= 0) {
         opening->errs[i] = read_more(look, opening->clients[i], &opening->errors[i]);
         if (opening->errs[i] < 0)
@@ -283,7 +294,7 @@ static void open_client(void *opaque, size_t i)
     }
     if (opening->errs[i] < 0)
         opening->clients[i] = NULL;
-    else
+    else if (!look->fleet)
         daemon_tell(&look->daemon_vms, found->path, opening->clients[i]);
 }
 
@@ -322,7 +333,7 @@ static void take_clients(struct look *look, const struct opening *opening)
 {
     struct progress *progress = progress_begin_vms(look->options.command, look->n_sockets);
 
-    at_once(look->n_sockets, open_client, (void *)opening);
+    look_each_vm(look, look->n_sockets, open_client, (void *)opening);
     progress_end(progress);
     for (size_t i = 0; i < look->n_sockets; i++) {
         if (opening->clients[i])

@@ -230,7 +230,7 @@ static bool has_news(struct slot *slot)
     struct client_error error;
     bool has;
 
-    if (!slot->watch->options.place->ops->is_at_hand &&
+    if (client_peer(slot->session->client) != CLIENT_LOCAL &&
         now - slot->news_ns < (uint64_t)(WATCH_NEWS_SECONDS * 1e9))
         return false;
     slot->news_ns = now;
@@ -697,6 +697,8 @@ void watch_stop(struct watch *watch)
             leave(watch->slots[i]);
     pthread_cond_broadcast(&watch->changed);
     pthread_mutex_unlock(&watch->mutex);
+    if (watch->options.place->ops->interrupt)
+        watch->options.place->ops->interrupt(watch->options.place);
     pthread_join(watch->conductor, NULL);
     for (size_t i = 0; i < watch->n_slots; i++)
         if (watch->slots[i] && watch->slots[i]->has_thread)

@@ -18,7 +18,7 @@ from support import manual, recordings, stats_file
 from support.programs import DATA, TIMEOUT, VITALS, run, without_right_to_read_the_kernel
 from support.programs import stat as described
 from support.recordings import VCPUS, device
-from support.strangers import FakeQemu, Listener
+from support.strangers import CLOSE, FakeQemu, Listener, reply_to
 
 VERBS = ["stats", "schemas"]
 
@@ -909,3 +909,134 @@ def test_a_daemon_that_does_not_answer(programs):
     entry = "PATH: the daemon does not answer: REASON"
     assert entry in manual.messages() and ": the daemon does not answer: " in first
     assert "no VM is named, and those of this host can't be read" in second
+
+
+# ---- a daemon that is asked for many VMs at a time ----------------------------------------------
+
+
+class DaemonOfMany(FakeDaemon):
+    """Has VMs that nobody can connect to, and says of each what is said at another socket."""
+
+    OWN = {"query-vms-stats": ("query-stats", "stats"), "query-vms-cpus-fast": ("query-cpus-fast", "cpus"),
+           "query-vms-stats-schemas": ("query-stats-schemas", "schemas")}  # fmt: skip
+
+    def __init__(self, programs, socket, *names, **members):
+        self.vms = {name: told(programs.path(f"{name}.sock"), name=name, **members) for name in names}
+        self.client, self.asked, self.limit = programs.client(socket), [], None
+        super().__init__(programs)
+        self.replies["query-commands"] = {"return": [{"name": name} for name in [*self.OWN, "query-vms"]]}
+
+    def ends(self, name):
+        del self.vms[name]
+
+    def of_many(self, command, arguments):
+        own, member = self.OWN[command]
+        names = arguments.pop("vms", list(self.vms))
+        self.asked.append((command, names))
+        for name in names:
+            if name not in self.vms:
+                return {"error": {"class": "GenericError", "desc": f"There is no VM of the name '{name}'"}}
+        part = self.client.execute_with(own, arguments)
+        if member == "schemas":
+            return {"return": [{"names": names, "schemas": part}]}
+        padding = " " * self.limit if self.limit and len(names) > 1 else ""
+        return {"return": [{"name": name, member: part, "padding": padding} for name in names]}
+
+    def answer(self, line):
+        request = json.loads(line)
+        if request["execute"] in self.OWN:
+            return reply_to(line, self.of_many(request["execute"], request.get("arguments", {})))
+        self.replies["query-vms"] = {"return": list(self.vms.values())}
+        return super().answer(line)
+
+    def names_asked(self, command):
+        return [names for asked, names in self.asked if asked == command]
+
+
+def values_by_vm(result):
+    """{VM: {what a statistic is: its value}}"""
+    found = {}
+    for stat in json.loads(result.stdout)["stats"]:
+        identity = tuple(stat[name] for name in ("provider", "target", "object", "vcpu", "name") if name in stat)
+        found.setdefault(stat["vm"], {})[identity] = stat.get("values", stat.get("value"))
+    return found
+
+
+def test_all_vms_are_asked_for_together(programs, small):
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, "one", "two", "three"))
+    result = at_run_directory(programs, "stats", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    (alone,) = values_by_vm(run("stats", "--json", "--socket", small.grouped)).values()
+    found = values_by_vm(result)
+    assert found.keys() == {"one", "two", "three"}
+    assert all(values.keys() == alone.keys() for values in found.values())
+    assert [command for command, _ in daemon.asked].count("query-vms-stats-schemas") == 1
+    assert all(names == ["one", "two", "three"] for _, names in daemon.asked)
+
+
+def test_what_is_said_of_them(programs, small):
+    uuid = "4a1c1e6a-0000-4000-8000-00000000c0de"
+    programs.keep(DaemonOfMany(programs, small.grouped, "one", uuid=uuid, state="paused"))
+    (vm,) = json.loads(at_run_directory(programs, "list", "--json").stdout)["vms"]
+    expected = {"vm": "one", "vmm": "firecracker", "pid": 4321, "uid": 64055, "way": "kernel", "uuid": uuid,
+                "socket": programs.path("one.sock"), "peer": "vitals", "dialect": "grouped", "state": "paused"}  # fmt: skip
+    assert {name: vm[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("chosen", ["two", "t*o", "4a1c1e6a-0000-4000-8000-00000000c0de"])
+def test_only_the_vms_that_are_meant_are_asked(programs, small, chosen):
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, "one", "two", "three"))
+    daemon.vms["two"]["uuid"] = "4a1c1e6a-0000-4000-8000-00000000c0de"
+    for words in ["--json"], ["-i", "0.05", "-n", "2", "--json"]:
+        result = at_run_directory(programs, "stats", "--vm", chosen, *words)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert '"vm": "two"' in result.stdout and '"vm": "one"' not in result.stdout
+    assert all(names == ["two"] for _, names in daemon.asked)
+
+
+def test_a_name_that_no_vm_of_the_daemon_has(programs, small):
+    programs.keep(DaemonOfMany(programs, small.grouped, "one", "two"))
+    for words in [], ["-i", "0.05"]:
+        result = at_run_directory(programs, "stats", "--vm", "tow", *words)
+        assert (result.returncode, result.stdout) == (3, "")
+        assert "'tow'" in result.stderr and "two" in result.stderr
+
+
+def test_one_that_ends_while_it_is_asked(programs, small):
+    """Its name is refused; the others are asked again without it."""
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, "one", "two", "three"))
+
+    def of_many(command, arguments):
+        if command == "query-vms-stats":
+            daemon.vms.pop("two", None)
+        return DaemonOfMany.of_many(daemon, command, arguments)
+
+    daemon.of_many = of_many
+    result = at_run_directory(programs, "stats", "--json", "--vm", "one", "--vm", "two")
+    assert values_by_vm(result).keys() == {"one"}
+    assert "two.sock: the VM has ended" in result.stderr
+
+
+def test_replies_that_are_too_long_are_asked_for_in_pieces(programs, small):
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, *(f"vm{i}" for i in range(8))))
+    daemon.limit = 4 << 20
+    result = at_run_directory(programs, "stats", "--json", "--target", "vm")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(values_by_vm(result)) == 8
+    sizes = [len(names) for names in daemon.names_asked("query-vms-stats")]
+    assert sizes[0] == 8 and sizes[-1] < 4
+
+
+def test_the_daemon_comes_and_goes(programs, small):
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, "one"))
+    command = ["env", "-u", "VITALS_SOCKET", f"VITALS_RUN_DIR={programs.path('run')}", VITALS]
+    top = programs.start([*command, "top", "-b", "-i", "0.05"])
+    lines = iter(top.read_line, None)
+    assert any(line.startswith("one") for line in lines)
+    daemon.answer = lambda _line: CLOSE
+    daemon.stop()
+    os.unlink(daemon.path)
+    assert any(line.startswith("one") and "host.sock: closed by the server" in line for line in lines)
+    programs.keep(DaemonOfMany(programs, small.grouped, "one"))
+    assert any(line.startswith("one") and "host.sock" not in line for line in lines)
+    top.kill()
