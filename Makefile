@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo abi-record bench bench-blocking bench-hostile bench-kernel bench-page bench-scrape check check-deb check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage deb fuzz format clean
+.PHONY: help demo abi-record bench bench-blocking bench-hostile bench-kernel bench-page bench-scrape bench-verbs check check-deb check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage deb fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -29,6 +29,7 @@ help:
 	@echo '  make bench-kernel      one pass over 1000 VMs, read from the kernel; as root'
 	@echo '  make bench-page        how smooth the page of 100 VMs is, in chromium'
 	@echo '  make bench-scrape      a scrape of 1000 VMs over HTTP, and who waits for it; as root'
+	@echo '  make bench-verbs       what the verbs take that look at 1000 VMs through the daemon; as root'
 	@echo '  make fuzz              each fuzz target for SECONDS=60'
 	@echo '  make chaos             clients that do anything, for SECONDS=60: with ASan and UBSan, then with TSan'
 	@echo '  make abi-record        what programs see of the library, which the tests compare with'
@@ -172,6 +173,12 @@ bench-scrape:
 	@$(PACKAGES) build check
 	@$(MAKE) --no-print-directory build
 	@bench/scrape.py $(BUILD) $(BENCH_FLAGS)
+
+# Needs root, too.
+bench-verbs:
+	@$(PACKAGES) build check
+	@$(MAKE) --no-print-directory build
+	@bench/verbs.py $(BUILD) $(BENCH_FLAGS)
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz build-coverage build-arm64 build-deb build-suites
