@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/library_thread.h"
 #include "http/address.h"
 #include "http/exchange.h"
+#include "http/nice.h"
 #include "http/web_config.h"
 
 /*
@@ -207,7 +207,7 @@ static void *run_start(void *opaque)
 {
     struct starting *starting = opaque;
 
-    setpriority(PRIO_PROCESS, 0, HTTP_NICE); /* of this thread */
+    be_nice(HTTP_NICE);
     starting->err = start_all(starting->http, starting->mode, starting->error);
     return NULL;
 }

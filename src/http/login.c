@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/keyed_hash.h"
 #include "base/library_thread.h"
 #include "http/http.h"
+#include "http/nice.h"
 
 struct kept {
     uint64_t hash[2], until_ns; /* 0: there is none */
@@ -234,7 +234,7 @@ static void *run(void *opaque)
 {
     struct logins *logins = opaque;
 
-    setpriority(PRIO_PROCESS, 0, HTTP_LOGIN_NICE); /* of this thread */
+    be_nice(HTTP_LOGIN_NICE);
     pthread_mutex_lock(&logins->lock);
     while (!logins->ends || logins->first) {
         if (!logins->first)

@@ -642,14 +642,14 @@ def test_who_may_have_left_costs_one_document_in_a_turn(server):
 
 
 def test_its_threads_leave_cpus_to_others(guarded):
-    """All but the first, which is the program's."""
+    """All but the first, which is the program's, and that of a sanitizer."""
     weights = {}
     for task in os.listdir(f"/proc/{guarded.pid}/task"):
-        with open(f"/proc/{guarded.pid}/task/{task}/stat", encoding="ascii") as file:
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{guarded.pid}/task/{task}/stat", encoding="ascii") as file:
             weights[int(task)] = int(file.read().rsplit(")", 1)[1].split()[16])
     own = weights.pop(guarded.pid)
     assert own == os.getpriority(os.PRIO_PROCESS, 0)
-    assert sorted(weights.values()) == [max(own, limit("HTTP_NICE"))] * 2 + [limit("HTTP_LOGIN_NICE")]
+    assert set(weights.values()) - ({own} if SANITIZED else set()) == {limit("HTTP_NICE"), limit("HTTP_LOGIN_NICE")}
 
 
 def test_who_reads_slowly_costs_nobody_else(server):
