@@ -129,12 +129,16 @@ static int read_kernel(struct host *host)
     return err;
 }
 
+/* What has been removed meanwhile can't be read any more, and is no VM that is down. */
 static void read_registered(struct host *host)
 {
     uint64_t begin = clock_now_ns();
+    bool are_whole = true;
 
     for (size_t i = 0; i < host->table.n_registered; i++)
-        registered_read(host->table.registered[i]);
+        are_whole &= registered_read(host->table.registered[i]);
+    if (!are_whole)
+        follower_read(&host->follower, host->statistics, &host->table);
     host->registered_ns = clock_now_ns() - begin;
 }
 

@@ -252,9 +252,13 @@ int registered_remove_vcpu(struct host_vm *vm, const char *path, struct error_te
     return 0;
 }
 
-void registered_read(struct host_vm *vm)
+bool registered_read(struct host_vm *vm)
 {
-    vm->has_row = read_row(vm, KVM_KIND_VM, vm->file, vm->data_offset, vm->row);
-    for (size_t i = 0; i < vm->n_vcpus; i++)
+    bool is_whole = vm->has_row = read_row(vm, KVM_KIND_VM, vm->file, vm->data_offset, vm->row);
+
+    for (size_t i = 0; i < vm->n_vcpus; i++) {
         read_vcpu(vm, &vm->vcpus[i]);
+        is_whole &= vm->vcpus[i].has_row;
+    }
+    return is_whole;
 }

@@ -62,7 +62,7 @@ struct shared_file *registered_vcpu_file(const struct host_vm *vm, const char *p
 /* -ENOENT: there is none. */
 int registered_remove_vcpu(struct host_vm *vm, const char *path, struct error_text *error);
 
-/* Reads all of its files. */
-void registered_read(struct host_vm *vm);
+/* Reads all of its files. False: one can't be read. */
+bool registered_read(struct host_vm *vm);
 
 #endif

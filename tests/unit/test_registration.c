@@ -447,6 +447,36 @@ static void it_follows_changes_of_a_vm(void **state)
     assert_string_equal(vm->vcpus[0].path, "cpu/other");
 }
 
+/* Between what it follows and what it reads, it asks for the time. */
+static struct {
+    struct fixture *f;
+    unsigned calls_left;
+} removal;
+
+uint64_t __real_clock_now_ns(void);
+uint64_t __wrap_clock_now_ns(void);
+
+uint64_t __wrap_clock_now_ns(void)
+{
+    if (removal.calls_left && --removal.calls_left == 0) {
+        registrant_free(removal.f->registrant);
+        removal.f->registrant = NULL;
+    }
+    return __real_clock_now_ns();
+}
+
+static void one_that_goes_while_it_is_read_is_gone(void **state)
+{
+    struct fixture *f = *state;
+
+    register_with_vcpu(f);
+    assert_int_equal(count_others(f), 1);
+    removal.f = f;
+    removal.calls_left = 2;
+    assert_int_equal(count_others(f), 0);
+    assert_null(f->registrant);
+}
+
 static void a_thread_is_told_later(void **state)
 {
     struct fixture *f = *state;
@@ -685,6 +715,7 @@ int main(void)
         WITH(connections_of_a_user_have_a_limit),
         WITH(another_host_follows),
         WITH(it_follows_changes_of_a_vm),
+        WITH(one_that_goes_while_it_is_read_is_gone),
         WITH(own_statistics_are_told_to_another_host),
         WITH(own_statistics_have_a_limit),
         WITH(a_vcpu_in_the_place_of_another),
