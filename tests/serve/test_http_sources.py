@@ -126,6 +126,53 @@ def test_statistics_that_a_vmm_takes_back(web, programs, registrant, vm, name):
     assert targets() == []
 
 
+OWN = [
+    {"name": "reads", "type": "cumulative", "help": "What a \"guest\" has read \\ by itself."},
+    {"name": "read_us", "type": "cumulative", "unit": "seconds", "exponent": -6},
+    {"name": "depth", "type": "instant"},
+    {"name": "latency_hist", "type": "log-hist", "unit": "seconds", "exponent": -9, "count": 3},
+    {"name": "sizes", "type": "linear-hist", "unit": "bytes", "base": "pow2", "exponent": 10, "count": 2, "bucket-size": 4},
+]
+
+
+def test_own_statistics_of_a_vmm(web, programs, registrant, vm, name):
+    """Of the VM, of vCPUs and of objects, with types, units, help and buckets."""
+    client, rows = registrant(), programs.keep(Rows(8, n=2))
+    client.register(vm(), name)
+    rows.write(2**64 - 1, 1500000, 7, 1, 2, 3, 4, 5)
+    rows.write(10, 0, 8, 0, 0, 0, 1, 0, row=1)
+    client.do("add-stats", [rows.fd], provider="disk", target="vm", stats=OWN)
+    for target, path in (("vcpu", "/machine/cpu[0]"), ("block", 'sd"a')):
+        client.do("add-stats", [rows.fd], provider="disk", target=target, stats=OWN)
+        client.do("add-objects", provider="disk", target=target, objects=[{"path": path, "row": 1}])
+    found = web.openmetrics("?preset=full")
+    exposition.read_prometheus(web.get("/metrics?preset=full")[1])
+    assert found.value("disk_vm_reads_total", vm=name) == str(2**64 - 1)
+    assert found.value("disk_vm_read_seconds_total", vm=name) == "1.5"
+    assert found.value("disk_vm_depth", vm=name) == "7"
+    assert found.value("disk_vcpu_reads_total", vm=name, vcpu="0") == "10"
+    assert found.value("disk_block_depth", vm=name, object='sd"a') == "8"
+    buckets = [(labels["le"], value) for labels, value in found.of("disk_vm_latency_duration_seconds_bucket")]
+    assert buckets == [("1e-09", "1"), ("2e-09", "3"), ("+Inf", "6")]
+    buckets = [(labels["le"], value) for labels, value in found.of("disk_vm_sizes_size_bytes_bucket")]
+    assert buckets == [("4096.0", "4"), ("+Inf", "9")]
+    assert found.heads["disk_vm_read_seconds", "UNIT"] == "seconds"
+    assert "What a \\\"guest\\\" has read \\\\ by itself." in found.heads["disk_vm_reads", "HELP"]
+    assert found.value("vitals_series_dropped", reason="name") == "0"
+
+
+def test_a_name_that_two_vmms_describe_differently(web, programs, registrant, vm, name):
+    """Who came first has it, and it is said whose is missing."""
+    for i, of_kind in enumerate(("cumulative", "instant")):
+        client, rows = registrant(), programs.keep(Rows(1))
+        client.register(vm(), f"{name}-{i}")
+        client.do("add-stats", [rows.fd], provider="disk", target="vm", stats=[{"name": "reads", "type": of_kind}])
+    found = web.openmetrics("?preset=full")
+    assert found.of("disk_vm_reads_total") == [({"vm": f"{name}-0"}, "0")] and not found.of("disk_vm_reads")
+    assert found.value("vitals_series_dropped", reason="name") == "1"
+    assert found.value("vitals_user_series_dropped", uid=str(os.getuid()), reason="name") == "1"
+
+
 def test_without_the_kernel(start, programs, vm, name):
     """By a user who may do nothing: what is registered is all there is."""
     own = programs.path("own")
