@@ -851,7 +851,7 @@ def test_a_daemon_without_vms(programs, words):
     assert ": this host has no VMs" in result.stderr
 
 
-def test_a_vm_that_ends_meanwhile(programs, small):
+def test_a_vm_that_has_ended_when_it_is_asked(programs, small):
     """Between the answer of the daemon and the question to the VM."""
     programs.keep(FakeDaemon(programs, told(programs.path("gone.sock")), told(small.grouped)))
     result = at_run_directory(programs, "list", "--json")
