@@ -40,7 +40,10 @@ struct cgroups {
     char *top;     /* the path of the group that is mounted there */
     void *by_path;
     uint64_t now_ns, sum;
+    uint64_t phase; /* of the last first look */
 };
+
+#define PHASE_STEP_NS 3090169944u /* by the golden ratio: however many there are, they are spread */
 
 /* ---- where the groups are mounted ----------------------------------------------------------- */
 
@@ -402,13 +405,25 @@ static bool is_due(const struct cgroups *cgroups, uint64_t looked_at)
     return !looked_at || cgroups->now_ns - looked_at >= CGROUP_LOOK_NS;
 }
 
-static uint64_t throttled_ns(const struct cgroups *cgroups, struct cgroup *cgroup)
+/*
+ * Many are looked at for the first time at once, and would be again. So the first look counts as one of
+ * some time ago.
+ */
+static uint64_t look_of_now(struct cgroups *cgroups, uint64_t looked_at)
+{
+    if (looked_at)
+        return cgroups->now_ns;
+    cgroups->phase = (cgroups->phase + PHASE_STEP_NS) % CGROUP_LOOK_NS;
+    return cgroups->now_ns > cgroups->phase ? cgroups->now_ns - cgroups->phase : cgroups->now_ns;
+}
+
+static uint64_t throttled_ns(struct cgroups *cgroups, struct cgroup *cgroup)
 {
     bool is_looked_at = is_due(cgroups, cgroup->looked_at);
 
     if (is_looked_at) {
         cgroup->has_quota = has_quota(cgroups, cgroup);
-        cgroup->looked_at = cgroups->now_ns;
+        cgroup->looked_at = look_of_now(cgroups, cgroup->looked_at);
     }
     if (is_looked_at || (cgroup->has_quota && cgroup->read_at != cgroups->now_ns)) {
         read_throttled(cgroups, cgroup);
@@ -471,11 +486,12 @@ bool vm_cgroups_are_due(const struct vm_cgroups *vm, const struct cgroups *cgrou
 int vm_cgroups_look(struct vm_cgroups *vm, struct cgroups *cgroups, int directory,
                     const pid_t *threads, size_t n)
 {
-    struct vm_cgroups found = {.looked_at = cgroups->now_ns};
+    struct vm_cgroups found = {0};
     int err = 0;
 
     if (!vm_cgroups_are_due(vm, cgroups))
         return 0;
+    found.looked_at = look_of_now(cgroups, vm->looked_at);
     for (size_t i = 0; !err && i < n; i++)
         err = add_thread(&found, cgroups, directory, threads[i]);
     vm_cgroups_free(vm, cgroups);

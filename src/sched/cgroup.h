@@ -18,8 +18,9 @@
 #include "sched/proc.h"
 
 /*
- * Threads rarely move, and quotas rarely change: both are looked at again after this time. A group
- * without a quota is not read in between, which is most of them.
+ * Threads rarely move, and quotas rarely change: both are looked at again after this time, but for the
+ * second time after a part of it, so that those that came together are not all looked at together. A
+ * group without a quota is not read in between, which is most of them.
  */
 #define CGROUP_LOOK_NS 5000000000u
 

@@ -278,6 +278,36 @@ static void a_group_with_a_quota_is_read_each_time(void **state)
     remove_host();
 }
 
+/* What came at once would else take long at once, again and again. */
+static void many_vms_are_looked_at_one_after_the_other(void **state)
+{
+    enum { VMS = 100, PARTS = 10 };
+    struct cgroups *cgroups = cgroups_with(V2_MOUNT);
+    struct vm_cgroups vms[VMS] = {0};
+    uint64_t now = 10 * (uint64_t)CGROUP_LOOK_NS;
+
+    (void)state;
+    put("cg/vm/cpu.stat", "throttled_usec 1\n");
+    put("proc/self/task/10/cgroup", "0::/vm\n");
+    for (size_t i = 0; i < VMS; i++)
+        assert_int_equal(throttled_at(&vms[i], cgroups, now), 1000);
+    for (size_t part = 0; part < 3 * PARTS; part++) {
+        size_t n_due = 0;
+
+        now += CGROUP_LOOK_NS / PARTS;
+        cgroups_set_time(cgroups, now);
+        for (size_t i = 0; i < VMS; i++)
+            n_due += vm_cgroups_are_due(&vms[i], cgroups);
+        assert_in_range(n_due, VMS / PARTS - 3, VMS / PARTS + 3);
+        for (size_t i = 0; i < VMS; i++)
+            throttled_at(&vms[i], cgroups, now);
+    }
+    for (size_t i = 0; i < VMS; i++)
+        vm_cgroups_free(&vms[i], cgroups);
+    cgroups_free(cgroups);
+    remove_host();
+}
+
 static void quotas_and_groups_are_looked_at_now_and_then(void **state)
 {
     struct cgroups *cgroups = cgroups_with(V2_MOUNT);
@@ -422,6 +452,7 @@ int main(void)
         cmocka_unit_test(each_group_of_a_vm_counts_once_and_those_above),
         cmocka_unit_test(a_group_with_a_quota_is_read_each_time),
         cmocka_unit_test(quotas_and_groups_are_looked_at_now_and_then),
+        cmocka_unit_test(many_vms_are_looked_at_one_after_the_other),
         cmocka_unit_test(a_group_that_is_gone_keeps_what_it_had),
         cmocka_unit_test(both_forms),
         cmocka_unit_test(only_the_controller_of_cpu_time_counts),
