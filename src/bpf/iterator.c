@@ -44,6 +44,33 @@ int iterator_read(int link_fd, struct buf *buf)
     return (int)n;
 }
 
+static int link_process(struct iterator_one *one, const struct bpf_program *program, pid_t process)
+{
+    union bpf_iter_link_info info = {.task.pid = (__u32)process};
+    LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+
+    if (one->link && one->process == process)
+        return 0;
+    iterator_one_free(one);
+    one->link = bpf_program__attach_iter(program, &options);
+    one->process = process;
+    return one->link ? 0 : -errno;
+}
+
+int iterator_read_one(struct iterator_one *one, const struct bpf_program *program, pid_t process,
+                      struct buf *buf)
+{
+    int err = link_process(one, program, process);
+
+    return err ? err : iterator_read(bpf_link__fd(one->link), buf);
+}
+
+void iterator_one_free(struct iterator_one *one)
+{
+    bpf_link__destroy(one->link);
+    *one = (struct iterator_one){0};
+}
+
 void iterator_silence(void)
 {
     libbpf_set_print(NULL);

@@ -3,7 +3,12 @@
 #ifndef BPF_ITERATOR_H
 #define BPF_ITERATOR_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
+
+struct bpf_link;
+struct bpf_program;
 
 enum {
     PASS_SIZE_MAX = 1 << 29, /* bytes; 100 000 VMs of 4 vCPUs have less */
@@ -15,6 +20,20 @@ enum {
  * PASS_SIZE_MAX.
  */
 int iterator_read(int link_fd, struct buf *buf);
+
+/* For passes over one process alone: the link to the last one is kept. All zeros at first. */
+struct iterator_one {
+    struct bpf_link *link;
+    pid_t process;
+};
+
+/*
+ * A pass over this process, by its number in the pid namespace of who reads; one that is gone has
+ * nothing. Linux before 6.1 has no such passes, and goes over all processes: who asks must find out.
+ */
+int iterator_read_one(struct iterator_one *one, const struct bpf_program *program, pid_t process,
+                      struct buf *buf);
+void iterator_one_free(struct iterator_one *one);
 
 /* libbpf writes to stderr, unless it is told not to: for the whole program. */
 void iterator_silence(void);

@@ -17,9 +17,10 @@ enum { CHECKS_MAX = 3 }; /* the kernel may do something with our own VM's memory
 
 struct bpf_kvm {
     struct kvm_files_bpf *program;
-    struct bpf_link *all, *one; /* one: only of one_process */
+    struct bpf_link *all;
+    struct iterator_one one;
+    bool reads_one; /* this kernel has passes over one process alone */
     struct bpf_link *stats_files;
-    pid_t one_process;
     pid_t wanted; /* of the last pass: others are left out; 0: none are */
     struct own_numbers own;
     struct own_statistics statistics[KVM_KINDS];
@@ -28,31 +29,28 @@ struct bpf_kvm {
 
 /* ---- a pass --------------------------------------------------------------------------------- */
 
-/*
- * Linux 6.1 and later look at one process only, if they are asked to, by its number in the namespace
- * of who asks.
- */
-static struct bpf_link *link_process(struct bpf_kvm *kvm, pid_t process)
+static int read_one(struct bpf_kvm *kvm, pid_t process)
 {
-    union bpf_iter_link_info info = {.task.pid = (__u32)process};
-    LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
-
-    if (kvm->own.namespaces_above)
-        return NULL;
-    if (kvm->one && kvm->one_process == process)
-        return kvm->one;
-    bpf_link__destroy(kvm->one);
-    kvm->one = bpf_program__attach_iter(kvm->program->progs.kvm_files, &options);
-    kvm->one_process = process;
-    return kvm->one;
+    kvm->wanted = process;
+    return iterator_read_one(&kvm->one, kvm->program->progs.kvm_files, process, &kvm->records);
 }
 
 int bpf_kvm_read(struct bpf_kvm *kvm, pid_t process)
 {
-    const struct bpf_link *link = process ? link_process(kvm, process) : kvm->all;
+    if (process && kvm->reads_one && !read_one(kvm, process))
+        return 0;
+    kvm->wanted = process;
+    return iterator_read(bpf_link__fd(kvm->all), &kvm->records);
+}
 
-    kvm->wanted = link ? 0 : process;
-    return iterator_read(bpf_link__fd(link ? link : kvm->all), &kvm->records);
+int bpf_kvm_read_one(struct bpf_kvm *kvm, pid_t process)
+{
+    return kvm->reads_one ? read_one(kvm, process) : -EOPNOTSUPP;
+}
+
+bool bpf_kvm_reads_one(const struct bpf_kvm *kvm)
+{
+    return kvm->reads_one;
 }
 
 static size_t row_size(const struct bpf_kvm *kvm, enum kvm_kind kind)
@@ -185,6 +183,16 @@ static int compare_once(struct bpf_kvm *kvm, const struct own_vm *vm, struct bpf
     return err;
 }
 
+/*
+ * Linux 6.1 and later; earlier ones go over all processes whatever is asked for. The number is that of
+ * no process, in whose files our own VM must not be. It would be looked up in our own namespace, and
+ * what is known of processes are their numbers in that of /proc.
+ */
+static bool finds_out_one(struct bpf_kvm *kvm)
+{
+    return !kvm->own.namespaces_above && !read_one(kvm, BPF_PROCESS_LIMIT) && !kvm->records.len;
+}
+
 static int check_trust(struct bpf_kvm *kvm, const struct own_vm *vm, struct bpf_why *why)
 {
     bool is_same = false;
@@ -192,8 +200,11 @@ static int check_trust(struct bpf_kvm *kvm, const struct own_vm *vm, struct bpf_
 
     for (int i = 0; i < CHECKS_MAX && !err && !is_same; i++)
         err = compare_once(kvm, vm, why, &is_same);
-    if (err || is_same)
+    if (err)
         return err;
+    kvm->reads_one = finds_out_one(kvm);
+    if (is_same)
+        return 0;
     return bpf_why_set(why, -EBADMSG, BPF_MISSING_TRUST,
                        "Is the module kvm another one than the kernel's own? Its BTF must be that "
                        "of the code that runs.",
@@ -308,7 +319,7 @@ void bpf_kvm_close(struct bpf_kvm *kvm)
 {
     if (!kvm)
         return;
-    bpf_link__destroy(kvm->one);
+    iterator_one_free(&kvm->one);
     bpf_link__destroy(kvm->all);
     bpf_link__destroy(kvm->stats_files);
     kvm_files_bpf__destroy(kvm->program);

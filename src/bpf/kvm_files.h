@@ -11,6 +11,7 @@
 #ifndef BPF_KVM_FILES_H
 #define BPF_KVM_FILES_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "bpf/records.h"
@@ -34,6 +35,13 @@ const struct kvm_stats_file *bpf_kvm_statistics(const struct bpf_kvm *kvm, enum 
 
 /* One pass: over the files of one process, by its number here, or with 0 over those of all. */
 int bpf_kvm_read(struct bpf_kvm *kvm, pid_t process);
+
+/*
+ * The same of one process, where the kernel needs not go over all for it. -EOPNOTSUPP: it must: before
+ * Linux 6.1, and where /proc is of another pid namespace than our own.
+ */
+int bpf_kvm_read_one(struct bpf_kvm *kvm, pid_t process);
+bool bpf_kvm_reads_one(const struct bpf_kvm *kvm);
 
 /*
  * The records of the last pass, in the order of processes and fds: with NULL the first, with the last

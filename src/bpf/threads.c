@@ -11,6 +11,7 @@
 struct bpf_threads {
     struct threads_bpf *program;
     struct bpf_link *link;
+    struct iterator_one one;
     struct buf records;
 };
 
@@ -25,7 +26,11 @@ static int load_logged(struct bpf_threads *threads, struct bpf_why *why, char *l
     if (threads_bpf__load(threads->program) < 0)
         return bpf_why_not_loaded(why, -errno, log);
     threads->link = bpf_program__attach_iter(threads->program->progs.threads, NULL);
-    return threads->link ? 0 : bpf_why_not_loaded(why, -errno, "");
+    if (!threads->link)
+        return bpf_why_not_loaded(why, -errno, "");
+    /* The number of no process: the link's file is there from here on, whichever process it is of. */
+    bpf_threads_read_one(threads, BPF_PROCESS_LIMIT);
+    return 0;
 }
 
 int bpf_threads_open(const char *root, struct bpf_why *why, struct bpf_threads **ret_threads)
@@ -55,6 +60,7 @@ void bpf_threads_close(struct bpf_threads *threads)
 {
     if (!threads)
         return;
+    iterator_one_free(&threads->one);
     bpf_link__destroy(threads->link);
     threads_bpf__destroy(threads->program);
     buf_free(&threads->records);
@@ -75,6 +81,12 @@ void bpf_threads_want(struct bpf_threads *threads, pid_t process, bool is_wanted
 int bpf_threads_read(struct bpf_threads *threads)
 {
     return iterator_read(bpf_link__fd(threads->link), &threads->records);
+}
+
+int bpf_threads_read_one(struct bpf_threads *threads, pid_t process)
+{
+    return iterator_read_one(&threads->one, threads->program->progs.threads, process,
+                             &threads->records);
 }
 
 const struct thread_record *bpf_threads_records(const struct bpf_threads *threads, size_t *ret_n)

@@ -27,7 +27,13 @@ void bpf_threads_want(struct bpf_threads *threads, pid_t process, bool is_wanted
 /* One pass over all threads of the host. */
 int bpf_threads_read(struct bpf_threads *threads);
 
-/* The records of the last pass, in the order of the threads' numbers. Valid until the next pass. */
+/*
+ * One over the threads of one process, wanted before, by its number in our own pid namespace: where
+ * bpf_kvm_reads_one(). Otherwise it may have the others, too.
+ */
+int bpf_threads_read_one(struct bpf_threads *threads, pid_t process);
+
+/* The records of the last pass; of one over all in the order of the threads' numbers. Valid until the next pass. */
 const struct thread_record *bpf_threads_records(const struct bpf_threads *threads, size_t *ret_n);
 
 #endif

@@ -49,6 +49,19 @@ int bpf_kvm_read(struct bpf_kvm *kvm, pid_t process)
     return -ENOSYS;
 }
 
+int bpf_kvm_read_one(struct bpf_kvm *kvm, pid_t process)
+{
+    (void)kvm;
+    (void)process;
+    return -ENOSYS;
+}
+
+bool bpf_kvm_reads_one(const struct bpf_kvm *kvm)
+{
+    (void)kvm;
+    return false;
+}
+
 const struct kvm_record *bpf_kvm_next(const struct bpf_kvm *kvm, const struct kvm_record *last)
 {
     (void)kvm;
@@ -84,6 +97,13 @@ void bpf_threads_want(struct bpf_threads *threads, pid_t process, bool is_wanted
 int bpf_threads_read(struct bpf_threads *threads)
 {
     (void)threads;
+    return -ENOSYS;
+}
+
+int bpf_threads_read_one(struct bpf_threads *threads, pid_t process)
+{
+    (void)threads;
+    (void)process;
     return -ENOSYS;
 }
 

@@ -12,6 +12,8 @@
 #include "host/table.h"
 #include "kvm/schema.h"
 
+enum { FORGETTING = 8 }; /* what was dear once is tried again after some passes */
+
 struct host {
     struct bpf_kvm *kvm;      /* NULL: nothing is read from the kernel */
     struct host_sched *sched; /* NULL: can't be had */
@@ -19,6 +21,7 @@ struct host {
     struct host_statistics statistics[KVM_KINDS];
     struct follower follower;
     const struct kvm_record **records; /* of the pass under way */
+    struct host_vm **renewed;          /* by a pass over one process; as much room as for records */
     size_t records_cap;
     uint64_t time_ns, registered_ns;
 };
@@ -91,6 +94,7 @@ void host_close(struct host *host)
     if (host->kvm)
         bpf_kvm_close(host->kvm);
     free(host->records);
+    free(host->renewed);
     free(host);
 }
 
@@ -101,29 +105,43 @@ static int add_record(struct host *host, size_t n, const struct kvm_record *reco
     if (n == host->records_cap) {
         size_t cap = host->records_cap ? 2 * host->records_cap : 64;
         const struct kvm_record **records = reallocarray(host->records, cap, sizeof(*records));
+        struct host_vm **renewed;
 
         if (!records)
             return -ENOMEM;
         host->records = records;
+        renewed = reallocarray(host->renewed, cap, sizeof(*renewed));
+        if (!renewed)
+            return -ENOMEM;
+        host->renewed = renewed;
         host->records_cap = cap;
     }
     host->records[n] = record;
     return 0;
 }
 
-static int read_kernel(struct host *host)
+static int add_records(struct host *host, size_t *ret_n)
 {
     const struct kvm_record *record = NULL;
     size_t n = 0;
+    int err = 0;
+
+    while (!err && (record = bpf_kvm_next(host->kvm, record)))
+        err = add_record(host, n++, record);
+    *ret_n = n;
+    return err;
+}
+
+static int read_kernel(struct host *host)
+{
+    size_t n;
     int err;
 
     if (!host->kvm)
         return 0;
     err = bpf_kvm_read(host->kvm, 0);
-    if (err)
-        return err;
-    while ((record = bpf_kvm_next(host->kvm, record)) && !err)
-        err = add_record(host, n++, record);
+    if (!err)
+        err = add_records(host, &n);
     if (!err)
         err = host_table_update(&host->table, host->records, n);
     return err;
@@ -153,9 +171,70 @@ int host_read(struct host *host)
     /* Without threads the VMs are still right. */
     if (!err && host->sched)
         host_sched_read(host->sched, host->table.vms, host->table.n, host->time_ns);
-    for (size_t i = 0; i < host->table.n && !err; i++)
+    for (size_t i = 0; i < host->table.n && !err; i++) {
+        host->table.vms[i]->read_ns = host->time_ns;
+        host->table.vms[i]->taken_ns -= host->table.vms[i]->taken_ns / FORGETTING;
         host_state_update(host->table.vms[i], host->time_ns);
+    }
     return err;
+}
+
+/* ---- a pass over one process ---------------------------------------------------------------- */
+
+bool host_reads_vms(const struct host *host)
+{
+    return !host->kvm || bpf_kvm_reads_one(host->kvm);
+}
+
+static int renew_vms(struct host *host, const struct host_vm *vm, uint64_t now_ns, size_t *ret_n)
+{
+    size_t n;
+    int err = vm->process && vm->pid ? bpf_kvm_read_one(host->kvm, vm->pid) : -ENOENT;
+
+    if (!err)
+        err = add_records(host, &n);
+    if (err)
+        return err;
+    *ret_n = host_table_renew(&host->table, host->records, n, host->renewed);
+    return host->sched && *ret_n
+               ? host_sched_read_process(host->sched, host->renewed, *ret_n, now_ns)
+               : 0;
+}
+
+static void finish_renewed(struct host *host, size_t n, uint64_t now_ns, uint64_t begin_cpu_ns)
+{
+    uint64_t taken_ns;
+
+    for (size_t i = 0; i < n; i++) {
+        struct host_vm *vm = host->renewed[i];
+
+        if (vm->is_registered)
+            registered_read(vm);
+        host_state_update(vm, now_ns);
+        vm->read_ns = now_ns;
+    }
+    taken_ns = clock_thread_cpu_ns() - begin_cpu_ns;
+    for (size_t i = 0; i < n; i++)
+        host->renewed[i]->taken_ns = taken_ns;
+}
+
+int host_read_vm(struct host *host, struct host_vm *vm)
+{
+    uint64_t now_ns = clock_now_ns(), cpu_ns = clock_thread_cpu_ns();
+    size_t n;
+    int err;
+
+    if (host->kvm) {
+        err = renew_vms(host, vm, now_ns, &n);
+        if (err)
+            return err;
+        finish_renewed(host, n, now_ns, cpu_ns);
+        return vm->read_ns == now_ns ? 0 : -ENOENT;
+    }
+    registered_read(vm);
+    host_state_update(vm, now_ns);
+    vm->read_ns = now_ns;
+    return 0;
 }
 
 uint64_t host_registered_ns(const struct host *host)

@@ -32,6 +32,14 @@ void host_close(struct host *host);          /* NULL is allowed */
  */
 int host_read(struct host *host);
 
+/*
+ * One pass over the process of @vm alone, which is much cheaper: the values of all its VMs that are as
+ * the last pass over all had them. -errno: this one is not, or the kernel has no such passes (before
+ * Linux 6.1): host_read() must follow. Which VMs there are never changes.
+ */
+int host_read_vm(struct host *host, struct host_vm *vm);
+bool host_reads_vms(const struct host *host); /* it can */
+
 /* How long reading those took that have registered. */
 uint64_t host_registered_ns(const struct host *host);
 

@@ -200,3 +200,25 @@ int host_sched_read(struct host_sched *sched, struct host_vm *const *vms, size_t
     }
     return err;
 }
+
+/* ---- one process alone ---------------------------------------------------------------------- */
+
+int host_sched_read_process(struct host_sched *sched, struct host_vm *const *vms, size_t n,
+                            uint64_t now_ns)
+{
+    const struct thread_record *records;
+    size_t n_records;
+    int err = n ? bpf_threads_read_one(sched->kernel, vms[0]->pid) : -ENOENT;
+
+    if (err)
+        return err;
+    records = bpf_threads_records(sched->kernel, &n_records);
+    err = host_threads_take_process(&sched->threads, vms[0]->process, records, n_records);
+    for (size_t i = 0; i < n && !err; i++)
+        mark_vcpus(sched, vms[i]);
+    if (sched->cgroups)
+        cgroups_set_time(sched->cgroups, now_ns);
+    for (size_t i = 0; i < n && !err; i++)
+        fill_rows(sched, vms[i]);
+    return err;
+}

@@ -24,4 +24,11 @@ void host_sched_close(struct host_sched *sched); /* no VM is left; NULL is allow
 int host_sched_read(struct host_sched *sched, struct host_vm *const *vms, size_t n,
                     uint64_t now_ns);
 
+/*
+ * The same of some VMs of one process, of which the last pass knew, over its threads alone. -errno, as
+ * of host_threads_take_process(): all must be read.
+ */
+int host_sched_read_process(struct host_sched *sched, struct host_vm *const *vms, size_t n,
+                            uint64_t now_ns);
+
 #endif

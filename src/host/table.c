@@ -418,15 +418,18 @@ static void take(struct update *update, const struct host_records *records)
 }
 
 /* Those that have registered are told of what runs them in each pass. */
+static void forget_threads(struct host_vm *vm)
+{
+    for (size_t i = 0; i < vm->n_vcpus; i++)
+        vm->vcpus[i].thread = 0;
+}
+
 static void forget_records(struct host_table *table)
 {
     for (size_t i = 0; i < table->n_registered; i++) {
-        struct host_vm *vm = table->registered[i];
-
-        vm->is_in_records = false;
-        vm->process = 0;
-        for (size_t j = 0; j < vm->n_vcpus; j++)
-            vm->vcpus[j].thread = 0;
+        table->registered[i]->is_in_records = false;
+        table->registered[i]->process = 0;
+        forget_threads(table->registered[i]);
     }
 }
 
@@ -453,4 +456,44 @@ int host_table_update(struct host_table *table, const struct kvm_record **record
     err = publish(table, update.born, update.n_born);
     free(update.born);
     return err ? err : update.err;
+}
+
+/* ---- one process alone ---------------------------------------------------------------------- */
+
+static bool is_met_again(const struct host_vm *vm, const struct kvm_record *first)
+{
+    return vm->is_in_records && vm->process == (pid_t)first->process &&
+           vm->start_time == first->start_time && vm->creator == first->creator &&
+           (vm->uid == 0 || vm->uid == first->uid);
+}
+
+static bool renew(struct host_vm *vm, const struct host_records *records)
+{
+    if (!vm->is_registered)
+        return host_vm_goes_on(vm, records) && !host_vm_take(vm, records);
+    if (!is_met_again(vm, records->records[0]))
+        return false;
+    forget_threads(vm);
+    host_vm_meet(vm, records);
+    return true;
+}
+
+size_t host_table_renew(struct host_table *table, const struct kvm_record **records, size_t n,
+                        struct host_vm **ret_vms)
+{
+    size_t n_renewed = 0;
+
+    if (n)
+        qsort(records, n, sizeof(*records), compare_records);
+    n = choose_records(records, n);
+    while (n) {
+        struct host_records of_vm = records_of_next(records, n);
+        struct host_vm *vm = host_table_find(table, records[0]->vm);
+
+        if (vm && renew(vm, &of_vm))
+            ret_vms[n_renewed++] = vm;
+        records += of_vm.n;
+        n -= of_vm.n;
+    }
+    return n_renewed;
 }

@@ -32,6 +32,14 @@ void host_table_free(struct host_table *table);
 int host_table_update(struct host_table *table, const struct kvm_record **records, size_t n);
 
 /*
+ * The records of a pass over one process alone: renews the VMs that are as the last pass over all had
+ * them, and writes them to @ret_vms, which has room for @n. What is new, is gone, or is another life is
+ * left to the next pass over all. Returns how many.
+ */
+size_t host_table_renew(struct host_table *table, const struct kvm_record **records, size_t n,
+                        struct host_vm **ret_vms);
+
+/*
  * A VM that has registered, with its identity, and with the kernel's address if that is known: takes
  * the reference. What the kernel had of it leaves the table: from now on its records say who runs this
  * one. -ENOMEM.

@@ -174,10 +174,9 @@ static void add_up_processes(struct host_threads *threads, const struct thread_r
  * User and system time are what the kernel met at its ticks. /proc stretches them to the exact run time,
  * by a division that would fall now and then between two programs that do it.
  */
-static void add_thread(struct host_threads *threads, const struct thread_record *record)
+static struct host_thread thread_of(const struct thread_record *record)
 {
-    threads->threads[threads->n_threads++] = (struct host_thread){
-        .record = record,
+    return (struct host_thread){
         .thread = (pid_t)record->thread,
         .process = (pid_t)record->process,
         .start_time = record->start_time,
@@ -190,6 +189,11 @@ static void add_thread(struct host_threads *threads, const struct thread_record 
                 [SCHED_INVOLUNTARY_SWITCHES] = record->involuntary_switches,
                 [SCHED_LAST_CPU] = record->cpu},
     };
+}
+
+static void add_thread(struct host_threads *threads, const struct thread_record *record)
+{
+    threads->threads[threads->n_threads++] = thread_of(record);
     if (record->resident_pages == BPF_UNKNOWN)
         threads->left_out |= SCHED_BIT(SCHED_RESIDENT);
     if (record->read_bytes == BPF_UNKNOWN)
@@ -262,6 +266,119 @@ int host_threads_take(struct host_threads *threads, const struct thread_record *
     add_up_processes(threads, records, n);
     continue_processes(threads);
     continue_threads(threads);
+    return 0;
+}
+
+/* ---- one process alone ---------------------------------------------------------------------- */
+
+static struct host_thread *find_same(const struct host_threads *threads,
+                                     const struct thread_record *record)
+{
+    struct host_thread *found = find_thread(threads, (pid_t)record->thread);
+
+    return found && found->process == (pid_t)record->process &&
+                   found->start_time == record->start_time
+               ? found
+               : NULL;
+}
+
+/* How many were there before. */
+static size_t mark_seen(struct host_threads *threads, const struct thread_record *records, size_t n,
+                        bool is_seen)
+{
+    size_t n_seen = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct host_thread *found = find_same(threads, &records[i]);
+
+        n_seen += found != NULL;
+        if (found)
+            found->is_seen = is_seen;
+    }
+    return n_seen;
+}
+
+static bool lacks_vcpu(const struct host_threads *threads, pid_t process)
+{
+    for (size_t i = 0; i < threads->n_threads; i++) {
+        const struct host_thread *thread = &threads->threads[i];
+
+        if (thread->process == process && thread->is_vcpu && !thread->is_seen)
+            return true;
+    }
+    return false;
+}
+
+static void leave_out_ended(struct host_threads *threads, pid_t process)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < threads->n_threads; i++)
+        if (threads->threads[i].process != process || threads->threads[i].is_seen)
+            threads->threads[n++] = threads->threads[i];
+    threads->n_threads = n;
+}
+
+/* There is room for it. */
+static void insert_thread(struct host_threads *threads, const struct thread_record *record)
+{
+    size_t i = threads->n_threads++;
+
+    for (; i > 0 && threads->threads[i - 1].thread > (pid_t)record->thread; i--)
+        threads->threads[i] = threads->threads[i - 1];
+    threads->threads[i] = thread_of(record);
+}
+
+static void renew_threads(struct host_threads *threads, struct host_process *process,
+                          const struct thread_record *records, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct host_thread *found = find_same(threads, &records[i]);
+        bool is_vcpu = found && found->is_vcpu;
+
+        if (!found) {
+            insert_thread(threads, &records[i]);
+            continue;
+        }
+        *found = thread_of(&records[i]);
+        found->is_vcpu = is_vcpu;
+        process->vcpus_ns += is_vcpu ? records[i].run_time : 0;
+    }
+}
+
+static struct host_process add_up(pid_t process, const struct thread_record *records, size_t n)
+{
+    struct host_process sum = {.process = process, .first = records};
+
+    for (size_t i = 0; i < n; i++)
+        add_record(&sum, &records[i]);
+    if (n)
+        add_ended(&sum);
+    return sum;
+}
+
+int host_threads_take_process(struct host_threads *threads, pid_t process,
+                              const struct thread_record *records, size_t n)
+{
+    struct host_process now = add_up(process, records, n), *former;
+    size_t n_seen;
+
+    if (reserve(threads, threads->n_threads + n))
+        return -ENOMEM;
+    former = find_process(threads, process);
+    if (!former || !n || former->start_time != now.start_time)
+        return -ENOENT;
+    n_seen = mark_seen(threads, records, n, true);
+    if (n_seen < former->n_threads) {
+        if (lacks_vcpu(threads, process)) {
+            mark_seen(threads, records, n, false);
+            return -ENOENT;
+        }
+        leave_out_ended(threads, process);
+    }
+    continue_process(&now, former);
+    renew_threads(threads, &now, records, n);
+    *former = now;
     return 0;
 }
 

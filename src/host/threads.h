@@ -22,9 +22,9 @@
 
 /* What is remembered of a thread. */
 struct host_thread {
-    const struct thread_record *record; /* while a pass is taken */
     pid_t thread, process;
     uint64_t start_time;
+    bool is_seen; /* while a pass over one process is taken */
     bool is_vcpu; /* of any VM, now or before */
     uint64_t row[SCHED_VCPU_STATS];
 };
@@ -52,6 +52,13 @@ struct host_threads {
 
 /* Takes the records of a pass, in the order of the threads' numbers. -ENOMEM: nothing has changed. */
 int host_threads_take(struct host_threads *threads, const struct thread_record *records, size_t n);
+
+/*
+ * Takes those of one process alone, in any order. -ENOENT: it, or a thread of a vCPU, is not as the last
+ * pass had it; -ENOMEM. Then nothing has changed.
+ */
+int host_threads_take_process(struct host_threads *threads, pid_t process,
+                              const struct thread_record *records, size_t n);
 void host_threads_free(struct host_threads *threads);
 
 /* This thread runs a vCPU: for each one of each VM, before rows of their processes are asked for. */

@@ -76,6 +76,9 @@ struct host_vm {
     struct vm_cgroups cgroups;  /* that throttle it; */
     struct cgroups *cgroups_of; /* NULL: were never looked at */
 
+    uint64_t read_ns;  /* when the last pass over it began; 0: none has */
+    uint64_t taken_ns; /* what the last one over its process alone took; 0: none has */
+
     bool has_row;
     uint64_t *row;
     struct host_vcpu *vcpus; /* by id */

@@ -9,9 +9,12 @@ from support.kernel_reader import (
     BPF_READER,
     MISSING,
     NOBODY,
+    READS_ONE_PROCESS,
     Reader,
     as_nobody,
+    before_linux_6_1,
     process_status,
+    processes_read,
     reader_for_all,
 )
 
@@ -83,3 +86,15 @@ def test_a_device_that_may_not_be_opened(nobody, host):
     reader = nobody("bpf", "perfmon")
     assert (reader.missing, reader.wait()) == (MISSING["permission"], 1)
     assert "/dev/kvm can't be opened: Permission denied" in reader.text
+
+
+@pytest.mark.parametrize("around", [[], before_linux_6_1()], ids=["one process", "the host"])
+def test_one_process_among_others(programs, vmm, around):
+    """Whether the kernel goes over it alone, or over all: to others it makes no difference."""
+    reader = programs.keep(Reader(programs.directory, around=around))
+    vms = vmm("--vcpus", "0,1", "--guest", "once"), vmm()
+    reader.ask("drop")
+    for vm in vms:
+        assert reader.rows(vm.pid) == vm.rows()
+    expected = {vms[1].pid} if READS_ONE_PROCESS and not around else set()
+    assert processes_read(reader.pid) & {vm.pid for vm in vms} == expected

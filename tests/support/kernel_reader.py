@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """VMMs that know nothing of vitals, and the program that reads them from the kernel."""
 
+import contextlib
 import json
 import os
+import platform
+import re
 import shutil
 import stat
 import subprocess
@@ -11,7 +14,9 @@ from support.programs import InputEnded, program
 
 BARE_VMM = program("VITALS_BARE_VMM", "tests/bare-vmm")
 BPF_READER = program("VITALS_BPF_READER", "tests/bpf-reader")
+OLD_ITERATORS = program("VITALS_OLD_ITERATORS", "tests/old-iterators.so")
 NOBODY = 65534
+READS_ONE_PROCESS = tuple(int(number) for number in re.findall(r"\d+", platform.release())[:2]) >= (6, 1)
 KVM_NUMBERS = os.makedev(10, 232)
 
 # enum bpf_missing of src/bpf/why.h
@@ -142,6 +147,23 @@ def as_nobody(*capabilities):
         added = ",".join(f"+{capability}" for capability in capabilities)
         words += [f"--inh-caps={added}", f"--ambient-caps={added}"]
     return words
+
+
+def before_linux_6_1():
+    """Words before a command: its kernel has no passes over one process alone."""
+    options = f"{os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0"
+    return ["env", f"LD_PRELOAD={OLD_ITERATORS}", f"ASAN_OPTIONS={options}"]
+
+
+def processes_read(pid):
+    """Which processes it has passes over that leave out all others."""
+    found = set()
+    for name in os.listdir(f"/proc/{pid}/fdinfo"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/fdinfo/{name}", encoding="ascii") as lines:
+            words = dict(line.split(":", 1) for line in lines if ":" in line)
+            if words.get("link_type", "").strip() == "iter" and "pid" in words:
+                found.add(int(words["pid"]))
+    return found
 
 
 def process_status(pid):

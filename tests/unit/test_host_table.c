@@ -99,6 +99,21 @@ static void update(struct fixture *f)
     f->pass.n = 0;
 }
 
+/* The same of one process alone. Returns how many VMs it renews. */
+static size_t renew(struct fixture *f, struct host_vm *ret_vms[RECORDS_MAX])
+{
+    const struct kvm_record *records[RECORDS_MAX];
+    size_t n;
+
+    for (size_t i = 0; i < f->pass.n; i++)
+        records[i] = f->pass.records[i];
+    n = host_table_renew(&f->table, records, f->pass.n, ret_vms);
+    for (size_t i = 0; i < f->pass.n; i++)
+        free(f->pass.records[i]);
+    f->pass.n = 0;
+    return n;
+}
+
 static void tear_down(struct fixture *f)
 {
     host_table_free(&f->table);
@@ -398,6 +413,97 @@ static void another_users_does_not_stay_registered(void **state)
     tear_down(&f);
 }
 
+/* ---- one process alone ---------------------------------------------------------------------- */
+
+static void one_process_has_its_vms_renewed(void **state)
+{
+    struct host_vm *renewed[RECORDS_MAX], *other;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    record_vm(&f, 0xff, 3);
+    record_vm(&f, 0xdd, 3);
+    record(&f, 0xee, KVM_KIND_VM, 0, 3)->process = 11;
+    update(&f);
+    other = host_table_find(&f.table, 0xee);
+    record_vm(&f, 0xff, 5);
+    record_vm(&f, 0xdd, 6);
+    assert_int_equal(renew(&f, renewed), 2);
+    assert_ptr_equal(renewed[0], host_table_find(&f.table, 0xdd));
+    assert_ptr_equal(renewed[1], host_table_find(&f.table, 0xff));
+    assert_int_equal(renewed[0]->row[0], 6);
+    assert_int_equal(renewed[1]->vcpus[1].row[0], 5);
+    assert_int_equal(f.table.n, 3);
+    assert_false(other->is_gone);
+    assert_int_equal(other->row[0], 3);
+    tear_down(&f);
+}
+
+static void vcpus_of_one_process_come_and_go(void **state)
+{
+    struct host_vm *renewed[RECORDS_MAX];
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    record_vm(&f, 0xff, 3);
+    update(&f);
+    record(&f, 0xff, KVM_KIND_VM, 0, 4);
+    record(&f, 0xff, KVM_KIND_VCPU, 7, 1);
+    assert_int_equal(renew(&f, renewed), 1);
+    assert_int_equal(renewed[0]->n_vcpus, 1);
+    assert_string_equal(renewed[0]->vcpus[0].path, "/kvm/vcpu[7]");
+    tear_down(&f);
+}
+
+/* What differs from the last pass over all is for the next one, and stays as it was until then. */
+static void which_vms_there_are_is_for_a_pass_over_all(void **state)
+{
+    struct host_vm *renewed[RECORDS_MAX], *vm;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    record_vm(&f, 0xff, 3);
+    update(&f);
+    vm = f.table.vms[0];
+    assert_int_equal(renew(&f, renewed), 0); /* it is gone */
+    record_vm(&f, 0xff, 2);                  /* another life */
+    record_vm(&f, 0xee, 3);                  /* a new one */
+    assert_int_equal(renew(&f, renewed), 0);
+    record(&f, 0xff, KVM_KIND_VM, 0, 4)->start_time = 101;
+    assert_int_equal(renew(&f, renewed), 0);
+    record(&f, 0xff, KVM_KIND_VM, 0, 4)->is_owner = 0;
+    assert_int_equal(renew(&f, renewed), 0);
+    assert_int_equal(f.table.n, 1);
+    assert_ptr_equal(f.table.vms[0], vm);
+    assert_false(vm->is_gone);
+    assert_int_equal(vm->row[0], 3);
+    tear_down(&f);
+}
+
+static void a_registered_vm_is_told_who_runs_it(void **state)
+{
+    struct host_vm *renewed[RECORDS_MAX], *vm;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    vm = register_vm(&f, 0xff, 1000);
+    record_vm_of(&f, 0xff, 1000);
+    assert_int_equal(renew(&f, renewed), 0); /* no pass over all has met it */
+    record_vm_of(&f, 0xff, 1000);
+    update(&f);
+    record_vm_of(&f, 0xff, 1001);
+    assert_int_equal(renew(&f, renewed), 0);
+    record_vm_of(&f, 0xff, 1000);
+    assert_int_equal(renew(&f, renewed), 1);
+    assert_ptr_equal(renewed[0], vm);
+    assert_int_equal(vm->process, 10);
+    tear_down(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +518,10 @@ int main(void)
         cmocka_unit_test(a_name_that_is_free_is_given_again),
         cmocka_unit_test(one_that_registers_is_one_with_the_kernels),
         cmocka_unit_test(another_users_does_not_stay_registered),
+        cmocka_unit_test(one_process_has_its_vms_renewed),
+        cmocka_unit_test(vcpus_of_one_process_come_and_go),
+        cmocka_unit_test(which_vms_there_are_is_for_a_pass_over_all),
+        cmocka_unit_test(a_registered_vm_is_told_who_runs_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "host/threads.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,17 @@ static void take(struct host_threads *threads, const struct thread_record *recor
         memcpy(copy, records, n * sizeof(*copy));
     check_ok(host_threads_take(threads, copy, n));
     free(copy); /* nothing of it is used any more */
+}
+
+static int take_process(struct host_threads *threads, const struct thread_record *records, size_t n)
+{
+    struct thread_record *copy = calloc(n + 1, sizeof(*copy));
+    int err;
+
+    memcpy(copy, records, n * sizeof(*copy));
+    err = host_threads_take_process(threads, PROCESS, copy, n);
+    free(copy);
+    return err;
 }
 
 static uint64_t vm_value(struct host_threads *threads, pid_t process, enum sched_vm_stat stat)
@@ -318,6 +330,84 @@ static void quotas_of_a_process_and_its_vcpus(void **state)
     shell("rm -r proc cg");
 }
 
+/* ---- one process alone ---------------------------------------------------------------------- */
+
+static void one_process_is_renewed(void **state)
+{
+    struct host_threads threads = {0};
+    struct thread_record records[] = {record_of(PROCESS, PROCESS, 10),
+                                      record_of(PROCESS, VCPU, 100),
+                                      record_of(OTHER_PROCESS, OTHER_PROCESS, 5)};
+
+    (void)state;
+    take(&threads, records, 3);
+    host_threads_mark_vcpu(&threads, VCPU);
+    records[0].run_time = 20;
+    records[0].minor_faults = 3;
+    records[1].run_time = 300;
+    check_ok(take_process(&threads, records, 2));
+    host_threads_mark_vcpu(&threads, VCPU);
+    assert_int_equal(vcpu_value(&threads, VCPU, SCHED_RUN), 300);
+    assert_int_equal(vm_value(&threads, PROCESS, SCHED_OTHER_THREADS), 20);
+    assert_int_equal(vm_value(&threads, PROCESS, SCHED_MINOR_FAULTS), 3);
+    assert_int_equal(vm_value(&threads, OTHER_PROCESS, SCHED_OTHER_THREADS), 5);
+    host_threads_free(&threads);
+}
+
+/* In any order of their numbers. */
+static void its_threads_begin_and_end(void **state)
+{
+    struct host_threads threads = {0};
+    struct thread_record records[] = {record_of(PROCESS, PROCESS, 10), record_of(PROCESS, 103, 7),
+                                      record_of(OTHER_PROCESS, OTHER_PROCESS, 5),
+                                      record_of(PROCESS, 300, 50)};
+    const struct thread_record later[] = {record_of(PROCESS, PROCESS, 11),
+                                          record_of(PROCESS, 301, 1), record_of(PROCESS, 300, 60),
+                                          record_of(PROCESS, 99, 2), record_of(PROCESS, 200000, 3)};
+    uint64_t row[SCHED_VCPU_STATS];
+
+    (void)state;
+    take(&threads, records, 4);
+    host_threads_mark_vcpu(&threads, 300);
+    check_ok(take_process(&threads, later, 5));
+    assert_false(host_threads_vcpu_row(&threads, 103, row));
+    assert_int_equal(vm_value(&threads, PROCESS, SCHED_THREADS), 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(vcpu_value(&threads, (pid_t)later[i].thread, SCHED_RUN),
+                         later[i].run_time);
+    assert_int_equal(vcpu_value(&threads, OTHER_PROCESS, SCHED_RUN), 5);
+    assert_int_equal(vm_value(&threads, PROCESS, SCHED_OTHER_THREADS), 17);
+    assert_int_equal(threads.n_threads, 6);
+    take(&threads, later, 1); /* a pass over all follows it: the vCPU's time stays a vCPU's */
+    assert_int_equal(vm_value(&threads, PROCESS, SCHED_OTHER_THREADS), 17);
+    host_threads_free(&threads);
+}
+
+static void what_differs_is_for_a_pass_over_all(void **state)
+{
+    struct host_threads threads = {0};
+    struct thread_record records[] = {record_of(PROCESS, PROCESS, 10),
+                                      record_of(PROCESS, VCPU, 100)};
+
+    (void)state;
+    assert_int_equal(take_process(&threads, records, 2), -ENOENT);
+    take(&threads, records, 2);
+    host_threads_mark_vcpu(&threads, VCPU);
+    records[0].run_time = 20;
+    assert_int_equal(take_process(&threads, records, 0), -ENOENT);
+    assert_int_equal(take_process(&threads, records, 1), -ENOENT); /* without the vCPU */
+    records[1].start_time++;                                       /* another thread */
+    assert_int_equal(take_process(&threads, records, 2), -ENOENT);
+    records[1].start_time--;
+    records[0].start_time++; /* another process */
+    assert_int_equal(take_process(&threads, records, 2), -ENOENT);
+    assert_int_equal(vcpu_value(&threads, PROCESS, SCHED_RUN), 10);
+    records[0].start_time--;
+    check_ok(take_process(&threads, records, 2));
+    assert_int_equal(vcpu_value(&threads, PROCESS, SCHED_RUN), 20);
+    host_threads_free(&threads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +421,9 @@ int main(void)
         cmocka_unit_test(another_thread_of_the_same_number_is_another),
         cmocka_unit_test(what_is_cumulative_does_not_fall),
         cmocka_unit_test(another_process_of_the_same_number_begins_anew),
+        cmocka_unit_test(one_process_is_renewed),
+        cmocka_unit_test(its_threads_begin_and_end),
+        cmocka_unit_test(what_differs_is_for_a_pass_over_all),
         cmocka_unit_test(quotas_of_a_process_and_its_vcpus),
     };
 
