@@ -24,8 +24,10 @@ struct qmp_call {
     qmp_handler *go_on; /* writes the next part; NULL: this is the last one */
     void *state;        /* of the handler, from one part to the next */
     void (*drop)(
-        void *state); /* called once, when it is not needed any more; NULL: it holds nothing */
-    bool waits;       /* go_on has nothing to do before a while */
+        void *state);  /* called once, when it is not needed any more; NULL: it holds nothing */
+    bool waits;        /* go_on has nothing to do before a while */
+    uint64_t asked_ns; /* when the command arrived; 0: now */
+    bool is_at_gate;   /* it has not been run: see struct qmp_gate */
 };
 
 /* Makes the reply an error. What was appended is dropped. */

@@ -217,6 +217,19 @@ static bool check_arguments(struct qmp_call *call)
     return false;
 }
 
+/* Nothing is told before the negotiation. */
+static bool may_run(struct qmp_call *call)
+{
+    const struct qmp_session *session = call->session;
+
+    if (!session->gate || !session->negotiated)
+        return true;
+    if (!call->asked_ns)
+        call->asked_ns = clock_now_ns();
+    call->is_at_gate = !session->gate->opens(session->gate->opaque, call->asked_ns);
+    return !call->is_at_gate;
+}
+
 static void dispatch(struct qmp_call *call, struct json_object *message)
 {
     if (!check_form(call, message))
@@ -224,23 +237,27 @@ static void dispatch(struct qmp_call *call, struct json_object *message)
     if (!find_command(call, json_object_get_string(json_object_object_get(message, "execute"))))
         return;
     json_object_object_get_ex(message, "arguments", &call->arguments);
-    if (check_arguments(call))
+    if (check_arguments(call) && may_run(call))
         call->command->run(call);
 }
 
+/* @asked_ns: when it arrived; 0: now. */
 static void run_message(struct qmp_session *session, struct qmp_workbench *bench,
-                        struct json_object *message, struct buf *out)
+                        struct json_object *message, uint64_t asked_ns, struct buf *out)
 {
     struct qmp_call call = {.session = session,
                             .bench = bench,
                             .out = out,
+                            .asked_ns = asked_ns,
                             .part_start = out->len,
                             .part_start_ns = clock_now_ns()};
 
     buf_puts(out, "{\"return\": ");
     dispatch(&call, message);
     session->refused = !call.command;
-    if (call.go_on && !call.error_class && !out->failed) {
+    if (call.is_at_gate)
+        out->len = call.part_start;
+    if ((call.go_on || call.is_at_gate) && !call.error_class && !out->failed) {
         if (!qmp_task_start(&call, message))
             return;
         qmp_fail(&call, QMP_GENERIC_ERROR, "out of memory");
@@ -271,9 +288,10 @@ static void run_now(struct qmp_session *session, struct qmp_workbench *bench, st
 {
     struct json_object *message = json_object_get(session->task->message);
     size_t memory = session->task->message_memory;
+    uint64_t asked_ns = session->task->asked_ns;
 
     qmp_task_end(session);
-    run_message(session, bench, message, out);
+    run_message(session, bench, message, asked_ns, out);
     if (session->task)
         session->task->message_memory = memory;
     json_object_put(message);
@@ -466,7 +484,7 @@ static void take_message(struct qmp_session *session, struct qmp_workbench *benc
         put_error(out, NULL, QMP_GENERIC_ERROR, error);
         session->refused = true;
     } else if (!is_long(in) || run_later(session, bench, message)) {
-        run_message(session, bench, message, out);
+        run_message(session, bench, message, 0, out);
     }
     if (session->task)
         session->task->message_memory = json_memory(in->text->data, in->text->len);

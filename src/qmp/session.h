@@ -29,6 +29,15 @@ struct qmp_workbench {
 int qmp_workbench_init(struct qmp_workbench *bench); /* -ENOMEM */
 void qmp_workbench_free(struct qmp_workbench *bench);
 
+/*
+ * What must come before commands of a session are run: what they tell is to be of @asked_ns or later,
+ * when they arrived. False: it isn't yet, and the command waits until qmp_session_go_on().
+ */
+struct qmp_gate {
+    bool (*opens)(void *opaque, uint64_t asked_ns);
+    void *opaque;
+};
+
 struct qmp_task;    /* see task.h */
 struct qmp_dialect; /* the schema and the form of replies of a socket, see dialect.h */
 
@@ -36,6 +45,7 @@ struct qmp_session {
     struct vitals_ctx *ctx;
     const struct qmp_dialect *dialect;
     struct providers *providers; /* that are shown; NULL: all */
+    const struct qmp_gate *gate; /* NULL: nothing must */
     void *opaque;                /* what the commands of a dialect that is not of a VM work on */
     struct frame frame;
     struct buf partial;    /* the message under way, if the bytes so far end inside of one */

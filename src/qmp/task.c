@@ -61,6 +61,8 @@ void qmp_task_pause(struct qmp_call *call)
     task->state = call->state;
     task->drop = call->drop;
     task->waits = call->waits;
+    task->asked_ns = call->asked_ns;
+    task->is_at_gate = call->is_at_gate;
     swap_with_bench(task, call->bench);
 }
 

@@ -17,6 +17,8 @@ struct qmp_task {
     void *state;
     void (*drop)(void *state);
     bool waits; /* for something that has not come */
+    uint64_t asked_ns;
+    bool is_at_gate;
     /* While a part is written they are on the bench, and those of the bench are here. */
     struct arena arena;
     struct stats_collection collection;

@@ -97,6 +97,7 @@ struct transport {
 struct vitals_listener {
     struct vitals_server *server;
     const struct listener_speech *speech; /* in place of the VM's commands; or NULL */
+    const struct qmp_gate *gate;          /* NULL: commands wait for nothing */
     struct vitals_ctx *ctx;
     enum vitals_dialect dialect;
     struct providers *providers; /* that its clients are shown; NULL: all */
@@ -180,6 +181,7 @@ void transport_event(struct transport *transport, uint32_t events);
 void transport_close(struct transport *transport);
 bool transports_serve_one(struct vitals_server *server); /* false: nobody waits */
 void transport_look_again(void *transport);              /* what its reply waits for */
+void transport_ask_again(struct transport *transport);   /* whether its gate opens */
 void transport_resume(void *transport);                  /* its pause is over */
 void transport_stalled(void *transport);                 /* it has had its reply for STALL_MS */
 
@@ -204,6 +206,8 @@ void listener_free(struct vitals_listener *listener); /* its clients are gone */
 /* Takes a reference to @providers, which may be NULL. NULL: no memory. */
 struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ctx *ctx,
                                   enum vitals_dialect dialect, struct providers *providers);
+/* Before its client has said anything. */
+void qmp_protocol_set_gate(struct protocol *protocol, const struct qmp_gate *gate);
 /* Before its client, at @fd, has said anything. -errno as of its open(), and nothing is changed. */
 int qmp_protocol_speak(struct protocol *protocol, const struct listener_speech *speech, int fd);
 /* Says why it is not served, if that is not for lack of memory. */

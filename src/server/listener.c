@@ -85,6 +85,7 @@ static int serve(struct vitals_listener *listener, int fd)
         qmp_protocol_new(listener->server, listener->ctx, listener->dialect, listener->providers);
     if (!protocol)
         return -ENOMEM;
+    qmp_protocol_set_gate(protocol, listener->gate);
     err = listener->speech ? qmp_protocol_speak(protocol, listener->speech, fd) : 0;
     if (!err)
         err = transport_open(listener->server, fd, protocol, listener);
@@ -100,6 +101,11 @@ void listener_speak(struct vitals_listener *listener, const struct listener_spee
         return;
     passed_files_allow(listener->fd);
     listener->passes_files = true;
+}
+
+void listener_set_gate(struct vitals_listener *listener, const struct qmp_gate *gate)
+{
+    listener->gate = gate;
 }
 
 /* @start_ns: of its accept(). It is no turn, but it is done for a user all the same. */

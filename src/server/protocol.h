@@ -54,8 +54,9 @@ struct protocol {
     struct transport *transport; /* that carries it */
     struct vitals_ctx *ctx;      /* whose statistics it shows; NULL: of none */
     bool replying;               /* its reply is not complete: nothing is fed meanwhile */
-    bool waits;   /* its next part has to wait: write() is called after a while, not soon */
-    bool refused; /* the last message was no message of this protocol: noise, perhaps */
+    bool waits;      /* its next part has to wait: write() is called after a while, not soon */
+    bool is_at_gate; /* the same, until transport_ask_again() */
+    bool refused;    /* the last message was no message of this protocol: noise, perhaps */
 };
 
 /* Has write() called soon. Under the lock, from any thread; also from inside the protocol's calls. */

@@ -30,7 +30,8 @@ static void note_task(struct protocol *protocol)
     protocol->replying = qmp_of(protocol)->session.task;
     protocol->refused = qmp_of(protocol)->session.refused;
     protocol->waits = protocol->replying && qmp_of(protocol)->session.task->waits;
-    if (protocol->replying && !protocol->waits)
+    protocol->is_at_gate = protocol->replying && qmp_of(protocol)->session.task->is_at_gate;
+    if (protocol->replying && !protocol->waits && !protocol->is_at_gate)
         transport_request_write(protocol->transport);
 }
 
@@ -103,6 +104,11 @@ struct protocol *qmp_protocol_new(struct vitals_server *server, struct vitals_ct
     qmp->bench = &server->bench;
     qmp_session_init(&qmp->session, ctx, dialect, providers);
     return &qmp->protocol;
+}
+
+void qmp_protocol_set_gate(struct protocol *protocol, const struct qmp_gate *gate)
+{
+    qmp_of(protocol)->session.gate = gate;
 }
 
 int qmp_protocol_speak(struct protocol *protocol, const struct listener_speech *speech, int fd)

@@ -415,6 +415,21 @@ static int process(struct vitals_server *server, int timeout)
     return n > 0;
 }
 
+void server_ask_again(struct vitals_server *server)
+{
+    if (server_lock(server))
+        return;
+    for (uint32_t i = 0; i < server->n_slots; i++)
+        if (server->slots[i].kind == SLOT_TRANSPORT)
+            transport_ask_again(server->slots[i].owner);
+    server_unlock(server);
+}
+
+uint32_t server_n_waiting(const struct vitals_server *server)
+{
+    return server->turns.n_waiting;
+}
+
 /* ---- replies that go on --------------------------------------------------------------------- */
 
 /* And that is all it waits for: no other request of its has come. */

@@ -7,7 +7,9 @@
 #include <stdint.h>
 
 struct vitals_listener;
+struct vitals_server;
 struct qmp_dialect;
+struct qmp_gate;
 
 struct listener_speech {
     const struct qmp_dialect *dialect;
@@ -32,5 +34,14 @@ struct listener_speech {
  * so. The speech is not copied. Of the listener's context commands have what they ask for.
  */
 void listener_speak(struct vitals_listener *listener, const struct listener_speech *speech);
+
+/* The same for what commands of its clients wait for, which is not copied either. */
+void listener_set_gate(struct vitals_listener *listener, const struct qmp_gate *gate);
+
+/* Commands that wait at a gate ask once more. Not from inside of one. */
+void server_ask_again(struct vitals_server *server);
+
+/* The clients that wait for a turn, as far as they are known. By the thread that processes the server. */
+uint32_t server_n_waiting(const struct vitals_server *server);
 
 #endif

@@ -252,6 +252,8 @@ static void schedule(struct transport *transport)
     leave_queue(transport);
     if (transport->output.data)
         set_interest(transport, EPOLLOUT);
+    else if (transport->protocol->is_at_gate)
+        set_interest(transport, 0);
     else if (transport->protocol->waits)
         pause_reply(transport);
     else if (transport->noise > NOISE_MESSAGES)
@@ -458,6 +460,15 @@ void transport_look_again(void *opaque)
     struct transport *transport = opaque;
 
     transport->protocol->waits = false;
+    transport->wants_write = true;
+    schedule(transport);
+}
+
+void transport_ask_again(struct transport *transport)
+{
+    if (!transport->protocol->is_at_gate)
+        return;
+    transport->protocol->is_at_gate = false;
     transport->wants_write = true;
     schedule(transport);
 }

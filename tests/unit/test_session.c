@@ -3,6 +3,7 @@
  * A session, from bytes to replies. Each conversation is held whole, byte by byte, and cut in two at
  * each place: the replies must be the same.
  */
+#define _GNU_SOURCE
 #include "qmp/task.h"
 
 #include <stdio.h>
@@ -1051,6 +1052,71 @@ static void the_same_message_is_parsed_once(void **state)
     }
 }
 
+/* ---- a gate --------------------------------------------------------------------------------- */
+
+struct gate_keeper {
+    bool is_open;
+    uint32_t n_asked;
+    uint64_t asked_ns;
+};
+
+static bool ask_keeper(void *opaque, uint64_t asked_ns)
+{
+    struct gate_keeper *keeper = opaque;
+
+    keeper->n_asked++;
+    assert_true(keeper->asked_ns == 0 || keeper->asked_ns == asked_ns);
+    keeper->asked_ns = asked_ns;
+    return keeper->is_open;
+}
+
+static const char query_with_id[] = "{'execute':'query-status','id':1}";
+
+static void a_command_waits_until_its_gate_opens(void **state)
+{
+    struct gate_keeper keeper = {.is_open = false};
+    const struct qmp_gate gate = {.opens = ask_keeper, .opaque = &keeper};
+    struct vm *vm = *state;
+    struct qmp_session session = new_session(vm, true);
+    struct buf out = {0};
+
+    session.gate = &gate;
+    assert_int_equal(
+        qmp_session_feed(&session, &vm->bench, query_with_id, strlen(query_with_id), &out),
+        strlen(query_with_id));
+    assert_non_null(session.task);
+    assert_true(session.task->is_at_gate);
+    qmp_session_go_on(&session, &vm->bench, &out);
+    assert_non_null(session.task);
+    assert_int_equal(out.len, 0);
+    assert_int_equal(keeper.n_asked, 2);
+    keeper.is_open = true;
+    qmp_session_go_on(&session, &vm->bench, &out);
+    assert_null(session.task);
+    assert_non_null(memmem(out.data, out.len, "\"id\": 1", 7));
+    assert_int_equal(keeper.n_asked, 3);
+    qmp_session_free(&session);
+    buf_free(&out);
+}
+
+static void one_that_is_refused_waits_for_nothing(void **state)
+{
+    struct gate_keeper keeper = {.is_open = false};
+    const struct qmp_gate gate = {.opens = ask_keeper, .opaque = &keeper};
+    struct vm *vm = *state;
+    struct qmp_session session = new_session(vm, false);
+    struct buf out = {0};
+
+    session.gate = &gate;
+    say(&session, &vm->bench, query_with_id, strlen(query_with_id), &out);
+    say(&session, &vm->bench, "{'execute':'qmp_capabilities'}", 30, &out);
+    say(&session, &vm->bench, "{'execute':'query-nothing'}", 27, &out);
+    assert_int_equal(count_lines(&out), 3);
+    assert_int_equal(keeper.n_asked, 0);
+    qmp_session_free(&session);
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1098,6 +1164,8 @@ int main(void)
         WITH_VM(so_are_they_of_one_with_many_tokens),
         WITH_VM(the_same_message_is_answered_again),
         WITH_VM(the_same_message_is_parsed_once),
+        WITH_VM(a_command_waits_until_its_gate_opens),
+        WITH_VM(one_that_is_refused_waits_for_nothing),
     };
 
     return cmocka_run_group_tests_name("the session", tests, NULL, NULL);
