@@ -11,8 +11,8 @@ Then, also with a hundred VMs, the round trips of a client that asks a socket of
 scrapes; while one scraper takes a byte a second; and while ten scrape with gzip, as fast as they are
 answered, and a thousand come with wrong passwords. The crowd is nice. Beside the round trips stands what is
 left of them without the time that the client and the daemon's main thread could have run, and had no CPU,
-as others had it. As each query needs a pass, and passes may take a quarter of the time, it depends on how
-many VMs there are. Needs /dev/kvm and root:
+as others had it. Before Linux 6.1 each query needs a pass over the host, so it depends on how many VMs there
+are. Needs /dev/kvm and root:
 
     bench/scrape.py BUILD
 """

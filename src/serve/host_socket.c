@@ -177,6 +177,7 @@ int host_socket_open(const struct vm_sockets *sockets, int fd, struct host_socke
     host_socket.speech = (struct listener_speech){.dialect = &dialect, .opaque = (void *)sockets};
     *ret_socket = host_socket;
     listener_speak(ret_socket->listener, &ret_socket->speech);
+    listener_set_gate(ret_socket->listener, &sockets->reads->gate);
     return 0;
 }
 

@@ -23,13 +23,13 @@
 #define PASS_ACCURACY_US 20000u
 
 /*
- * A client that never stops asking has the host read again and again: it may take one part in so many
+ * Clients that never stop asking have the host read again and again: that may take one part in so many
  * of a CPU's time. Where a pass waits for a CPU that others have, clients need not wait three times as long
  * for the next one. What comes meanwhile is answered by one pass.
  */
 enum { PASS_SHARE = 4 };
 
-enum { SERVERS = 2 };
+enum { VMS, REGISTRANTS, SERVERS };
 
 /* A VM has its files a moment behind the kernel's word, and whoever makes many has few passes for them. */
 #define WAKE_DELAY_US    10000u
@@ -49,9 +49,10 @@ struct loop {
     struct settings *settings;
     struct service service;
     sd_event *event;
-    sd_event_source *requests[SERVERS]; /* their fds */
+    sd_event_source *requests[SERVERS]; /* the fds of both */
     sd_event_source *soon;              /* when the next pass may begin */
     uint64_t next_ns;                   /* the same */
+    bool registrants_wait;              /* for it */
     sd_event_source *news, *woken;      /* of VMs, and when a pass looks at them */
     bool is_resting;                    /* it has, a moment ago */
 };
@@ -151,42 +152,61 @@ static void answer(struct loop *loop)
     service_answer(&loop->service);
 }
 
-static int listen_to_requests(struct loop *loop, int enabled)
+static int answer_soon(struct loop *loop)
 {
-    int err = 0;
+    int err = sd_event_source_set_time(loop->soon, loop->next_ns / 1000 + 1);
 
-    for (size_t i = 0; i < SERVERS && err >= 0; i++)
-        err = sd_event_source_set_enabled(loop->requests[i], enabled);
-    return err;
+    return err < 0 ? err : sd_event_source_set_enabled(loop->soon, SD_EVENT_ONESHOT);
 }
 
+/* Requests wait for a pass, and it may begin. */
+static int answer_when_due(struct loop *loop)
+{
+    return service_wants_pass(&loop->service) ? answer_soon(loop) : 0;
+}
+
+/* Most requests are answered at once. */
 static int on_requests(sd_event_source *source, int fd, uint32_t events, void *opaque)
+{
+    struct loop *loop = opaque;
+
+    (void)source;
+    (void)events;
+    (void)fd;
+    service_serve(&loop->service);
+    return answer_when_due(loop);
+}
+
+/* Whose VM it is that is registered is asked of what the last pass has seen. */
+static int on_registrants(sd_event_source *source, int fd, uint32_t events, void *opaque)
 {
     struct loop *loop = opaque;
     int err;
 
-    (void)source;
+    (void)fd;
     (void)events;
-    if (fd == vitals_server_fd(loop->service.server) && service_go_on(&loop->service))
-        return 0;
     if (clock_now_ns() >= loop->next_ns) {
         answer(loop);
-        return 0;
+        return answer_when_due(loop);
     }
-    err = sd_event_source_set_time(loop->soon, loop->next_ns / 1000 + 1);
-    if (err >= 0)
-        err = sd_event_source_set_enabled(loop->soon, SD_EVENT_ONESHOT);
-    return err < 0 ? err : listen_to_requests(loop, SD_EVENT_OFF);
+    loop->registrants_wait = true;
+    err = answer_soon(loop);
+    return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
 static int on_soon(sd_event_source *source, uint64_t time_us, void *opaque)
 {
     struct loop *loop = opaque;
+    int err = 0;
 
     (void)source;
     (void)time_us;
-    answer(loop);
-    return listen_to_requests(loop, SD_EVENT_ON);
+    if (loop->registrants_wait || service_wants_pass(&loop->service))
+        answer(loop);
+    if (loop->registrants_wait)
+        err = sd_event_source_set_enabled(loop->requests[REGISTRANTS], SD_EVENT_ON);
+    loop->registrants_wait = false;
+    return err < 0 ? err : answer_when_due(loop);
 }
 
 /* ---- passes --------------------------------------------------------------------------------- */
@@ -282,13 +302,16 @@ static int add_signals(struct loop *loop)
 
 static int add_sources(struct loop *loop)
 {
-    const struct vitals_server *servers[SERVERS] = {loop->service.server,
-                                                    loop->service.register_server};
+    const struct service *service = &loop->service;
     int err = add_signals(loop);
 
-    for (size_t i = 0; i < SERVERS && err >= 0; i++)
-        err = sd_event_add_io(loop->event, &loop->requests[i], vitals_server_fd(servers[i]),
+    if (err >= 0)
+        err = sd_event_add_io(loop->event, &loop->requests[VMS], vitals_server_fd(service->server),
                               EPOLLIN, on_requests, loop);
+    if (err >= 0)
+        err = sd_event_add_io(loop->event, &loop->requests[REGISTRANTS],
+                              vitals_server_fd(service->register_server), EPOLLIN, on_registrants,
+                              loop);
     if (err >= 0)
         err = sd_event_add_time(loop->event, &loop->soon, CLOCK_MONOTONIC, 0, 1, on_soon, loop);
     if (err >= 0)

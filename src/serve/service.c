@@ -11,13 +11,10 @@
 #include "base/file_limit.h"
 #include "host/privileges.h"
 #include "host/run_path.h"
-#include "host/state.h"
 #include "http/http.h"
 #include "serve/config.h"
 #include "serve/log.h"
 #include "serve/reach.h"
-#include "server/go_on.h"
-#include "stats/ctx.h"
 
 /* For what has arrived when the daemon is told to end. */
 #define DRAIN_NS UINT64_C(500000000)
@@ -192,7 +189,9 @@ bool service_open(const struct serve_options *options, const struct service_sock
     }
     if (!account_read_people(options->owners, "", &people))
         people = (struct person_range){.min = 1, .max = 0};
-    vm_sockets_init(&service->sockets, &service->directory, service->server, people);
+    reads_init(&service->reads, service->host, service->server);
+    vm_sockets_init(&service->sockets, &service->directory, service->server, &service->reads,
+                    people);
     service_pass(service, false);
     is_open = open_register_socket(service, options, given->registration) &&
               open_host_socket(service, given->host);
@@ -210,30 +209,18 @@ bool service_open(const struct serve_options *options, const struct service_sock
 
 /* ---- passes --------------------------------------------------------------------------------- */
 
-/* One that never ran has not been paused. */
-static enum ctx_state state_of(const struct host_vm *vm)
-{
-    switch (host_vm_state(vm)) {
-    case HOST_PAUSED:
-        return CTX_PAUSED;
-    case HOST_NEVER_RAN:
-        return CTX_PRELAUNCH;
-    default:
-        return CTX_RUNNING;
-    }
-}
-
 static void tell_states(struct service *service)
 {
     size_t n;
     struct host_vm *const *vms = host_vms(service->host, &n);
 
     for (size_t i = 0; i < n; i++)
-        ctx_set_state(vms[i]->ctx, state_of(vms[i]));
+        reads_tell_state(vms[i]);
 }
 
 void service_pass(struct service *service, bool retries)
 {
+    uint64_t begin_ns = clock_now_ns(), cpu_ns = clock_thread_cpu_ns();
     int err;
 
     register_socket_look(&service->register_socket);
@@ -243,16 +230,23 @@ void service_pass(struct service *service, bool retries)
     service->has_failed = err;
     tell_states(service);
     vm_sockets_update(&service->sockets, service->host, retries);
+    reads_passed(&service->reads, begin_ns, clock_thread_cpu_ns() - cpu_ns);
+    server_ask_again(service->server);
 }
 
-bool service_go_on(struct service *service)
+void service_serve(struct service *service)
 {
-    return server_go_on(service->server);
+    vitals_server_process(service->server);
+}
+
+bool service_wants_pass(const struct service *service)
+{
+    return reads_want_pass(&service->reads);
 }
 
 void service_answer(struct service *service)
 {
-    vitals_server_process(service->server);
+    service_serve(service);
     vitals_server_process(service->register_server);
     if (register_socket_has_changed(&service->register_socket))
         vm_sockets_update(&service->sockets, service->host, false);
@@ -324,7 +318,7 @@ static void drain(struct service *service)
                            {.fd = vitals_server_fd(service->register_server), .events = POLLIN}};
     uint64_t end = clock_now_ns() + DRAIN_NS;
 
-    while (clock_now_ns() < end && poll(fds, COUNT(fds), 0) > 0) {
+    while (clock_now_ns() < end && (poll(fds, COUNT(fds), 0) > 0 || service_wants_pass(service))) {
         service_pass(service, false);
         service_answer(service);
     }

@@ -17,6 +17,7 @@ struct service {
     struct run_directory directory;
     struct host *host;
     struct vitals_server *server, *register_server;
+    struct reads reads;
     struct vm_sockets sockets;
     struct host_socket host_socket;
     struct web *web;       /* NULL: nothing is served by HTTP, */
@@ -48,11 +49,9 @@ bool service_change(struct service *service, const struct serve_options *before,
  */
 void service_pass(struct service *service, bool retries);
 
-/*
- * Where nothing is to be done at the sockets of VMs and host.sock but to write on at replies that have begun,
- * that is done: what they tell is of when they were asked for. Else false.
- */
-bool service_go_on(struct service *service);
+/* Answers what has arrived at the VMs' sockets, but for what waits for a pass. */
+void service_serve(struct service *service);
+bool service_wants_pass(const struct service *service); /* it does, and nothing more comes first */
 
 /* After a pass, answers what has arrived at the fds of both servers. */
 void service_answer(struct service *service);

@@ -10,6 +10,7 @@
 #include "base/count.h"
 #include "serve/log.h"
 #include "serve/own_socket.h"
+#include "server/speak.h"
 
 static const char *const file_names[] = {
     [VM_SOCKET_GROUPED] = "qmp.sock",
@@ -28,9 +29,10 @@ static const struct {
 ASSERT_COUNT(speech, VM_SOCKETS);
 
 void vm_sockets_init(struct vm_sockets *sockets, const struct run_directory *directory,
-                     struct vitals_server *server, struct person_range people)
+                     struct vitals_server *server, struct reads *reads, struct person_range people)
 {
-    *sockets = (struct vm_sockets){.directory = directory, .server = server, .people = people};
+    *sockets = (struct vm_sockets){
+        .directory = directory, .server = server, .reads = reads, .people = people};
 }
 
 /* ---- one VM --------------------------------------------------------------------------------- */
@@ -112,6 +114,8 @@ static int listen_on(const struct vm_sockets *sockets, struct vm_entry *entry,
 
     if (err)
         close(fd);
+    else
+        listener_set_gate(entry->listeners[kind], &entry->gate->gate);
     return err;
 }
 
@@ -140,10 +144,23 @@ static bool is_complete(const struct vm_entry *entry)
     return entry->listeners[VM_SOCKET_GROUPED] && entry->listeners[VM_SOCKET_FLAT];
 }
 
+static int make_gate(const struct vm_sockets *sockets, struct vm_entry *entry)
+{
+    if (entry->gate)
+        return 0;
+    entry->gate = malloc(sizeof(*entry->gate));
+    if (!entry->gate)
+        return -ENOMEM;
+    vm_gate_init(entry->gate, sockets->reads, entry->vm);
+    return 0;
+}
+
 static void open_entry(const struct vm_sockets *sockets, struct vm_entry *entry)
 {
-    int err = make_directory(sockets, entry);
+    int err = make_gate(sockets, entry);
 
+    if (!err)
+        err = make_directory(sockets, entry);
     for (size_t i = 0; i < VM_SOCKETS && !err; i++)
         err = make_socket(sockets, entry, i);
     if (err && !entry->has_failed)
@@ -158,6 +175,7 @@ static void close_entry(const struct vm_sockets *sockets, struct vm_entry *entry
         vitals_listener_close(entry->listeners[i]);
     if (entry->name[0])
         run_directory_remove(sockets->directory, entry->name);
+    free(entry->gate);
     host_vm_unref(entry->vm);
 }
 

@@ -4,6 +4,7 @@
 #define SERVE_VM_SOCKETS_H
 
 #include "host/host.h"
+#include "serve/reads.h"
 #include "serve/run_directory.h"
 #include "vitals/qmp.h"
 
@@ -12,6 +13,7 @@ enum vm_socket_kind { VM_SOCKET_GROUPED, VM_SOCKET_FLAT, VM_SOCKETS };
 struct vm_entry {
     struct host_vm *vm;             /* a reference */
     char name[SOCKET_NAME_MAX + 1]; /* of its directory; its own for life; empty: it has none yet */
+    struct vm_gate *gate;           /* of its clients' requests */
     struct vitals_listener *listeners[VM_SOCKETS]; /* NULL: could not be made yet */
     bool has_failed;                               /* which was said */
     uint64_t number;                               /* grows from each to the next; from 1 on */
@@ -20,6 +22,7 @@ struct vm_entry {
 struct vm_sockets {
     const struct run_directory *directory;
     struct vitals_server *server;
+    struct reads *reads;
     struct person_range people;
     struct vm_entry *entries; /* in the order of host_vms() */
     size_t n, cap;
@@ -28,9 +31,9 @@ struct vm_sockets {
         asked_last; /* the VM in which a value of a request was found last: where others are, mostly */
 };
 
-/* Both stay until it is closed. */
+/* All three stay until it is closed. */
 void vm_sockets_init(struct vm_sockets *sockets, const struct run_directory *directory,
-                     struct vitals_server *server, struct person_range people);
+                     struct vitals_server *server, struct reads *reads, struct person_range people);
 
 /* All are gone, with their directories. */
 void vm_sockets_close(struct vm_sockets *sockets);

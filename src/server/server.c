@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include "server/go_on.h"
 #include "server/internal.h"
 
 #include <errno.h>
@@ -428,59 +427,6 @@ void server_ask_again(struct vitals_server *server)
 uint32_t server_n_waiting(const struct vitals_server *server)
 {
     return server->turns.n_waiting;
-}
-
-/* ---- replies that go on --------------------------------------------------------------------- */
-
-/* And that is all it waits for: no other request of its has come. */
-static bool is_written_to(const struct slot *slot)
-{
-    const struct transport *transport = slot->owner;
-
-    return (transport->output.data || transport->protocol->replying) && !transport->input.data;
-}
-
-static bool events_go_on(const struct vitals_server *server, const struct epoll_event *events,
-                         int n)
-{
-    const struct slot *slot;
-    bool all = n < SERVER_EVENTS;
-
-    for (int i = 0; i < n && all; i++) {
-        slot = slot_of_event((struct vitals_server *)server, events[i].data.u64);
-        if (slot && slot->kind != SLOT_WAKE)
-            all = slot->kind == SLOT_TRANSPORT && is_written_to(slot);
-    }
-    return all;
-}
-
-static bool waiting_go_on(const struct vitals_server *server)
-{
-    bool all = true;
-
-    for (uint32_t i = 0; server->turns.n_waiting && i < server->n_slots && all; i++) {
-        const struct slot *slot = &server->slots[i];
-
-        if (slot->kind == SLOT_TRANSPORT && turn_waits(&((struct transport *)slot->owner)->turn))
-            all = is_written_to(slot);
-    }
-    return all;
-}
-
-/* A request that comes meanwhile is not among the events. */
-bool server_go_on(struct vitals_server *server)
-{
-    struct epoll_event events[SERVER_EVENTS];
-    int n = epoll_wait(server->epoll_fd, events, SERVER_EVENTS, 0);
-    bool all;
-
-    if (n <= 0 || pthread_mutex_lock(&server->lock))
-        return false;
-    all = events_go_on(server, events, n) && waiting_go_on(server);
-    if (all)
-        serve_events(server, events, n);
-    pthread_mutex_unlock(&server->lock);
-    return all;
 }
 
 int vitals_server_fd(const struct vitals_server *server)

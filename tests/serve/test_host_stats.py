@@ -110,8 +110,9 @@ def test_the_order_is_that_of_the_list(host, names):
 
 
 def test_values_are_those_of_now(host, vmm, own):
-    name = name_of(vmm("--guest", "exiting"))
-    arguments = {"target": "vcpu", "filters": [{"provider": "kvm", "fields": ["exits"]}]}
+    vm = vmm("--guest", "halted")
+    name = name_of(vm)
+    arguments = {"target": "vcpu", "filters": [{"provider": "kvm", "fields": ["signal_exits"]}]}
 
     def exits(stats):
         return stats["vcpus"][0]["providers"][0]["stats"][0]["value"]
@@ -121,8 +122,9 @@ def test_values_are_those_of_now(host, vmm, own):
 
     wait_until(lambda: name in {vm["name"] for vm in host.execute("query-vms")}, "it is seen")
     first = told()
-    between = exits(own([name], "query-stats", **arguments)[name])
-    assert first < between < told()
+    vm.tell("stop")
+    now = told()
+    assert first < now == exits(own([name], "query-stats", **arguments)[name])
 
 
 def test_vcpus(host, names, own, registered, name):

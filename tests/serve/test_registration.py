@@ -408,7 +408,7 @@ def test_ten_thousand_messages(daemon, host, registrant, vm, name):
         assert host.execute("query-vms") is not None
         for _ in range(100):
             assert "error" in client.read_message()
-    assert len(os.listdir(f"/proc/{daemon.pid}/fd")) == before
+    wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) == before, "no file is left")
     client.register(machine, name)
 
 

@@ -20,7 +20,6 @@
 #include "fake.h"
 #include "peer.h"
 #include "qmp/call.h"
-#include "server/go_on.h"
 #include "server/internal.h"
 
 /* ---- helpers -------------------------------------------------------------------------------- */
@@ -931,51 +930,41 @@ static void a_reply_that_nobody_reads_is_not_written(void **state)
     peer_close(&other);
 }
 
-/* Takes what has come, to the last byte. */
-static size_t read_all(struct peer *peer)
+static bool is_open(void *opaque, uint64_t asked_ns)
 {
-    static char bytes[1 << 20];
-    ssize_t n = recv(peer->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-
-    assert_true(n > 0);
-    return (size_t)n;
+    assert_true(asked_ns);
+    return *(bool *)opaque;
 }
 
-static void a_reply_goes_on_by_itself_where_nothing_else_has_come(void **state)
+static void who_waits_at_a_gate_has_no_turn_until_it_may_have_opened(void **state)
 {
     struct site *site = *state;
-    struct peer lazy, other;
-    size_t n;
+    bool opens = false;
+    const struct qmp_gate gate = {.opens = is_open, .opaque = &opens};
+    struct peer first, second, gone;
 
-    begin_long_reply(site, &lazy);
-    n = read_all(&lazy);
-    assert_true(server_go_on(site->server));
-    assert_in_range(readable_bytes(lazy.fd), 1, 2 * n); /* the next part */
-    open_peer(site, &other);
-    read_all(&lazy);
-    peer_send(&other, QUERY_NAME);
-    assert_false(server_go_on(site->server));
-    assert_false(is_readable(lazy.fd));
-    assert_line(&other, "{\"return\": {}}");
-    read_all(&lazy);
-    assert_true(server_go_on(site->server));
-    peer_close(&lazy);
-    peer_close(&other);
-}
-
-static void the_next_request_of_a_client_is_none_that_goes_on(void **state)
-{
-    struct site *site = *state;
-    struct peer peer;
-
-    register_objects(site, NULL);
-    open_peer(site, &peer);
-    peer_send(&peer, QUERY_VCPUS QUERY_NAME); /* both are read at once */
+    listener_set_gate(site->listener, &gate);
+    open_peer(site, &first);
+    open_peer(site, &second);
+    open_peer(site, &gone);
+    peer_send(&first, QUERY_NAME QUERY_NAME);
+    peer_send(&second, QUERY_NAME);
+    peer_send(&gone, QUERY_NAME);
     settle(site->server);
-    read_all(&peer);
-    assert_false(server_go_on(site->server));
-    assert_true(process(site->server));
-    peer_close(&peer);
+    assert_int_equal(server_n_waiting(site->server), 0);
+    server_ask_again(site->server);
+    settle(site->server);
+    assert_false(is_readable(first.fd));
+    peer_close(&gone);
+    opens = true;
+    settle(site->server);
+    assert_false(is_readable(first.fd));
+    server_ask_again(site->server);
+    for (int i = 0; i < 2; i++)
+        assert_line(&first, "{\"return\": {}}");
+    assert_line(&second, "{\"return\": {}}");
+    peer_close(&first);
+    peer_close(&second);
 }
 
 static void a_client_may_say_no_more_than_one_long_request(void **state)
@@ -1375,8 +1364,7 @@ int main(void)
         WITH_SITE(a_client_that_does_not_read_is_not_read_from),
         WITH_SITE(a_client_that_never_reads_can_go),
         WITH_SITE(a_reply_that_nobody_reads_is_not_written),
-        WITH_SITE(a_reply_goes_on_by_itself_where_nothing_else_has_come),
-        WITH_SITE(the_next_request_of_a_client_is_none_that_goes_on),
+        WITH_SITE(who_waits_at_a_gate_has_no_turn_until_it_may_have_opened),
         WITH_SITE(a_client_may_say_no_more_than_one_long_request),
         WITH_SITE(a_client_may_go_in_the_middle_of_a_reply),
         WITH_SITE(a_provider_may_go_in_the_middle_of_a_reply),
