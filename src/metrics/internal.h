@@ -12,10 +12,19 @@
 
 enum { METRICS_CHUNK = 64 * 1024 }; /* bytes after which the sink gets them */
 
-/* The value of one object. */
+/* The value of one object: of a histogram it is borrowed, else copied, as objects are far apart. */
 struct cell {
-    const uint64_t *values;
+    union {
+        uint64_t value;
+        const uint64_t *buckets;
+    };
     uint32_t object, n;
+};
+
+/* Where the values of a row go. */
+struct layout {
+    const char *target;
+    uint32_t first, n; /* in the columns of rows */
 };
 
 /* A bound of a histogram: values of the buckets before @bucket are below it. */
@@ -34,6 +43,7 @@ struct column {
     uint32_t next_in_family; /* or NO_NUMBER */
     enum metrics_reason reason;
     uint32_t sum; /* of a histogram that is written: the column of its sums, or NO_NUMBER */
+    bool is_histogram;
     bool is_wanted;
     struct bound *bounds; /* of a histogram, as far as they are exposed */
     size_t n_bounds;
@@ -87,11 +97,15 @@ struct metrics {
     size_t n_columns, cap_columns;
     size_t n_kept;   /* columns whose memory is there, in use or not */
     size_t n_joined; /* columns that have looked for their families */
+    struct layout *layouts;
+    size_t n_layouts, cap_layouts;
+    uint32_t *of_rows; /* the columns of all layouts, NO_NUMBER: no memory for it */
+    size_t n_of_rows, cap_of_rows;
     struct family *families;
     size_t n_families, cap_families;
     struct collector *collectors;
     size_t n_collectors, cap_collectors;
-    struct key_map column_keys, names, labels_seen;
+    struct key_map column_keys, layout_keys, names, labels_seen;
     struct key_map counters; /* columns by provider, target, name and unit */
     struct arena arena;
     struct buf key;   /* scratch */

@@ -157,12 +157,12 @@ static const uint64_t *find_sum(struct sums *sums, uint32_t object)
         sums->next++;
     if (!column || sums->next == column->n_cells || column->cells[sums->next].object != object)
         return NULL;
-    return column->cells[sums->next].values;
+    return &column->cells[sums->next].value;
 }
 
 static size_t count_cell(const struct column *column, const struct cell *cell, struct sums *sums)
 {
-    if (family_kind(column->stat) != FAMILY_HISTOGRAM)
+    if (!column->is_histogram)
         return 1;
     return count_bounds(column, cell->n) + 1 + (find_sum(sums, cell->object) ? 2 : 0);
 }
@@ -306,7 +306,7 @@ static void plan_columns(struct writer *to)
 
         column->is_wanted = !form->wants || form->wants(form->opaque, column->provider,
                                                         column->target, column->stat);
-        if (column->is_wanted && family_kind(column->stat) == FAMILY_HISTOGRAM) {
+        if (column->is_wanted && column->is_histogram) {
             find_bounds(to, column);
             metrics_find_sum(metrics, column);
         }
@@ -419,7 +419,7 @@ static void put_scalars(struct writer *to, const struct family *family, const st
         const struct object *object = &to->metrics->objects[column->cells[i].object];
 
         if (!is_left_out(to->metrics, family, object))
-            put_scalar(to, &name, object, column->stat, column->cells[i].values[0]);
+            put_scalar(to, &name, object, column->stat, column->cells[i].value);
     }
 }
 
@@ -456,11 +456,11 @@ static uint64_t put_buckets(struct writer *to, const struct sample_name *name,
     for (size_t i = 0; i < n_bounds; i++) {
         const struct bound *bound = &column->bounds[i];
 
-        count = add_up(count, cell->values, done, bound->bucket);
+        count = add_up(count, cell->buckets, done, bound->bucket);
         done = bound->bucket;
         put_bucket(to, name, object, to->metrics->texts.data + bound->at, bound->len, count);
     }
-    count = add_up(count, cell->values, done, cell->n);
+    count = add_up(count, cell->buckets, done, cell->n);
     put_bucket(to, name, object, last, sizeof(last) - 1, count);
     return count;
 }

@@ -51,6 +51,13 @@ void metrics_add_object(struct metrics *metrics, const char *target, const char 
 void metrics_add_value(struct metrics *metrics, const char *provider,
                        const struct vitals_stat *stat, const uint64_t *values, size_t n);
 
+/*
+ * The same for all statistics of a row, each of which has its slot there. Objects of one target whose rows
+ * are alike should have the same @stats: what is to be found of them is looked for once.
+ */
+void metrics_add_row(struct metrics *metrics, const char *provider, const struct vitals_stat *stats,
+                     size_t n_stats, const uint64_t *row);
+
 /* How long one of those who obtain values took. */
 void metrics_add_collector(struct metrics *metrics, const char *name, uint64_t duration_ns);
 

@@ -53,9 +53,11 @@ void metrics_clear(struct metrics *metrics)
     /* The next columns are mostly as long as these, so their memory is kept. */
     metrics->n_columns = metrics->n_joined = metrics->n_users = 0;
     metrics->n_vms = metrics->n_objects = metrics->n_families = metrics->n_collectors = 0;
+    metrics->n_layouts = metrics->n_of_rows = 0;
     metrics->last = NO_NUMBER;
     metrics->is_labelled = metrics->failed = false;
     key_map_clear(&metrics->column_keys);
+    key_map_clear(&metrics->layout_keys);
     key_map_clear(&metrics->names);
     key_map_clear(&metrics->counters);
     key_map_clear(&metrics->labels_seen);
@@ -71,9 +73,12 @@ void metrics_free(struct metrics *metrics)
     free(metrics->vms);
     free(metrics->users);
     free(metrics->objects);
+    free(metrics->layouts);
+    free(metrics->of_rows);
     free(metrics->families);
     free(metrics->collectors);
     key_map_free(&metrics->column_keys);
+    key_map_free(&metrics->layout_keys);
     key_map_free(&metrics->names);
     key_map_free(&metrics->counters);
     key_map_free(&metrics->labels_seen);
@@ -406,6 +411,7 @@ static uint32_t add_column(struct metrics *metrics, const char *provider, const 
                 &(struct column){.provider = provider,
                                  .target = target,
                                  .stat = stat,
+                                 .is_histogram = family_kind(stat) == FAMILY_HISTOGRAM,
                                  .family = NO_NUMBER,
                                  .next_in_family = NO_NUMBER,
                                  .sum = NO_NUMBER});
@@ -435,22 +441,91 @@ static uint32_t find_column(struct metrics *metrics, const char *provider, const
     return is_new ? add_column(metrics, provider, target, stat) : number;
 }
 
+/* ---- values --------------------------------------------------------------------------------- */
+
+static void add_cell(struct metrics *metrics, struct column *column, const uint64_t *values,
+                     size_t n)
+{
+    struct cell *cell;
+
+    if (!grow(metrics, &column->cells, column->n_cells, &column->cap, sizeof(*column->cells)))
+        return;
+    cell = &column->cells[column->n_cells++];
+    if (column->is_histogram)
+        cell->buckets = values;
+    else
+        cell->value = *values;
+    cell->object = (uint32_t)metrics->n_objects - 1;
+    cell->n = (uint32_t)n;
+    if (n > column->n_max)
+        column->n_max = n;
+}
+
 void metrics_add_value(struct metrics *metrics, const char *provider,
                        const struct vitals_stat *stat, const uint64_t *values, size_t n)
 {
-    uint32_t object = (uint32_t)metrics->n_objects - 1, number;
-    struct column *column;
+    uint32_t number;
 
     if (!metrics->n_objects || !n || n > UINT32_MAX || metrics->failed)
         return;
-    number = find_column(metrics, provider, metrics->objects[object].target, stat);
+    number = find_column(metrics, provider, metrics->objects[metrics->n_objects - 1].target, stat);
     if (number == NO_NUMBER)
         return;
     metrics->last = number;
-    column = &metrics->columns[number];
-    if (!grow(metrics, &column->cells, column->n_cells, &column->cap, sizeof(*column->cells)))
+    add_cell(metrics, &metrics->columns[number], values, n);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static bool add_layout(struct metrics *metrics, const char *provider, const char *target,
+                       const struct vitals_stat *stats, size_t n)
+{
+    const struct layout layout = {target, (uint32_t)metrics->n_of_rows, (uint32_t)n};
+
+    if (!grow(metrics, &metrics->layouts, metrics->n_layouts, &metrics->cap_layouts,
+              sizeof(*metrics->layouts)))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!grow(metrics, &metrics->of_rows, metrics->n_of_rows, &metrics->cap_of_rows,
+                  sizeof(*metrics->of_rows)))
+            return false;
+        metrics->last = find_column(metrics, provider, target, &stats[i]);
+        metrics->of_rows[metrics->n_of_rows++] = metrics->last;
+    }
+    metrics->layouts[metrics->n_layouts++] = layout;
+    return !metrics->failed;
+}
+
+/* NULL: no memory, or @stats are those of another target's objects. */
+static const uint32_t *find_layout(struct metrics *metrics, const char *provider,
+                                   const struct vitals_stat *stats, size_t n)
+{
+    const char *target = metrics->objects[metrics->n_objects - 1].target;
+    const struct layout *layout;
+    bool is_new;
+    uint32_t number = key_map_get(&metrics->layout_keys, &stats, sizeof(stats),
+                                  (uint32_t)metrics->n_layouts, &is_new);
+
+    metrics->failed |= metrics->layout_keys.failed;
+    if (metrics->failed || (is_new && !add_layout(metrics, provider, target, stats, n)))
+        return NULL;
+    layout = &metrics->layouts[number];
+    return layout->n == n && is_same_text(layout->target, target) ? &metrics->of_rows[layout->first]
+                                                                  : NULL;
+}
+
+void metrics_add_row(struct metrics *metrics, const char *provider, const struct vitals_stat *stats,
+                     size_t n_stats, const uint64_t *row)
+{
+    const uint32_t *columns;
+
+    if (!metrics->n_objects || !n_stats || metrics->failed)
         return;
-    column->cells[column->n_cells++] = (struct cell){values, object, (uint32_t)n};
-    if (n > column->n_max)
-        column->n_max = n;
+    columns = find_layout(metrics, provider, stats, n_stats);
+    for (size_t i = 0; i < n_stats && !metrics->failed; i++) {
+        if (!columns)
+            metrics_add_value(metrics, provider, &stats[i], row + stats[i].slot, stats[i].count);
+        else if (columns[i] != NO_NUMBER)
+            add_cell(metrics, &metrics->columns[columns[i]], row + stats[i].slot, stats[i].count);
+    }
 }

@@ -1018,6 +1018,88 @@ static void nothing_stays_of_the_time_before(void **state)
     metrics_free(metrics);
 }
 
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static const struct vitals_stat of_rows[] = {
+    {.name = "things", .type = VITALS_CUMULATIVE, .base = 10, .count = 1, .slot = 3},
+    {.name = "wait_hist",
+     .type = VITALS_LOG_HIST,
+     .unit = VITALS_SECONDS,
+     .base = 10,
+     .exponent = -9,
+     .count = 3,
+     .slot = 0},
+    {.name = "level", .type = VITALS_INSTANT, .base = 10, .count = 1, .slot = 4},
+};
+/* Another schema has the same statistics elsewhere, and one that can't be written. */
+static const struct vitals_stat of_other_rows[] = {
+    {.name = "level", .type = VITALS_INSTANT, .base = 10, .count = 1, .slot = 0},
+    {.name = "odd", .type = VITALS_INSTANT, .base = 10, .exponent = 300, .count = 1, .slot = 2},
+    {.name = "things", .type = VITALS_CUMULATIVE, .base = 10, .count = 1, .slot = 1},
+};
+static const uint64_t row[] = {1, 2, 3, UINT64_MAX, 9}, other_row[] = {10, 11, 12};
+
+enum { ROW_STATS = sizeof(of_rows) / sizeof(of_rows[0]) };
+
+typedef void (*add_row_fn)(struct metrics *metrics, const char *provider,
+                           const struct vitals_stat *stats, size_t n_stats, const uint64_t *row);
+
+static void add_each_value(struct metrics *metrics, const char *provider,
+                           const struct vitals_stat *stats, size_t n_stats, const uint64_t *values)
+{
+    for (size_t i = 0; i < n_stats; i++)
+        metrics_add_value(metrics, provider, &stats[i], values + stats[i].slot, stats[i].count);
+}
+
+/* Rows of one target in another one are of other families. */
+static void add_rows(struct metrics *metrics, add_row_fn add_row)
+{
+    for (int i = 0; i < 3; i++) {
+        add_vm(metrics, (const char *[]){"a", "b", "c"}[i], i);
+        metrics_add_object(metrics, "vm", NULL, -1);
+        add_row(metrics, "p", i == 2 ? of_rows : of_other_rows, ROW_STATS,
+                i == 2 ? row : other_row);
+        for (int j = 0; j < 2; j++) {
+            metrics_add_object(metrics, "vcpu", j ? "/b" : "/a", j);
+            add_row(metrics, "p", i == 1 ? of_other_rows : of_rows, ROW_STATS,
+                    i == 1 ? other_row : row);
+            add_row(metrics, "q", &of_rows[1], 1, row);
+        }
+    }
+}
+
+static void rows_are_values(void **state)
+{
+    struct metrics *by_value = new_metrics(), *by_row = new_metrics();
+    struct metrics_report report;
+    char *expected;
+
+    (void)state;
+    add_rows(by_value, add_each_value);
+    expected = strdup(written(by_value, &openmetrics, &report));
+    if (!expected)
+        abort();
+    assert_int_equal(report.dropped[METRICS_EXPONENT], 4);
+    for (int i = 0; i < 2; i++) {
+        metrics_clear(by_row);
+        metrics_add_row(by_row, "p", of_rows, ROW_STATS, row); /* of no object */
+        add_rows(by_row, metrics_add_row);
+        assert_string_equal(written(by_row, &openmetrics, NULL), expected);
+    }
+    free(expected);
+    metrics_free(by_value);
+    metrics_free(by_row);
+}
+
+/* ---- memory that is not there --------------------------------------------------------------- */
+
+static void add_all(struct metrics *metrics)
+{
+    add_example(metrics);
+    add_kvm_histograms(metrics);
+    add_rows(metrics, metrics_add_row);
+}
+
 /* Either it is said, or all is there. */
 static bool tries_without_memory(long fail_at, const char *expected)
 {
@@ -1031,8 +1113,7 @@ static bool tries_without_memory(long fail_at, const char *expected)
     allocations.fail_at = fail_at;
     metrics = metrics_new();
     if (metrics) {
-        add_example(metrics);
-        add_kvm_histograms(metrics);
+        add_all(metrics);
         err = metrics_write(metrics, &openmetrics, &sink, NULL);
     }
     has_failed = allocations.count >= fail_at;
@@ -1055,8 +1136,7 @@ static void without_memory(void **state)
     long fail_at = 1;
 
     (void)state;
-    add_example(metrics);
-    add_kvm_histograms(metrics);
+    add_all(metrics);
     expected = strdup(written(metrics, &openmetrics, NULL));
     if (!expected)
         abort();
@@ -1119,6 +1199,7 @@ int main(void)
         cmocka_unit_test(a_name_is_that_of_most_users),
         cmocka_unit_test(much_comes_in_pieces),
         cmocka_unit_test(nothing_stays_of_the_time_before),
+        cmocka_unit_test(rows_are_values),
         cmocka_unit_test(without_memory),
     };
 
