@@ -76,6 +76,8 @@ void host_vm_unref(struct host_vm *vm)
         vm_cgroups_free(&vm->cgroups, vm->cgroups_of);
     for (size_t i = 0; i < KVM_KINDS; i++)
         schema_unref(vm->schemas[i]);
+    for (size_t i = 0; i < SCHED_TARGETS; i++)
+        schema_unref(vm->sched_schemas[i]);
     for (size_t i = 0; i < vm->n_vcpus; i++)
         free_vcpu(&vm->vcpus[i]);
     shared_file_unref(vm->file);
@@ -381,6 +383,8 @@ int host_vm_provide_sched(struct host_vm *vm, struct stats_schema *const schemas
         err = registry_add(vm->ctx, &ops, schemas[i], NULL);
     }
     vm->has_sched = !err;
+    for (size_t i = 0; i < SCHED_TARGETS && !err; i++)
+        vm->sched_schemas[i] = schema_ref(schemas[i]);
     return err;
 }
 

@@ -71,6 +71,7 @@ struct host_vm {
     int64_t halted_stat; /* of a vCPU: it is halted; -1: this kernel does not say */
 
     bool has_sched; /* the provider has been added */
+    struct stats_schema *sched_schemas[SCHED_TARGETS];
     bool has_sched_row;
     uint64_t sched_row[SCHED_VM_STATS];
     struct vm_cgroups cgroups;  /* that throttle it; */

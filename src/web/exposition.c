@@ -8,28 +8,17 @@
 
 /* ---- taking --------------------------------------------------------------------------------- */
 
-static void add_row(struct metrics *metrics, const struct stats_schema *schema, const uint64_t *row)
-{
-    for (uint32_t i = 0; i < schema->n_stats; i++) {
-        const struct vitals_stat *stat = &schema->stats[i];
-
-        metrics_add_value(metrics, schema->provider, stat, row + stat->slot, stat->count);
-    }
-}
-
 static void add_target(struct metrics *metrics, const struct view_target *target)
 {
-    const struct stats_collection *collection = &target->collection;
-
-    for (size_t i = 0; i < collection->objects.count; i++) {
-        struct stats_object object = view_object(target, i);
-
-        metrics_add_object(metrics, target->name, object.path, object.number);
-        for (size_t j = 0; j < collection->n_parts; j++) {
-            const uint64_t *row = stats_part_row(&collection->parts[j], i);
+    for (size_t i = 0; i < target->n_objects; i++) {
+        metrics_add_object(metrics, target->name, target->objects[i].path,
+                           target->objects[i].number);
+        for (size_t j = 0; j < target->n_schemas; j++) {
+            const struct stats_schema *schema = target->schemas[j];
+            const uint64_t *row = view_row(target, i, j);
 
             if (row)
-                add_row(metrics, collection->parts[j].schema, row);
+                metrics_add_row(metrics, schema->provider, schema->stats, schema->n_stats, row);
         }
     }
 }

@@ -15,19 +15,25 @@
 #include "host/state.h"
 #include "stats/collect.h"
 
-/* The objects of one target of a VM. */
+struct view_query;
+
+/* The objects of one target of a VM, with their rows. */
 struct view_target {
-    char *name; /* of the target */
-    struct stats_collection collection;
-    struct object_list list;
-    bool is_there; /* some provider of the VM has it */
+    const char *name;                    /* of the target */
+    struct stats_object *objects;        /* the VM has no path; who has no number has -1 */
+    const struct stats_schema **schemas; /* those of which an object has a row */
+    const uint64_t **rows;               /* see view_row() */
+    size_t n_objects, n_schemas;
+    void *memory; /* of these */
+    size_t size;
+    struct view_query *query; /* NULL: the rows are those of the pass itself */
 };
 
 struct view_vm {
     struct host_vm *vm;          /* a reference */
     struct view_target *targets; /* in the order of the providers */
     size_t n_targets;
-    bool has_failed; /* it could not be collected */
+    bool has_failed; /* it could not be read */
 };
 
 struct view;
@@ -53,7 +59,11 @@ struct view_time {
 };
 struct view_time view_time(const struct view *view);
 
-/* An object of a target: its path is NULL if it is the VM, its number -1 if it has none. */
-struct stats_object view_object(const struct view_target *target, size_t i);
+/* What an object has of a schema, or NULL. */
+static inline const uint64_t *view_row(const struct view_target *target, size_t object,
+                                       size_t schema)
+{
+    return target->rows[object * target->n_schemas + schema];
+}
 
 #endif

@@ -57,16 +57,15 @@ struct sums {
 };
 
 /* The figure of each statistic is looked for once in a schema, not once in a row. */
-static void add_part(const struct view_target *target, const struct stats_part *part,
-                     struct sums *sums)
+static void add_schema(const struct view_target *target, size_t number, struct sums *sums)
 {
-    const struct stats_schema *schema = part->schema;
+    const struct stats_schema *schema = target->schemas[number];
 
     for (uint32_t i = 0; i < schema->n_stats; i++) {
         int figure = figure_of_stat(schema->provider, schema->target, schema->stats[i].name);
 
-        for (size_t j = 0; figure >= 0 && j < target->collection.objects.count; j++) {
-            const uint64_t *row = stats_part_row(part, j);
+        for (size_t j = 0; figure >= 0 && j < target->n_objects; j++) {
+            const uint64_t *row = view_row(target, j, number);
 
             sums->has[figure] |= row != NULL;
             sums->values[figure] += row ? row[schema->stats[i].slot] : 0;
@@ -79,8 +78,8 @@ static struct sums add_up(const struct view_vm *vm)
     struct sums sums = {0};
 
     for (size_t i = 0; i < vm->n_targets && !vm->has_failed; i++)
-        for (size_t j = 0; j < vm->targets[i].collection.n_parts; j++)
-            add_part(&vm->targets[i], &vm->targets[i].collection.parts[j], &sums);
+        for (size_t j = 0; j < vm->targets[i].n_schemas; j++)
+            add_schema(&vm->targets[i], j, &sums);
     return sums;
 }
 
@@ -171,17 +170,15 @@ static void put_value(struct buf *out, const struct vitals_stat *stat, const uin
 }
 
 /* In the order of the schemas, null where it has none of one. */
-static void put_row(struct buf *out, const struct stats_part *part, size_t object)
+static void put_row(struct buf *out, const struct stats_schema *schema, const uint64_t *row)
 {
-    const uint64_t *row = stats_part_row(part, object);
-
     if (!row) {
         buf_puts(out, "null");
         return;
     }
     buf_puts(out, "[");
-    for (uint32_t i = 0; i < part->schema->n_stats; i++) {
-        const struct vitals_stat *stat = &part->schema->stats[i];
+    for (uint32_t i = 0; i < schema->n_stats; i++) {
+        const struct vitals_stat *stat = &schema->stats[i];
 
         buf_puts(out, i ? ", " : "");
         put_value(out, stat, row + stat->slot);
@@ -191,12 +188,12 @@ static void put_row(struct buf *out, const struct stats_part *part, size_t objec
 
 static void put_object(struct buf *out, const struct view_target *target, size_t i)
 {
-    struct stats_object object = view_object(target, i);
+    struct stats_object object = target->objects[i];
 
     buf_puts(out, "{\"values\": [");
-    for (size_t j = 0; j < target->collection.n_parts; j++) {
+    for (size_t j = 0; j < target->n_schemas; j++) {
         buf_puts(out, j ? ", " : "");
-        put_row(out, &target->collection.parts[j], i);
+        put_row(out, target->schemas[j], view_row(target, i, j));
     }
     buf_puts(out, "]");
     if (object.path)
@@ -213,12 +210,12 @@ static void put_target(struct buf *out, const struct view_target *target)
     buf_puts(out, "{\"name\": ");
     json_put_string(out, target->name);
     buf_puts(out, ", \"schemas\": [");
-    for (size_t i = 0; i < target->collection.n_parts; i++) {
+    for (size_t i = 0; i < target->n_schemas; i++) {
         buf_puts(out, i ? ", " : "");
-        put_schema(out, target->collection.parts[i].schema);
+        put_schema(out, target->schemas[i]);
     }
     buf_puts(out, "], \"objects\": [");
-    for (size_t i = 0; i < target->collection.objects.count; i++) {
+    for (size_t i = 0; i < target->n_objects; i++) {
         buf_puts(out, i ? ", " : "");
         put_object(out, target, i);
     }
