@@ -372,7 +372,7 @@ static void write_as(enum metrics_format format, bool is_thin, size_t series_max
     struct buf out = {0};
     const struct metrics_form form = {
         .format = format, .is_thin = is_thin, .series_max = series_max, .duration_ns = 1};
-    const struct metrics_sink sink = {put, &out};
+    const struct metrics_sink sink = {.put = put, .opaque = &out};
     struct metrics_report report;
 
     CHECK(metrics_write(added.metrics, &form, &sink, &report) == 0);

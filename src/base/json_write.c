@@ -36,6 +36,14 @@ char *long_u64_to_text(char *at, uint64_t value)
     return end;
 }
 
+void u64_to_digits(char *at, uint64_t value, unsigned n)
+{
+    for (; n >= 2; n -= 2, value /= 100)
+        memcpy(at + n - 2, &digit_pairs[value % 100 * 2], 2);
+    if (n)
+        *at = (char)('0' + value % 10);
+}
+
 void json_put_u64(struct buf *buf, uint64_t value)
 {
     if (buf_reserve(buf, U64_DIGITS_MAX))

@@ -10,6 +10,9 @@ enum { U64_DIGITS_MAX = 20 };
 /* Writes decimal digits at @at, which has room for U64_DIGITS_MAX; returns the end. */
 char *long_u64_to_text(char *at, uint64_t value);
 
+/* The last @n decimal digits, with leading zeros. */
+void u64_to_digits(char *at, uint64_t value, unsigned n);
+
 static inline char *u64_to_text(char *at, uint64_t value)
 {
     if (value >= 10)

@@ -113,10 +113,9 @@ static char *put_fraction(char *at, uint64_t value, int n_digits)
     at = u64_to_text(at, value / powers[n_digits]);
     if (!fraction)
         return at;
-    *at = '.';
-    for (int i = n_digits; i > 0; i--, fraction /= 10)
-        at[i] = (char)('0' + fraction % 10);
-    at += n_digits + 1;
+    *at++ = '.';
+    u64_to_digits(at, fraction, (unsigned)n_digits);
+    at += n_digits;
     while (at[-1] == '0')
         at--;
     return at;

@@ -10,7 +10,10 @@
 
 #define NO_NUMBER UINT32_MAX
 
-enum { METRICS_CHUNK = 64 * 1024 }; /* bytes after which the sink gets them */
+enum {
+    METRICS_CHUNK = 64 * 1024, /* bytes after which the sink gets them */
+    METRICS_PIECE = 32,        /* bytes that are copied at a time */
+};
 
 /* The value of one object: of a histogram it is borrowed, else copied, as objects are far apart. */
 struct cell {
@@ -50,7 +53,7 @@ struct column {
 };
 
 struct family {
-    char *name;
+    char *name; /* and bytes for a piece behind it */
     enum family_kind kind;
     const char *unit;
     uint32_t first, last; /* columns */
@@ -62,7 +65,7 @@ struct object {
     uint32_t vm;
     const char *target, *path;
     int64_t number;
-    size_t labels_at, labels_len; /* {vm="web1",vcpu="0" */
+    size_t labels_at, labels_len; /* {vm="web1",vcpu="0" and behind it "} " */
     bool is_repeated;
 };
 
@@ -110,6 +113,7 @@ struct metrics {
     struct arena arena;
     struct buf key;   /* scratch */
     struct buf texts; /* labels */
+    size_t line_len;  /* of the last exposition, on average */
     uint32_t last;    /* the column of the last value */
     bool is_labelled;
     bool failed;
@@ -142,7 +146,8 @@ struct writer {
     const struct metrics_sink *sink;
     struct metrics_report report;
     struct buf out;
-    bool is_refused; /* by the sink */
+    size_t len_before; /* of the whole text */
+    bool is_refused;   /* by the sink */
 };
 
 /* Gives what there is to the sink. */

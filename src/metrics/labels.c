@@ -150,6 +150,7 @@ static void label_object(struct metrics *metrics, size_t i)
     buf_append(&metrics->texts, metrics->texts.data + vm->label_at, vm->label_len);
     put_object_label(metrics, object);
     object->labels_len = metrics->texts.len - object->labels_at;
+    buf_puts(&metrics->texts, "} ");
     find_repeated(metrics, i);
 }
 

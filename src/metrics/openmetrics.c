@@ -11,9 +11,18 @@
 #include "metrics/internal.h"
 #include "stats/histogram.h"
 
-#define END_MAX 8 /* of the name of a sample: "_bucket", */
+enum {
+    END_MAX = 8,    /* of the name of a sample: "_bucket" */
+    LABELS_END = 2, /* of a sample that has no further ones: "} " */
+};
 
 /* ---- out ------------------------------------------------------------------------------------ */
+
+/* Into a whole text all is written at its place. */
+static bool is_whole(const struct writer *to)
+{
+    return to->sink && to->sink->whole;
+}
 
 static void give(struct writer *to)
 {
@@ -25,15 +34,34 @@ static void give(struct writer *to)
 
 void writer_flush(struct writer *to)
 {
-    if (to->out.len >= METRICS_CHUNK)
+    if (to->out.len >= METRICS_CHUNK && !is_whole(to))
         give(to);
+}
+
+/*
+ * Copies whole pieces, so without a call: most texts here are one or two. Behind both texts there are bytes
+ * for a piece.
+ */
+static inline char *put_text(char *at, const char *text, size_t len)
+{
+    size_t done = 0;
+
+    do {
+        memcpy(at + done, text + done, METRICS_PIECE);
+        done += METRICS_PIECE;
+    } while (done < len);
+    return at + len;
 }
 
 /* Room for a line of @len bytes and a number. NULL: no memory. */
 static inline char *begin_line(struct writer *to, size_t len)
 {
+    size_t more = len + END_MAX + DECIMAL_MAX + METRICS_PIECE;
+
     writer_flush(to);
-    return buf_reserve(&to->out, len + END_MAX + DECIMAL_MAX) ? to->out.data + to->out.len : NULL;
+    if (to->out.cap - to->out.len < more && !buf_reserve(&to->out, more))
+        return NULL;
+    return to->out.data + to->out.len;
 }
 
 static inline void end_line(struct writer *to, char *at)
@@ -382,32 +410,36 @@ static void plan(struct writer *to)
 
 /* The name of a family's samples. */
 struct sample_name {
-    const char *text, *end;
+    const char *text;
     size_t len, end_len;
+    char end[END_MAX];
 };
 
 static struct sample_name name_samples(const struct family *family, const char *end)
 {
-    return (struct sample_name){family->name, end, strlen(family->name), strlen(end)};
+    struct sample_name name = {family->name, strlen(family->name), strlen(end), {0}};
+
+    memcpy(name.end, end, name.end_len);
+    return name;
 }
 
 static inline char *put_start(char *at, const struct sample_name *name, const char *labels,
                               size_t len)
 {
-    at = mempcpy(at, name->text, name->len);
-    at = mempcpy(at, name->end, name->end_len);
-    return mempcpy(at, labels, len);
+    at = put_text(at, name->text, name->len);
+    memcpy(at, name->end, END_MAX);
+    return put_text(at + name->end_len, labels, len);
 }
 
 static void put_scalar(struct writer *to, const struct sample_name *name,
                        const struct object *object, const struct vitals_stat *stat, uint64_t value)
 {
-    char *at = begin_line(to, name->len + object->labels_len);
+    size_t len = object->labels_len + LABELS_END;
+    char *at = begin_line(to, name->len + len);
 
     if (!at)
         return;
-    at = put_start(at, name, to->metrics->texts.data + object->labels_at, object->labels_len);
-    at = mempcpy(at, "} ", 2);
+    at = put_start(at, name, to->metrics->texts.data + object->labels_at, len);
     end_line(to, decimal_put(at, value, stat->base, stat->exponent));
 }
 
@@ -431,7 +463,7 @@ static void put_bucket(struct writer *to, const struct sample_name *name,
     if (!at)
         return;
     at = put_start(at, name, to->metrics->texts.data + object->labels_at, object->labels_len);
-    at = mempcpy(at, le, len);
+    at = put_text(at, le, len);
     end_line(to, u64_to_text(at, count));
 }
 
@@ -448,7 +480,7 @@ static uint64_t add_up(uint64_t count, const uint64_t *buckets, size_t from, siz
 static uint64_t put_buckets(struct writer *to, const struct sample_name *name,
                             const struct column *column, const struct cell *cell)
 {
-    static const char last[] = ",le=\"+Inf\"} ";
+    static const char last[METRICS_PIECE] = ",le=\"+Inf\"} ";
     const struct object *object = &to->metrics->objects[cell->object];
     size_t n_bounds = count_bounds(column, cell->n), done = 0;
     uint64_t count = 0;
@@ -461,7 +493,7 @@ static uint64_t put_buckets(struct writer *to, const struct sample_name *name,
         put_bucket(to, name, object, to->metrics->texts.data + bound->at, bound->len, count);
     }
     count = add_up(count, cell->buckets, done, cell->n);
-    put_bucket(to, name, object, last, sizeof(last) - 1, count);
+    put_bucket(to, name, object, last, strlen(last), count);
     return count;
 }
 
@@ -540,8 +572,36 @@ static void put_all(struct writer *to)
     self_put(to);
     if (to->form->format == METRICS_OPENMETRICS)
         buf_puts(&to->out, "# EOF\n");
-    if (!to->out.failed)
+    if (!to->out.failed && !is_whole(to))
         give(to);
+}
+
+/* Lines are mostly as long as those of the time before. */
+static bool begin_text(struct writer *to)
+{
+    size_t expected = to->report.n_series * (to->metrics->line_len + 1);
+
+    if (is_whole(to)) {
+        to->out = *to->sink->whole;
+        to->len_before = to->out.len;
+    }
+    return buf_reserve(&to->metrics->texts, METRICS_PIECE) &&
+           buf_reserve(&to->out, is_whole(to) ? expected + METRICS_CHUNK : METRICS_CHUNK);
+}
+
+/* False: it is not all. */
+static bool end_text(struct writer *to)
+{
+    bool has_failed = to->out.failed;
+
+    if (is_whole(to)) {
+        to->report.n_bytes = to->out.len - to->len_before;
+        *to->sink->whole = to->out;
+    } else {
+        buf_free(&to->out);
+    }
+    to->metrics->line_len = to->report.n_bytes / (to->report.n_series + 1);
+    return !has_failed;
 }
 
 int metrics_write(struct metrics *metrics, const struct metrics_form *form,
@@ -549,21 +609,20 @@ int metrics_write(struct metrics *metrics, const struct metrics_form *form,
 {
     struct writer to = {.metrics = metrics, .form = form, .sink = sink};
     size_t n_texts;
-    bool has_failed;
 
     metrics_label(metrics);
     metrics_join(metrics);
     n_texts = metrics->texts.len;
     if (!metrics->failed)
         plan(&to);
-    if (metrics->failed || !buf_reserve(&to.out, METRICS_CHUNK))
+    if (metrics->failed || !begin_text(&to))
         return -ENOMEM;
     count_objects(&to);
     put_all(&to);
     metrics->texts.len = n_texts; /* without the bounds */
+    if (!end_text(&to))
+        return -ENOMEM;
     if (ret_report)
         *ret_report = to.report;
-    has_failed = to.out.failed;
-    buf_free(&to.out);
-    return has_failed ? -ENOMEM : to.is_refused ? -EPIPE : 0;
+    return to.is_refused ? -EPIPE : 0;
 }

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "vitals/stats.h"
+#include "base/buf.h"
 
 struct metrics;
 
@@ -80,6 +81,8 @@ struct metrics_form {
 struct metrics_sink {
     bool (*put)(void *opaque, const char *bytes, size_t len); /* NULL: it is only counted */
     void *opaque;
+    struct buf
+        *whole; /* or: all is appended to it, without copies; at an error it may be cut short */
 };
 
 /* Why there are series that were left out. */

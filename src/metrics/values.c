@@ -197,7 +197,7 @@ static uint32_t find_family(struct metrics *metrics, const char *name, const str
     if (!is_new)
         return found < number && continues(metrics, &metrics->families[found], column) ? found
                                                                                        : NO_NUMBER;
-    family.name = arena_alloc(&metrics->arena, strlen(name) + 1);
+    family.name = arena_alloc(&metrics->arena, strlen(name) + 1 + METRICS_PIECE);
     if (!family.name || !grow(metrics, &metrics->families, number, &metrics->cap_families,
                               sizeof(*metrics->families))) {
         metrics->failed = true;

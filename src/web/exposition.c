@@ -74,14 +74,6 @@ void web_metrics_take(struct metrics *metrics, const struct view *view, int err)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static bool put(void *opaque, const char *bytes, size_t len)
-{
-    struct buf *out = opaque;
-
-    buf_append(out, bytes, len);
-    return !out->failed;
-}
-
 static bool wants(const void *opaque, const char *provider, const char *target,
                   const struct vitals_stat *stat)
 {
@@ -93,7 +85,7 @@ static bool wants(const void *opaque, const char *provider, const char *target,
 void web_metrics_write(struct metrics *metrics, const struct exposition_form *form,
                        uint64_t begin_ns, struct buf *out)
 {
-    const struct metrics_sink sink = {.put = put, .opaque = out};
+    const struct metrics_sink sink = {.whole = out};
     const struct metrics_form whole = {.format = form->format,
                                        .is_thin = form->is_thin,
                                        .series_max = METRICS_SERIES_MAX,

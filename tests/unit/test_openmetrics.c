@@ -79,7 +79,7 @@ static const char *written(struct metrics *metrics, const struct metrics_form *f
                            struct metrics_report *ret_report)
 {
     static struct buf out;
-    const struct metrics_sink sink = {take, &out};
+    const struct metrics_sink sink = {.put = take, .opaque = &out};
 
     buf_reset(&out);
     check_ok(metrics_write(metrics, form, &sink, ret_report));
@@ -984,16 +984,39 @@ static void much_comes_in_pieces(void **state)
         metrics_add_object(metrics, "vm", NULL, -1);
         metrics_add_value(metrics, "p", &log_ns, buckets, 64);
     }
-    check_ok(metrics_write(metrics, &openmetrics, &(struct metrics_sink){count_piece, &pieces},
-                           &report));
+    check_ok(metrics_write(metrics, &openmetrics,
+                           &(struct metrics_sink){.put = count_piece, .opaque = &pieces}, &report));
     assert_true(pieces.n > 10);
     assert_int_equal(pieces.len, report.n_bytes);
     pieces = (struct pieces){.max = 3};
-    check_error(
-        metrics_write(metrics, &openmetrics, &(struct metrics_sink){count_piece, &pieces}, NULL),
-        EPIPE);
+    check_error(metrics_write(metrics, &openmetrics,
+                              &(struct metrics_sink){.put = count_piece, .opaque = &pieces}, NULL),
+                EPIPE);
     assert_int_equal(pieces.n, 3);
     check_ok(metrics_write(metrics, &openmetrics, NULL, &report));
+    metrics_free(metrics);
+}
+
+/* Behind what is there already. The second time it is known how long it becomes. */
+static void a_whole_text(void **state)
+{
+    struct metrics *metrics = new_metrics();
+    struct buf whole = {0};
+    const struct metrics_sink sink = {.whole = &whole};
+    struct metrics_report report;
+
+    (void)state;
+    add_example(metrics);
+    add_kvm_histograms(metrics);
+    for (int i = 0; i < 2; i++) {
+        buf_reset(&whole);
+        buf_puts(&whole, "before\n");
+        check_ok(metrics_write(metrics, &openmetrics, &sink, &report));
+        buf_append(&whole, "", 1);
+        assert_string_equal(whole.data + strlen("before\n"), written(metrics, &openmetrics, NULL));
+        assert_int_equal(whole.len, strlen("before\n") + report.n_bytes + 1);
+    }
+    buf_free(&whole);
     metrics_free(metrics);
 }
 
@@ -1104,7 +1127,7 @@ static void add_all(struct metrics *metrics)
 static bool tries_without_memory(long fail_at, const char *expected)
 {
     struct buf out = {0};
-    const struct metrics_sink sink = {take, &out};
+    const struct metrics_sink sink = {.put = take, .opaque = &out};
     struct metrics *metrics;
     bool has_failed;
     int err = -ENOMEM;
@@ -1198,6 +1221,7 @@ int main(void)
         cmocka_unit_test(nothing_is_left_of_shares),
         cmocka_unit_test(a_name_is_that_of_most_users),
         cmocka_unit_test(much_comes_in_pieces),
+        cmocka_unit_test(a_whole_text),
         cmocka_unit_test(nothing_stays_of_the_time_before),
         cmocka_unit_test(rows_are_values),
         cmocka_unit_test(without_memory),
