@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { BUF_MIN = 256 };
+enum {
+    BUF_MIN = 256,
+    BUF_HUGE = 2 * 1024 * 1024, /* a huge page, of the common kind */
+};
 
 /* What is bounded is a stranger's doing: but for a little, it goes back to the system at once. */
 static bool is_mapped(const struct buf *buf, size_t cap)
@@ -33,10 +36,16 @@ static char *resize(const struct buf *buf, size_t cap)
 
     if (!is_mapped(buf, cap))
         return realloc(buf->data, cap);
-    if (!is_mapped(buf, buf->cap))
-        return move_to_mapping(buf, cap);
-    data = mremap(buf->data, buf->cap, cap, MREMAP_MAYMOVE);
-    return data == MAP_FAILED ? NULL : data;
+    if (!is_mapped(buf, buf->cap)) {
+        data = move_to_mapping(buf, cap);
+    } else {
+        data = mremap(buf->data, buf->cap, cap, MREMAP_MAYMOVE);
+        data = data == MAP_FAILED ? NULL : data;
+    }
+    /* To touch it for the first time, page by page, costs as much as to write it. */
+    if (data && cap >= 2 * BUF_HUGE)
+        madvise(data, cap, MADV_HUGEPAGE);
+    return data;
 }
 
 bool buf_reserve(struct buf *buf, size_t more)

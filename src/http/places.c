@@ -200,7 +200,7 @@ static size_t count_bytes(const struct places *places)
     size_t n = 0;
 
     for (const struct http_body *body = places->bodies; body; body = body->next)
-        n += body->len;
+        n += body->bytes.len;
     return n;
 }
 
@@ -211,25 +211,27 @@ static void give_up_old(struct places *places, size_t more)
     struct http_body *oldest;
 
     for (const struct http_body *body = places->bodies; body; body = body->next)
-        n_bytes += body->is_given_up ? 0 : body->len;
+        n_bytes += body->is_given_up ? 0 : body->bytes.len;
     while (n_bytes > places->bytes_max && (oldest = find_oldest(places))) {
         oldest->is_given_up = true;
-        n_bytes -= oldest->len;
+        n_bytes -= oldest->bytes.len;
         for (struct place *place = places->first; place; place = place->next)
             if (place->body == oldest)
                 cut(place);
     }
 }
 
-struct http_body *places_add_body(struct places *places, char *bytes, size_t len)
+struct http_body *places_add_body(struct places *places, struct buf *bytes)
 {
+    size_t len = bytes->len;
     struct http_body *body = len <= places->bytes_max ? malloc(sizeof(*body)) : NULL;
 
     if (!body) {
-        free(bytes);
+        buf_free(bytes);
         return NULL;
     }
-    *body = (struct http_body){.places = places, .bytes = bytes, .len = len};
+    *body = (struct http_body){.places = places, .bytes = *bytes};
+    *bytes = (struct buf){0};
     pthread_mutex_lock(&places->lock);
     give_up_old(places, len);
     while (count_bytes(places) + len > places->bytes_max)
@@ -248,7 +250,7 @@ void places_free_body(void *opaque)
     while (*at != body)
         at = &(*at)->next;
     *at = body->next;
-    free(body->bytes);
+    buf_free(&body->bytes);
     pthread_cond_signal(&body->places->freed);
     pthread_mutex_unlock(&body->places->lock);
     free(body);

@@ -13,14 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "http/peer.h"
 
 /* Bytes that live as long as anybody reads them. */
 struct http_body {
     struct http_body *next;
     struct places *places;
-    char *bytes;
-    size_t len;
+    struct buf bytes;
     bool is_given_up; /* its readers have been cut off */
 };
 
@@ -76,10 +76,10 @@ void places_know(struct places *places, struct place *place);
 void places_reads(struct places *places, struct place *place, const struct http_body *body);
 
 /*
- * Takes @bytes, from malloc(), over. Where all bodies are more than may be, who reads the oldest ones is
+ * Takes @bytes over, and leaves nothing there. Where all bodies are more than may be, who reads the oldest ones is
  * cut off, and their ends are waited for. NULL: no memory, or it is too large; the bytes are freed.
  */
-struct http_body *places_add_body(struct places *places, char *bytes, size_t len);
+struct http_body *places_add_body(struct places *places, struct buf *bytes);
 
 /* As MHD calls it. */
 void places_free_body(void *body);

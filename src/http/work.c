@@ -18,6 +18,9 @@ struct http_made {
     const struct http_body *body;
 };
 
+/* Any number of bytes, which go back to the system when the last reader has them. */
+#define IN_MAPPINGS (SIZE_MAX / 2)
+
 struct work {
     const struct http_site *site;
     struct places *places;
@@ -58,13 +61,11 @@ static struct http_made *make(struct work *work, struct buf *bytes, const char *
     struct http_body *body;
 
     buf_fit(bytes); /* only len is counted */
-    body = bytes->failed ? NULL : places_add_body(work->places, bytes->data, bytes->len);
-    if (!bytes->failed)
-        *bytes = (struct buf){0};
+    body = bytes->failed ? NULL : places_add_body(work->places, bytes);
     buf_free(bytes);
     if (made && body)
         made->response = MHD_create_response_from_buffer_with_free_callback_cls(
-            body->len, body->bytes, places_free_body, body);
+            body->bytes.len, body->bytes.data, places_free_body, body);
     if (!made || !made->response) {
         free(made);
         if (body)
@@ -217,7 +218,7 @@ static void give_nothing(struct work *work, const struct work_item *what)
 
 static void write_document(struct work *work, struct work_item *what, bool as_plain, bool as_zipped)
 {
-    struct buf plain = {0}, zipped = {0};
+    struct buf plain = {.max = IN_MAPPINGS}, zipped = {0};
 
     what->is_missing = !work->site->write(work->site->opaque, &what->document, &plain);
     if (what->is_missing) {

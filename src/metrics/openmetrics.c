@@ -579,14 +579,14 @@ static void put_all(struct writer *to)
 /* Lines are mostly as long as those of the time before. */
 static bool begin_text(struct writer *to)
 {
-    size_t expected = to->report.n_series * (to->metrics->line_len + 1);
+    size_t expected = METRICS_CHUNK;
 
     if (is_whole(to)) {
+        expected += to->report.n_series * (to->metrics->line_len + 1);
         to->out = *to->sink->whole;
         to->len_before = to->out.len;
     }
-    return buf_reserve(&to->metrics->texts, METRICS_PIECE) &&
-           buf_reserve(&to->out, is_whole(to) ? expected + METRICS_CHUNK : METRICS_CHUNK);
+    return buf_reserve(&to->metrics->texts, METRICS_PIECE) && buf_reserve(&to->out, expected);
 }
 
 /* False: it is not all. */

@@ -44,7 +44,9 @@ static int tear_down(void **state)
 
 static struct http_body *add(struct world *world, size_t len)
 {
-    return places_add_body(&world->places, malloc(len), len);
+    struct buf bytes = {.data = malloc(len), .len = len, .cap = len};
+
+    return places_add_body(&world->places, &bytes);
 }
 
 static bool is_cut(const struct world *world)
