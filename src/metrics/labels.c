@@ -6,11 +6,26 @@
 #include "base/text.h"
 #include "metrics/internal.h"
 
+/* It has nothing to be escaped or replaced, as nearly all names. */
+static bool is_plain(const char *text, size_t len)
+{
+    bool is = true;
+
+    for (size_t i = 0; i < len; i++)
+        is &= text[i] >= ' ' && text[i] <= '~' && text[i] != '"' && text[i] != '\\';
+    return is;
+}
+
 void label_put_value(struct buf *out, const char *text)
 {
     size_t len = strlen(text), begin;
 
     buf_puts(out, "\"");
+    if (is_plain(text, len)) {
+        buf_append(out, text, len);
+        buf_puts(out, "\"");
+        return;
+    }
     begin = out->len + len; /* behind the place of the value, which may double */
     if (!buf_reserve(out, 3 * len + 2))
         return;

@@ -146,7 +146,8 @@ void self_put_vms(struct writer *to)
 static void put_of_source(struct writer *to, const char *name, const struct vm *vm, uint64_t value,
                           int16_t exponent)
 {
-    buf_printf(&to->out, "%s{", name);
+    buf_puts(&to->out, name);
+    buf_puts(&to->out, "{");
     put_vm_label(to, vm);
     put_label(&to->out, ",source=", vm->given.source);
     buf_puts(&to->out, "} ");

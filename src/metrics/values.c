@@ -443,12 +443,13 @@ static uint32_t find_column(struct metrics *metrics, const char *provider, const
 
 /* ---- values --------------------------------------------------------------------------------- */
 
-static void add_cell(struct metrics *metrics, struct column *column, const uint64_t *values,
-                     size_t n)
+static inline void add_cell(struct metrics *metrics, struct column *column, const uint64_t *values,
+                            size_t n)
 {
     struct cell *cell;
 
-    if (!grow(metrics, &column->cells, column->n_cells, &column->cap, sizeof(*column->cells)))
+    if (column->n_cells == column->cap &&
+        !grow(metrics, &column->cells, column->n_cells, &column->cap, sizeof(*column->cells)))
         return;
     cell = &column->cells[column->n_cells++];
     if (column->is_histogram)
