@@ -3,19 +3,15 @@
 #include "ask.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "check.h"
 #include "fake.h"
+#include "stats/registry.h"
 #include "vitals/kvm.h"
-
-/* Long enough to see that somebody waits who should. */
-static void wait_a_little(void)
-{
-    nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
-}
 
 /* A thread that queries, and a collect() in which it stays until it is let go. */
 struct visit {
@@ -78,11 +74,28 @@ static void *unregister(void *opaque)
     return NULL;
 }
 
-static void start_removal(struct removal *removal)
+/* Who unregisters a group has the lock until it waits, or has taken it off the list. */
+static bool waits_to_leave(struct vitals_ctx *ctx, const struct vitals_group *group)
+{
+    const struct vitals_group *each;
+    bool is;
+
+    pthread_mutex_lock(&ctx->lock);
+    each = ctx->groups;
+    while (each && each != group)
+        each = each->next;
+    is = each && each->leaving;
+    pthread_mutex_unlock(&ctx->lock);
+    return is;
+}
+
+/* Returns when the thread waits, or has wrongly not waited. */
+static void start_removal(struct removal *removal, struct vitals_ctx *ctx)
 {
     removal->result = 1;
     assert_int_equal(pthread_create(&removal->thread, NULL, unregister, removal), 0);
-    wait_a_little();
+    while (removal->result == 1 && !waits_to_leave(ctx, removal->group))
+        sched_yield();
 }
 
 static void unregister_waits_for_a_collect_under_way(void **state)
@@ -96,7 +109,7 @@ static void unregister_waits_for_a_collect_under_way(void **state)
     (void)state;
     check_ok(fake_register(ctx, &fake, &removal.group));
     start_visit(&visit, ctx);
-    start_removal(&removal);
+    start_removal(&removal, ctx);
     assert_int_equal(removal.result, 1);
     assert_int_equal(fake.releases, 0);
     end_visit(&visit, "vm sched:runs=0");
@@ -120,7 +133,7 @@ static void a_group_that_leaves_is_not_asked_any_more(void **state)
     check_ok(fake_register(ctx, &leaving, &removal.group));
     check_ok(fake_register(ctx, &staying, NULL));
     start_visit(&visit, ctx);
-    start_removal(&removal);
+    start_removal(&removal, ctx);
     assert_answer(ctx, "vm mem:used=0", .target = "vm");
     assert_int_equal(leaving.collects, 1);
     end_visit(&visit, "vm sched:runs=0 mem:used=0");
