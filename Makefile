@@ -5,7 +5,7 @@ BUILD     ?= build
 PACKAGES  := scripts/install_dependencies
 CHECK     := scripts/check.py
 
-.PHONY: help demo abi-record bench bench-blocking bench-hostile bench-kernel bench-page bench-scrape bench-verbs check check-deb check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage deb fuzz format clean
+.PHONY: help demo abi-record bench bench-blocking bench-fleet bench-hostile bench-kernel bench-page bench-scrape bench-verbs check check-deb check-emulated check-lockdown check-suites deps build install check-sanitizers chaos coverage deb fuzz format clean
 
 help:
 	@echo 'vitals: the statistics of virtual machines, over QMP'
@@ -27,6 +27,7 @@ help:
 	@echo '  make bench-blocking    what a provider that blocks costs those who do not ask for it'
 	@echo '  make bench-hostile     how long one client waits while others attack; as root for other users'
 	@echo '  make bench-kernel      one pass over 1000 VMs, read from the kernel; as root'
+	@echo '  make bench-fleet       the daemon beside 1000 VMs: start, queries, and how all goes away; as root'
 	@echo '  make bench-page        how smooth the page of 100 VMs is, in chromium'
 	@echo '  make bench-scrape      a scrape of 1000 VMs over HTTP, and who waits for it; as root'
 	@echo '  make bench-verbs       what the verbs take that look at 1000 VMs through the daemon; as root'
@@ -167,6 +168,12 @@ bench-kernel:
 bench-page:
 	@$(PACKAGES) check
 	@bench/page.py
+
+# Needs root, too.
+bench-fleet:
+	@$(PACKAGES) build check
+	@$(MAKE) --no-print-directory build
+	@bench/fleet.py $(BUILD) $(BENCH_FLAGS)
 
 # Needs root, too.
 bench-scrape:
