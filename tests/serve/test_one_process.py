@@ -145,6 +145,7 @@ def test_one_vm_after_the_other(daemon, programs, vmm):
         client.execute("query-stats", target="vm")
         vm.tell("close", 0)
         assert_is_closed(client)
+        daemon.wait_without(name_of(vm.pid))
         vm.tell("make")
 
 
