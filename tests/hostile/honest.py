@@ -34,10 +34,10 @@ class Honest:
         self.socket.sendall(request)
         return self.read_line()
 
-    def measure(self, seconds, request=REQUEST, pause=0.0):
-        """Round trips for so long, and at least three."""
+    def measure(self, seconds, request=REQUEST, pause=0.0, at_least=3):
+        """Round trips for so long, and at least so many."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end or len(self.trips) < 3:
+        while time.monotonic() < end or len(self.trips) < at_least:
             start = time.perf_counter()
             assert self.ask(request).startswith(b'{"return": ')
             self.trips.append(time.perf_counter() - start)
