@@ -17,7 +17,8 @@ def names_of_commands(client):
 
 def test_query_commands_lists_what_is_served(client):
     """shapes.RETURNS has what the contract has. What is asked of a host is not at a VM's socket."""
-    assert sorted([*names_of_commands(client), "query-vms"]) == sorted(shapes.RETURNS)
+    expected = [name for name in shapes.RETURNS if not name.startswith("query-vms")]
+    assert sorted(names_of_commands(client)) == sorted(expected)
 
 
 def test_every_command_that_is_listed_works(client):
