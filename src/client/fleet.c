@@ -97,7 +97,10 @@ static int connect_daemon(struct fleet *fleet, struct client_error *error)
     if (err)
         return err;
     set_daemon(fleet, daemon);
-    return client_negotiate(daemon, error);
+    err = client_negotiate(daemon, error);
+    if (err)
+        set_daemon(fleet, NULL);
+    return err;
 }
 
 /* An error of the daemon's own words, or of its release, leaves the connection as it is. */
@@ -339,7 +342,7 @@ static struct slice choose_slice(const struct fleet *fleet, struct answer *answe
 
         if (!is_asked(fleet, answer, slice.end))
             continue;
-        if (slice.n && size > answer->room - slice.size)
+        if (slice.n && (slice.size >= answer->room || size > answer->room - slice.size))
             break;
         slice.n++;
         slice.size += size;
@@ -641,7 +644,8 @@ int fleet_ask(struct client *client, const struct ask *ask, struct json_object *
 
     if (fleet->err)
         return fail(client, fleet->err, &fleet->error, error);
-    if (at == fleet->list.n || fleet->members[at].has_ended || !fleet->members[at].is_wanted)
+    if (at == fleet->list.n || fleet->members[at].has_ended || !fleet->members[at].is_wanted ||
+        fleet->list.vms[at].origin.pid != client->origin.pid)
         return has_ended(client, error);
     client->place = at;
     if (!command_for_many(ask->command))

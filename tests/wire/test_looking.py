@@ -15,7 +15,7 @@ import unicodedata
 import pytest
 
 from support import manual, recordings, stats_file
-from support.programs import DATA, TIMEOUT, VITALS, run, without_right_to_read_the_kernel
+from support.programs import DATA, TIMEOUT, VITALS, run, wait_until, without_right_to_read_the_kernel
 from support.programs import stat as described
 from support.recordings import VCPUS, device
 from support.strangers import CLOSE, FakeQemu, Listener, reply_to
@@ -972,6 +972,27 @@ def test_all_vms_are_asked_for_together(programs, small):
     assert all(values.keys() == alone.keys() for values in found.values())
     assert [command for command, _ in daemon.asked].count("query-vms-stats-schemas") == 1
     assert all(names == ["one", "two", "three"] for _, names in daemon.asked)
+
+
+def test_one_that_is_large_costs_the_others_nothing(programs, small):
+    """Alone it is more than is asked for at once: so it is asked for alone, and the others together."""
+    names = [f"vm{i}" for i in range(8)]
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, *names))
+    daemon.vms["vm0"]["vcpus"], daemon.limit = 200, 4 << 20
+    result = at_run_directory(programs, "stats", "--json", "--target", "vm")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert values_by_vm(result).keys() == set(names)
+    assert ["vm0"] in daemon.names_asked("query-vms-cpus-fast")
+
+
+def test_another_vm_of_the_same_name_is_another_one(programs, small):
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, "one"))
+    command = ["env", "-u", "VITALS_SOCKET", f"VITALS_RUN_DIR={programs.path('run')}", VITALS]
+    stats = programs.start([*command, "stats", "--target", "vm", "-i", "0.05"])
+    assert stats.read_line()
+    daemon.vms["one"]["pid"] += 1
+    wait_until(lambda: re.search("has ended.*is back", stats.log(), re.DOTALL), "it is said")
+    stats.kill()
 
 
 def test_what_is_said_of_them(programs, small):
