@@ -237,7 +237,7 @@ static void dispatch(struct qmp_call *call, struct json_object *message)
     if (!find_command(call, json_object_get_string(json_object_object_get(message, "execute"))))
         return;
     json_object_object_get_ex(message, "arguments", &call->arguments);
-    if (check_arguments(call) && may_run(call))
+    if (may_run(call) && check_arguments(call))
         call->command->run(call);
 }
 

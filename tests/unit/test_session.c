@@ -1117,9 +1117,26 @@ static void one_that_is_refused_waits_for_nothing(void **state)
     buf_free(&out);
 }
 
+static void what_is_accepted_is_known_after_the_gate(void **state)
+{
+    struct gate_keeper keeper = {.is_open = false};
+    const struct qmp_gate gate = {.opens = ask_keeper, .opaque = &keeper};
+    struct vm *vm = *state;
+    struct qmp_session session = new_session(vm, true);
+    struct buf out = {0};
+    const char *query = "{'execute':'query-stats','arguments':{'target':'disk'}}";
+
+    session.gate = &gate;
+    qmp_session_feed(&session, &vm->bench, query, strlen(query), &out);
+    assert_int_equal(keeper.n_asked, 1);
+    qmp_session_free(&session);
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_VM(what_is_accepted_is_known_after_the_gate),
         WITH_VM(a_session_begins_with_a_greeting),
         WITH_VM(nothing_is_found_before_the_negotiation),
         WITH_VM(the_negotiation_opens_the_session),
