@@ -226,9 +226,11 @@ int host_read_vm(struct host *host, struct host_vm *vm)
 
     if (host->kvm) {
         err = renew_vms(host, vm, now_ns, &n);
+        if (!err)
+            finish_renewed(host, n, now_ns, cpu_ns);
+        vm->taken_ns = clock_thread_cpu_ns() - cpu_ns; /* also where it was in vain */
         if (err)
             return err;
-        finish_renewed(host, n, now_ns, cpu_ns);
         return vm->read_ns == now_ns ? 0 : -ENOENT;
     }
     registered_read(vm);

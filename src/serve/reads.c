@@ -9,6 +9,9 @@
 /* As much is read of single processes whatever a pass over the host takes. */
 #define ALONE_NS UINT64_C(500000)
 
+/* And never more in a turn, for which all others wait. */
+#define ALONE_MAX_NS UINT64_C(5000000)
+
 /* ---- states --------------------------------------------------------------------------------- */
 
 /* One that never ran has not been paused. */
@@ -50,7 +53,8 @@ static bool is_crowd(const struct reads *reads)
 
 static bool reads_vm(struct reads *reads, struct host_vm *vm)
 {
-    if (!host_reads_vms(reads->host) || !is_cheap(reads, vm->taken_ns))
+    if (!host_reads_vms(reads->host) || vm->taken_ns > ALONE_MAX_NS ||
+        !is_cheap(reads, vm->taken_ns))
         return false;
     reads->is_crowded |= is_crowd(reads);
     if (reads->is_crowded || host_read_vm(reads->host, vm))
