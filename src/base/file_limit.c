@@ -12,3 +12,12 @@ void file_limit_raise(void)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
 }
+
+bool file_limit_leaves(int fd, unsigned share)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return true;
+    return (rlim_t)fd < limit.rlim_cur - limit.rlim_cur / share;
+}

@@ -2,7 +2,15 @@
 #ifndef BASE_FILE_LIMIT_H
 #define BASE_FILE_LIMIT_H
 
+#include <stdbool.h>
+
 /* This process may have as many files open as it can be let without a privilege. */
 void file_limit_raise(void);
+
+/*
+ * Whether one part in @share of the files that it may have is left beside @fd, which was just opened. A
+ * new one has the lowest number that is free, so all below are taken.
+ */
+bool file_limit_leaves(int fd, unsigned share);
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/file_limit.h"
 #include "base/json_write.h"
 #include "base/text.h"
 #include "host/own_stats.h"
@@ -72,10 +73,20 @@ static bool has_room(const struct register_socket *socket, const struct register
            files_of_all(socket) + n <= socket->files_of_all_max;
 }
 
+/* The last files are for passes: see vm_sockets.c. */
+static bool leave_files(const int *fds, uint32_t n)
+{
+    bool are_left = true;
+
+    for (uint32_t i = 0; i < n; i++)
+        are_left &= file_limit_leaves(fds[i], REGISTER_FILES_LEFT_SHARE);
+    return are_left;
+}
+
 bool registrant_take_fds(struct registrant *registrant, const int *fds, uint32_t count)
 {
     if (count > REGISTER_FILES_WAITING - registrant->n_waiting ||
-        !has_room(registrant->socket, registrant->user, count)) {
+        !has_room(registrant->socket, registrant->user, count) || !leave_files(fds, count)) {
         registrant_refuse(registrant, fds, count);
         return false;
     }
@@ -667,17 +678,29 @@ void register_socket_limit(struct register_socket *socket, unsigned long clients
     socket->files_max = files && files < UINT32_MAX ? (uint32_t)files : share;
 }
 
+static int make_own(struct register_socket *socket, const struct run_directory *directory)
+{
+    char *path;
+    int fd;
+
+    if (asprintf(&path, "%s/register.sock", directory->path) < 0)
+        return -ENOMEM;
+    fd = own_socket_make(path, 0666);
+    if (fd >= 0)
+        socket->path = path;
+    else
+        free(path);
+    return fd;
+}
+
 /* Anyone may come: who has a VM's statistics file has a VM. */
 static int listen_in(struct register_socket *socket, const struct run_directory *directory,
                      struct vitals_server *server, int fd)
 {
     struct vitals_listen_options options = {VITALS_LISTEN_OPTIONS_INIT};
-    char path[PATH_MAX];
     int err;
 
-    if (snprintf(path, sizeof(path), "%s/register.sock", directory->path) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    options.fd = fd >= 0 ? fd : own_socket_make(path, 0666);
+    options.fd = fd >= 0 ? fd : make_own(socket, directory);
     if (options.fd < 0)
         return options.fd;
     err = vitals_server_listen(server, socket->ctx, &options, &socket->listener);
@@ -709,6 +732,9 @@ void register_socket_close(struct register_socket *socket)
     struct register_user *user;
 
     vitals_listener_close(socket->listener);
+    if (socket->path)
+        unlink(socket->path);
+    free(socket->path);
     vitals_ctx_free(socket->ctx);
     while ((user = LIST_FIRST(&socket->users))) {
         LIST_REMOVE(user, link);

@@ -24,7 +24,8 @@ enum {
         16384, /* for one message, to find those of vCPUs: a quarter of a second */
     REGISTER_FILES_WAITING = 506,    /* of one connection, for messages that are still under way */
     REGISTER_FILES_SHARE = 4,        /* a user has at most one of so many files of the daemon, */
-    REGISTER_FILES_SHARE_OF_ALL = 2, /* all users together one of so many */
+    REGISTER_FILES_SHARE_OF_ALL = 2, /* all users together one of so many, */
+    REGISTER_FILES_LEFT_SHARE = 16,  /* and one of so many is left, whoever has the others */
     REGISTER_VCPUS_AT_A_TIME = 253,  /* of one message: SCM_MAX_FD */
     /*
      * What VMMs' own statistics take, in words of 8 bytes: each number of a row one; besides, a
@@ -67,6 +68,7 @@ struct register_socket {
     struct roster *roster;  /* whom the VMs are told to; NULL: nobody */
     struct vitals_ctx *ctx; /* of no VM: its clients are accounted for by it */
     struct vitals_listener *listener;
+    char *path; /* of the socket, if it was made here, and goes with it */
     struct listener_speech speech;
     uint32_t clients_max; /* of one user */
     uint32_t files_max;   /* of one user, with those that are still being closed */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/count.h"
+#include "base/file_limit.h"
 #include "serve/log.h"
 #include "serve/own_socket.h"
 #include "server/speak.h"
@@ -102,6 +103,23 @@ static int make_directory(const struct vm_sockets *sockets, struct vm_entry *ent
     return err;
 }
 
+/*
+ * However many VMs anybody makes, there are files for passes, without which no VM would be seen to end and
+ * none be given back; and for clients.
+ */
+enum { FILES_LEFT_SHARE = 4 };
+
+static int make_file(const struct vm_sockets *sockets, const char *path)
+{
+    int fd = own_socket_make(path, run_directory_socket_mode(sockets->directory));
+
+    if (fd < 0 || file_limit_leaves(fd, FILES_LEFT_SHARE))
+        return fd;
+    unlink(path);
+    close(fd);
+    return -EMFILE;
+}
+
 /* The listener takes the socket over; its file goes with the directory. */
 static int listen_on(const struct vm_sockets *sockets, struct vm_entry *entry,
                      enum vm_socket_kind kind, int fd)
@@ -128,7 +146,7 @@ static int make_socket(const struct vm_sockets *sockets, struct vm_entry *entry,
     if (entry->listeners[kind])
         return 0;
     vm_socket_path(sockets, entry, kind, path);
-    fd = own_socket_make(path, run_directory_socket_mode(sockets->directory));
+    fd = make_file(sockets, path);
     if (fd < 0)
         return fd;
     err = listen_on(sockets, entry, kind, fd);

@@ -2,6 +2,7 @@
 """`vitals serve`: the sockets of each VM of this host, as long as it lives."""
 
 import os
+import pathlib
 import signal
 
 from support.programs import wait_until
@@ -154,6 +155,7 @@ def test_what_was_sent_before_the_end_is_answered(daemon, programs, vmm):
     daemon.send_signal(signal.SIGCONT)
     assert client.read_message()["return"] == {"name": bare_name(vm)}
     daemon.stop()
+    assert not [path for path in pathlib.Path(daemon.run_directory).rglob("*") if path.is_socket()]
 
 
 # ---- names --------------------------------------------------------------------------------------
@@ -181,6 +183,19 @@ def test_a_long_name_is_cut(daemon, programs, name):
     assert len(directory) <= 64
     assert len(os.fsencode(daemon.socket(directory, "qemu.sock"))) <= 107
     assert programs.client(daemon.socket(directory)).execute("query-name") == {"name": long}
+
+
+def test_vms_leave_files_to_passes(start, programs, vmm):
+    """However many there are: passes see them end, and their files come back."""
+    daemon = start("--user", "root", "--group", "root", around=["prlimit", "--nofile=128:128"])
+    vm = vmm("--vms", 128)
+    wait_until(lambda: "not all sockets of this VM can be made" in daemon.log(), "there are no files for more")
+    vm.kill()
+    wait_until(lambda: not any(name.startswith(bare_name(vm)) for name in daemon.names()), "they are seen to end")
+    assert "can't be read" not in daemon.log()
+    later = vmm()
+    daemon.wait_for(bare_name(later))
+    assert programs.client(daemon.socket(bare_name(later))).execute("query-name") == {"name": bare_name(later)}
 
 
 def test_a_name_stays_with_its_vm(daemon, programs, name):
