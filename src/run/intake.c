@@ -134,7 +134,7 @@ static void forget_silent(struct intake *intake, size_t i)
             (intake->n_silent - i) * sizeof(*intake->silent));
 }
 
-/* They came before those that are still to be accepted: a VM before its vCPUs. */
+/* The first that has told anything: who came later, came when it had been told. */
 static bool take_from_silent(struct intake *intake, struct intake_news *news)
 {
     for (size_t i = 0; i < intake->n_silent;) {
@@ -151,6 +151,10 @@ static bool take_from_silent(struct intake *intake, struct intake_news *news)
     return false;
 }
 
+/*
+ * In the order in which they came: a VM is told before its vCPUs. So who has just come waits behind those that
+ * are silent, which may have told meanwhile.
+ */
 bool intake_take(struct intake *intake, struct intake_news *ret_news)
 {
     int fd;
@@ -159,12 +163,9 @@ bool intake_take(struct intake *intake, struct intake_news *ret_news)
     if (take_from_silent(intake, ret_news))
         return true;
     while ((fd = accept4(intake->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-        int file = take_from(fd, ret_news);
-
-        if (file == -EAGAIN && wait_for(intake, fd))
-            continue;
-        close(fd);
-        if (file >= 0)
+        if (!wait_for(intake, fd))
+            close(fd);
+        else if (take_from_silent(intake, ret_news))
             return true;
     }
     intake->is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;

@@ -27,6 +27,24 @@ bool __wrap_kvm_stats_fd_is_kernels(int fd, bool is_vm)
     return fd >= 0;
 }
 
+/* Before the second connection is accepted, who has the first one tells, and then another one comes and tells. */
+static const char *race_path;
+static int race_held, race_accepts;
+
+static ssize_t tell(int to, int vm_fd);
+static int connect_to(const char *path, int type);
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
+{
+    if (race_path && ++race_accepts == 2) {
+        tell(race_held, 7);
+        tell(connect_to(race_path, SOCK_SEQPACKET), 8);
+    }
+    return __real_accept4(fd, address, len, flags);
+}
+
 static int connect_to(const char *path, int type)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -104,6 +122,23 @@ static void who_is_held_while_it_tells_is_waited_for(void **state)
     intake_close(&intake);
 }
 
+/* A VM is told before its vCPUs, which would be nobody's. */
+static void what_was_told_first_is_taken_first(void **state)
+{
+    struct error_text error;
+    struct intake intake;
+
+    (void)state;
+    check_ok(intake_open(&intake, &error));
+    race_held = connect_to(intake.path, SOCK_SEQPACKET);
+    race_path = intake.path;
+    expect_news(&intake, 7);
+    expect_news(&intake, 8);
+    race_path = NULL;
+    assert_int_equal(intake.n_silent, 0);
+    intake_close(&intake);
+}
+
 /* ---- a daemon ------------------------------------------------------------------------------- */
 
 static char directory[] = "/tmp/vitals-run-tellers-XXXXXX";
@@ -159,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_held_while_it_tells_is_waited_for),
+        cmocka_unit_test(what_was_told_first_is_taken_first),
         cmocka_unit_test(a_daemon_of_a_byte_now_and_then_is_none),
     };
 
