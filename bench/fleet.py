@@ -24,7 +24,6 @@ import contextlib
 import json
 import os
 import pathlib
-import resource
 import signal
 import socket
 import statistics
@@ -32,7 +31,7 @@ import subprocess
 import sys
 import time
 
-from kernel import FILES, Told
+from kernel import add_options, raise_limit_of_files, start_vmms_of_two
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "hostile")]
@@ -98,9 +97,7 @@ class Fleet:
     """VMMs, which keep running whatever becomes of a daemon."""
 
     def __init__(self, options, run_directory):
-        command = [options.build / "tests/bare-vmm", "--vms", str(options.vms), "--vcpus", "0,1", "--guest", "once",
-                   "--no-rows"]  # fmt: skip
-        self.bare = [Told(command, "ok") for _ in range(options.processes)]
+        self.bare = start_vmms_of_two(options)
         publish = options.build / "examples/example-publish"
         self.published = [subprocess.Popen([publish, f"registered-{i}", os.path.join(run_directory, "register.sock")],
                                            stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -215,7 +212,6 @@ def run_with(programs, options):
         print("after the last was made, all are listed in {:.2f} s, the registered ones in {:.2f} s".format(*wait_for_all(daemon, fleet)))
         print("all VMs by a socket of each: {:.2f} s; one: median {:.1f} ms, worst {:.1f} ms".format(
             *(x * y for x, y in zip(ask_all(daemon, fleet), (1, 1e3, 1e3)))), flush=True)  # fmt: skip
-        during = figures_of(daemon)
         daemon.send_signal(signal.SIGKILL)
         daemon.wait()
         again, taken = start_daemon(programs)
@@ -244,8 +240,7 @@ def put(what, before, during, back, after):
 
 
 def run(options):
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most), most))
+    raise_limit_of_files()
     programs = Programs()
     if options.cgroup:
         (options.cgroup / "cgroup.procs").write_text(str(os.getpid()), "ascii")
@@ -261,9 +256,7 @@ def run(options):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("build", type=lambda path: pathlib.Path(path).resolve())
-    parser.add_argument("--processes", type=int, default=49)
-    parser.add_argument("--vms", type=int, default=20, help="of each process")
+    add_options(parser, processes=49)
     parser.add_argument("--registered", type=int, default=20, help="processes whose VM registers")
     parser.add_argument("--cgroup", type=pathlib.Path, help="a directory of control groups of memory")
     given = parser.parse_args()

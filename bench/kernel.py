@@ -48,6 +48,27 @@ class Told:
         self.process.wait()
 
 
+def raise_limit_of_files():
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most), most))
+
+
+def start_vmms(build, processes, vms, *options):
+    command = [build / "tests/bare-vmm", "--vms", str(vms), "--no-rows", *options]
+    return [Told(command, "ok") for _ in range(processes)]
+
+
+def start_vmms_of_two(options):
+    """As many as add_options() has; each vCPU has run once."""
+    return start_vmms(options.build, options.processes, options.vms, "--vcpus", "0,1", "--guest", "once")
+
+
+def add_options(parser, processes=50):
+    parser.add_argument("build", type=lambda path: pathlib.Path(path).resolve())
+    parser.add_argument("--processes", type=int, default=processes)
+    parser.add_argument("--vms", type=int, default=20, help="of each process")
+
+
 def run(*words):
     """(seconds of CPU, KiB of memory) of a command, which must succeed."""
     process = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL)
@@ -104,8 +125,7 @@ def measure_vitals(vitals):
 def measure(build, processes, vms, vcpus):
     """What measure_vitals() and measure_top() return, and (its name, ms, records) of passes."""
     numbers = ",".join(map(str, range(vcpus)))
-    command = [build / "tests/bare-vmm", "--vms", str(vms), "--vcpus", numbers, "--no-rows"]
-    running = [Told(command, "ok") for _ in range(processes)]
+    running = start_vmms(build, processes, vms, "--vcpus", numbers)
     reader = Told([build / "tests/bpf-reader"], "{}")
     passes = []
     for name, pid in (("the host", 0), ("one process", running[0].process.pid)):
@@ -122,8 +142,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build", type=pathlib.Path, help="a directory that meson has set up")
     build = parser.parse_args().build.resolve()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most), most))
+    raise_limit_of_files()
     print(f"{'processes':>9} {'VMs each':>8} {'vCPUs':>5} {'pass over':>12} {'records':>8} {'ms':>8}"
           f" {'list ms':>8} {'turn ms':>8} {'passes':>6} {'MiB':>5}"
           f" {'top %':>6} {'-b %':>6} {'MiB':>5}")  # fmt: skip

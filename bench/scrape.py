@@ -29,7 +29,6 @@ import contextlib
 import json
 import os
 import pathlib
-import resource
 import signal
 import socket
 import statistics
@@ -37,7 +36,7 @@ import sys
 import threading
 import time
 
-from kernel import FILES, Told
+from kernel import Told, add_options, raise_limit_of_files, start_vmms_of_two
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "hostile")]
@@ -291,11 +290,6 @@ def measure_clients(web, path, seconds):
 # ---- the host -----------------------------------------------------------------------------------
 
 
-def start_vmms(build, processes, vms):
-    command = [build / "tests/bare-vmm", "--vms", str(vms), "--vcpus", "0,1", "--guest", "once", "--no-rows"]
-    return [Told(command, "ok") for _ in range(processes)]
-
-
 def start_web(programs):
     config = programs.write("web.yml", f"basic_auth_users:\n  bench: {bcrypt(PASSWORD, 10)}\n".encode())
     daemon = programs.keep(Daemon(programs.directory, "--user", "root", "--group", "root", "--metrics", "127.0.0.1:0",
@@ -305,11 +299,10 @@ def start_web(programs):
 
 
 def run(options):
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most), most))
+    raise_limit_of_files()
     programs, vmms = Programs(), []
     try:
-        vmms = start_vmms(options.build, options.processes, options.vms)
+        vmms = start_vmms_of_two(options)
         web = start_web(programs)
         print(f"{options.processes * options.vms} VMs of 2 vCPUs in {options.processes} processes", flush=True)
         measure_scrapes(options.build, web, [vmm.process.pid for vmm in vmms], options.scrapes)
@@ -327,9 +320,7 @@ def run(options):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("build", type=lambda path: pathlib.Path(path).resolve())
-    parser.add_argument("--processes", type=int, default=50)
-    parser.add_argument("--vms", type=int, default=20, help="of each process")
+    add_options(parser)
     parser.add_argument("--few", type=int, default=5, help="processes for the clients' second turn")
     parser.add_argument("--scrapes", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=10)

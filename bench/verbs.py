@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 
-from kernel import FILES, Told
+from kernel import add_options, raise_limit_of_files, start_vmms_of_two
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests")]
@@ -66,12 +66,10 @@ def measure(program, what, words, daemon, n):
 
 
 def run(options):
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most), most))
+    raise_limit_of_files()
     programs, vmms = Programs(), []
-    command = [options.build / "tests/bare-vmm", "--vms", str(options.vms), "--vcpus", "0,1", "--guest", "once", "--no-rows"]
     try:
-        vmms = [Told(command, "ok") for _ in range(options.processes)]
+        vmms = start_vmms_of_two(options)
         daemon = programs.keep(Daemon(programs.directory, "--user", "root", "--group", "root"))
         assert daemon.ready, daemon.log()
         print(f"{options.processes * options.vms} VMs of 2 vCPUs; ms, medians of {options.runs}\n"
@@ -90,10 +88,8 @@ def run(options):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("build", type=lambda path: pathlib.Path(path).resolve())
+    add_options(parser)
     parser.add_argument("--before", type=lambda path: pathlib.Path(path).resolve())
-    parser.add_argument("--processes", type=int, default=50)
-    parser.add_argument("--vms", type=int, default=20, help="of each process")
     parser.add_argument("--runs", type=int, default=5)
     given = parser.parse_args()
     os.environ.setdefault("VITALS", str(given.build / "vitals"))
