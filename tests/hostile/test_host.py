@@ -13,15 +13,13 @@ from honest import Honest
 
 from support.daemon import Daemon
 from support.kernel_reader import missing_for_host
-from support.programs import wait_until
+from support.programs import PRELOADED, wait_until, words_of
 from support.registrant import Registrant, Vm
 
 CROWD = 200
 TRIPS = 100
 DAY = 86400
 NO_FILES = "can have no more open files"
-# A VMM that has a sanitizer in it wants that to be the first of all libraries.
-ASAN = "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -134,7 +132,7 @@ def clock(programs):
         def set_clock(seconds):
             memory[:] = struct.pack("q", seconds)
 
-        yield ["env", f"LD_PRELOAD={library}", f"CLOCK_OFFSET={offset}", ASAN], set_clock
+        yield ["env", f"LD_PRELOAD={library}", f"CLOCK_OFFSET={offset}", *words_of(PRELOADED)], set_clock
 
 
 def test_a_clock_that_is_set(programs, start, register, client_of, clock):

@@ -8,7 +8,7 @@ import pytest
 from support import silent_fs
 from support.daemon import Daemon
 from support.kernel_reader import BareVmm, missing_for_host
-from support.programs import Program
+from support.programs import PRELOADED, VITALS, Program, words_of
 from support.web import Web
 
 
@@ -37,6 +37,34 @@ def daemon(start):
     daemon = start("--user", "root", "--group", "root")
     assert daemon.ready, daemon.log()
     return daemon
+
+
+@pytest.fixture
+def run_directory(programs):
+    return programs.path("run")
+
+
+@pytest.fixture
+def serve(start, run_directory):
+    """Starts such a daemon there, again and again."""
+
+    def run():
+        daemon = start("--user", "root", "--group", "root", run_directory=run_directory)
+        assert daemon.ready, daemon.log()
+        return daemon
+
+    return run
+
+
+@pytest.fixture
+def around(programs):
+    """Words before a VMM: `vitals run`."""
+
+    def words(*options, run_directory=programs.path("nobody"), **environment):
+        settings = {"VITALS_RUN_DIR": run_directory, "XDG_RUNTIME_DIR": programs.directory, **PRELOADED, **environment}
+        return ["env", *words_of(settings), VITALS, "run", *options, "--"]
+
+    return words
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from support.programs import VITALS, run, wait_until
+from support.programs import run, wait_until
 from support.registrant import Registrant, Vm
 from support.this_host import WITHOUT_VM
 
@@ -47,14 +47,12 @@ def values_of_vms(run_directory, names):
     return values
 
 
-def test_each_has_its_own_socket(daemon, programs, qemu, vmm, registered, name):
+def test_each_has_its_own_socket(daemon, programs, qemu, vmm, around, registered, name):
     kinds = {kind: f"{name}-{kind}" for kind in ("qemu", "demo", "told", "run")}
     pids = {"qemu": qemu(kinds["qemu"]).pid, "demo": programs.demo("--name", kinds["demo"], "--guest", "halted").pid}
     registered(kinds["told"])
-    around = ["env", f"VITALS_RUN_DIR={daemon.run_directory}",
-              "ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0",
-              VITALS, "run", "--name", kinds["run"], "--"]  # fmt: skip
-    pids |= {"told": os.getpid(), "run": vmm("--vcpus", "0", around=around).pid}
+    words = around("--name", kinds["run"], run_directory=daemon.run_directory)
+    pids |= {"told": os.getpid(), "run": vmm("--vcpus", "0", around=words).pid}
     daemon.wait_for(*kinds.values())
 
     here = listed(daemon.run_directory)

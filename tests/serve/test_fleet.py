@@ -12,21 +12,6 @@ PROCESSES, VMS, REGISTERED = 4, 10, 5
 
 
 @pytest.fixture
-def run_directory(programs):
-    return programs.path("run")
-
-
-@pytest.fixture
-def serve(start, run_directory):
-    def run():
-        daemon = start("--user", "root", "--group", "root", run_directory=run_directory)
-        assert daemon.ready, daemon.log()
-        return daemon
-
-    return run
-
-
-@pytest.fixture
 def fleet(programs, vmm, run_directory, name):
     """Starts them."""
 

@@ -11,24 +11,9 @@ from test_host_socket import told
 
 
 @pytest.fixture
-def run_directory(programs):
-    return programs.path("run")
-
-
-@pytest.fixture
 def example(programs, run_directory, name):
     path = os.path.join(run_directory, "register.sock")
     return programs.keep(InputEnded([EXAMPLE_PUBLISH, name, path], programs.directory, path))
-
-
-@pytest.fixture
-def serve(start, run_directory):
-    def run():
-        daemon = start("--user", "root", "--group", "root", run_directory=run_directory)
-        assert daemon.ready, daemon.log()
-        return daemon
-
-    return run
 
 
 def shown(daemon, programs, name):

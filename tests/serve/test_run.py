@@ -14,14 +14,12 @@ import sys
 import pytest
 
 from support.kernel_reader import BareVmm
-from support.programs import TIMEOUT, VITALS, Program, listens, run, wait_until
+from support.programs import PRELOADED, TIMEOUT, VITALS, Program, listens, run, wait_until
 from support.this_host import WITHOUT_VM
 from test_host_socket import told
 from test_registration import values_of
 from test_users import MEMBER, as_user
 
-# A VMM that has a sanitizer in it wants that to be the first of all libraries.
-OPTIONS = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 VCPUS_OF_A_MESSAGE = 253
 RUN_MAGIC = 0x76727531  # src/run/message.h
 
@@ -37,17 +35,6 @@ def daemon(start):
 @pytest.fixture
 def host(daemon, programs):
     return programs.client(os.path.join(daemon.run_directory, "host.sock"))
-
-
-@pytest.fixture
-def around(programs):
-    """Words before a VMM."""
-
-    def words(*options, run_directory=programs.path("nobody"), **environment):
-        settings = {"VITALS_RUN_DIR": run_directory, "XDG_RUNTIME_DIR": programs.directory, **OPTIONS, **environment}
-        return ["env", *(f"{key}={value}" for key, value in settings.items()), VITALS, "run", *options, "--"]
-
-    return words
 
 
 @pytest.fixture
@@ -395,7 +382,7 @@ def compiled(programs, *options):
 
 def ran(*words):
     """The exit status, and the first line on standard error."""
-    result = run("run", "--run-dir", "/nowhere", *words, env=WITHOUT_VM | OPTIONS)
+    result = run("run", "--run-dir", "/nowhere", *words, env=WITHOUT_VM | PRELOADED)
     return result.returncode, result.stderr.partition("\n")[0]
 
 
@@ -431,7 +418,7 @@ def test_a_script_of_such_a_program(programs):
 def test_a_kernel_that_files_can_crash():
     """It says that it is Linux 2.6."""
     command = ["setarch", "--uname-2.6", VITALS, "run", "--run-dir", "/nowhere", "printenv", "LD_PRELOAD"]
-    result = subprocess.run(command, env=WITHOUT_VM | OPTIONS, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, env=WITHOUT_VM | PRELOADED, capture_output=True, text=True, check=False)
     assert re.fullmatch(
         r"vitals run: Linux 2\.6\..* can crash where a statistics file outlives its VM, so its VMs are not seen\n",
         result.stderr,
@@ -448,7 +435,7 @@ def test_the_status_is_the_commands():
 
 
 def test_what_is_behind_the_command_is_its_own():
-    result = run("run", "--run-dir", "/nowhere", "echo", "--name", "-x", "--", env=WITHOUT_VM | OPTIONS)
+    result = run("run", "--run-dir", "/nowhere", "echo", "--name", "-x", "--", env=WITHOUT_VM | PRELOADED)
     assert result.stdout == "--name -x --\n"
 
 

@@ -10,7 +10,7 @@ import shutil
 import stat
 import subprocess
 
-from support.programs import InputEnded, program
+from support.programs import PRELOADED, InputEnded, program, words_of
 
 BARE_VMM = program("VITALS_BARE_VMM", "tests/bare-vmm")
 BPF_READER = program("VITALS_BPF_READER", "tests/bpf-reader")
@@ -151,8 +151,7 @@ def as_nobody(*capabilities):
 
 def before_linux_6_1():
     """Words before a command: its kernel has no passes over one process alone."""
-    options = f"{os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0"
-    return ["env", f"LD_PRELOAD={OLD_ITERATORS}", f"ASAN_OPTIONS={options}"]
+    return ["env", *words_of({"LD_PRELOAD": OLD_ITERATORS, **PRELOADED})]
 
 
 def processes_read(pid):

@@ -295,6 +295,15 @@ def without_right_to_read_the_kernel():
         libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
+# The environment of a program that gets a library before its own, which may have a sanitizer: that wants to be the first of all.
+PRELOADED = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+
+def words_of(settings):
+    """Of `env`."""
+    return [f"{key}={value}" for key, value in settings.items()]
+
+
 def run(*arguments, program=VITALS, **options):
     """Runs `vitals` to its end."""
     result = subprocess.run(
