@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "host/arguments.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "files.h"
 #include "host/process.h"
 
 /* Processes from this number on are not there, and never answer: each is of the user by its thousands. */
@@ -22,7 +22,7 @@ enum { STUCK_PID = 1000000000, HONEST_UID = 7, HOSTILE_UID = 1000 };
 static uint64_t later_ns; /* what has passed for the reader besides */
 static bool is_stuck;     /* what is read now */
 static int silent[2] = {-1, -1};
-static unsigned n_threads; /* before */
+static int n_threads; /* before */
 
 uint64_t __real_clock_now_ns(void);
 uint64_t __wrap_clock_now_ns(void);
@@ -77,18 +77,6 @@ static size_t read_of(pid_t pid)
     return arguments_read(pid, text);
 }
 
-static unsigned count_threads(void)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    unsigned n = 0;
-
-    assert_non_null(tasks);
-    while (readdir(tasks))
-        n++;
-    closedir(tasks);
-    return n - 2;
-}
-
 static void *end_at_once(void *opaque)
 {
     return opaque;
@@ -102,15 +90,15 @@ static int set_up(void **state)
     (void)state;
     assert_int_equal(pthread_create(&thread, NULL, end_at_once, NULL), 0);
     pthread_join(thread, NULL);
-    n_threads = count_threads();
+    n_threads = count_files("/proc/self/task");
     return pipe(silent);
 }
 
 static void wait_for_the_end_of_threads(void)
 {
-    for (int ms = 0; ms < 30000 && count_threads() > n_threads; ms++)
+    for (int ms = 0; ms < 30000 && count_files("/proc/self/task") > n_threads; ms++)
         usleep(1000);
-    assert_true(count_threads() <= n_threads);
+    assert_true(count_files("/proc/self/task") <= n_threads);
 }
 
 /* The threads end, which makes room. */

@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include "check.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "doctor/doctor.h"
+#include "files.h"
 #include "kvm/stats_fd.h"
 
 /* The header of a statistics file; the third number counts the statistics. */
@@ -107,17 +107,6 @@ static int make_kvm(void **state)
     (void)state;
     kvm = (struct fake_kvm){.version = KVM_API_VERSION, .header_size = sizeof(header)};
     return 0;
-}
-
-static size_t count_open_files(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    size_t n = 0;
-
-    while (readdir(directory))
-        n++;
-    closedir(directory);
-    return n;
 }
 
 /* ---- checks --------------------------------------------------------------------------------- */

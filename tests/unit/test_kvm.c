@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "vitals/kvm.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -17,6 +16,7 @@
 #include "ask.h"
 #include "check.h"
 #include "fake.h"
+#include "files.h"
 #include "kvm/stats_file.h"
 #include "stats/registry.h"
 #include "stats_file_builder.h"
@@ -88,18 +88,6 @@ static const struct stats_schema *schema_of(struct vitals_ctx *ctx, const char *
         registry_unpin(&pin);
     }
     return schema;
-}
-
-static int open_fds(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int n = 0;
-
-    assert_non_null(dir);
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
 }
 
 static uint64_t value_in(const struct built_file *file, uint32_t descriptor)
@@ -784,21 +772,21 @@ static void a_freed_provider_leaves_nothing_open(void **state)
 {
     struct vitals_ctx *ctx = new_ctx();
     struct vitals_kvm *kvm;
-    int before = open_fds();
+    int before = count_open_files();
 
     (void)state;
     check_ok(new_and_close(ctx, recorded_fd("vm.stats"), &kvm));
     check_ok(add_and_close(kvm, "cpu/0", counter_fd(0)));
     check_ok(add_and_close(kvm, "cpu/1", counter_fd(1)));
-    assert_int_equal(open_fds(), before + 3);
+    assert_int_equal(count_open_files(), before + 3);
     check_error(add_and_close(kvm, "cpu/1", counter_fd(1)), EEXIST);
     check_error(add_and_close(kvm, "cpu/2", other_fd()), EBADMSG);
     check_error(add_and_close(kvm, "cpu/2", null_fd()), EINVAL);
-    assert_int_equal(open_fds(), before + 3);
+    assert_int_equal(count_open_files(), before + 3);
     check_ok(vitals_kvm_remove_vcpu(kvm, "cpu/0"));
-    assert_int_equal(open_fds(), before + 2);
+    assert_int_equal(count_open_files(), before + 2);
     check_ok(vitals_kvm_free(kvm));
-    assert_int_equal(open_fds(), before);
+    assert_int_equal(count_open_files(), before);
     assert_answer(ctx, "", .target = "vcpu");
     check_ok(new_and_close(ctx, recorded_fd("vm.stats"), &kvm));
     check_ok(vitals_kvm_free(kvm));
@@ -868,13 +856,13 @@ static void a_provider_can_not_be_made_inside_collect(void **state)
                         .objects = LIST("cpu/0"),
                         .inside = make_kvm_inside,
                         .opaque = ctx};
-    int before = open_fds();
+    int before = count_open_files();
 
     (void)state;
     check_ok(fake_register(ctx, &fake, NULL));
     assert_answer(ctx, "cpu/0 sched:runs=0", .target = "vcpu");
     assert_answer(ctx, "", .target = "vm");
-    assert_int_equal(open_fds(), before);
+    assert_int_equal(count_open_files(), before);
     vitals_ctx_free(ctx);
 }
 

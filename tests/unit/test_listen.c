@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Listening sockets: where one may be made, what it replaces, and what is left of it. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -18,6 +17,7 @@
 
 #include "check.h"
 #include "fake.h"
+#include "files.h"
 #include "peer.h"
 #include "server/internal.h"
 
@@ -87,17 +87,6 @@ static mode_t mode_of(const char *path)
 static bool exists(const char *path)
 {
     return access(path, F_OK) == 0 || mode_of(path);
-}
-
-static int open_fds(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int n = 0;
-
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
 }
 
 static void write_file(const char *path, const char *text)
@@ -219,24 +208,13 @@ static void a_directory_that_anyone_may_write_needs_the_sticky_bit(void **state)
     check_ok(listen_path(server, in_dir("group.sock")));
 }
 
-static size_t n_files(const char *path)
-{
-    DIR *dir = opendir(path);
-    size_t n = 0;
-
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n - 2; /* without . and .. */
-}
-
 static void nothing_but_the_socket_is_left(void **state)
 {
     check_ok(listen_path(*state, in_dir("qmp.sock")));
     check_error(listen_path(*state, in_dir("qmp.sock")), EADDRINUSE);
     write_file(in_dir("file"), "x");
     check_error(listen_path(*state, in_dir("file")), EEXIST);
-    assert_int_equal(n_files(in_dir("")), 2);
+    assert_int_equal(count_files(in_dir("")), 2);
 }
 
 static void a_relative_path_is_one_too(void **state)
@@ -443,7 +421,7 @@ static void check_race(struct rival *rivals, size_t n)
     }
     assert_non_null(winner);
     answers(&winner->own, winner->path);
-    assert_int_equal(n_files(in_dir("")), 1);
+    assert_int_equal(count_files(in_dir("")), 1);
 }
 
 static void race_for_stale_socket(size_t n, unsigned seed, bool takes_turns)
@@ -507,7 +485,7 @@ static void a_server_that_replaces_a_socket_is_not_waited_for(void **state)
     close(fd);
     check_ok(listen_path(*state, in_dir("qmp.sock")));
     answers(*state, in_dir("qmp.sock"));
-    assert_int_equal(n_files(in_dir("")), 3);
+    assert_int_equal(count_files(in_dir("")), 3);
 }
 
 /* A server that was killed has left it. */
@@ -516,7 +494,7 @@ static void a_lock_that_nobody_has_is_taken(void **state)
     close(hold_lock(0600));
     close(listening_fd(in_dir("qmp.sock")));
     check_ok(listen_path(*state, in_dir("qmp.sock")));
-    assert_int_equal(n_files(in_dir("")), 1);
+    assert_int_equal(count_files(in_dir("")), 1);
 }
 
 /* What others can open, they can lock. */
@@ -527,7 +505,7 @@ static void a_lock_that_others_could_hold_is_none(void **state)
     close(listening_fd(in_dir("qmp.sock")));
     check_ok(listen_path(*state, in_dir("qmp.sock")));
     answers(*state, in_dir("qmp.sock"));
-    assert_int_equal(n_files(in_dir("")), 2);
+    assert_int_equal(count_files(in_dir("")), 2);
     close(fd);
 }
 
@@ -638,7 +616,7 @@ static void proc_is_used_where_a_sandbox_forbids_unshare(void **state)
     /* The one of the child is stale now. */
     assert_int_equal(listen_where_unshare_is_forbidden(*state, in_dir("qmp.sock"), 0600), 0);
     assert_int_equal(mode_of(in_dir("qmp.sock")), S_IFSOCK | 0600);
-    assert_int_equal(n_files(in_dir("")), 1);
+    assert_int_equal(count_files(in_dir("")), 1);
     umask(old);
 }
 
@@ -690,7 +668,7 @@ static void a_socket_that_was_removed_already_is_no_error(void **state)
 static void nothing_stays_open(void **state)
 {
     struct server *server = *state;
-    int before = open_fds();
+    int before = count_open_files();
     struct vitals_server *other = new_server();
     struct vitals_listener *listener = listen_at(other, server->ctx, in_dir("qmp.sock"));
     struct peer peer;
@@ -704,7 +682,7 @@ static void nothing_stays_open(void **state)
     check_ok(vitals_listener_close(listener));
     peer_close(&peer);
     vitals_server_free(other);
-    assert_int_equal(open_fds(), before);
+    assert_int_equal(count_open_files(), before);
 }
 
 static void closing_null_is_allowed(void **state)

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "serve/register_socket.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "files.h"
 #include "host/vm_own.h"
 #include "qmp/dialect.h"
 #include "web/exposition.h"
@@ -52,24 +52,12 @@ int __wrap_close(int fd)
     return __real_close(fd);
 }
 
-static int count_open_fds(void)
-{
-    DIR *fds = opendir("/proc/self/fd");
-    int n = 0;
-
-    assert_non_null(fds);
-    while (readdir(fds))
-        n++;
-    closedir(fds);
-    return n;
-}
-
 /* A thread closes what was refused, or is used no more. */
 static void wait_until_open(int n)
 {
-    for (int ms = 0; ms < 30000 && count_open_fds() != n; ms++)
+    for (int ms = 0; ms < 30000 && count_open_files() != n; ms++)
         usleep(1000);
-    assert_int_equal(count_open_fds(), n);
+    assert_int_equal(count_open_files(), n);
 }
 
 /* A recorded file of the right kind, by its size. */
@@ -97,7 +85,7 @@ static int set_up(void **state)
 
     if (!f)
         abort();
-    f->n_open = count_open_fds();
+    f->n_open = count_open_files();
     n_closed_here = 0;
     check_ok(host_open_empty(&f->host));
     check_ok(host_open_empty(&f->other));
@@ -574,7 +562,7 @@ static void a_vcpu_in_the_place_of_another(void **state)
 static void files_are_closed_before_it_looks(void **state)
 {
     struct fixture *f = *state;
-    int n_open = count_open_fds();
+    int n_open = count_open_files();
 
     register_with_vcpu(f);
     assert_int_equal(count_others(f), 1);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "files.h"
 #include "peer.h"
 
 /* ---- helpers -------------------------------------------------------------------------------- */
@@ -72,18 +73,6 @@ static void check_file(const char *path, const char *text)
     close(fd);
 }
 
-static size_t n_files(const char *path)
-{
-    DIR *dir = opendir(path);
-    size_t n = 0;
-
-    assert_non_null(dir);
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n - 2; /* without . and .. */
-}
-
 /* The file that is written, before it has its name. */
 static const char *temporary_in(const char *directory)
 {
@@ -143,7 +132,7 @@ static void a_file_is_replaced(void **state)
     check_file(in_dir("ours/file"), "old");
     check_ok(end());
     check_file(in_dir("ours/file"), "new");
-    assert_int_equal(n_files(in_dir("ours")), 1);
+    assert_int_equal(count_files(in_dir("ours")), 1);
 }
 
 static void it_stays_in_its_directory(void **state)
@@ -154,8 +143,8 @@ static void it_stays_in_its_directory(void **state)
     check_ok(end());
     check_file(in_dir("moved/file"), "new");
     check_file(in_dir("theirs/file"), "theirs");
-    assert_int_equal(n_files(in_dir("moved")), 1);
-    assert_int_equal(n_files(in_dir("theirs")), 1);
+    assert_int_equal(count_files(in_dir("moved")), 1);
+    assert_int_equal(count_files(in_dir("theirs")), 1);
 }
 
 static void a_new_file_does_so_too(void **state)
@@ -165,7 +154,7 @@ static void a_new_file_does_so_too(void **state)
     lead_elsewhere();
     check_ok(end());
     check_file(in_dir("moved/more"), "new");
-    assert_int_equal(n_files(in_dir("theirs")), 1);
+    assert_int_equal(count_files(in_dir("theirs")), 1);
 }
 
 static void what_is_in_the_place_of_the_new_file_is_not_taken(void **state)
@@ -176,7 +165,7 @@ static void what_is_in_the_place_of_the_new_file_is_not_taken(void **state)
     write_file(temporary_in("ours"), "theirs");
     check_error(end(), ESTALE);
     check_file(in_dir("ours/file"), "old");
-    assert_int_equal(n_files(in_dir("ours")), 2); /* nor is it removed */
+    assert_int_equal(count_files(in_dir("ours")), 2); /* nor is it removed */
 }
 
 static void a_link_in_the_place_of_the_new_file_is_not_followed(void **state)
@@ -195,7 +184,7 @@ static void a_path_has_a_name(void **state)
     (void)state;
     check_error(begin(in_dir("none/file")), ENOENT);
     check_error(begin(in_dir("none/")), ENOENT);
-    assert_int_equal(n_files(in_dir("")), 2);
+    assert_int_equal(count_files(in_dir("")), 2);
 }
 
 static void what_is_abandoned_leaves_nothing(void **state)
@@ -205,11 +194,11 @@ static void what_is_abandoned_leaves_nothing(void **state)
     replacement_abandon(&replacement);
     restore_output();
     check_file(in_dir("ours/file"), "old");
-    assert_int_equal(n_files(in_dir("ours")), 1);
+    assert_int_equal(count_files(in_dir("ours")), 1);
     check_ok(begin_by(replacement_begin_here, in_dir("ours/more")));
     replacement_abandon(&replacement);
     restore_output();
-    assert_int_equal(n_files(in_dir("ours")), 1);
+    assert_int_equal(count_files(in_dir("ours")), 1);
 }
 
 static void a_link_is_followed_only_where_it_may(void **state)
@@ -224,7 +213,7 @@ static void a_link_is_followed_only_where_it_may(void **state)
     check_ok(end());
     check_file(in_dir("theirs/file"), "theirs");
     check_file(in_dir("ours/link"), "new"); /* it is no link any more */
-    assert_int_equal(n_files(in_dir("ours")), 2);
+    assert_int_equal(count_files(in_dir("ours")), 2);
 }
 
 #define WITH_DIRECTORIES(test)                                                                     \

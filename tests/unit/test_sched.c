@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "vitals/sched.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "ask.h"
 #include "check.h"
 #include "fake.h"
+#include "files.h"
 #include "peer.h"
 
 /* A thread that does nothing until it is told to end. */
@@ -114,18 +114,6 @@ static uint64_t value_of(struct machine *machine, const char *target, const char
     number = strtoull(value + 1, NULL, 10);
     free(answer);
     return number;
-}
-
-static int open_fds(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int n = 0;
-
-    assert_non_null(dir);
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
 }
 
 /* ---- values --------------------------------------------------------------------------------- */
@@ -310,7 +298,7 @@ static void only_so_many_files_stay_open(void **state)
 {
     enum { VCPUS = VITALS_SCHED_FILES_MAX + 20 };
     struct machine *machine = *state;
-    int before = open_fds();
+    int before = count_open_files();
     char path[16], *answer;
     size_t rows = 1;
 
@@ -323,25 +311,25 @@ static void only_so_many_files_stay_open(void **state)
         rows++;
     free(answer);
     assert_int_equal(rows, VCPUS);
-    assert_in_range(open_fds() - before, 1, VITALS_SCHED_FILES_MAX);
+    assert_in_range(count_open_files() - before, 1, VITALS_SCHED_FILES_MAX);
     for (int i = 1; i < VCPUS; i++) {
         snprintf(path, sizeof(path), "cpu/%d", i);
         check_ok(vitals_object_remove(machine->vcpus, path));
     }
     value_of(machine, "vcpu", "run_ns");
-    assert_int_equal(open_fds() - before, 1);
+    assert_int_equal(count_open_files() - before, 1);
 }
 
 static void what_is_not_asked_for_is_not_opened(void **state)
 {
     struct machine *machine = *state;
-    int before = open_fds();
+    int before = count_open_files();
 
     add_vcpu(machine, "cpu/0", gettid());
     value_of(machine, "vcpu", "last_cpu");
-    assert_int_equal(open_fds(), before);
+    assert_int_equal(count_open_files(), before);
     value_of(machine, "vcpu", "steal_ns");
-    assert_int_equal(open_fds(), before + 1);
+    assert_int_equal(count_open_files(), before + 1);
 }
 
 /* Runs @fn in a process with another root, where no /proc is. */

@@ -4,7 +4,6 @@
  * The protocol here is a parrot's: it says hello, repeats each line, and says goodbye.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -18,6 +17,7 @@
 
 #include "base/clock.h"
 #include "check.h"
+#include "files.h"
 #include "peer.h"
 #include "server/internal.h"
 
@@ -214,17 +214,6 @@ static bool is_readable(int fd)
     struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 
     return poll(&pollfd, 1, 0) > 0;
-}
-
-static int count_open_fds(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int n = 0;
-
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
 }
 
 /* Sends @text with @count descriptors of /dev/null. False: the kernel refuses them. */
@@ -652,16 +641,16 @@ static void descriptors_come_in_order(void **state)
 /* A thread of its own closes it. */
 static void wait_for_open_fds(int n)
 {
-    for (int ms = 0; ms < 30 * 1000 && count_open_fds() != n; ms++)
+    for (int ms = 0; ms < 30 * 1000 && count_open_files() != n; ms++)
         usleep(1000);
-    assert_int_equal(count_open_fds(), n);
+    assert_int_equal(count_open_files(), n);
 }
 
 /* A message comes as a whole or not at all. */
 static void descriptors_without_room_close_the_client(void **state)
 {
     struct cage *cage = *state;
-    int before = count_open_fds();
+    int before = count_open_files();
     struct rlimit limit, low;
 
     assert_line(&cage->peer, "hello");
@@ -685,12 +674,12 @@ static void descriptors_that_nobody_wants_do_not_come(void **state)
 
     put_in(&other, &without_fds);
     assert_line(&other.peer, "hello");
-    before = count_open_fds();
+    before = count_open_files();
     refused = !try_send_fds(&other.peer, "one\n", FDS_MAX);
     if (refused) {
         peer_send(&other.peer, "two\n");
         assert_line(&other.peer, "two");
-        assert_int_equal(count_open_fds(), before);
+        assert_int_equal(count_open_files(), before);
     } else {
         assert_closed(&other.peer);
         wait_for_open_fds(before - 1);
