@@ -438,18 +438,6 @@ static void take_parts_of_vms(struct fleet *fleet, const struct slice *slice,
     }
 }
 
-static size_t count_names(struct json_object *value)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < json_object_array_length(value); i++) {
-        struct json_object *names = client_array(json_object_array_get_idx(value, i), "names");
-
-        n += names ? json_object_array_length(names) : 0;
-    }
-    return n;
-}
-
 /* False: no memory. */
 static bool note_set(struct fleet *fleet, struct json_object *name, size_t set)
 {
@@ -504,7 +492,7 @@ static int take_schemas(struct fleet *fleet, const struct slice *slice, struct j
 {
     bool is_plain = !slice->answer->arguments;
 
-    if (is_plain && !reserve_sets(fleet, slice->first == 0, count_names(value)))
+    if (is_plain && !reserve_sets(fleet, slice->first == 0, client_count_in_arrays(value, "names")))
         return -ENOMEM;
     if (!take_sets(fleet, slice->answer, value))
         return -ENOMEM;

@@ -49,6 +49,18 @@ struct json_object *client_array(struct json_object *object, const char *name)
     return client_member(object, name, json_type_array);
 }
 
+size_t client_count_in_arrays(struct json_object *list, const char *name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *array = client_array(json_object_array_get_idx(list, i), name);
+
+        n += array ? json_object_array_length(array) : 0;
+    }
+    return n;
+}
+
 struct json_object *client_signed(struct json_object *object, const char *name)
 {
     struct json_object *value = client_member(object, name, json_type_int);

@@ -9,6 +9,10 @@
 
 struct json_object *client_member(struct json_object *object, const char *name, json_type type);
 struct json_object *client_array(struct json_object *object, const char *name);
+
+/* Of all elements of @list, which is an array: how many elements their arrays of this name have. */
+size_t client_count_in_arrays(struct json_object *list, const char *name);
+
 const char *client_string(struct json_object *object, const char *name);
 
 /* False: nothing, too much, or not plain. */

@@ -90,18 +90,6 @@ static bool read_vm(struct json_object *object, struct snapshot_vm *vm)
            read_threads(vcpus, vm);
 }
 
-static size_t count_threads(struct json_object *list)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *vcpus = client_array(json_object_array_get_idx(list, i), "vcpus");
-
-        n += vcpus ? json_object_array_length(vcpus) : 0;
-    }
-    return n;
-}
-
 static int compare_vms(const void *a, const void *b)
 {
     const struct snapshot_vm *vm_a = a, *vm_b = b;
@@ -112,7 +100,8 @@ static int compare_vms(const void *a, const void *b)
 static int read_list(struct snapshot_file *snapshot, struct json_object *list, size_t *ret_wrong)
 {
     size_t n = json_object_array_length(list);
-    struct snapshot_thread *threads = calloc(count_threads(list) + 1, sizeof(*threads));
+    struct snapshot_thread *threads =
+        calloc(client_count_in_arrays(list, "vcpus") + 1, sizeof(*threads));
 
     snapshot->threads = threads;
     snapshot->vms = calloc(n + 1, sizeof(*snapshot->vms));
