@@ -198,13 +198,11 @@ static int check_trust(struct bpf_kvm *kvm, const struct own_vm *vm, struct bpf_
     bool is_same = false;
     int err = 0;
 
+    kvm->reads_one = finds_out_one(kvm);
     for (int i = 0; i < CHECKS_MAX && !err && !is_same; i++)
         err = compare_once(kvm, vm, why, &is_same);
-    if (err)
+    if (err || is_same)
         return err;
-    kvm->reads_one = finds_out_one(kvm);
-    if (is_same)
-        return 0;
     return bpf_why_set(why, -EBADMSG, BPF_MISSING_TRUST,
                        "Is the module kvm another one than the kernel's own? Its BTF must be that "
                        "of the code that runs.",
