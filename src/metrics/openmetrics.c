@@ -219,7 +219,7 @@ static void note_series(struct writer *to, const struct column *column, size_t n
         to->report.of_vcpus += n;
 }
 
-static size_t count_family(struct writer *to, const struct family *family, bool is_noted)
+static size_t count_family(struct writer *to, const struct family *family)
 {
     size_t n = 0;
 
@@ -227,8 +227,7 @@ static size_t count_family(struct writer *to, const struct family *family, bool 
         const struct column *column = &to->metrics->columns[i];
         size_t of_column = column->is_wanted ? count_column(to, column) : 0;
 
-        if (is_noted)
-            note_series(to, column, of_column);
+        note_series(to, column, of_column);
         n += of_column;
     }
     return n;
@@ -382,7 +381,7 @@ static void plan_families(struct writer *to)
 
     for (size_t i = 0; i < metrics->n_families; i++) {
         metrics->families[i].cuts = NULL;
-        metrics->families[i].n_series = count_family(to, &metrics->families[i], true);
+        metrics->families[i].n_series = count_family(to, &metrics->families[i]);
     }
     if (!to->form->series_max || to->report.n_series <= to->form->series_max)
         return;
