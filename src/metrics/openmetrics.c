@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/json_write.h"
+#include "base/pieces.h"
 #include "metrics/decimal.h"
 #include "metrics/internal.h"
 #include "stats/histogram.h"
@@ -38,19 +39,10 @@ void writer_flush(struct writer *to)
         give(to);
 }
 
-/*
- * Copies whole pieces, so without a call: most texts here are one or two. Behind both texts there are bytes
- * for a piece.
- */
+/* Most texts here are one piece or two. */
 static inline char *put_text(char *at, const char *text, size_t len)
 {
-    size_t done = 0;
-
-    do {
-        memcpy(at + done, text + done, METRICS_PIECE);
-        done += METRICS_PIECE;
-    } while (done < len);
-    return at + len;
+    return pieces_copy(at, text, len, METRICS_PIECE);
 }
 
 /* Room for a line of @len bytes and a number. NULL: no memory. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/json_write.h"
+#include "base/pieces.h"
 
 /* All that a reply needs to know of one statistic, in one place. */
 struct stat_text {
@@ -22,11 +23,7 @@ struct stat_texts {
     struct stat_text stats[]; /* and one more, where the last one ends */
 };
 
-/*
- * Texts are copied in whole pieces, which is cheaper than the exact length: the compiler makes a few
- * instructions of a piece. So there must be room for one behind both ends.
- */
-enum { PIECE = 48 };
+enum { PIECE = 48 }; /* in which texts are copied: pieces_copy() */
 
 static void free_texts(struct schema_note *note)
 {
@@ -129,17 +126,6 @@ static const struct stat_texts *get_texts(struct stats_schema *schema, const str
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static inline char *put_text(char *at, const char *text, size_t len)
-{
-    size_t done = 0;
-
-    do {
-        memcpy(at + done, text + done, PIECE);
-        done += PIECE;
-    } while (done < len);
-    return at + len;
-}
-
 static inline char *put_short(char *at, const struct text *text)
 {
     memcpy(at, text->bytes, text->len);
@@ -220,7 +206,8 @@ static inline void put_stat(struct pen *pen, const struct stat_form *form,
                             const struct stat_texts *texts, const struct stat_text *text,
                             const uint64_t *values)
 {
-    char *at = put_text(pen->at, texts->bytes + text->start + pen->skip, text->len - pen->skip);
+    char *at =
+        pieces_copy(pen->at, texts->bytes + text->start + pen->skip, text->len - pen->skip, PIECE);
 
     *pen = (struct pen){.at = put_value(at, text, values, form)};
 }
