@@ -128,9 +128,16 @@ static void take_out(struct logins *logins, struct login_question *question)
     while (*at != question)
         at = &(*at)->next;
     *at = question->next;
-    logins->last = &logins->first;
-    while (*logins->last)
-        logins->last = &(*logins->last)->next;
+    if (logins->last == &question->next)
+        logins->last = at;
+}
+
+/* After it has been taken out: who was turned away, or looked at, counts no more. */
+static void settle(struct logins *logins, struct login_question *question)
+{
+    forget(&question->login, sizeof(question->login));
+    logins->n_waiting--;
+    logins->answer(question);
 }
 
 /* For another one. False: nobody has more of them than the other one would have. */
@@ -141,10 +148,8 @@ static bool turn_one_away(struct logins *logins, const struct http_peer *other)
     if (!question || count_of_peer(logins, &question->peer) <= count_of_peer(logins, other) + 1)
         return false;
     take_out(logins, question);
-    forget(&question->login, sizeof(question->login));
     question->is_turned_away = true;
-    logins->n_waiting--;
-    logins->answer(question);
+    settle(logins, question);
     return true;
 }
 
@@ -199,23 +204,13 @@ static bool is_password(const struct web_config *config, const struct http_login
     return !differs;
 }
 
-/* Under the lock. */
-static struct login_question *dequeue(struct logins *logins)
-{
-    struct login_question *question = logins->first;
-
-    logins->first = question->next;
-    if (!logins->first)
-        logins->last = &logins->first;
-    return question;
-}
-
-/* Whoever asked the same before may have been answered meanwhile. */
+/* Under the lock. Whoever asked the same before may have been answered meanwhile. */
 static void answer_next(struct logins *logins)
 {
-    struct login_question *question = dequeue(logins);
+    struct login_question *question = logins->first;
     enum login_result known = logins->ends ? LOGIN_WRONG : find_known(logins, question);
 
+    take_out(logins, question);
     if (known == LOGIN_WAITS) {
         pthread_mutex_unlock(&logins->lock);
         question->is_right = is_password(logins->config, &question->login, &logins->data);
@@ -225,9 +220,7 @@ static void answer_next(struct logins *logins)
     } else {
         question->is_right = known == LOGIN_RIGHT;
     }
-    forget(&question->login, sizeof(question->login));
-    logins->n_waiting--;
-    logins->answer(question);
+    settle(logins, question);
 }
 
 static void *run(void *opaque)
