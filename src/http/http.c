@@ -66,11 +66,12 @@ static int keep_path(struct listener *listener, struct error_text *error)
     return listener->path ? 0 : error_set(error, -ENOMEM, "out of memory");
 }
 
-static int check_number(const struct http_options *options, struct error_text *error)
+static int read_config(const struct http_options *options, struct web_config *config,
+                       struct error_text *error)
 {
-    return options->n_addresses > HTTP_ADDRESSES_MAX
-               ? error_set(error, -E2BIG, "there are more than %d addresses", HTTP_ADDRESSES_MAX)
-               : 0;
+    if (options->n_addresses > HTTP_ADDRESSES_MAX)
+        return error_set(error, -E2BIG, "there are more than %d addresses", HTTP_ADDRESSES_MAX);
+    return options->web_config ? web_config_read(options->web_config, config, error) : 0;
 }
 
 static int read_address(const struct web_config *config, const struct http_options *options,
@@ -86,10 +87,8 @@ int http_check(const struct http_options *options, struct error_text *error)
 {
     struct web_config config = {0};
     struct http_address address;
-    int err = check_number(options, error);
+    int err = read_config(options, &config, error);
 
-    if (!err && options->web_config)
-        err = web_config_read(options->web_config, &config, error);
     for (size_t i = 0; i < options->n_addresses && !err; i++)
         err = read_address(&config, options, options->addresses[i], &address, error);
     web_config_free(&config);
@@ -123,9 +122,7 @@ int http_prepare(const struct http_options *options, struct http **ret_http,
     int err = http ? 0 : error_set(error, -ENOMEM, "out of memory");
 
     if (!err)
-        err = check_number(options, error);
-    if (!err && options->web_config)
-        err = web_config_read(options->web_config, &http->config, error);
+        err = read_config(options, &http->config, error);
     for (size_t i = 0; i < options->n_addresses && !err; i++)
         err = add_listener(http, options, options->addresses[i], error);
     if (err)

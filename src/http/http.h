@@ -3,7 +3,7 @@
  * Answers GET requests of HTTP in threads of its own. What there is to read, a site says: pages that
  * never change, and documents, which are made for those who ask at that moment.
  *
- *      http_prepare() ──> http_listen_at()* ──> http_start() ──> http_stop()
+ *      http_prepare() ──> http_start() ──> http_stop()
  *
  * The first step takes files and ports that need privileges, the others none. All requests that wait for
  * a document share the next turn: what it says is not older than any of them. A turn begins when the
