@@ -57,11 +57,13 @@ static bool is_same_object(const struct kvm_record *a, const struct kvm_record *
     return a->vm == b->vm && a->kind == b->kind && a->vcpu_id == b->vcpu_id;
 }
 
-/* Leaves out what others than the owner hold, and what the owner holds twice. */
+/* In their order, without what others than the owner hold, and what the owner holds twice. */
 static size_t choose_records(const struct kvm_record **records, size_t n)
 {
     size_t n_chosen = 0;
 
+    if (n)
+        qsort(records, n, sizeof(*records), compare_records);
     for (size_t i = 0; i < n; i++)
         if (records[i]->is_owner &&
             !(n_chosen && is_same_object(records[n_chosen - 1], records[i])))
@@ -382,6 +384,11 @@ static struct host_vm *find_former(struct update *update, const struct host_reco
     return vm->is_gone ? NULL : vm;
 }
 
+static bool is_users(const struct host_vm *vm, const struct kvm_record *first)
+{
+    return vm->uid == 0 || vm->uid == first->uid;
+}
+
 /*
  * Who registers a VM is asked whose it is, but a VM that no pass has seen yet is nobody's: this is the
  * first that shows its user.
@@ -390,7 +397,7 @@ static struct host_vm *find_meant(const struct host_table *table, const struct k
 {
     struct host_vm *vm = find_registered(table, first->vm);
 
-    if (!vm || vm->uid == 0 || vm->uid == first->uid)
+    if (!vm || is_users(vm, first))
         return vm;
     vm->is_gone = true;
     return NULL;
@@ -417,13 +424,13 @@ static void take(struct update *update, const struct host_records *records)
         update->err = err;
 }
 
-/* Those that have registered are told of what runs them in each pass. */
 static void forget_threads(struct host_vm *vm)
 {
     for (size_t i = 0; i < vm->n_vcpus; i++)
         vm->vcpus[i].thread = 0;
 }
 
+/* Those that have registered are told of what runs them in each pass. */
 static void forget_records(struct host_table *table)
 {
     for (size_t i = 0; i < table->n_registered; i++) {
@@ -441,8 +448,6 @@ int host_table_update(struct host_table *table, const struct kvm_record **record
     if (!update.born)
         return -ENOMEM;
     forget_records(table);
-    if (n)
-        qsort(records, n, sizeof(*records), compare_records);
     n = choose_records(records, n);
     while (n) {
         struct host_records of_vm = records_of_next(records, n);
@@ -462,9 +467,7 @@ int host_table_update(struct host_table *table, const struct kvm_record **record
 
 static bool is_met_again(const struct host_vm *vm, const struct kvm_record *first)
 {
-    return vm->is_in_records && vm->process == (pid_t)first->process &&
-           vm->start_time == first->start_time && vm->creator == first->creator &&
-           (vm->uid == 0 || vm->uid == first->uid);
+    return vm->is_in_records && host_vm_is_same_life(vm, first) && is_users(vm, first);
 }
 
 static bool renew(struct host_vm *vm, const struct host_records *records)
@@ -483,8 +486,6 @@ size_t host_table_renew(struct host_table *table, const struct kvm_record **reco
 {
     size_t n_renewed = 0;
 
-    if (n)
-        qsort(records, n, sizeof(*records), compare_records);
     n = choose_records(records, n);
     while (n) {
         struct host_records of_vm = records_of_next(records, n);

@@ -99,13 +99,18 @@ static bool has_fallen(const struct stats_schema *schema, const uint64_t *row,
     return false;
 }
 
+bool host_vm_is_same_life(const struct host_vm *vm, const struct kvm_record *record)
+{
+    return vm->process == (pid_t)record->process && vm->start_time == record->start_time &&
+           vm->creator == record->creator;
+}
+
 bool host_vm_goes_on(const struct host_vm *vm, const struct host_records *records)
 {
     const struct kvm_record *first = records->records[0];
     size_t next = 0;
 
-    if ((pid_t)first->process != vm->process || first->start_time != vm->start_time ||
-        first->creator != vm->creator)
+    if (!host_vm_is_same_life(vm, first))
         return false;
     for (size_t i = 0; i < records->n; i++) {
         const struct kvm_record *record = records->records[i];

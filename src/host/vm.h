@@ -108,10 +108,12 @@ struct host_vm *host_vm_alloc(struct stats_schema *const schemas[KVM_KINDS]);
 int host_vm_insert_vcpu(struct host_vm *vm, uint32_t id, char *path, struct host_vcpu **ret_vcpu);
 void host_vm_remove_vcpu(struct host_vm *vm, struct host_vcpu *vcpu);
 
+/* Whether a record is of the same owner and creator: the address of a VM that is gone can come back. */
+bool host_vm_is_same_life(const struct host_vm *vm, const struct kvm_record *record);
+
 /*
- * Whether these can be of the same life, since the address of a VM that is gone can come back: of the
- * same process and creator, and no counter has fallen. (Where root sets counters to 0 through debugfs,
- * another life begins as well: rates begin anew.)
+ * Whether these can be of the same life: of the same owner and creator, and no counter has fallen.
+ * (Where root sets counters to 0 through debugfs, another life begins as well: rates begin anew.)
  */
 bool host_vm_goes_on(const struct host_vm *vm, const struct host_records *records);
 
