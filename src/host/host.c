@@ -201,18 +201,20 @@ static int renew_vms(struct host *host, const struct host_vm *vm, uint64_t now_n
                : 0;
 }
 
+static void finish_vm(struct host_vm *vm, uint64_t now_ns)
+{
+    if (vm->is_registered)
+        registered_read(vm);
+    host_state_update(vm, now_ns);
+    vm->read_ns = now_ns;
+}
+
 static void finish_renewed(struct host *host, size_t n, uint64_t now_ns, uint64_t begin_cpu_ns)
 {
     uint64_t taken_ns;
 
-    for (size_t i = 0; i < n; i++) {
-        struct host_vm *vm = host->renewed[i];
-
-        if (vm->is_registered)
-            registered_read(vm);
-        host_state_update(vm, now_ns);
-        vm->read_ns = now_ns;
-    }
+    for (size_t i = 0; i < n; i++)
+        finish_vm(host->renewed[i], now_ns);
     taken_ns = clock_thread_cpu_ns() - begin_cpu_ns;
     for (size_t i = 0; i < n; i++)
         host->renewed[i]->taken_ns = taken_ns;
@@ -233,9 +235,7 @@ int host_read_vm(struct host *host, struct host_vm *vm)
             return err;
         return vm->read_ns == now_ns ? 0 : -ENOENT;
     }
-    registered_read(vm);
-    host_state_update(vm, now_ns);
-    vm->read_ns = now_ns;
+    finish_vm(vm, now_ns);
     return 0;
 }
 
