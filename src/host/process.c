@@ -64,12 +64,17 @@ static bool read_start_ticks(pid_t pid, const char *file, uint64_t *ret_ticks)
     return found;
 }
 
-/* /proc counts in ticks, and cuts. */
+/* /proc counts in these, and cuts. */
+static uint64_t tick_ns(void)
+{
+    return 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
 static bool is_same_process(pid_t pid, uint64_t start_time)
 {
-    uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK), ticks;
+    uint64_t ticks;
 
-    return read_start_ticks(pid, "stat", &ticks) && ticks == start_time / (1000000000 / per_second);
+    return read_start_ticks(pid, "stat", &ticks) && ticks == start_time / tick_ns();
 }
 
 void process_identify(pid_t pid, uint64_t start_time, struct identity *ret_identity)
@@ -183,7 +188,7 @@ bool process_thread_start(pid_t pid, pid_t tid, uint64_t *ret_ticks)
 
 uint64_t process_start_ns(pid_t pid)
 {
-    uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK), ticks;
+    uint64_t ticks;
 
-    return process_thread_start(pid, pid, &ticks) ? ticks * (1000000000 / per_second) : 0;
+    return read_start_ticks(pid, "stat", &ticks) ? ticks * tick_ns() : 0;
 }
