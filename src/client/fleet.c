@@ -17,7 +17,8 @@ enum {
     TRIES_MAX = 16,       /* while replies are too long, and VMs end */
 };
 
-enum part_state { PART_UNASKED, PART_ASKED, PART_TAKEN };
+/* PART_TOO_LONG: asked alone, and not again with others. */
+enum part_state { PART_UNASKED, PART_ASKED, PART_TAKEN, PART_TOO_LONG };
 
 /* To a question of a set of VMs, in this round. */
 struct answer {
@@ -159,6 +160,11 @@ static bool is_of_schemas(const char *command)
     return !strcmp(command, "query-stats-schemas");
 }
 
+static size_t room_at_first(const char *command)
+{
+    return is_of_schemas(command) ? SIZE_MAX : VCPUS_AT_ONCE;
+}
+
 static struct answer *make_answer(const struct fleet *fleet, const struct ask *ask, size_t set)
 {
     struct answer *answer = calloc(1, sizeof(*answer));
@@ -172,7 +178,7 @@ static struct answer *make_answer(const struct fleet *fleet, const struct ask *a
                               .states = calloc(n + 1, sizeof(*answer->states)),
                               .parts = calloc(n + 1, sizeof(struct json_object *)),
                               .n_vms = n,
-                              .room = is_of_schemas(ask->command) ? SIZE_MAX : VCPUS_AT_ONCE};
+                              .room = room_at_first(ask->command)};
     if (answer->command && (answer->arguments || !ask->arguments) && answer->states &&
         answer->parts)
         return answer;
@@ -328,6 +334,7 @@ struct slice {
 static bool is_asked(const struct fleet *fleet, const struct answer *answer, size_t i)
 {
     return fleet->members[i].is_wanted && !fleet->members[i].has_ended &&
+           answer->states[i] != PART_TOO_LONG &&
            (is_of_schemas(answer->command) || fleet->members[i].set == answer->set);
 }
 
@@ -536,17 +543,29 @@ static int ask_slice(struct fleet *fleet, const struct slice *slice, struct clie
     return err;
 }
 
+static bool is_too_long(int err)
+{
+    return err == -EMSGSIZE || err == -E2BIG;
+}
+
+/* Fewer VMs are asked at a time, until one is alone: then that one fails, and is no burden for the others. */
+static bool ask_fewer(struct fleet *fleet, const struct slice *slice)
+{
+    struct answer *answer = slice->answer;
+
+    set_daemon(fleet, NULL);
+    answer->room = slice->n > 1 ? slice->size / 2 : room_at_first(answer->command);
+    return slice->n > 1;
+}
+
 /*
  * Whether there is something to be asked after @err: fewer VMs, where the reply is too long, or but for those that
  * have ended meanwhile, whose names are refused.
  */
 static bool can_retry(struct fleet *fleet, const struct slice *slice, int err)
 {
-    if ((err == -EMSGSIZE || err == -E2BIG) && slice->n > 1) {
-        set_daemon(fleet, NULL);
-        slice->answer->room = slice->size / 2;
-        return true;
-    }
+    if (is_too_long(err))
+        return ask_fewer(fleet, slice);
     return err == -EREMOTEIO && look_who_has_ended(fleet);
 }
 
@@ -560,9 +579,11 @@ static void fetch(struct fleet *fleet, struct answer *answer, size_t at)
     do {
         slice = choose_slice(fleet, answer, at);
         answer->err = ask_slice(fleet, &slice, error);
-    } while (answer->err && ++tries < TRIES_MAX && can_retry(fleet, &slice, answer->err) &&
+    } while (answer->err && can_retry(fleet, &slice, answer->err) && ++tries < TRIES_MAX &&
              !fleet->members[at].has_ended);
-    if (!fleet->members[at].has_ended && !is_of_words(answer->err))
+    if (is_too_long(answer->err))
+        answer->states[at] = PART_TOO_LONG;
+    else if (!fleet->members[at].has_ended && !is_of_words(answer->err))
         fail_round(fleet, answer->err, error);
 }
 

@@ -1048,6 +1048,26 @@ def test_replies_that_are_too_long_are_asked_for_in_pieces(programs, small):
     assert sizes[0] == 8 and sizes[-1] < 4
 
 
+@pytest.mark.parametrize("command", ["query-vms-stats"])
+def test_a_reply_that_is_too_long_is_the_loss_of_one_vm(programs, small, command):
+    """It is asked for alone; the others are told, and not each by itself."""
+    names = [f"vm{i}" for i in range(40)]
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, *names))
+
+    def of_many(asked, arguments):
+        reply = DaemonOfMany.of_many(daemon, asked, arguments)
+        if asked == command and "vm7" in daemon.asked[-1][1]:
+            reply["return"][0]["padding"] = " " * (17 << 20)
+        return reply
+
+    daemon.of_many = of_many
+    result = at_run_directory(programs, "stats", "--json", "--target", "vm")
+    assert result.returncode == 1
+    assert re.fullmatch(f"vitals stats: .*/vm7.sock: .*: the reply to {command} is longer than 16 MiB\n", result.stderr)
+    assert values_by_vm(result).keys() == set(names) - {"vm7"}
+    assert len(daemon.names_asked(command)) < 20
+
+
 def test_the_daemon_comes_and_goes(programs, small):
     daemon = programs.keep(DaemonOfMany(programs, small.grouped, "one"))
     command = ["env", "-u", "VITALS_SOCKET", f"VITALS_RUN_DIR={programs.path('run')}", VITALS]
