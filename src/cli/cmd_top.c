@@ -106,7 +106,7 @@ static int start(struct top *top)
     if (!model_init(&top->model, top->look.options.interval))
         return -ENOMEM;
     top->model.is_nonzero = top->is_nonzero;
-    if (top->look.host)
+    if (look_is_of_host(&top->look))
         top->model.n_cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     if (top->order)
         model_sort_by(&top->model, top->order);
@@ -145,8 +145,7 @@ static void say(const struct top *top, size_t i, const char *text)
 static void take_loss(struct top *top, size_t i, const struct watch_result *result)
 {
     const struct model_vm *vm = top->model.vms[i];
-    /* VMs of a host come and go; one that was named is missed. */
-    bool is_missed = !(top->look.host && result->has_ended);
+    bool is_missed = !look_has_ended(&top->look, result->err);
 
     model_lose(&top->model, i, look_reason(&result->error, vm->socket), result->since);
     if (is_missed)
@@ -161,7 +160,7 @@ static void take_return(struct top *top, size_t i, const char *name)
 {
     model_return(&top->model, i, name);
     top->tales[i].is_back = true;
-    top->look.has_failed |= !top->look.host; /* there it is another one of that name */
+    top->look.has_failed |= !look_is_of_host(&top->look); /* there it is another one of that name */
     if (top->is_batch)
         say(top, i, "is back");
 }

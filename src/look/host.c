@@ -148,10 +148,10 @@ static int open_host(struct look *look)
 
 bool look_has_ended(const struct look *look, int err)
 {
-    if (look->daemon) /* between its answer and the question at the socket that it had told */
+    if (look->daemon && !look->fleet) /* behind its answer nobody is at the socket that it told */
         return err == -ESRCH || err == -ENOENT || err == -ECONNREFUSED || err == -ECONNRESET ||
                err == -EPIPE;
-    return look->host && err == -ESRCH;
+    return look_is_of_host(look) && err == -ESRCH;
 }
 
 int look_open_host(struct look *look)

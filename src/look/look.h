@@ -131,6 +131,15 @@ void look_say_what_is_seen(const struct look *look);
 /* Says what went wrong with a VM. */
 void look_complain(struct look *look, const struct client_error *error);
 
+/* Whether the VMs are all of this host, read from the kernel or told by a daemon: they come and go. */
+static inline bool look_is_of_host(const struct look *look)
+{
+    return look->host || look->daemon;
+}
+
+/* Whether @err says that such a VM has ended, which is no failure; one that was named is missed. */
+bool look_has_ended(const struct look *look, int err);
+
 /*
  * Which statistics of a client the options want: one for each, from malloc(). NULL: no memory. Any
  * thread may ask.

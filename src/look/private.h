@@ -18,12 +18,6 @@ int look_find_sockets(struct look *look);
 /* Whether the VMs of this host are looked at: no socket is named, and no daemon has some for all. */
 bool look_is_at_host(struct look *look);
 
-/* Whether they are all of this host, read from the kernel or told by a daemon: they come and go. */
-static inline bool look_is_of_host(const struct look *look)
-{
-    return look->host || look->daemon;
-}
-
 /* All VMs of this host, in place of sockets. There may be none. */
 int look_open_host(struct look *look);
 
@@ -44,9 +38,6 @@ bool look_is_no_qmp(int err);
 
 /* One of the VMs has statistics, at least. */
 int look_check_any(struct look *look);
-
-/* Whether the error says that a VM of this host has ended, which is no failure: they come and go. */
-bool look_has_ended(const struct look *look, int err);
 
 /* Closes the VMs that are not wanted. */
 int look_match_vms(struct look *look);

@@ -141,15 +141,19 @@ static void sample_one(void *opaque, size_t i)
     sampler->vms[i].is_here = vm->client && !sampler->outcomes[i].err;
 }
 
+static void tell_loss(struct look *look, int err, const struct client_error *error)
+{
+    if (look_has_ended(look, err))
+        look_say(look, error);
+    else
+        look_complain(look, error);
+}
+
 static void drop(struct sampler *sampler, size_t i)
 {
     struct look_vm *vm = &sampler->look->vms[i];
 
-    /* VMs of a host come and go; one that was named is missed. */
-    if ((sampler->look->host || sampler->look->daemon) && sampler->outcomes[i].err == -ESRCH)
-        look_say(sampler->look, &sampler->outcomes[i].error);
-    else
-        look_complain(sampler->look, &sampler->outcomes[i].error);
+    tell_loss(sampler->look, sampler->outcomes[i].err, &sampler->outcomes[i].error);
     free_vm(&sampler->vms[i]);
     client_free(vm->client);
     vm->client = NULL;
@@ -200,11 +204,7 @@ static bool lose(struct sampler *sampler, struct sampler_vm *vm, const struct wa
     vm->reason = strdup(look_reason(&result->error, vm->socket));
     vm->since = result->since;
     vm->is_here = false;
-    /* VMs of a host come and go; one that was named is missed. */
-    if ((sampler->look->host && result->has_ended) || sampler->look->daemon)
-        look_say(sampler->look, &result->error);
-    else
-        look_complain(sampler->look, &result->error);
+    tell_loss(sampler->look, result->err, &result->error);
     return vm->reason;
 }
 
@@ -214,7 +214,7 @@ static void say_is_back(struct sampler *sampler, const struct sampler_vm *vm)
 
     client_fail(&news, 0, NULL, "%s: is back", vm->socket);
     /* Of a host it is another one of that name. */
-    if (sampler->look->host || sampler->look->daemon)
+    if (look_is_of_host(sampler->look))
         look_say(sampler->look, &news);
     else
         look_complain(sampler->look, &news);

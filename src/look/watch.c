@@ -293,7 +293,7 @@ static void replace_result(struct slot *slot, struct watch_result *result)
     if (result->is_lost && slot->has_result) {
         slot->result.is_lost = true; /* it had answered before */
         slot->result.error = result->error;
-        slot->result.has_ended = result->has_ended;
+        slot->result.err = result->err;
         slot->result.since = result->since;
     } else {
         watch_result_free(&slot->result);
@@ -364,7 +364,7 @@ static void ask(struct slot *slot, uint64_t number)
         return;
     }
     slot->is_lost = result.is_lost = err != 0;
-    result.has_ended = err == -ESRCH;
+    result.err = err;
     result.has_sample = !err;
     slot->tried_ns = clock_now_ns();
     if (!err)
@@ -506,7 +506,7 @@ static void leave(struct slot *slot)
 static void lose(struct slot *slot)
 {
     struct watch_result result = {
-        .key = slot->key, .is_lost = true, .has_ended = true, .since = clock_unix_time()};
+        .key = slot->key, .is_lost = true, .err = -ESRCH, .since = clock_unix_time()};
 
     if (slot->has_thread || slot->is_lost)
         return;

@@ -71,7 +71,7 @@ struct watch_result {
     bool is_renewed; /* was not lost, but its descriptions are others; has a sample */
     bool has_sample; /* also when it was lost after that */
     bool is_lost;    /* it failed; it is tried again, and heard of when it is back */
-    bool has_ended;  /* that is why: it is known to be no more */
+    int err;         /* why, -errno; -ESRCH: it is known to be no more */
     bool has_left;   /* its place has not had it for long; nothing more comes of it */
     double since;    /* lost: when it had been asked, seconds since 1970 */
     struct client_error error;

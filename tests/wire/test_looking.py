@@ -3,6 +3,7 @@
 
 import csv
 import io
+import itertools
 import json
 import os
 import pty
@@ -945,7 +946,8 @@ class DaemonOfMany(FakeDaemon):
     def answer(self, line):
         request = json.loads(line)
         if request["execute"] in self.OWN:
-            return reply_to(line, self.of_many(request["execute"], request.get("arguments", {})))
+            reply = self.of_many(request["execute"], request.get("arguments", {}))
+            return reply if reply is CLOSE else reply_to(line, reply)
         self.replies["query-vms"] = {"return": list(self.vms.values())}
         return super().answer(line)
 
@@ -1061,11 +1063,63 @@ def test_a_reply_that_is_too_long_is_the_loss_of_one_vm(programs, small, command
         return reply
 
     daemon.of_many = of_many
-    result = at_run_directory(programs, "stats", "--json", "--target", "vm")
+    result = at_run_directory(programs, "stats", "--json", "--target", "vm", "--timeout", str(TIMEOUT))
     assert result.returncode == 1
     assert re.fullmatch(f"vitals stats: .*/vm7.sock: .*: the reply to {command} is longer than 16 MiB\n", result.stderr)
     assert values_by_vm(result).keys() == set(names) - {"vm7"}
     assert len(daemon.names_asked(command)) < 20
+
+
+def in_rounds(daemon, change):
+    """Calls change(n) at the begin of round n, from 1 on."""
+    rounds = itertools.count(1)
+
+    def answer(line):
+        if json.loads(line)["execute"] == "query-vms":
+            change(next(rounds))
+        return CLOSE if daemon.has_ended else DaemonOfMany.answer(daemon, line)
+
+    daemon.has_ended, daemon.answer = False, answer
+
+
+AGAIN_AND_AGAIN = [["stats", "--target", "vm", "-i", "0.05", "-n", "8"], ["top", "-b", "-i", "0.05", "-n", "8"]]
+
+
+@pytest.mark.parametrize("words", AGAIN_AND_AGAIN)
+def test_a_vm_of_the_host_that_ends_is_no_failure(programs, small, words):
+    """Nor is another one of its name."""
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, "one", "two"))
+
+    def change(number):
+        if number == 3:
+            daemon.ends("two")
+        elif number == 5:
+            daemon.vms["two"] = told(programs.path("two.sock"), name="two", pid=4322)
+
+    in_rounds(daemon, change)
+    result = at_run_directory(programs, *words)
+    assert result.returncode == 0
+    assert re.search("two.sock: the VM has ended.*two.sock: is back", result.stderr, re.DOTALL)
+
+
+@pytest.mark.parametrize("words", AGAIN_AND_AGAIN)
+def test_a_daemon_that_ends_is_a_failure(programs, small, words):
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, "one"))
+
+    def change(number):
+        daemon.has_ended = number == 3
+
+    in_rounds(daemon, change)
+    result = at_run_directory(programs, *words)
+    assert result.returncode == 1 and "host.sock: closed by the server" in result.stderr
+
+
+@pytest.mark.parametrize("words", [["list"], ["stats"], ["export"]])
+def test_a_daemon_that_ends_at_once_is_a_failure(programs, small, words):
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, "one"))
+    daemon.of_many = lambda *_words: CLOSE
+    result = at_run_directory(programs, *words)
+    assert result.returncode == 1 and "one.sock: " in result.stderr
 
 
 def test_the_daemon_comes_and_goes(programs, small):
