@@ -212,7 +212,7 @@ static bool rejects(struct place *place, const char *key, int err)
     bool is;
 
     pthread_mutex_lock(&sockets->mutex);
-    is = look_is_no_qmp(err) && !is_named(sockets, key);
+    is = !sockets->look->daemon && look_is_no_qmp(err) && !is_named(sockets, key);
     if (is)
         socket_list_leave_out(&sockets->rejected, key);
     pthread_mutex_unlock(&sockets->mutex);
@@ -298,11 +298,11 @@ static void open_client(void *opaque, size_t i)
         daemon_tell(&look->daemon_vms, found->path, opening->clients[i]);
 }
 
-/* Nobody has said that it is one: it is no failure where others answer. */
+/* Nobody has said that it is one, as a daemon does: it is no failure where others answer. */
 static bool is_excused(const struct opening *opening, size_t i)
 {
-    return opening->errs[i] < 0 && !opening->look->sockets.all[i].is_named &&
-           look_is_no_qmp(opening->errs[i]);
+    return opening->errs[i] < 0 && !opening->look->daemon &&
+           !opening->look->sockets.all[i].is_named && look_is_no_qmp(opening->errs[i]);
 }
 
 static bool has_ended(const struct opening *opening, size_t i)

@@ -19,7 +19,7 @@ from support import manual, recordings, stats_file
 from support.programs import DATA, TIMEOUT, VITALS, run, wait_until, without_right_to_read_the_kernel
 from support.programs import stat as described
 from support.recordings import VCPUS, device
-from support.strangers import CLOSE, FakeQemu, Listener, reply_to
+from support.strangers import CLOSE, FakeQemu, Listener, Stranger, reply_to
 
 VERBS = ["stats", "schemas"]
 
@@ -852,6 +852,16 @@ def test_a_daemon_without_vms(programs, words):
     assert ": this host has no VMs" in result.stderr
 
 
+@pytest.mark.parametrize("words", [["list"], ["stats", "-i", "0.05", "-n", "2", "--json"]])
+def test_a_vm_that_does_not_speak_as_it_should(programs, small, words):
+    """The daemon has said that it is a VM, so it is missed."""
+    odd = programs.keep(Stranger(programs.path("odd.sock"), b"hello\n"))
+    programs.keep(FakeDaemon(programs, told(odd.path), told(small.grouped)))
+    result = at_run_directory(programs, *words)
+    assert result.returncode == 1 and "demo" in result.stdout
+    assert "odd.sock: this is no QMP socket" in result.stderr
+
+
 def test_a_vm_that_has_ended_when_it_is_asked(programs, small):
     """Between the answer of the daemon and the question to the VM."""
     programs.keep(FakeDaemon(programs, told(programs.path("gone.sock")), told(small.grouped)))
@@ -1050,7 +1060,7 @@ def test_replies_that_are_too_long_are_asked_for_in_pieces(programs, small):
     assert sizes[0] == 8 and sizes[-1] < 4
 
 
-@pytest.mark.parametrize("command", ["query-vms-stats"])
+@pytest.mark.parametrize("command", ["query-vms-stats", "query-vms-stats-schemas"])
 def test_a_reply_that_is_too_long_is_the_loss_of_one_vm(programs, small, command):
     """It is asked for alone; the others are told, and not each by itself."""
     names = [f"vm{i}" for i in range(40)]
