@@ -105,6 +105,25 @@ struct sched_info {
     unsigned long long run_delay;
 };
 
+struct kernfs_node {
+    __u64 id;
+};
+
+struct cgroup {
+    struct kernfs_node *kn;
+};
+
+struct cgroup_subsys_state {
+    struct cgroup *cgroup;
+};
+
+enum cgroup_subsys_id { cpu_cgrp_id }; /* another number in each kernel */
+
+struct css_set {
+    struct cgroup_subsys_state *subsys[1];
+    struct cgroup *dfl_cgrp;
+};
+
 struct task_io_accounting {
     __u64 read_bytes, write_bytes;
 };
@@ -131,6 +150,7 @@ struct task_struct {
     __u64 utime, stime, gtime;
     unsigned long nvcsw, nivcsw, min_flt, maj_flt;
     __u64 start_boottime;
+    struct css_set *cgroups;
     struct task_io_accounting ioac;
     char comm[16];
 };

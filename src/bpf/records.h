@@ -77,6 +77,11 @@ struct thread_record {
     __u64 voluntary_switches, involuntary_switches;
     __u64 minor_faults, major_faults;
     __u64 read_bytes, written_bytes; /* from and to storage; or BPF_UNKNOWN */
+    /*
+     * The control groups that it is in, of the unified hierarchy and of the controller of CPU time: the
+     * inodes of their directories. 0: not known.
+     */
+    __u64 cgroup_unified, cgroup_cpu;
     /* Of its process: the same in all of its threads. */
     __u64 resident_pages; /* or BPF_UNKNOWN */
     struct {

@@ -77,6 +77,25 @@ static void take_events(struct thread_record *record, const struct task_struct *
     }
 }
 
+/* The verifier follows the pointer to what it is of; its place is another one in each kernel. */
+static const struct cgroup_subsys_state *cpu_state(const struct css_set *groups)
+{
+    const struct cgroup_subsys_state *const *states =
+        (const void *)groups + bpf_core_field_offset(struct css_set, subsys);
+
+    return states[bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id)];
+}
+
+/* In the unified hierarchy, the group that has the controller may be one above the thread's. */
+static void take_cgroups(struct thread_record *record, const struct task_struct *task)
+{
+    if (!bpf_core_field_exists(task->cgroups))
+        return;
+    record->cgroup_unified = task->cgroups->dfl_cgrp->kn->id;
+    if (bpf_core_enum_value_exists(enum cgroup_subsys_id, cpu_cgrp_id))
+        record->cgroup_cpu = cpu_state(task->cgroups)->cgroup->kn->id;
+}
+
 static void take_exited(struct thread_record *record, const struct signal_struct *signal)
 {
     record->exited.run_time = signal->sum_sched_runtime;
@@ -110,6 +129,7 @@ int threads(struct bpf_iter__task *ctx)
     record.resident_pages = resident_pages(task->mm);
     take_time(&record, task);
     take_events(&record, task);
+    take_cgroups(&record, task);
     take_exited(&record, task->signal);
     bpf_probe_read_kernel(record.name, sizeof(record.name), task->comm);
     bpf_seq_write(ctx->meta->seq, &record, sizeof(record));

@@ -20,8 +20,8 @@ struct host_sched {
     struct stats_schema *schemas[SCHED_TARGETS]; /* from the first pass on that saw a thread */
     pid_t *wanted;                               /* the processes of the last pass */
     size_t n_wanted, wanted_cap;
-    pid_t *vcpus; /* the threads of one VM */
-    size_t vcpus_cap;
+    struct cgroup_thread *listed; /* the threads of one VM */
+    size_t listed_cap;
 };
 
 static void open_quotas(struct host_sched *sched, const char *root)
@@ -61,23 +61,23 @@ void host_sched_close(struct host_sched *sched)
     for (size_t i = 0; i < SCHED_TARGETS; i++)
         schema_unref(sched->schemas[i]);
     free(sched->wanted);
-    free(sched->vcpus);
+    free(sched->listed);
     free(sched);
 }
 
 /* ---- a pass --------------------------------------------------------------------------------- */
 
-static int reserve(pid_t **numbers, size_t *cap, size_t n)
+static int reserve_wanted(struct host_sched *sched, size_t n)
 {
     pid_t *grown;
 
-    if (n <= *cap)
+    if (n <= sched->wanted_cap)
         return 0;
-    grown = reallocarray(*numbers, 2 * n, sizeof(*grown));
+    grown = reallocarray(sched->wanted, 2 * n, sizeof(*grown));
     if (!grown)
         return -ENOMEM;
-    *numbers = grown;
-    *cap = 2 * n;
+    sched->wanted = grown;
+    sched->wanted_cap = 2 * n;
     return 0;
 }
 
@@ -87,7 +87,7 @@ static int want(struct host_sched *sched, struct host_vm *const *vms, size_t n)
     for (size_t i = 0; i < sched->n_wanted; i++)
         bpf_threads_want(sched->kernel, sched->wanted[i], false);
     sched->n_wanted = 0;
-    if (reserve(&sched->wanted, &sched->wanted_cap, n))
+    if (reserve_wanted(sched, n))
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
         sched->wanted[sched->n_wanted++] = vms[i]->process;
@@ -122,18 +122,50 @@ static int take_pass(struct host_sched *sched, struct host_vm *const *vms, size_
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static uint64_t throttled_ns(struct host_sched *sched, struct host_vm *vm)
+static int reserve_listed(struct host_sched *sched, size_t n)
 {
-    uint64_t ns = 0;
+    struct cgroup_thread *grown;
+
+    if (n <= sched->listed_cap)
+        return 0;
+    grown = reallocarray(sched->listed, 2 * n, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    sched->listed = grown;
+    sched->listed_cap = 2 * n;
+    return 0;
+}
+
+/* @number is its number here. */
+static void list_thread(struct host_sched *sched, size_t i, pid_t number, pid_t thread)
+{
+    sched->listed[i] = (struct cgroup_thread){.thread = number,
+                                              .in = host_threads_inodes(&sched->threads, thread)};
+}
+
+/* The process's first one, and those of vCPUs. Returns how many there are; 0: no memory. */
+static size_t list_threads(struct host_sched *sched, const struct host_vm *vm)
+{
     size_t n = 0;
 
-    if (sched->proc < 0 || reserve(&sched->vcpus, &sched->vcpus_cap, vm->n_vcpus))
+    if (reserve_listed(sched, vm->n_vcpus + 1))
         return 0;
+    list_thread(sched, n++, vm->pid, vm->process);
     for (size_t i = 0; i < vm->n_vcpus; i++)
         if (vm->vcpus[i].thread_here)
-            sched->vcpus[n++] = (pid_t)vm->vcpus[i].thread_here;
+            list_thread(sched, n++, (pid_t)vm->vcpus[i].thread_here, (pid_t)vm->vcpus[i].thread);
+    return n;
+}
+
+static uint64_t throttled_ns(struct host_sched *sched, struct host_vm *vm)
+{
+    size_t n = sched->proc < 0 ? 0 : list_threads(sched, vm);
+    uint64_t ns = 0;
+
+    if (!n)
+        return 0;
     vm->cgroups_of = sched->cgroups;
-    if (host_threads_throttled_ns(&vm->cgroups, sched->cgroups, sched->proc, vm->pid, sched->vcpus,
+    if (host_threads_throttled_ns(&vm->cgroups, sched->cgroups, sched->proc, vm->pid, sched->listed,
                                   n, &ns))
         return 0;
     return ns;

@@ -180,6 +180,7 @@ static struct host_thread thread_of(const struct thread_record *record)
         .thread = (pid_t)record->thread,
         .process = (pid_t)record->process,
         .start_time = record->start_time,
+        .in = {.unified = record->cgroup_unified, .cpu = record->cgroup_cpu},
         .row = {[SCHED_RUN] = record->run_time,
                 [SCHED_STEAL] = record->run_delay,
                 [SCHED_TIMESLICES] = record->timeslices,
@@ -446,34 +447,35 @@ uint32_t host_threads_left_out(const struct host_threads *threads)
 
 /* ---- quotas --------------------------------------------------------------------------------- */
 
-static int look_at_cgroups(struct vm_cgroups *vm, struct cgroups *cgroups, int proc, pid_t process,
-                           const pid_t *vcpus, size_t n_vcpus)
+struct cgroup_inodes host_threads_inodes(const struct host_threads *threads, pid_t thread)
 {
-    pid_t *all = malloc((n_vcpus + 1) * sizeof(*all));
+    const struct host_thread *found = find_thread(threads, thread);
+
+    return found ? found->in : (struct cgroup_inodes){0};
+}
+
+static int look_at_cgroups(struct vm_cgroups *vm, struct cgroups *cgroups, int proc, pid_t process,
+                           const struct cgroup_thread *threads, size_t n)
+{
     char name[16];
     int directory, err;
 
-    if (!all)
-        return -ENOMEM;
-    all[0] = process;
-    if (n_vcpus)
-        memcpy(all + 1, vcpus, n_vcpus * sizeof(*all));
     snprintf(name, sizeof(name), "%d", (int)process);
     directory = openat(proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    err = vm_cgroups_look(vm, cgroups, directory, all, directory < 0 ? 0 : n_vcpus + 1);
+    err = vm_cgroups_look(vm, cgroups, directory, threads, directory < 0 ? 0 : n);
     if (directory >= 0)
         close(directory);
-    free(all);
     return err;
 }
 
 int host_threads_throttled_ns(struct vm_cgroups *vm, struct cgroups *cgroups, int proc,
-                              pid_t process, const pid_t *vcpus, size_t n_vcpus, uint64_t *ret_ns)
+                              pid_t process, const struct cgroup_thread *threads, size_t n,
+                              uint64_t *ret_ns)
 {
     int err = 0;
 
-    if (vm_cgroups_are_due(vm, cgroups))
-        err = look_at_cgroups(vm, cgroups, proc, process, vcpus, n_vcpus);
+    if (vm_cgroups_are_due(vm, cgroups, threads, n))
+        err = look_at_cgroups(vm, cgroups, proc, process, threads, n);
     if (!err)
         *ret_ns = vm_cgroups_throttled_ns(vm, cgroups);
     return err;

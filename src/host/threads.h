@@ -26,6 +26,7 @@ struct host_thread {
     uint64_t start_time;
     bool is_seen; /* while a pass over one process is taken */
     bool is_vcpu; /* of any VM, now or before */
+    struct cgroup_inodes in;
     uint64_t row[SCHED_VCPU_STATS];
 };
 
@@ -73,11 +74,15 @@ bool host_threads_vm_row(struct host_threads *threads, pid_t process, uint64_t *
 /* What this kernel does not count, as bits of target "vm". Known from the first record on. */
 uint32_t host_threads_left_out(const struct host_threads *threads);
 
+/* Which groups the kernel had it in; unknown if the last pass had no such thread. */
+struct cgroup_inodes host_threads_inodes(const struct host_threads *threads, pid_t thread);
+
 /*
- * How long quotas held a VM back: that of its process and of @n_vcpus threads, at the time that was
- * told to @cgroups. @proc is /proc, open. -ENOMEM.
+ * How long quotas held these threads of a process back, at the time that was told to @cgroups. @proc is
+ * /proc, open; the numbers are those there. -ENOMEM.
  */
 int host_threads_throttled_ns(struct vm_cgroups *vm, struct cgroups *cgroups, int proc,
-                              pid_t process, const pid_t *vcpus, size_t n_vcpus, uint64_t *ret_ns);
+                              pid_t process, const struct cgroup_thread *threads, size_t n,
+                              uint64_t *ret_ns);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FILE_SIZE = 4096 /* cpu.stat has about 400 bytes */ };
@@ -31,14 +32,15 @@ struct cgroup {
     uint64_t looked_at, read_at;
     uint64_t sum; /* the last one that it was part of */
     uint64_t throttled_ns;
-    char path[]; /* from the mounted directory on, no slash at the ends */
+    uint64_t inode, inode_seen_at; /* of its directory; 0: it can't be found by that */
+    char path[];                   /* from the mounted directory on, no slash at the ends */
 };
 
 struct cgroups {
     const struct form *form;
     int directory; /* where it is mounted */
     char *top;     /* the path of the group that is mounted there */
-    void *by_path;
+    void *by_path, *by_inode;
     uint64_t now_ns, sum;
     uint64_t phase; /* of the last first look */
 };
@@ -219,6 +221,11 @@ void cgroups_set_time(struct cgroups *cgroups, uint64_t now_ns)
     cgroups->now_ns = now_ns;
 }
 
+static bool is_due(const struct cgroups *cgroups, uint64_t looked_at)
+{
+    return !looked_at || cgroups->now_ns - looked_at >= CGROUP_LOOK_NS;
+}
+
 /* ---- groups by their paths ------------------------------------------------------------------ */
 
 static int compare_paths(const void *a, const void *b)
@@ -281,12 +288,69 @@ static int use(struct cgroups *cgroups, const char *path, struct cgroup **ret_cg
     return 0;
 }
 
+/* ---- groups by their inodes ----------------------------------------------------------------- */
+
+static int compare_inodes(const void *a, const void *b)
+{
+    uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+
+    return (one > other) - (one < other);
+}
+
+static struct cgroup *of_inode(void *inode)
+{
+    return (struct cgroup *)((char *)inode - offsetof(struct cgroup, inode));
+}
+
+static void forget_inode(struct cgroups *cgroups, struct cgroup *cgroup)
+{
+    if (cgroup->inode)
+        tdelete(&cgroup->inode, &cgroups->by_inode, compare_inodes);
+    cgroup->inode = 0;
+}
+
+/* Whether the group at this path is still, or already, that one: groups come, go and can be renamed. */
+static bool is_at_path(const struct cgroups *cgroups, const struct cgroup *cgroup, uint64_t inode)
+{
+    struct stat status;
+
+    return !fstatat(cgroups->directory, cgroup->path, &status, AT_EMPTY_PATH) &&
+           status.st_ino == inode;
+}
+
+static struct cgroup *find_inode(struct cgroups *cgroups, uint64_t inode)
+{
+    void *const *found = inode ? tfind(&inode, &cgroups->by_inode, compare_inodes) : NULL;
+    struct cgroup *cgroup = found ? of_inode(*found) : NULL;
+
+    if (!cgroup || !is_due(cgroups, cgroup->inode_seen_at))
+        return cgroup;
+    cgroup->inode_seen_at = cgroups->now_ns;
+    if (is_at_path(cgroups, cgroup, inode))
+        return cgroup;
+    forget_inode(cgroups, cgroup);
+    return NULL;
+}
+
+/* Of a thread that has moved meanwhile it is not the inode. Without memory the group is not found by it. */
+static void set_inode(struct cgroups *cgroups, struct cgroup *cgroup, uint64_t inode)
+{
+    if (!inode || cgroup->inode == inode || !is_at_path(cgroups, cgroup, inode))
+        return;
+    forget_inode(cgroups, cgroup);
+    cgroup->inode = inode;
+    cgroup->inode_seen_at = cgroups->now_ns;
+    if (!tsearch(&cgroup->inode, &cgroups->by_inode, compare_inodes))
+        cgroup->inode = 0;
+}
+
 void cgroups_put(struct cgroups *cgroups, struct cgroup *cgroup)
 {
     while (cgroup && --cgroup->users == 0) {
         struct cgroup *parent = cgroup->parent;
 
         tdelete(cgroup->path, &cgroups->by_path, compare_paths);
+        forget_inode(cgroups, cgroup);
         free(cgroup);
         cgroup = parent;
     }
@@ -400,11 +464,6 @@ static void read_throttled(const struct cgroups *cgroups, struct cgroup *cgroup)
         cgroup->throttled_ns = value * cgroups->form->ns;
 }
 
-static bool is_due(const struct cgroups *cgroups, uint64_t looked_at)
-{
-    return !looked_at || cgroups->now_ns - looked_at >= CGROUP_LOOK_NS;
-}
-
 /*
  * Many are looked at for the first time at once, and would be again. So the first look counts as one of
  * some time ago.
@@ -459,17 +518,46 @@ static int keep(struct vm_cgroups *vm, struct cgroup *cgroup)
     return 0;
 }
 
-static int add_thread(struct vm_cgroups *vm, struct cgroups *cgroups, int directory, pid_t thread)
+static int read_cgroup(struct cgroups *cgroups, int directory, pid_t thread,
+                       struct cgroup **ret_cgroup)
 {
     char path[64], bytes[2 * PATH_MAX];
-    struct cgroup *cgroup;
     struct proc_text text;
-    int err;
 
     snprintf(path, sizeof(path), "task/%d/cgroup", (int)thread);
     if (proc_read(directory, path, bytes, sizeof(bytes), &text))
+        return -ENOENT;
+    return cgroups_get(cgroups, text, ret_cgroup);
+}
+
+static uint64_t inode_of(const struct cgroups *cgroups, const struct cgroup_thread *thread)
+{
+    return cgroups->form == &form_v2 ? thread->in.unified : thread->in.cpu;
+}
+
+static int find_group(struct cgroups *cgroups, int directory, const struct cgroup_thread *thread,
+                      struct cgroup **ret_cgroup)
+{
+    uint64_t inode = inode_of(cgroups, thread);
+    int err;
+
+    *ret_cgroup = find_inode(cgroups, inode);
+    if (*ret_cgroup) {
+        (*ret_cgroup)->users++;
         return 0;
-    err = cgroups_get(cgroups, text, &cgroup);
+    }
+    err = read_cgroup(cgroups, directory, thread->thread, ret_cgroup);
+    if (!err)
+        set_inode(cgroups, *ret_cgroup, inode);
+    return err;
+}
+
+static int add_thread(struct vm_cgroups *vm, struct cgroups *cgroups, int directory,
+                      const struct cgroup_thread *thread)
+{
+    struct cgroup *cgroup;
+    int err = find_group(cgroups, directory, thread, &cgroup);
+
     if (err)
         return err == -ENOMEM ? err : 0;
     if (has_cgroup(vm, cgroup) || (err = keep(vm, cgroup)) != 0)
@@ -477,23 +565,37 @@ static int add_thread(struct vm_cgroups *vm, struct cgroups *cgroups, int direct
     return err;
 }
 
-bool vm_cgroups_are_due(const struct vm_cgroups *vm, const struct cgroups *cgroups)
+/* Another one wherever a thread moves, but by a chance that the next look puts right. */
+static uint64_t sum_of_inodes(const struct cgroups *cgroups, const struct cgroup_thread *threads,
+                              size_t n)
 {
-    return is_due(cgroups, vm->looked_at);
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum = (sum ^ inode_of(cgroups, &threads[i])) * 0x9e3779b97f4a7c15u;
+    return sum;
+}
+
+bool vm_cgroups_are_due(const struct vm_cgroups *vm, const struct cgroups *cgroups,
+                        const struct cgroup_thread *threads, size_t n)
+{
+    return is_due(cgroups, vm->looked_at) ||
+           vm->sum_of_inodes != sum_of_inodes(cgroups, threads, n);
 }
 
 /* Those of before are put last, so that a group that is still used keeps what is known of it. */
 int vm_cgroups_look(struct vm_cgroups *vm, struct cgroups *cgroups, int directory,
-                    const pid_t *threads, size_t n)
+                    const struct cgroup_thread *threads, size_t n)
 {
     struct vm_cgroups found = {0};
     int err = 0;
 
-    if (!vm_cgroups_are_due(vm, cgroups))
+    if (!vm_cgroups_are_due(vm, cgroups, threads, n))
         return 0;
     found.looked_at = look_of_now(cgroups, vm->looked_at);
+    found.sum_of_inodes = sum_of_inodes(cgroups, threads, n);
     for (size_t i = 0; !err && i < n; i++)
-        err = add_thread(&found, cgroups, directory, threads[i]);
+        err = add_thread(&found, cgroups, directory, &threads[i]);
     vm_cgroups_free(vm, cgroups);
     *vm = found;
     return err;

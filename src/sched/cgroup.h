@@ -20,7 +20,8 @@
 /*
  * Threads rarely move, and quotas rarely change: both are looked at again after this time, but for the
  * second time after a part of it, so that those that came together are not all looked at together. A
- * group without a quota is not read in between, which is most of them.
+ * group without a quota is not read in between, which is most of them. Where the kernel has told of each
+ * thread which group it is in, one that has moved is seen at once, and what is looked at are groups.
  */
 #define CGROUP_LOOK_NS 5000000000u
 
@@ -46,22 +47,34 @@ void cgroups_set_time(struct cgroups *cgroups, uint64_t now_ns);
 
 /* ---- the groups of one VM ------------------------------------------------------------------- */
 
+/* The groups of a thread: the inodes of their directories. 0: not known. */
+struct cgroup_inodes {
+    uint64_t unified, cpu; /* in the unified hierarchy, and in that of the controller of CPU time */
+};
+
+struct cgroup_thread {
+    pid_t thread;
+    struct cgroup_inodes in;
+};
+
 /* All zeros at first. */
 struct vm_cgroups {
     struct cgroup **used; /* one for each group that threads are in */
     size_t n, cap;
     uint64_t looked_at;
+    uint64_t sum_of_inodes; /* of the threads at that time */
 };
 
 /*
- * Finds out where the threads are, if that was long ago. @directory: of the process in /proc. Threads
- * that are gone, or whose group can't be seen, count for nothing. -ENOMEM.
+ * Finds out where the threads are, if that was long ago, or if their inodes are others. @directory: of the
+ * process in /proc. Threads that are gone, or whose group can't be seen, count for nothing. -ENOMEM.
  */
 int vm_cgroups_look(struct vm_cgroups *vm, struct cgroups *cgroups, int directory,
-                    const pid_t *threads, size_t n);
+                    const struct cgroup_thread *threads, size_t n);
 
 /* Whether vm_cgroups_look() would do anything. */
-bool vm_cgroups_are_due(const struct vm_cgroups *vm, const struct cgroups *cgroups);
+bool vm_cgroups_are_due(const struct vm_cgroups *vm, const struct cgroups *cgroups,
+                        const struct cgroup_thread *threads, size_t n);
 
 uint64_t vm_cgroups_throttled_ns(const struct vm_cgroups *vm, struct cgroups *cgroups);
 void vm_cgroups_free(struct vm_cgroups *vm, struct cgroups *cgroups);

@@ -44,7 +44,7 @@ struct sched_vm {
     uint32_t left_out;
 
     struct other_threads others;
-    pid_t *threads; /* the process's first one, and those of vCPUs */
+    struct cgroup_thread *threads; /* the process's first one, and those of vCPUs */
     size_t threads_cap;
     struct cgroups *cgroups; /* NULL: none can be read */
     struct vm_cgroups in_cgroups;
@@ -264,7 +264,7 @@ static int read_storage(struct vitals_sched *sched, uint64_t *row)
 static int list_threads(struct sched_vm *vm)
 {
     size_t n = vm->others.n + 1;
-    pid_t *threads;
+    struct cgroup_thread *threads;
 
     if (n > vm->threads_cap) {
         threads = realloc(vm->threads, n * sizeof(*threads));
@@ -273,9 +273,9 @@ static int list_threads(struct sched_vm *vm)
         vm->threads = threads;
         vm->threads_cap = n;
     }
-    vm->threads[0] = getpid();
+    vm->threads[0] = (struct cgroup_thread){.thread = getpid()};
     for (size_t i = 1; i < n; i++)
-        vm->threads[i] = vm->others.vcpus[i - 1].thread;
+        vm->threads[i] = (struct cgroup_thread){.thread = vm->others.vcpus[i - 1].thread};
     return 0;
 }
 

@@ -76,6 +76,54 @@ def test_storage_and_memory_of_a_process(reader, quiet):
     assert len({record["resident_pages"] for record in records.values()}) == 1
 
 
+def cgroup_mounts():
+    """[(is it the unified hierarchy, its directory, its options)] of this host"""
+    fields = [line.split() for line in read("/proc/self/mountinfo").splitlines()]
+    ends = [(f, f[f.index("-") + 1 :]) for f in fields]
+    return [(end[0] == "cgroup2", f[4], end[2].split(",")) for f, end in ends if end[0].startswith("cgroup") and f[3] == "/"]
+
+
+def inodes_of_groups(pid):
+    """What the directories say of the groups that /proc says."""
+    paths = [line.split(":", 2) for line in read(f"/proc/{pid}/cgroup").splitlines()]
+    unified = next((path for number, _, path in paths if number == "0"), None)
+    cpu = next((path for _, names, path in paths if "cpu" in names.split(",")), None)
+    inodes = {}
+    for is_unified, directory, options in cgroup_mounts():
+        if is_unified and unified is not None:
+            inodes["cgroup_unified"] = os.stat(directory + unified).st_ino
+        elif not is_unified and "cpu" in options and cpu is not None:
+            inodes["cgroup_cpu"] = os.stat(directory + cpu).st_ino
+    return inodes
+
+
+def test_control_groups_of_each_thread(reader, quiet):
+    expected = inodes_of_groups(quiet.pid)
+    if not expected:
+        pytest.skip("no control groups are mounted")
+    for record in of_process(reader, quiet.pid).values():
+        assert {name: record[name] for name in expected} == expected
+
+
+def test_a_process_that_moves_to_another_control_group(reader, quiet):
+    mounts = [(directory, is_unified) for is_unified, directory, options in cgroup_mounts() if is_unified or "cpu" in options]
+    if not mounts:
+        pytest.skip("no control groups are mounted")
+    for directory, is_unified in mounts:
+        group = f"{directory}/vitals-test-{quiet.pid}"
+        os.mkdir(group)
+        try:
+            with open(f"{group}/cgroup.procs", "w", encoding="ascii") as file:
+                file.write(str(quiet.pid))
+            name = "cgroup_unified" if is_unified else "cgroup_cpu"
+            expected = os.stat(group).st_ino
+            assert {record[name] for record in of_process(reader, quiet.pid).values()} == {expected}
+            with open(f"{directory}/cgroup.procs", "w", encoding="ascii") as file:
+                file.write(str(quiet.pid))
+        finally:
+            os.rmdir(group)
+
+
 def test_threads_that_have_ended_are_counted(reader, vmm):
     vm = vmm("--vcpus", "0", "--creator-ends")
     wait_until(lambda: len(os.listdir(f"/proc/{vm.pid}/task")) == 1, "the creator has ended")

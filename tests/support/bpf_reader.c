@@ -90,6 +90,8 @@ static void print_thread(const struct thread_record *record)
         {"major_faults", record->major_faults},
         {"read_bytes", record->read_bytes},
         {"written_bytes", record->written_bytes},
+        {"cgroup_unified", record->cgroup_unified},
+        {"cgroup_cpu", record->cgroup_cpu},
         {"resident_pages", record->resident_pages},
         {"exited_run_time", record->exited.run_time},
         {"exited_minor_faults", record->exited.minor_faults},

@@ -302,7 +302,8 @@ static void shell(const char *commands)
 
 static void quotas_of_a_process_and_its_vcpus(void **state)
 {
-    static const pid_t vcpus[] = {VCPU, IO_THREAD};
+    static const struct cgroup_thread all[] = {
+        {.thread = PROCESS}, {.thread = VCPU}, {.thread = IO_THREAD}};
     struct cgroups *cgroups;
     struct vm_cgroups vm = {0};
     uint64_t ns;
@@ -316,13 +317,13 @@ static void quotas_of_a_process_and_its_vcpus(void **state)
     check_ok(cgroups_new(in_dir("."), &cgroups));
     proc = open(in_dir("proc"), O_PATH | O_DIRECTORY);
     cgroups_set_time(cgroups, 1);
-    check_ok(host_threads_throttled_ns(&vm, cgroups, proc, PROCESS, vcpus, 2, &ns));
+    check_ok(host_threads_throttled_ns(&vm, cgroups, proc, PROCESS, all, 3, &ns));
     assert_int_equal(ns, 11000);
     vm_cgroups_free(&vm, cgroups);
-    check_ok(host_threads_throttled_ns(&vm, cgroups, proc, PROCESS, NULL, 0, &ns));
+    check_ok(host_threads_throttled_ns(&vm, cgroups, proc, PROCESS, all, 1, &ns));
     assert_int_equal(ns, 1000);
     vm_cgroups_free(&vm, cgroups);
-    check_ok(host_threads_throttled_ns(&vm, cgroups, proc, OTHER_PROCESS, vcpus, 2, &ns));
+    check_ok(host_threads_throttled_ns(&vm, cgroups, proc, OTHER_PROCESS, all, 3, &ns));
     assert_int_equal(ns, 0);
     vm_cgroups_free(&vm, cgroups);
     close(proc);

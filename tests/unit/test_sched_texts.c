@@ -211,15 +211,23 @@ static struct cgroups *cgroups_with(const char *mountinfo)
     return cgroups;
 }
 
-static uint64_t throttled_at(struct vm_cgroups *vm, struct cgroups *cgroups, uint64_t now_ns)
+static uint64_t throttled_of(struct vm_cgroups *vm, struct cgroups *cgroups, uint64_t now_ns,
+                             const struct cgroup_thread *threads, size_t n)
 {
-    static const pid_t threads[] = {10, 11, 12, 13};
     int directory = open(in_dir("proc/self"), O_PATH | O_DIRECTORY);
 
     cgroups_set_time(cgroups, now_ns);
-    check_ok(vm_cgroups_look(vm, cgroups, directory, threads, N_ELEMENTS(threads)));
+    check_ok(vm_cgroups_look(vm, cgroups, directory, threads, n));
     close(directory);
     return vm_cgroups_throttled_ns(vm, cgroups);
+}
+
+static const struct cgroup_thread unknown[] = {
+    {.thread = 10}, {.thread = 11}, {.thread = 12}, {.thread = 13}};
+
+static uint64_t throttled_at(struct vm_cgroups *vm, struct cgroups *cgroups, uint64_t now_ns)
+{
+    return throttled_of(vm, cgroups, now_ns, unknown, N_ELEMENTS(unknown));
 }
 
 /* All threads are in one group. */
@@ -297,7 +305,7 @@ static void many_vms_are_looked_at_one_after_the_other(void **state)
         now += CGROUP_LOOK_NS / PARTS;
         cgroups_set_time(cgroups, now);
         for (size_t i = 0; i < VMS; i++)
-            n_due += vm_cgroups_are_due(&vms[i], cgroups);
+            n_due += vm_cgroups_are_due(&vms[i], cgroups, unknown, N_ELEMENTS(unknown));
         assert_in_range(n_due, VMS / PARTS - 3, VMS / PARTS + 3);
         for (size_t i = 0; i < VMS; i++)
             throttled_at(&vms[i], cgroups, now);
@@ -329,6 +337,129 @@ static void quotas_and_groups_are_looked_at_now_and_then(void **state)
     cgroups_free(cgroups);
     remove_host();
 }
+
+/* ---- groups by their inodes ----------------------------------------------------------------- */
+
+static uint64_t inode_of(const char *path)
+{
+    struct stat status;
+
+    assert_int_equal(stat(in_dir(path), &status), 0);
+    return status.st_ino;
+}
+
+/* One thread, of which the kernel says that it is in the group of this directory. */
+static uint64_t throttled_in(struct vm_cgroups *vm, struct cgroups *cgroups, uint64_t now_ns,
+                             pid_t thread, uint64_t inode)
+{
+    const struct cgroup_thread in_group = {.thread = thread, .in.unified = inode, .in.cpu = 1};
+
+    return throttled_of(vm, cgroups, now_ns, &in_group, 1);
+}
+
+static void put_two_groups(void)
+{
+    put("cg/a/cpu.stat", "throttled_usec 1\n");
+    put("cg/b/cpu.stat", "throttled_usec 7\n");
+    put("proc/self/task/10/cgroup", "0::/a\n");
+}
+
+static void a_thread_that_moves_is_seen_at_once(void **state)
+{
+    struct cgroups *cgroups = cgroups_with(V2_MOUNT);
+    struct vm_cgroups vm = {0};
+
+    (void)state;
+    put_two_groups();
+    assert_int_equal(throttled_in(&vm, cgroups, 1, 10, inode_of("cg/a")), 1000);
+    put("proc/self/task/10/cgroup", "0::/b\n");
+    assert_int_equal(throttled_in(&vm, cgroups, 2, 10, inode_of("cg/a")), 1000);
+    assert_int_equal(throttled_in(&vm, cgroups, 3, 10, inode_of("cg/b")), 7000);
+    vm_cgroups_free(&vm, cgroups);
+    cgroups_free(cgroups);
+    remove_host();
+}
+
+/* Only one of the threads has a file. */
+static void threads_of_one_group_are_asked_once(void **state)
+{
+    struct cgroups *cgroups = cgroups_with(V2_MOUNT);
+    struct vm_cgroups vms[2] = {0};
+
+    (void)state;
+    put_two_groups();
+    assert_int_equal(throttled_in(&vms[0], cgroups, 1, 10, inode_of("cg/a")), 1000);
+    assert_int_equal(throttled_in(&vms[1], cgroups, 1, 11, inode_of("cg/b")), 0);
+    assert_int_equal(throttled_in(&vms[1], cgroups, 2, 11, inode_of("cg/a")), 1000);
+    assert_int_equal(throttled_in(&vms[1], cgroups, CGROUP_LOOK_NS + 2, 11, inode_of("cg/a")),
+                     1000);
+    for (size_t i = 0; i < N_ELEMENTS(vms); i++)
+        vm_cgroups_free(&vms[i], cgroups);
+    assert_int_equal(throttled_in(&vms[1], cgroups, CGROUP_LOOK_NS + 3, 11, inode_of("cg/a")), 0);
+    vm_cgroups_free(&vms[1], cgroups);
+    cgroups_free(cgroups);
+    remove_host();
+}
+
+/* The kernel had it in a when the pass was made, and in b when its file was read. */
+static void what_has_moved_meanwhile_is_not_taken_for_the_group(void **state)
+{
+    struct cgroups *cgroups = cgroups_with(V2_MOUNT);
+    struct vm_cgroups vms[2] = {0};
+
+    (void)state;
+    put_two_groups();
+    put("proc/self/task/11/cgroup", "0::/b\n");
+    assert_int_equal(throttled_in(&vms[0], cgroups, 1, 11, inode_of("cg/a")), 7000);
+    assert_int_equal(throttled_in(&vms[1], cgroups, 1, 10, inode_of("cg/a")), 1000);
+    for (size_t i = 0; i < N_ELEMENTS(vms); i++)
+        vm_cgroups_free(&vms[i], cgroups);
+    cgroups_free(cgroups);
+    remove_host();
+}
+
+static void a_group_can_be_renamed(void **state)
+{
+    struct cgroups *cgroups = cgroups_with(V2_MOUNT);
+    struct vm_cgroups vm = {0};
+    uint64_t inode;
+    char to[PATH_MAX];
+
+    (void)state;
+    put_two_groups();
+    inode = inode_of("cg/a");
+    assert_int_equal(throttled_in(&vm, cgroups, 1, 10, inode), 1000);
+    strcpy(to, in_dir("cg/c"));
+    assert_int_equal(rename(in_dir("cg/a"), to), 0);
+    put("cg/a/cpu.stat", "throttled_usec 7\n");
+    put("cg/c/cpu.stat", "throttled_usec 2\n");
+    put("proc/self/task/10/cgroup", "0::/c\n");
+    assert_int_equal(throttled_in(&vm, cgroups, CGROUP_LOOK_NS + 1, 10, inode), 2000);
+    vm_cgroups_free(&vm, cgroups);
+    cgroups_free(cgroups);
+    remove_host();
+}
+
+static void the_inode_is_that_of_the_form(void **state)
+{
+    struct cgroups *cgroups = cgroups_with(V1_MOUNT);
+    struct vm_cgroups vms[2] = {0};
+    struct cgroup_thread threads[] = {{.thread = 10}, {.thread = 11}};
+
+    (void)state;
+    put("cg/a/cpu.stat", "throttled_time 5\n");
+    put("proc/self/task/10/cgroup", "4:cpu:/a\n0::/x\n");
+    threads[0].in.cpu = threads[1].in.cpu = inode_of("cg/a");
+    threads[1].in.unified = 1;
+    assert_int_equal(throttled_of(&vms[0], cgroups, 1, &threads[0], 1), 5);
+    assert_int_equal(throttled_of(&vms[1], cgroups, 1, &threads[1], 1), 5);
+    for (size_t i = 0; i < N_ELEMENTS(vms); i++)
+        vm_cgroups_free(&vms[i], cgroups);
+    cgroups_free(cgroups);
+    remove_host();
+}
+
+/* ---- where the groups are ------------------------------------------------------------------- */
 
 static void a_group_that_is_gone_keeps_what_it_had(void **state)
 {
@@ -453,6 +584,11 @@ int main(void)
         cmocka_unit_test(a_group_with_a_quota_is_read_each_time),
         cmocka_unit_test(quotas_and_groups_are_looked_at_now_and_then),
         cmocka_unit_test(many_vms_are_looked_at_one_after_the_other),
+        cmocka_unit_test(a_thread_that_moves_is_seen_at_once),
+        cmocka_unit_test(threads_of_one_group_are_asked_once),
+        cmocka_unit_test(what_has_moved_meanwhile_is_not_taken_for_the_group),
+        cmocka_unit_test(a_group_can_be_renamed),
+        cmocka_unit_test(the_inode_is_that_of_the_form),
         cmocka_unit_test(a_group_that_is_gone_keeps_what_it_had),
         cmocka_unit_test(both_forms),
         cmocka_unit_test(only_the_controller_of_cpu_time_counts),
