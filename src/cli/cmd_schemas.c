@@ -45,25 +45,30 @@ static bool has_failure(const struct look *look)
     return false;
 }
 
-/* A table has room for it only where there is one. */
-static void put_failure(struct record_writer *to, const struct look *look, const char *failure)
-{
-    const char *title = to->format != OUTPUT_TABLE || has_failure(look) ? "FAILURE" : NULL;
+/* What the records are written with. */
+struct listing {
+    struct record_writer to;
+    const struct look *look;
+    const char *failure_title; /* NULL: a table has room for failures only where there is one */
+};
 
+static void put_failure(struct listing *listing, const char *failure)
+{
     if (failure)
-        record_text(to, "failure", title, failure);
+        record_text(&listing->to, "failure", listing->failure_title, failure);
     else
-        record_null(to, "failure", title);
+        record_null(&listing->to, "failure", listing->failure_title);
 }
 
-static void put_stat(struct record_writer *to, const struct look *look, const struct client *client,
+static void put_stat(struct listing *listing, const struct client *client,
                      const struct client_stat *stat)
 {
+    struct record_writer *to = &listing->to;
     char unit[QUANTITY_MAX], buckets[QUANTITY_MAX];
 
     unit_text(unit, &stat->desc);
     buckets_text(buckets, &stat->desc);
-    record_text(to, "vm", look->n_sockets > 1 ? "VM" : NULL, client_vm_name(client));
+    record_text(to, "vm", listing->look->n_sockets > 1 ? "VM" : NULL, client_vm_name(client));
     record_text(to, "socket", NULL, client_socket(client));
     record_text(to, "target", "TARGET", stat->target);
     record_text(to, "provider", "PROVIDER", stat->provider);
@@ -73,10 +78,10 @@ static void put_stat(struct record_writer *to, const struct look *look, const st
     record_text(to, NULL, "BUCKETS", buckets);
     if (to->format == OUTPUT_CSV)
         origin_put(to, client_origin(client), false);
-    put_failure(to, look, client_failure(client, stat));
+    put_failure(listing, client_failure(client, stat));
 }
 
-static void put_vm(struct record_writer *to, const struct look *look, const struct look_vm *vm)
+static void put_vm(struct listing *listing, const struct look_vm *vm)
 {
     size_t n;
     const struct client_stat *stats = client_stats(vm->client, &n);
@@ -84,23 +89,26 @@ static void put_vm(struct record_writer *to, const struct look *look, const stru
     for (size_t i = 0; i < n; i++) {
         if (!vm->wanted[i])
             continue;
-        record_begin(to);
-        put_stat(to, look, vm->client, &stats[i]);
-        record_end(to);
+        record_begin(&listing->to);
+        put_stat(listing, vm->client, &stats[i]);
+        record_end(&listing->to);
     }
 }
 
 static void print_schemas(const struct look *look)
 {
-    struct record_writer to = look_record_writer(look);
+    bool has_failures = look->options.format != OUTPUT_TABLE || has_failure(look);
+    struct listing listing = {.to = look_record_writer(look),
+                              .look = look,
+                              .failure_title = has_failures ? "FAILURE" : NULL};
 
-    record_open(&to);
-    life_put(&to, look);
-    record_list(&to, "stats");
+    record_open(&listing.to);
+    life_put(&listing.to, look);
+    record_list(&listing.to, "stats");
     for (size_t i = 0; i < look->n_vms; i++)
-        put_vm(&to, look, &look->vms[i]);
-    record_close(&to);
-    record_free(&to);
+        put_vm(&listing, &look->vms[i]);
+    record_close(&listing.to);
+    record_free(&listing.to);
 }
 
 static int open_and_print(void *self)

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import subprocess
 import time
@@ -1130,6 +1131,18 @@ def test_a_daemon_that_ends_at_once_is_a_failure(programs, small, words):
     daemon.of_many = lambda *_words: CLOSE
     result = at_run_directory(programs, *words)
     assert result.returncode == 1 and "one.sock: " in result.stderr
+
+
+def test_a_list_of_many_schemas_costs_what_it_prints(programs, vm):
+    """Not more for each, the more there are."""
+    programs.keep(DaemonOfMany(programs, vm.grouped, *(f"vm{i}" for i in range(500))))
+
+    def cpu_of(*words):
+        begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        assert at_run_directory(programs, "schemas", *words, "--timeout", str(TIMEOUT)).returncode == 0
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin
+
+    assert cpu_of() < 10 * cpu_of("--json")
 
 
 def test_the_daemon_comes_and_goes(programs, small):
