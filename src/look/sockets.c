@@ -162,13 +162,13 @@ static void refresh(struct place *place, void (*found)(void *opaque, const char 
         refresh_daemon_vms(sockets, &list);
     else
         add_all(&list, &sockets->look->options);
-    for (size_t i = 0; i < list.n; i++)
-        found(opaque, list.all[i].path);
     pthread_mutex_lock(&sockets->mutex);
     before = sockets->list;
     sockets->list = list;
     pthread_mutex_unlock(&sockets->mutex);
     socket_list_free(&before);
+    for (size_t i = 0; i < list.n; i++) /* the thread of a new one asks at once which it is */
+        found(opaque, list.all[i].path);
 }
 
 bool look_is_no_qmp(int err)

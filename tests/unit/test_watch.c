@@ -13,6 +13,7 @@
 #include "fake.h"
 #include "peer.h"
 #include "client/local.h"
+#include "look/private.h"
 #include "look/watch.h"
 #include "base/clock.h"
 
@@ -566,6 +567,38 @@ static void test_vms_at_hand_are_told_of_together(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_site, close_site)
 
+/* ---- a place of sockets --------------------------------------------------------------------- */
+
+struct asked {
+    struct place *place;
+    bool is_rejected;
+};
+
+/* As the thread of a VM may that begins at once. */
+static void reject(void *opaque, const char *key)
+{
+    struct asked *asked = opaque;
+
+    asked->is_rejected = asked->place->ops->rejects(asked->place, key, -EPROTO);
+}
+
+/* Else it would be missed, which nobody has said to be a VM. */
+static void test_what_is_found_is_known_to_be_found(void **state)
+{
+    const char *directory = strdup(in_dir("")), *path = in_dir("a.sock");
+    struct look look = {.options = {.command = "test", .sockets = {.all = &directory, .n = 1}}};
+    struct asked asked = {.place = look_make_socket_place(&look)};
+    int fd = listening_fd(path);
+
+    (void)state;
+    assert_non_null(asked.place);
+    asked.place->ops->refresh(asked.place, reject, &asked);
+    assert_true(asked.is_rejected);
+    asked.place->ops->free(asked.place);
+    close(fd);
+    free((char *)directory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -579,6 +612,8 @@ int main(void)
         TEST(test_a_return_is_told_without_the_loss),
         TEST(test_what_came_before_a_loss_stays),
         TEST(test_the_end_does_not_wait),
+        cmocka_unit_test_setup_teardown(test_what_is_found_is_known_to_be_found, make_dir,
+                                        remove_dir),
         TEST(test_coming_and_going),
         TEST(test_a_vm_that_appears),
         TEST(test_a_silent_vm_is_late),
