@@ -317,6 +317,7 @@ static int parse_more(struct connection *connection, struct size *size,
 static int read_message(struct connection *connection, int64_t deadline,
                         struct json_object **ret_message)
 {
+    struct json_object *message = NULL;
     struct size size = {0};
     int err;
 
@@ -325,12 +326,15 @@ static int read_message(struct connection *connection, int64_t deadline,
     do {
         err = connection->start == connection->end ? read_more(connection, deadline) : 0;
         if (err == 0)
-            err = parse_more(connection, &size, ret_message);
+            err = parse_more(connection, &size, &message);
     } while (err == -EAGAIN);
+    if (!err)
+        err = run_memory_done(&connection->memory);
     if (!err) {
-        run_memory_done(&connection->memory);
+        *ret_message = message;
         return 0;
     }
+    json_object_put(message);
     json_tokener_reset(connection->parser); /* of what has come */
     run_memory_end(&connection->memory);
     return run_memory_was_refused(&connection->memory) ? -ENOBUFS : err;

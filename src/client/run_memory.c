@@ -68,11 +68,15 @@ int run_memory_take(struct run_memory *reply, size_t size)
     return err;
 }
 
-void run_memory_done(struct run_memory *reply)
+int run_memory_done(struct run_memory *reply)
 {
+    int err;
+
     pthread_mutex_lock(&run.mutex);
-    reply->is_done = true;
+    err = reply->is_refused ? -ENOBUFS : 0;
+    reply->is_done = !err;
     pthread_mutex_unlock(&run.mutex);
+    return err;
 }
 
 void run_memory_end(struct run_memory *reply)

@@ -30,8 +30,11 @@ void run_memory_begin(struct run_memory *reply, int fd);
  */
 int run_memory_take(struct run_memory *reply, size_t size);
 
-/* It has come to its end; it counts until it is given back, and is not refused any more. */
-void run_memory_done(struct run_memory *reply);
+/*
+ * It has come to its end; it counts until it is given back, and is not refused any more. -ENOBUFS: it was
+ * refused before.
+ */
+int run_memory_done(struct run_memory *reply);
 
 /* It is not there any more. May be called at any time. */
 void run_memory_end(struct run_memory *reply);

@@ -89,7 +89,7 @@ static void one_that_is_done_counts_and_is_not_refused(void **state)
 {
     (void)state;
     check_ok(take(0, HALF + 1));
-    run_memory_done(&peers[0].reply);
+    check_ok(run_memory_done(&peers[0].reply));
     assert_int_equal(take(1, HALF), -ENOBUFS);
     assert_false(is_shut_down(&peers[0]));
     run_memory_end(&peers[0].reply);
@@ -111,12 +111,25 @@ static void the_next_reply_begins_at_nothing(void **state)
 
 #define WITH_PEERS(test) cmocka_unit_test_setup_teardown(test, make_peers, free_peers)
 
+/* By another one that came while its last bytes were read. */
+static void what_was_refused_is_not_done(void **state)
+{
+    (void)state;
+    check_ok(take(0, HALF));
+    check_ok(take(1, HALF - 1));
+    check_ok(take(2, 2));
+    assert_true(is_shut_down(&peers[0]));
+    assert_int_equal(run_memory_done(&peers[0].reply), -ENOBUFS);
+    check_ok(run_memory_done(&peers[2].reply));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_PEERS(all_may_be_taken),
         WITH_PEERS(of_one_byte_more_the_largest_is_refused),
         WITH_PEERS(the_largest_may_be_the_one_that_takes),
+        WITH_PEERS(what_was_refused_is_not_done),
         WITH_PEERS(one_that_is_done_counts_and_is_not_refused),
         WITH_PEERS(the_next_reply_begins_at_nothing),
     };
