@@ -77,17 +77,18 @@ bool buf_reserve(struct buf *buf, size_t more)
     return true;
 }
 
-void buf_fit(struct buf *buf)
+void buf_fit(struct buf *buf, size_t more)
 {
+    size_t cap = buf->len + more;
     char *data;
 
-    if (!buf->len || is_mapped(buf, buf->cap) != is_mapped(buf, buf->len))
+    if (!buf->len || cap >= buf->cap || is_mapped(buf, buf->cap) != is_mapped(buf, cap))
         return;
-    data = resize(buf, buf->len);
+    data = resize(buf, cap);
     if (!data)
         return;
     buf->data = data;
-    buf->cap = buf->len;
+    buf->cap = cap;
 }
 
 void buf_append_slowly(struct buf *buf, const void *bytes, size_t len)

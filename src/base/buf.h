@@ -28,7 +28,8 @@ void buf_append_slowly(struct buf *buf, const void *bytes, size_t len);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
-void buf_fit(struct buf *buf);  /* gives back what it has room for beyond len */
+void buf_fit(struct buf *buf,
+             size_t more);      /* gives back what it has room for beyond len and @more */
 void buf_free(struct buf *buf); /* leaves an empty buffer with the same max */
 
 static inline void buf_reset(struct buf *buf)

@@ -6,6 +6,9 @@
 
 #include "base/clock.h"
 
+/* Any number of bytes, which go back to the system at once. */
+#define IN_MAPPINGS (SIZE_MAX / 2)
+
 void places_init(struct places *places, size_t max, size_t bytes_max)
 {
     *places = (struct places){.max = max, .bytes_max = bytes_max};
@@ -15,6 +18,7 @@ void places_init(struct places *places, size_t max, size_t bytes_max)
 
 void places_free(struct places *places)
 {
+    buf_free(&places->spare);
     pthread_cond_destroy(&places->freed);
     pthread_mutex_destroy(&places->lock);
 }
@@ -197,10 +201,10 @@ static struct http_body *find_oldest(const struct places *places)
 /* Those that are given up are there until their readers' threads have seen it. Under the lock. */
 static size_t count_bytes(const struct places *places)
 {
-    size_t n = 0;
+    size_t n = places->spare.cap;
 
     for (const struct http_body *body = places->bodies; body; body = body->next)
-        n += body->bytes.len;
+        n += body->bytes.cap;
     return n;
 }
 
@@ -211,20 +215,50 @@ static void give_up_old(struct places *places, size_t more)
     struct http_body *oldest;
 
     for (const struct http_body *body = places->bodies; body; body = body->next)
-        n_bytes += body->is_given_up ? 0 : body->bytes.len;
+        n_bytes += body->is_given_up ? 0 : body->bytes.cap;
     while (n_bytes > places->bytes_max && (oldest = find_oldest(places))) {
         oldest->is_given_up = true;
-        n_bytes -= oldest->bytes.len;
+        n_bytes -= oldest->bytes.cap;
         for (struct place *place = places->first; place; place = place->next)
             if (place->body == oldest)
                 cut(place);
     }
 }
 
+static void exchange(struct buf *a, struct buf *b)
+{
+    struct buf before = *a;
+
+    *a = *b;
+    *b = before;
+}
+
+/* The larger one is kept, and what is not is left in @bytes. Under the lock. */
+static void keep_spare(struct places *places, struct buf *bytes)
+{
+    bool fits = count_bytes(places) - places->spare.cap + bytes->cap <= places->bytes_max;
+
+    if (bytes->max != IN_MAPPINGS || bytes->cap < PLACES_SPARE_MIN ||
+        bytes->cap > PLACES_SPARE_MAX || !fits)
+        return;
+    if (bytes->cap > places->spare.cap)
+        exchange(&places->spare, bytes);
+    buf_reset(&places->spare);
+    places->spare_since_ns = clock_now_ns();
+}
+
+/* What is spare goes first, also what has become so while others were waited for. Under the lock. */
+static bool has_room(struct places *places, size_t more)
+{
+    if (count_bytes(places) + more > places->bytes_max)
+        buf_free(&places->spare);
+    return count_bytes(places) + more <= places->bytes_max;
+}
+
 struct http_body *places_add_body(struct places *places, struct buf *bytes)
 {
-    size_t len = bytes->len;
-    struct http_body *body = len <= places->bytes_max ? malloc(sizeof(*body)) : NULL;
+    size_t size = bytes->cap;
+    struct http_body *body = size <= places->bytes_max ? malloc(sizeof(*body)) : NULL;
 
     if (!body) {
         buf_free(bytes);
@@ -233,8 +267,8 @@ struct http_body *places_add_body(struct places *places, struct buf *bytes)
     *body = (struct http_body){.places = places, .bytes = *bytes};
     *bytes = (struct buf){0};
     pthread_mutex_lock(&places->lock);
-    give_up_old(places, len);
-    while (count_bytes(places) + len > places->bytes_max)
+    give_up_old(places, size);
+    while (!has_room(places, size))
         pthread_cond_wait(&places->freed, &places->lock);
     body->next = places->bodies;
     places->bodies = body;
@@ -250,8 +284,43 @@ void places_free_body(void *opaque)
     while (*at != body)
         at = &(*at)->next;
     *at = body->next;
-    buf_free(&body->bytes);
+    keep_spare(body->places, &body->bytes);
     pthread_cond_signal(&body->places->freed);
     pthread_mutex_unlock(&body->places->lock);
+    buf_free(&body->bytes);
     free(body);
+}
+
+struct buf places_take_spare(struct places *places)
+{
+    struct buf spare;
+
+    pthread_mutex_lock(&places->lock);
+    spare = places->spare;
+    places->spare = (struct buf){0};
+    pthread_mutex_unlock(&places->lock);
+    spare.max = IN_MAPPINGS;
+    return spare;
+}
+
+void places_give_back(struct places *places, struct buf *bytes)
+{
+    pthread_mutex_lock(&places->lock);
+    keep_spare(places, bytes);
+    pthread_mutex_unlock(&places->lock);
+    buf_free(bytes);
+}
+
+bool places_let_go(struct places *places, uint64_t now_ns)
+{
+    struct buf old = {0};
+    bool is_left;
+
+    pthread_mutex_lock(&places->lock);
+    if (places->spare.data && now_ns - places->spare_since_ns >= PLACES_SPARE_NS)
+        exchange(&places->spare, &old);
+    is_left = places->spare.data || places->bodies;
+    pthread_mutex_unlock(&places->lock);
+    buf_free(&old);
+    return is_left;
 }

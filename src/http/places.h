@@ -44,12 +44,22 @@ struct place {
     bool is_known; /* it has shown a password */
 };
 
+/*
+ * The memory of a document that all have read is kept for the next one: to get as much from the system, all
+ * zeros, takes a fifth of what a large one does. There is one at most, of so many bytes, for so long.
+ */
+#define PLACES_SPARE_MIN ((size_t)1024 * 1024)
+#define PLACES_SPARE_MAX ((size_t)64 * 1024 * 1024)
+#define PLACES_SPARE_NS  75000000000u /* who scrapes each minute has use for it */
+
 struct places {
     pthread_mutex_t lock;
     struct place *first;
     struct http_body *bodies; /* the newest first */
     pthread_cond_t freed;     /* one of them */
-    size_t max, bytes_max;    /* connections of an address; bytes of bodies */
+    struct buf spare;
+    uint64_t spare_since_ns;
+    size_t max, bytes_max; /* connections of an address; bytes of bodies, and of what is spare */
 };
 
 void places_init(struct places *places, size_t max, size_t bytes_max);
@@ -83,5 +93,14 @@ struct http_body *places_add_body(struct places *places, struct buf *bytes);
 
 /* As MHD calls it. */
 void places_free_body(void *body);
+
+/* Empty, with the spare memory, if there is any. It has no bound. */
+struct buf places_take_spare(struct places *places);
+
+/* What was taken, and became no body. */
+void places_give_back(struct places *places, struct buf *bytes);
+
+/* Lets go of what has been spare for long. False: nothing is, or can become spare by itself. */
+bool places_let_go(struct places *places, uint64_t now_ns);
 
 #endif

@@ -18,8 +18,7 @@ struct http_made {
     const struct http_body *body;
 };
 
-/* Any number of bytes, which go back to the system when the last reader has them. */
-#define IN_MAPPINGS (SIZE_MAX / 2)
+enum { SLACK = 8 }; /* a document may be longer by such a part than the one that had its memory */
 
 struct work {
     const struct http_site *site;
@@ -60,7 +59,7 @@ static struct http_made *make(struct work *work, struct buf *bytes, const char *
     struct http_made *made = calloc(1, sizeof(*made));
     struct http_body *body;
 
-    buf_fit(bytes); /* only len is counted */
+    buf_fit(bytes, bytes->len / SLACK);
     body = bytes->failed ? NULL : places_add_body(work->places, bytes);
     buf_free(bytes);
     if (made && body)
@@ -208,6 +207,20 @@ static void give(struct work *work, struct buf *bytes, const struct work_item *w
     made_unref(made);
 }
 
+/* A short one does not take the memory of a long one. */
+static void give_plain(struct work *work, struct buf *plain, const struct work_item *what)
+{
+    struct buf own = {.max = plain->max};
+
+    if (plain->failed || plain->len > plain->cap / 2) {
+        give(work, plain, what, false);
+        return;
+    }
+    buf_append(&own, plain->data, plain->len);
+    places_give_back(work->places, plain);
+    give(work, &own, what, false);
+}
+
 static void give_nothing(struct work *work, const struct work_item *what)
 {
     pthread_mutex_lock(&work->lock);
@@ -218,22 +231,22 @@ static void give_nothing(struct work *work, const struct work_item *what)
 
 static void write_document(struct work *work, struct work_item *what, bool as_plain, bool as_zipped)
 {
-    struct buf plain = {.max = IN_MAPPINGS}, zipped = {0};
+    struct buf plain = places_take_spare(work->places), zipped = {0};
 
     what->is_missing = !work->site->write(work->site->opaque, &what->document, &plain);
     if (what->is_missing) {
-        buf_free(&plain);
+        places_give_back(work->places, &plain);
         give_nothing(work, what);
         return;
     }
     if (as_zipped)
         zipped.failed = plain.failed || gzip(plain.data, plain.len, &zipped) != 0;
     if (!as_plain)
-        buf_free(&plain);
+        places_give_back(work->places, &plain);
     if (as_zipped)
         give(work, &zipped, what, true);
     if (as_plain)
-        give(work, &plain, what, false);
+        give_plain(work, &plain, what);
 }
 
 /* The next one that anybody is there for. False: there is none. Under the lock. */
@@ -280,6 +293,8 @@ static bool wait(struct work *work)
     while (!work->ends && (TAILQ_EMPTY(&work->items) || clock_now_ns() < work->next_ns)) {
         if (!TAILQ_EMPTY(&work->items))
             clock_wait_until(&work->asked, &work->lock, work->next_ns);
+        else if (places_let_go(work->places, clock_now_ns()))
+            clock_wait_until(&work->asked, &work->lock, clock_now_ns() + PLACES_SPARE_NS);
         else
             pthread_cond_wait(&work->asked, &work->lock);
     }

@@ -144,14 +144,16 @@ static void a_buffer_fits_its_bytes(void **state)
     for (i = 0; i < N_ELEMENTS(all); i++) {
         for (j = 0; j < len[i]; j++)
             buf_append(all[i], &"abcdefg"[j % 7], 1);
-        buf_fit(all[i]);
+        buf_fit(all[i], 2);
+        assert_int_equal(all[i]->cap, len[i] + 2);
+        buf_fit(all[i], 0);
         assert_int_equal(all[i]->cap, len[i]);
         buf_puts(all[i], "z"); /* it grows again */
         for (j = 0; j < len[i]; j++)
             assert_int_equal(all[i]->data[j], "abcdefg"[j % 7]);
         buf_free(all[i]);
     }
-    buf_fit(&small); /* which is empty */
+    buf_fit(&small, 1); /* which is empty */
     assert_null(small.data);
 }
 
