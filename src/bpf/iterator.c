@@ -11,7 +11,7 @@
 enum { READ_SIZE = 1 << 16 }; /* the kernel gives at most 32 KiB at a time */
 
 /* More than 0: there may be more. */
-static ssize_t read_more(int fd, struct buf *buf)
+static ssize_t read_some(int fd, struct buf *buf)
 {
     ssize_t n;
 
@@ -27,21 +27,56 @@ static ssize_t read_more(int fd, struct buf *buf)
     return n < 0 ? -errno : n;
 }
 
-int iterator_read(int link_fd, struct buf *buf)
+int iterator_begin(struct iterator *iterator, int link_fd)
 {
-    int fd = bpf_iter_create(link_fd);
-    ssize_t n;
+    iterator_end(iterator);
+    buf_reset(&iterator->records);
+    iterator->fd = bpf_iter_create(link_fd);
+    iterator->is_open = iterator->fd >= 0;
+    return iterator->is_open ? 0 : -errno;
+}
 
-    if (fd < 0)
-        return -errno;
-    buf_reset(buf);
-    do
-        n = read_more(fd, buf);
-    while (n > 0);
-    close(fd);
+int iterator_more(struct iterator *iterator)
+{
+    ssize_t n = iterator->is_open ? read_some(iterator->fd, &iterator->records) : -EBADF;
+
+    if (n > 0)
+        return 1;
+    iterator_end(iterator);
     if (n < 0)
-        buf_reset(buf);
+        buf_reset(&iterator->records);
     return (int)n;
+}
+
+void iterator_end(struct iterator *iterator)
+{
+    if (iterator->is_open)
+        close(iterator->fd);
+    iterator->is_open = false;
+}
+
+void iterator_free(struct iterator *iterator)
+{
+    iterator_end(iterator);
+    buf_free(&iterator->records);
+}
+
+int iterator_read(struct iterator *iterator, int link_fd)
+{
+    int err = iterator_begin(iterator, link_fd);
+
+    if (err)
+        return err;
+    do
+        err = iterator_more(iterator);
+    while (err > 0);
+    return err;
+}
+
+static void unlink_process(struct iterator_one *one)
+{
+    bpf_link__destroy(one->link);
+    one->link = NULL;
 }
 
 static int link_process(struct iterator_one *one, const struct bpf_program *program, pid_t process)
@@ -51,24 +86,23 @@ static int link_process(struct iterator_one *one, const struct bpf_program *prog
 
     if (one->link && one->process == process)
         return 0;
-    iterator_one_free(one);
+    unlink_process(one);
     one->link = bpf_program__attach_iter(program, &options);
     one->process = process;
     return one->link ? 0 : -errno;
 }
 
-int iterator_read_one(struct iterator_one *one, const struct bpf_program *program, pid_t process,
-                      struct buf *buf)
+int iterator_read_one(struct iterator_one *one, const struct bpf_program *program, pid_t process)
 {
     int err = link_process(one, program, process);
 
-    return err ? err : iterator_read(bpf_link__fd(one->link), buf);
+    return err ? err : iterator_read(&one->pass, bpf_link__fd(one->link));
 }
 
 void iterator_one_free(struct iterator_one *one)
 {
-    bpf_link__destroy(one->link);
-    *one = (struct iterator_one){0};
+    unlink_process(one);
+    iterator_free(&one->pass);
 }
 
 void iterator_silence(void)

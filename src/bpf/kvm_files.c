@@ -18,13 +18,15 @@ enum { CHECKS_MAX = 3 }; /* the kernel may do something with our own VM's memory
 struct bpf_kvm {
     struct kvm_files_bpf *program;
     struct bpf_link *all;
+    struct iterator pass;
     struct iterator_one one;
     bool reads_one; /* this kernel has passes over one process alone */
     struct bpf_link *stats_files;
     pid_t wanted; /* of the last pass: others are left out; 0: none are */
     struct own_numbers own;
     struct own_statistics statistics[KVM_KINDS];
-    struct buf records, stats_records;
+    const struct buf *records; /* of the last pass to end */
+    struct iterator stats;
 };
 
 /* ---- a pass --------------------------------------------------------------------------------- */
@@ -32,15 +34,40 @@ struct bpf_kvm {
 static int read_one(struct bpf_kvm *kvm, pid_t process)
 {
     kvm->wanted = process;
-    return iterator_read_one(&kvm->one, kvm->program->progs.kvm_files, process, &kvm->records);
+    kvm->records = &kvm->one.pass.records;
+    return iterator_read_one(&kvm->one, kvm->program->progs.kvm_files, process);
+}
+
+int bpf_kvm_begin(struct bpf_kvm *kvm)
+{
+    return iterator_begin(&kvm->pass, bpf_link__fd(kvm->all));
+}
+
+int bpf_kvm_more(struct bpf_kvm *kvm)
+{
+    int err = iterator_more(&kvm->pass);
+
+    if (err <= 0) {
+        kvm->wanted = 0;
+        kvm->records = &kvm->pass.records;
+    }
+    return err;
 }
 
 int bpf_kvm_read(struct bpf_kvm *kvm, pid_t process)
 {
+    int err;
+
     if (process && kvm->reads_one && !read_one(kvm, process))
         return 0;
+    err = bpf_kvm_begin(kvm);
+    if (err)
+        return err;
+    do
+        err = bpf_kvm_more(kvm);
+    while (err > 0);
     kvm->wanted = process;
-    return iterator_read(bpf_link__fd(kvm->all), &kvm->records);
+    return err;
 }
 
 int bpf_kvm_read_one(struct bpf_kvm *kvm, pid_t process)
@@ -61,8 +88,8 @@ static size_t row_size(const struct bpf_kvm *kvm, enum kvm_kind kind)
 /* The record at @offset, or NULL: there is no whole one. */
 static const struct kvm_record *record_at(const struct bpf_kvm *kvm, size_t offset)
 {
-    const struct kvm_record *record = (const void *)(kvm->records.data + offset);
-    size_t left = kvm->records.len - offset;
+    const struct kvm_record *record = (const void *)(kvm->records->data + offset);
+    size_t left = kvm->records->len - offset;
 
     if (left < sizeof(*record) || record->kind >= KVM_KINDS ||
         left - sizeof(*record) < row_size(kvm, record->kind))
@@ -72,7 +99,7 @@ static const struct kvm_record *record_at(const struct bpf_kvm *kvm, size_t offs
 
 static size_t end_of(const struct bpf_kvm *kvm, const struct kvm_record *record)
 {
-    size_t offset = (size_t)((const char *)record - kvm->records.data);
+    size_t offset = (size_t)((const char *)record - kvm->records->data);
 
     return offset + sizeof(*record) + row_size(kvm, record->kind);
 }
@@ -94,13 +121,13 @@ const struct kvm_stats_file *bpf_kvm_statistics(const struct bpf_kvm *kvm, enum 
 
 int bpf_kvm_read_stats_files(struct bpf_kvm *kvm)
 {
-    return iterator_read(bpf_link__fd(kvm->stats_files), &kvm->stats_records);
+    return iterator_read(&kvm->stats, bpf_link__fd(kvm->stats_files));
 }
 
 const struct stats_file_record *bpf_kvm_find_stats_file(const struct bpf_kvm *kvm, int fd)
 {
-    const struct stats_file_record *records = (const void *)kvm->stats_records.data;
-    size_t n = kvm->stats_records.len / sizeof(*records);
+    const struct stats_file_record *records = (const void *)kvm->stats.records.data;
+    size_t n = kvm->stats.records.len / sizeof(*records);
 
     for (size_t i = 0; i < n; i++)
         if (records[i].fd == (__u32)fd && records[i].kind < KVM_KINDS)
@@ -190,7 +217,7 @@ static int compare_once(struct bpf_kvm *kvm, const struct own_vm *vm, struct bpf
  */
 static bool finds_out_one(struct bpf_kvm *kvm)
 {
-    return !kvm->own.namespaces_above && !read_one(kvm, BPF_PROCESS_LIMIT) && !kvm->records.len;
+    return !kvm->own.namespaces_above && !read_one(kvm, BPF_PROCESS_LIMIT) && !kvm->records->len;
 }
 
 static int check_trust(struct bpf_kvm *kvm, const struct own_vm *vm, struct bpf_why *why)
@@ -300,6 +327,7 @@ int bpf_kvm_open(const char *root, struct bpf_why *why, struct bpf_kvm **ret_kvm
         return err;
     kvm = calloc(1, sizeof(*kvm));
     if (kvm) {
+        kvm->records = &kvm->pass.records;
         own_numbers_read(&kvm->own);
         err = start(kvm, root, &vm, why);
     } else {
@@ -318,12 +346,12 @@ void bpf_kvm_close(struct bpf_kvm *kvm)
     if (!kvm)
         return;
     iterator_one_free(&kvm->one);
+    iterator_free(&kvm->pass);
+    iterator_free(&kvm->stats);
     bpf_link__destroy(kvm->all);
     bpf_link__destroy(kvm->stats_files);
     kvm_files_bpf__destroy(kvm->program);
     own_statistics_free(&kvm->statistics[KVM_KIND_VM]);
     own_statistics_free(&kvm->statistics[KVM_KIND_VCPU]);
-    buf_free(&kvm->records);
-    buf_free(&kvm->stats_records);
     free(kvm);
 }

@@ -37,6 +37,14 @@ const struct kvm_stats_file *bpf_kvm_statistics(const struct bpf_kvm *kvm, enum 
 int bpf_kvm_read(struct bpf_kvm *kvm, pid_t process);
 
 /*
+ * The one over all in parts, each as much as the kernel gives at a time: more than 0 of
+ * bpf_kvm_more() says that there may be more. Passes over single processes may come in between, after
+ * which an object may have a record more than once.
+ */
+int bpf_kvm_begin(struct bpf_kvm *kvm);
+int bpf_kvm_more(struct bpf_kvm *kvm);
+
+/*
  * The same of one process, where the kernel needs not go over all for it. -EOPNOTSUPP: it must: before
  * Linux 6.1, and where /proc is of another pid namespace than our own.
  */
@@ -44,8 +52,9 @@ int bpf_kvm_read_one(struct bpf_kvm *kvm, pid_t process);
 bool bpf_kvm_reads_one(const struct bpf_kvm *kvm);
 
 /*
- * The records of the last pass, in the order of processes and fds: with NULL the first, with the last
- * one the next, NULL at the end. They are valid until the next pass.
+ * The records of the last pass to end, in the order of processes and fds: with NULL the first, with the
+ * last one the next, NULL at the end. They are valid until the next one of its kind begins, over all or
+ * over one process.
  */
 const struct kvm_record *bpf_kvm_next(const struct bpf_kvm *kvm, const struct kvm_record *last);
 

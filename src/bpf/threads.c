@@ -11,8 +11,9 @@
 struct bpf_threads {
     struct threads_bpf *program;
     struct bpf_link *link;
+    struct iterator all;
     struct iterator_one one;
-    struct buf records;
+    const struct buf *records; /* of the last pass to end */
 };
 
 static int load_logged(struct bpf_threads *threads, struct bpf_why *why, char *log)
@@ -44,6 +45,8 @@ int bpf_threads_open(const char *root, struct bpf_why *why, struct bpf_threads *
     threads = calloc(1, sizeof(*threads));
     log = calloc(1, LOAD_LOG_SIZE);
     iterator_silence();
+    if (threads)
+        threads->records = &threads->all.records;
     if (threads && log)
         err = load_logged(threads, why, log);
     else
@@ -61,9 +64,9 @@ void bpf_threads_close(struct bpf_threads *threads)
     if (!threads)
         return;
     iterator_one_free(&threads->one);
+    iterator_free(&threads->all);
     bpf_link__destroy(threads->link);
     threads_bpf__destroy(threads->program);
-    buf_free(&threads->records);
     free(threads);
 }
 
@@ -78,19 +81,40 @@ void bpf_threads_want(struct bpf_threads *threads, pid_t process, bool is_wanted
     *word = is_wanted ? *word | bit : *word & ~bit;
 }
 
+int bpf_threads_begin(struct bpf_threads *threads)
+{
+    return iterator_begin(&threads->all, bpf_link__fd(threads->link));
+}
+
+int bpf_threads_more(struct bpf_threads *threads)
+{
+    int err = iterator_more(&threads->all);
+
+    if (err <= 0)
+        threads->records = &threads->all.records;
+    return err;
+}
+
 int bpf_threads_read(struct bpf_threads *threads)
 {
-    return iterator_read(bpf_link__fd(threads->link), &threads->records);
+    int err = bpf_threads_begin(threads);
+
+    if (err)
+        return err;
+    do
+        err = bpf_threads_more(threads);
+    while (err > 0);
+    return err;
 }
 
 int bpf_threads_read_one(struct bpf_threads *threads, pid_t process)
 {
-    return iterator_read_one(&threads->one, threads->program->progs.threads, process,
-                             &threads->records);
+    threads->records = &threads->one.pass.records;
+    return iterator_read_one(&threads->one, threads->program->progs.threads, process);
 }
 
 const struct thread_record *bpf_threads_records(const struct bpf_threads *threads, size_t *ret_n)
 {
-    *ret_n = threads->records.len / sizeof(struct thread_record);
-    return (const void *)threads->records.data;
+    *ret_n = threads->records->len / sizeof(struct thread_record);
+    return (const void *)threads->records->data;
 }

@@ -24,7 +24,12 @@ void bpf_threads_close(struct bpf_threads *threads);
  */
 void bpf_threads_want(struct bpf_threads *threads, pid_t process, bool is_wanted);
 
-/* One pass over all threads of the host. */
+/*
+ * One pass over all threads of the host, a part of which bpf_threads_more() takes: more than 0 says
+ * that there may be more. Passes over single processes may come in between. Or all of it at once.
+ */
+int bpf_threads_begin(struct bpf_threads *threads);
+int bpf_threads_more(struct bpf_threads *threads);
 int bpf_threads_read(struct bpf_threads *threads);
 
 /*
@@ -33,7 +38,10 @@ int bpf_threads_read(struct bpf_threads *threads);
  */
 int bpf_threads_read_one(struct bpf_threads *threads, pid_t process);
 
-/* The records of the last pass; of one over all in the order of the threads' numbers. Valid until the next pass. */
+/*
+ * The records of the last pass to end; of one over all in the order of the threads' numbers. Valid until
+ * the next one of its kind begins, over all or over one process.
+ */
 const struct thread_record *bpf_threads_records(const struct bpf_threads *threads, size_t *ret_n);
 
 #endif

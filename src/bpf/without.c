@@ -49,6 +49,18 @@ int bpf_kvm_read(struct bpf_kvm *kvm, pid_t process)
     return -ENOSYS;
 }
 
+int bpf_kvm_begin(struct bpf_kvm *kvm)
+{
+    (void)kvm;
+    return -ENOSYS;
+}
+
+int bpf_kvm_more(struct bpf_kvm *kvm)
+{
+    (void)kvm;
+    return -ENOSYS;
+}
+
 int bpf_kvm_read_one(struct bpf_kvm *kvm, pid_t process)
 {
     (void)kvm;
@@ -95,6 +107,18 @@ void bpf_threads_want(struct bpf_threads *threads, pid_t process, bool is_wanted
 }
 
 int bpf_threads_read(struct bpf_threads *threads)
+{
+    (void)threads;
+    return -ENOSYS;
+}
+
+int bpf_threads_begin(struct bpf_threads *threads)
+{
+    (void)threads;
+    return -ENOSYS;
+}
+
+int bpf_threads_more(struct bpf_threads *threads)
 {
     (void)threads;
     return -ENOSYS;
