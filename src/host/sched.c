@@ -103,7 +103,8 @@ static void mark_vcpus(struct host_sched *sched, const struct host_vm *vm)
             host_threads_mark_vcpu(&sched->threads, (pid_t)vm->vcpus[i].thread);
 }
 
-static int take_pass(struct host_sched *sched, struct host_vm *const *vms, size_t n)
+static int take_pass(struct host_sched *sched, struct host_vm *const *vms, size_t n,
+                     uint64_t begin_ns)
 {
     const struct thread_record *records;
     size_t n_records;
@@ -114,7 +115,7 @@ static int take_pass(struct host_sched *sched, struct host_vm *const *vms, size_
     if (err)
         return err;
     records = bpf_threads_records(sched->kernel, &n_records);
-    err = host_threads_take(&sched->threads, records, n_records);
+    err = host_threads_take(&sched->threads, records, n_records, begin_ns);
     for (size_t i = 0; i < n && !err; i++)
         mark_vcpus(sched, vms[i]);
     return err;
@@ -219,7 +220,7 @@ static int provide(struct host_sched *sched, struct host_vm *vm)
 
 int host_sched_read(struct host_sched *sched, struct host_vm *const *vms, size_t n, uint64_t now_ns)
 {
-    int err = take_pass(sched, vms, n);
+    int err = take_pass(sched, vms, n, now_ns);
 
     if (sched->cgroups)
         cgroups_set_time(sched->cgroups, now_ns);
@@ -245,7 +246,7 @@ int host_sched_read_process(struct host_sched *sched, struct host_vm *const *vms
     if (err)
         return err;
     records = bpf_threads_records(sched->kernel, &n_records);
-    err = host_threads_take_process(&sched->threads, vms[0]->process, records, n_records);
+    err = host_threads_take_process(&sched->threads, vms[0]->process, records, n_records, now_ns);
     for (size_t i = 0; i < n && !err; i++)
         mark_vcpus(sched, vms[i]);
     if (sched->cgroups)

@@ -29,21 +29,24 @@ static struct host_thread *find_thread(const struct host_threads *threads, pid_t
                : NULL;
 }
 
-static struct host_process *find_process(const struct host_threads *threads, pid_t process)
+static struct host_process *find_among(struct host_process *processes, size_t n, pid_t process)
 {
-    size_t low = 0, high = threads->n_processes;
+    size_t low = 0, high = n;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (threads->processes[middle].process < process)
+        if (processes[middle].process < process)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < threads->n_processes && threads->processes[low].process == process
-               ? &threads->processes[low]
-               : NULL;
+    return low < n && processes[low].process == process ? &processes[low] : NULL;
+}
+
+static struct host_process *find_process(const struct host_threads *threads, pid_t process)
+{
+    return find_among(threads->processes, threads->n_processes, process);
 }
 
 /* ---- taking a pass -------------------------------------------------------------------------- */
@@ -85,6 +88,26 @@ static void turn(struct host_threads *threads)
     threads->n_threads = threads->n_processes = 0;
 }
 
+/* It was read alone since the pass began, so what the pass has of it is older. */
+static bool is_newer(const struct host_threads *threads, pid_t process)
+{
+    const struct host_process *before =
+        threads->n_newer
+            ? find_among(threads->processes_before, threads->n_processes_before, process)
+            : NULL;
+
+    return before && before->read_ns > threads->begin_ns;
+}
+
+static void begin_pass(struct host_threads *threads, uint64_t begin_ns)
+{
+    threads->begin_ns = begin_ns;
+    threads->n_newer = 0;
+    for (size_t i = 0; i < threads->n_processes_before; i++)
+        if (threads->processes_before[i].read_ns > begin_ns)
+            threads->n_newer += threads->processes_before[i].n_threads;
+}
+
 static uint64_t known(uint64_t value)
 {
     return value == BPF_UNKNOWN ? 0 : value;
@@ -102,11 +125,16 @@ static void add_record(struct host_process *process, const struct thread_record 
         process->start_time = record->start_time;
 }
 
-/* The threads that have ended are told by each record: as the first one has it, none is twice. */
+/*
+ * The threads that have ended are told by each record: as the first one has it, none is twice. What goes
+ * on as it was has no record.
+ */
 static void add_ended(struct host_process *process)
 {
     const struct thread_record *first = process->first;
 
+    if (!first)
+        return;
     process->resident_pages = known(first->resident_pages);
     process->run_ns += first->exited.run_time;
     process->minor_faults += first->exited.minor_faults;
@@ -141,12 +169,26 @@ static void add_up_runs(struct host_threads *threads, const struct thread_record
     struct host_process *last = NULL;
 
     for (size_t i = 0; i < n; i++) {
+        if (is_newer(threads, (pid_t)records[i].process))
+            continue;
         if (!last || last->process != (pid_t)records[i].process) {
             last = &threads->processes[threads->n_processes++];
             *last =
                 (struct host_process){.process = (pid_t)records[i].process, .first = &records[i]};
         }
         add_record(last, &records[i]);
+    }
+}
+
+static void add_newer_processes(struct host_threads *threads)
+{
+    for (size_t i = 0; i < threads->n_processes_before && threads->n_newer; i++) {
+        struct host_process *process = &threads->processes_before[i];
+
+        if (process->read_ns <= threads->begin_ns)
+            continue;
+        process->first = NULL;
+        threads->processes[threads->n_processes++] = *process;
     }
 }
 
@@ -157,6 +199,7 @@ static void add_up_processes(struct host_threads *threads, const struct thread_r
     size_t n = 0;
 
     add_up_runs(threads, records, n_records);
+    add_newer_processes(threads);
     if (threads->n_processes)
         qsort(all, threads->n_processes, sizeof(*all), compare_processes);
     for (size_t i = 0; i < threads->n_processes; i++) {
@@ -199,6 +242,35 @@ static void add_thread(struct host_threads *threads, const struct thread_record 
         threads->left_out |= SCHED_BIT(SCHED_RESIDENT);
     if (record->read_bytes == BPF_UNKNOWN)
         threads->left_out |= SCHED_BIT(SCHED_READ) | SCHED_BIT(SCHED_WRITTEN);
+}
+
+/* Up to @thread, from the one before that has the index @next. Returns the index of the next one. */
+static size_t add_newer_threads(struct host_threads *threads, size_t next, pid_t thread)
+{
+    for (; next < threads->n_threads_before; next++) {
+        const struct host_thread *before = &threads->threads_before[next];
+
+        if (before->thread > thread)
+            break;
+        if (is_newer(threads, before->process))
+            threads->threads[threads->n_threads++] = *before;
+    }
+    return next;
+}
+
+/* Both are in the order of the threads. */
+static void add_threads(struct host_threads *threads, const struct thread_record *records, size_t n)
+{
+    size_t next = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (threads->n_newer)
+            next = add_newer_threads(threads, next, (pid_t)records[i].thread);
+        if (!is_newer(threads, (pid_t)records[i].process))
+            add_thread(threads, &records[i]);
+    }
+    if (threads->n_newer)
+        add_newer_threads(threads, next, BPF_PROCESS_LIMIT);
 }
 
 /* ---- what goes on from the pass before ------------------------------------------------------ */
@@ -255,15 +327,16 @@ static void continue_threads(struct host_threads *threads)
     }
 }
 
-int host_threads_take(struct host_threads *threads, const struct thread_record *records, size_t n)
+int host_threads_take(struct host_threads *threads, const struct thread_record *records, size_t n,
+                      uint64_t begin_ns)
 {
     turn(threads);
-    if (reserve(threads, n)) {
+    begin_pass(threads, begin_ns);
+    if (reserve(threads, n + threads->n_newer)) {
         turn(threads);
         return -ENOMEM;
     }
-    for (size_t i = 0; i < n; i++)
-        add_thread(threads, &records[i]);
+    add_threads(threads, records, n);
     add_up_processes(threads, records, n);
     continue_processes(threads);
     continue_threads(threads);
@@ -359,7 +432,7 @@ static struct host_process add_up(pid_t process, const struct thread_record *rec
 }
 
 int host_threads_take_process(struct host_threads *threads, pid_t process,
-                              const struct thread_record *records, size_t n)
+                              const struct thread_record *records, size_t n, uint64_t begin_ns)
 {
     struct host_process now = add_up(process, records, n), *former;
     size_t n_seen;
@@ -377,6 +450,7 @@ int host_threads_take_process(struct host_threads *threads, pid_t process,
         }
         leave_out_ended(threads, process);
     }
+    now.read_ns = begin_ns;
     continue_process(&now, former);
     renew_threads(threads, &now, records, n);
     *former = now;

@@ -34,6 +34,8 @@ struct host_thread {
 struct host_process {
     const struct thread_record *first; /* while a pass is taken */
     pid_t process;
+    uint64_t
+        read_ns; /* when the pass over it alone began that it is of; 0: it is of one over all */
     uint64_t start_time; /* of its first thread; 0: that was not seen */
     uint64_t n_threads, resident_pages;
     uint64_t run_ns, minor_faults, major_faults, read_bytes, written_bytes;
@@ -48,18 +50,24 @@ struct host_threads {
     struct host_process *processes, *processes_before; /* by the process */
     size_t n_processes, n_processes_before;
     size_t cap, cap_before;
+    uint64_t begin_ns; /* of the pass that is taken */
+    size_t n_newer;    /* threads of processes that were read alone since then */
     uint32_t left_out;
 };
 
-/* Takes the records of a pass, in the order of the threads' numbers. -ENOMEM: nothing has changed. */
-int host_threads_take(struct host_threads *threads, const struct thread_record *records, size_t n);
+/*
+ * Takes the records of a pass that began at @begin_ns, in the order of the threads' numbers. A process
+ * that was read alone since then stays as it is. -ENOMEM: nothing has changed.
+ */
+int host_threads_take(struct host_threads *threads, const struct thread_record *records, size_t n,
+                      uint64_t begin_ns);
 
 /*
- * Takes those of one process alone, in any order. -ENOENT: it, or a thread of a vCPU, is not as the last
- * pass had it; -ENOMEM. Then nothing has changed.
+ * Takes those of one process alone, in any order, of a pass that began at @begin_ns. -ENOENT: it, or a
+ * thread of a vCPU, is not as the last pass over all had it; -ENOMEM. Then nothing has changed.
  */
 int host_threads_take_process(struct host_threads *threads, pid_t process,
-                              const struct thread_record *records, size_t n);
+                              const struct thread_record *records, size_t n, uint64_t begin_ns);
 void host_threads_free(struct host_threads *threads);
 
 /* This thread runs a vCPU: for each one of each VM, before rows of their processes are asked for. */

@@ -20,25 +20,38 @@ static struct thread_record record_of(uint32_t process, uint32_t thread, uint64_
         .process = process, .thread = thread, .start_time = thread, .run_time = run_time};
 }
 
-static void take(struct host_threads *threads, const struct thread_record *records, size_t n)
+/* Of a pass that began at @begin_ns. */
+static void take_of(struct host_threads *threads, const struct thread_record *records, size_t n,
+                    uint64_t begin_ns)
 {
     struct thread_record *copy = calloc(n + 1, sizeof(*copy));
 
     if (n)
         memcpy(copy, records, n * sizeof(*copy));
-    check_ok(host_threads_take(threads, copy, n));
+    check_ok(host_threads_take(threads, copy, n, begin_ns));
     free(copy); /* nothing of it is used any more */
 }
 
-static int take_process(struct host_threads *threads, const struct thread_record *records, size_t n)
+static void take(struct host_threads *threads, const struct thread_record *records, size_t n)
+{
+    take_of(threads, records, n, 0);
+}
+
+static int take_process_of(struct host_threads *threads, const struct thread_record *records,
+                           size_t n, uint64_t begin_ns)
 {
     struct thread_record *copy = calloc(n + 1, sizeof(*copy));
     int err;
 
     memcpy(copy, records, n * sizeof(*copy));
-    err = host_threads_take_process(threads, PROCESS, copy, n);
+    err = host_threads_take_process(threads, PROCESS, copy, n, begin_ns);
     free(copy);
     return err;
+}
+
+static int take_process(struct host_threads *threads, const struct thread_record *records, size_t n)
+{
+    return take_process_of(threads, records, n, 0);
 }
 
 static uint64_t vm_value(struct host_threads *threads, pid_t process, enum sched_vm_stat stat)
@@ -409,6 +422,41 @@ static void what_differs_is_for_a_pass_over_all(void **state)
     host_threads_free(&threads);
 }
 
+/* A pass over all is made in parts, and the process was read alone after the pass had come by. */
+static void what_was_read_alone_meanwhile_is_newer(void **state)
+{
+    struct host_threads threads = {0};
+    struct thread_record of_pass[] = {
+        record_of(PROCESS, PROCESS, 10), record_of(PROCESS, VCPU, 100), record_of(PROCESS, 103, 7),
+        record_of(150, 150, 1), record_of(OTHER_PROCESS, OTHER_PROCESS, 5)};
+    const struct thread_record alone[] = {
+        record_of(PROCESS, PROCESS, 12), record_of(PROCESS, VCPU, 120), record_of(PROCESS, 180, 3)};
+    uint64_t row[SCHED_VCPU_STATS];
+
+    (void)state;
+    take_of(&threads, of_pass, N_ELEMENTS(of_pass), 1);
+    host_threads_mark_vcpu(&threads, VCPU);
+    check_ok(take_process_of(&threads, alone, N_ELEMENTS(alone), 20));
+    of_pass[4].run_time = 6;
+    take_of(&threads, of_pass, N_ELEMENTS(of_pass), 10);
+    assert_int_equal(vcpu_value(&threads, VCPU, SCHED_RUN), 120);
+    assert_int_equal(vcpu_value(&threads, 180, SCHED_RUN), 3);
+    assert_false(host_threads_vcpu_row(&threads, 103, row));
+    assert_int_equal(vm_value(&threads, PROCESS, SCHED_THREADS), 3);
+    assert_int_equal(vm_value(&threads, PROCESS, SCHED_OTHER_THREADS), 15);
+    assert_int_equal(vm_value(&threads, OTHER_PROCESS, SCHED_OTHER_THREADS), 6);
+    assert_int_equal(threads.n_threads, 5);
+
+    of_pass[0].run_time = 14; /* the next one begins later: what it has not is gone */
+    of_pass[1].run_time = 140;
+    take_of(&threads, of_pass, 2, 30);
+    assert_int_equal(vcpu_value(&threads, VCPU, SCHED_RUN), 140);
+    assert_false(host_threads_vcpu_row(&threads, 180, row));
+    assert_int_equal(vm_value(&threads, PROCESS, SCHED_OTHER_THREADS), 15);
+    assert_int_equal(threads.n_threads, 2);
+    host_threads_free(&threads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +473,7 @@ int main(void)
         cmocka_unit_test(one_process_is_renewed),
         cmocka_unit_test(its_threads_begin_and_end),
         cmocka_unit_test(what_differs_is_for_a_pass_over_all),
+        cmocka_unit_test(what_was_read_alone_meanwhile_is_newer),
         cmocka_unit_test(quotas_of_a_process_and_its_vcpus),
     };
 
