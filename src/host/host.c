@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/count.h"
 #include "bpf/kvm_files.h"
 #include "host/follower.h"
 #include "host/sched.h"
@@ -14,15 +15,43 @@
 
 enum { FORGETTING = 8 }; /* what was dear once is tried again after some passes */
 
+struct records {
+    const struct kvm_record **all;
+    size_t n, cap;
+};
+
+/* Of a pass over all. */
+enum step {
+    READ_KERNEL,
+    BEGIN_UPDATE,
+    UPDATE,
+    END_UPDATE,
+    READ_REGISTERED,
+    BEGIN_THREADS,
+    READ_THREADS,
+    FINISH_VMS,
+    STEPS, /* it is over */
+};
+
+struct pass {
+    enum step step; /* that goes on */
+    struct host_update update;
+    bool is_updating;
+    size_t next; /* VM of the step */
+    bool are_registered_whole;
+    int err;
+};
+
 struct host {
     struct bpf_kvm *kvm;      /* NULL: nothing is read from the kernel */
     struct host_sched *sched; /* NULL: can't be had */
     struct host_table table;
     struct host_statistics statistics[KVM_KINDS];
     struct follower follower;
-    const struct kvm_record **records; /* of the pass under way */
-    struct host_vm **renewed;          /* by a pass over one process; as much room as for records */
-    size_t records_cap;
+    struct records records, records_of_one; /* of a pass over all, and of one over a process */
+    struct host_vm **renewed;               /* by the latter */
+    size_t renewed_cap;
+    struct pass pass;
     uint64_t time_ns, registered_ns;
 };
 
@@ -53,9 +82,18 @@ static int init_table(struct host *host, struct bpf_why *why)
     return err;
 }
 
-int host_open(const char *root, struct bpf_why *why, struct host **ret_host)
+static struct host *new_host(void)
 {
     struct host *host = calloc(1, sizeof(*host));
+
+    if (host)
+        host->pass.step = STEPS;
+    return host;
+}
+
+int host_open(const char *root, struct bpf_why *why, struct host **ret_host)
+{
+    struct host *host = new_host();
     int err;
 
     if (!host)
@@ -74,7 +112,7 @@ int host_open(const char *root, struct bpf_why *why, struct host **ret_host)
 
 int host_open_empty(struct host **ret_host)
 {
-    struct host *host = calloc(1, sizeof(*host));
+    struct host *host = new_host();
 
     if (!host)
         return -ENOMEM;
@@ -86,6 +124,7 @@ void host_close(struct host *host)
 {
     if (!host)
         return;
+    host_end(host);
     follower_free(&host->follower);
     host_table_free(&host->table);
     host_sched_close(host->sched);
@@ -93,90 +132,190 @@ void host_close(struct host *host)
         host_statistics_free(&host->statistics[i]);
     if (host->kvm)
         bpf_kvm_close(host->kvm);
-    free(host->records);
+    free(host->records.all);
+    free(host->records_of_one.all);
     free(host->renewed);
     free(host);
 }
 
 /* ---- a pass --------------------------------------------------------------------------------- */
 
-static int add_record(struct host *host, size_t n, const struct kvm_record *record)
+static int add_record(struct records *records, const struct kvm_record *record)
 {
-    if (n == host->records_cap) {
-        size_t cap = host->records_cap ? 2 * host->records_cap : 64;
-        const struct kvm_record **records = reallocarray(host->records, cap, sizeof(*records));
-        struct host_vm **renewed;
+    if (records->n == records->cap) {
+        size_t cap = records->cap ? 2 * records->cap : 64;
+        const struct kvm_record **all = reallocarray(records->all, cap, sizeof(*all));
 
-        if (!records)
+        if (!all)
             return -ENOMEM;
-        host->records = records;
-        renewed = reallocarray(host->renewed, cap, sizeof(*renewed));
-        if (!renewed)
-            return -ENOMEM;
-        host->renewed = renewed;
-        host->records_cap = cap;
+        records->all = all;
+        records->cap = cap;
     }
-    host->records[n] = record;
+    records->all[records->n++] = record;
     return 0;
 }
 
-static int add_records(struct host *host, size_t *ret_n)
+/* Of the pass that has just ended. */
+static int add_records(const struct host *host, struct records *records)
 {
     const struct kvm_record *record = NULL;
-    size_t n = 0;
     int err = 0;
 
+    records->n = 0;
     while (!err && (record = bpf_kvm_next(host->kvm, record)))
-        err = add_record(host, n++, record);
-    *ret_n = n;
+        err = add_record(records, record);
     return err;
 }
 
-static int read_kernel(struct host *host)
-{
-    size_t n;
-    int err;
+/* Each step is called as long as it returns true: there is more of it. */
 
-    if (!host->kvm)
-        return 0;
-    err = bpf_kvm_read(host->kvm, 0);
-    if (!err)
-        err = add_records(host, &n);
-    if (!err)
-        err = host_table_update(&host->table, host->records, n);
-    return err;
+static bool read_kernel(struct host *host)
+{
+    struct pass *pass = &host->pass;
+    int err = pass->err ? pass->err : bpf_kvm_more(host->kvm);
+
+    if (err > 0)
+        return true;
+    pass->err = err ? err : add_records(host, &host->records);
+    return false;
+}
+
+static bool begin_update(struct host *host)
+{
+    struct pass *pass = &host->pass;
+
+    if (!pass->err)
+        pass->err = host_update_begin(&pass->update, &host->table, host->records.all,
+                                      host->records.n, host->time_ns);
+    pass->is_updating = !pass->err;
+    return false;
+}
+
+static bool update(struct host *host)
+{
+    return host->pass.is_updating && host_update_take(&host->pass.update);
+}
+
+static bool end_update(struct host *host)
+{
+    if (host->pass.is_updating)
+        host->pass.err = host_update_end(&host->pass.update);
+    host->pass.is_updating = false;
+    host->pass.next = 0;
+    return false;
 }
 
 /* What has been removed meanwhile can't be read any more, and is no VM that is down. */
-static void read_registered(struct host *host)
+static bool read_registered(struct host *host)
 {
+    struct pass *pass = &host->pass;
     uint64_t begin = clock_now_ns();
-    bool are_whole = true;
+    bool is_more = pass->next < host->table.n_registered;
 
-    for (size_t i = 0; i < host->table.n_registered; i++)
-        are_whole &= registered_read(host->table.registered[i]);
-    if (!are_whole)
+    if (is_more)
+        pass->are_registered_whole &= registered_read(host->table.registered[pass->next++]);
+    else if (!pass->are_registered_whole)
         follower_read(&host->follower, host->statistics, &host->table);
-    host->registered_ns = clock_now_ns() - begin;
+    host->registered_ns += clock_now_ns() - begin;
+    return is_more;
+}
+
+/* Without threads the VMs are still right. */
+static bool has_threads(const struct host *host)
+{
+    return host->sched && !host->pass.err;
+}
+
+static bool begin_threads(struct host *host)
+{
+    host->pass.next = 0;
+    if (has_threads(host))
+        host_sched_begin(host->sched, host->table.vms, host->table.n, host->time_ns);
+    return false;
+}
+
+static bool read_threads(struct host *host)
+{
+    return has_threads(host) && host_sched_more(host->sched, host->table.vms, host->table.n);
+}
+
+/* One that was read alone since the pass began has rows of a later time. */
+static void finish(struct host *host, struct host_vm *vm)
+{
+    bool is_older = vm->read_ns <= host->time_ns;
+
+    if (host->sched)
+        host_sched_give(host->sched, vm, is_older);
+    vm->taken_ns -= vm->taken_ns / FORGETTING;
+    if (!is_older)
+        return;
+    vm->read_ns = host->time_ns;
+    host_state_update(vm, host->time_ns);
+}
+
+static bool finish_vms(struct host *host)
+{
+    struct pass *pass = &host->pass;
+
+    if (pass->err || pass->next == host->table.n)
+        return false;
+    finish(host, host->table.vms[pass->next++]);
+    return true;
+}
+
+static bool (*const steps[])(struct host *host) = {
+    [READ_KERNEL] = read_kernel,
+    [BEGIN_UPDATE] = begin_update,
+    [UPDATE] = update,
+    [END_UPDATE] = end_update,
+    [READ_REGISTERED] = read_registered,
+    [BEGIN_THREADS] = begin_threads,
+    [READ_THREADS] = read_threads,
+    [FINISH_VMS] = finish_vms,
+};
+ASSERT_COUNT(steps, STEPS);
+
+static bool is_under_way(const struct host *host)
+{
+    return host->pass.step < STEPS;
+}
+
+void host_begin(struct host *host)
+{
+    host_end(host);
+    host->time_ns = clock_now_ns();
+    follower_read(&host->follower, host->statistics, &host->table);
+    host->pass = (struct pass){.are_registered_whole = true};
+    host->registered_ns = 0;
+    if (host->kvm)
+        host->pass.err = bpf_kvm_begin(host->kvm);
+    else
+        host->pass.step = READ_REGISTERED;
+}
+
+bool host_go_on(struct host *host, uint64_t until_ns)
+{
+    struct pass *pass = &host->pass;
+
+    while (is_under_way(host)) {
+        if (!steps[pass->step](host))
+            pass->step++;
+        if (clock_now_ns() >= until_ns)
+            break;
+    }
+    return is_under_way(host);
+}
+
+int host_end(struct host *host)
+{
+    host_go_on(host, UINT64_MAX);
+    return host->pass.err;
 }
 
 int host_read(struct host *host)
 {
-    int err;
-
-    host->time_ns = clock_now_ns();
-    follower_read(&host->follower, host->statistics, &host->table);
-    err = read_kernel(host);
-    read_registered(host);
-    /* Without threads the VMs are still right. */
-    if (!err && host->sched)
-        host_sched_read(host->sched, host->table.vms, host->table.n, host->time_ns);
-    for (size_t i = 0; i < host->table.n && !err; i++) {
-        host->table.vms[i]->read_ns = host->time_ns;
-        host->table.vms[i]->taken_ns -= host->table.vms[i]->taken_ns / FORGETTING;
-        host_state_update(host->table.vms[i], host->time_ns);
-    }
-    return err;
+    host_begin(host);
+    return host_end(host);
 }
 
 /* ---- a pass over one process ---------------------------------------------------------------- */
@@ -186,16 +325,32 @@ bool host_reads_vms(const struct host *host)
     return !host->kvm || bpf_kvm_reads_one(host->kvm);
 }
 
+static int reserve_renewed(struct host *host, size_t n)
+{
+    struct host_vm **renewed;
+
+    if (n <= host->renewed_cap)
+        return 0;
+    renewed = reallocarray(host->renewed, n, sizeof(*renewed));
+    if (!renewed)
+        return -ENOMEM;
+    host->renewed = renewed;
+    host->renewed_cap = n;
+    return 0;
+}
+
 static int renew_vms(struct host *host, const struct host_vm *vm, uint64_t now_ns, size_t *ret_n)
 {
-    size_t n;
+    struct records *records = &host->records_of_one;
     int err = vm->process && vm->pid ? bpf_kvm_read_one(host->kvm, vm->pid) : -ENOENT;
 
     if (!err)
-        err = add_records(host, &n);
+        err = add_records(host, records);
+    if (!err)
+        err = reserve_renewed(host, records->n);
     if (err)
         return err;
-    *ret_n = host_table_renew(&host->table, host->records, n, host->renewed);
+    *ret_n = host_table_renew(&host->table, records->all, records->n, now_ns, host->renewed);
     return host->sched && *ret_n
                ? host_sched_read_process(host->sched, host->renewed, *ret_n, now_ns)
                : 0;
@@ -308,9 +463,11 @@ static int add_registered(struct host *host, const struct registration *registra
 int host_register(struct host *host, struct registration *registration, int fd,
                   struct error_text *error, struct host_vm **ret_vm)
 {
-    int err = check_owner(host, registration, fd, error);
     struct shared_file *file;
+    int err;
 
+    host_end(host); /* while a pass is under way, the table has to stay the same */
+    err = check_owner(host, registration, fd, error);
     if (err)
         return err;
     file = shared_file_new(fd);
@@ -328,6 +485,7 @@ void host_follow(struct host *host, struct roster *roster)
 
 void host_unregister(struct host *host, struct host_vm *vm)
 {
+    host_end(host);
     host_table_remove_registered(&host->table, vm);
 }
 

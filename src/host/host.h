@@ -4,6 +4,10 @@
  *
  *      host_open() ──> (host_read() ──> host_vms())* ──> host_close()
  *
+ * or, in place of host_read(), a pass in parts, between which there is time for something else:
+ *
+ *      host_begin() ──> host_go_on()* ──> host_end()
+ *
  * host_open() needs what bpf_kvm_open() needs; no capability is needed afterwards. One thread at a
  * time.
  *
@@ -33,9 +37,19 @@ void host_close(struct host *host);          /* NULL is allowed */
 int host_read(struct host *host);
 
 /*
+ * The same in parts. host_go_on() returns some time after @until_ns of CLOCK_MONOTONIC, or when nothing is
+ * left: then it is false. host_end() takes what is left. Until then a VM has values of this pass or of the
+ * one before, and host_vms() must be asked again afterwards. host_read_vm() may come in between: what it
+ * has read is newer, and stays. VMs that register, or go, have the pass come to its end first.
+ */
+void host_begin(struct host *host);
+bool host_go_on(struct host *host, uint64_t until_ns);
+int host_end(struct host *host);
+
+/*
  * One pass over the process of @vm alone, which is much cheaper: the values of all its VMs that are as
  * the last pass over all had them. -errno: this one is not, or the kernel has no such passes (before
- * Linux 6.1): host_read() must follow. Which VMs there are never changes.
+ * Linux 6.1): a pass over all must follow. Which VMs there are never changes.
  */
 int host_read_vm(struct host *host, struct host_vm *vm);
 bool host_reads_vms(const struct host *host); /* it can */
@@ -48,7 +62,7 @@ const uint64_t *host_time_ns(const struct host *host);
 
 /*
  * In the order in which passes found them, of one pass the oldest process first: what is new stands at
- * the end. Valid until the next pass, as are VMs without a reference.
+ * the end. Valid until the next pass begins, as are VMs without a reference.
  */
 struct host_vm *const *host_vms(const struct host *host, size_t *ret_n);
 

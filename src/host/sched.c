@@ -22,6 +22,9 @@ struct host_sched {
     size_t n_wanted, wanted_cap;
     struct cgroup_thread *listed; /* the threads of one VM */
     size_t listed_cap;
+    uint64_t now_ns;   /* as told to the control groups */
+    uint64_t begin_ns; /* of the last pass over all, */
+    int err;           /* and what it has come to */
 };
 
 static void open_quotas(struct host_sched *sched, const char *root)
@@ -103,19 +106,12 @@ static void mark_vcpus(struct host_sched *sched, const struct host_vm *vm)
             host_threads_mark_vcpu(&sched->threads, (pid_t)vm->vcpus[i].thread);
 }
 
-static int take_pass(struct host_sched *sched, struct host_vm *const *vms, size_t n,
-                     uint64_t begin_ns)
+static int take_pass(struct host_sched *sched, struct host_vm *const *vms, size_t n)
 {
-    const struct thread_record *records;
     size_t n_records;
-    int err = want(sched, vms, n);
+    const struct thread_record *records = bpf_threads_records(sched->kernel, &n_records);
+    int err = host_threads_take(&sched->threads, records, n_records, sched->begin_ns);
 
-    if (!err)
-        err = bpf_threads_read(sched->kernel);
-    if (err)
-        return err;
-    records = bpf_threads_records(sched->kernel, &n_records);
-    err = host_threads_take(&sched->threads, records, n_records, begin_ns);
     for (size_t i = 0; i < n && !err; i++)
         mark_vcpus(sched, vms[i]);
     return err;
@@ -218,20 +214,44 @@ static int provide(struct host_sched *sched, struct host_vm *vm)
     return err ? err : host_vm_provide_sched(vm, sched->schemas);
 }
 
-int host_sched_read(struct host_sched *sched, struct host_vm *const *vms, size_t n, uint64_t now_ns)
+/* Passes and those over one process come in between each other: it never goes back. */
+static void set_time(struct host_sched *sched, uint64_t now_ns)
 {
-    int err = take_pass(sched, vms, n, now_ns);
-
+    if (now_ns <= sched->now_ns)
+        return;
+    sched->now_ns = now_ns;
     if (sched->cgroups)
         cgroups_set_time(sched->cgroups, now_ns);
-    for (size_t i = 0; i < n; i++) {
-        drop_rows(vms[i]);
-        if (!err)
-            fill_rows(sched, vms[i]);
-        if (!err)
-            err = provide(sched, vms[i]);
-    }
-    return err;
+}
+
+void host_sched_begin(struct host_sched *sched, struct host_vm *const *vms, size_t n,
+                      uint64_t now_ns)
+{
+    sched->begin_ns = now_ns;
+    sched->err = want(sched, vms, n);
+    if (!sched->err)
+        sched->err = bpf_threads_begin(sched->kernel);
+    set_time(sched, now_ns);
+}
+
+bool host_sched_more(struct host_sched *sched, struct host_vm *const *vms, size_t n)
+{
+    int err = sched->err ? sched->err : bpf_threads_more(sched->kernel);
+
+    if (err > 0)
+        return true;
+    sched->err = err ? err : take_pass(sched, vms, n);
+    return false;
+}
+
+void host_sched_give(struct host_sched *sched, struct host_vm *vm, bool lacks_rows)
+{
+    if (lacks_rows)
+        drop_rows(vm);
+    if (lacks_rows && !sched->err)
+        fill_rows(sched, vm);
+    if (!sched->err)
+        sched->err = provide(sched, vm);
 }
 
 /* ---- one process alone ---------------------------------------------------------------------- */
@@ -249,8 +269,7 @@ int host_sched_read_process(struct host_sched *sched, struct host_vm *const *vms
     err = host_threads_take_process(&sched->threads, vms[0]->process, records, n_records, now_ns);
     for (size_t i = 0; i < n && !err; i++)
         mark_vcpus(sched, vms[i]);
-    if (sched->cgroups)
-        cgroups_set_time(sched->cgroups, now_ns);
+    set_time(sched, now_ns);
     for (size_t i = 0; i < n && !err; i++)
         fill_rows(sched, vms[i]);
     return err;

@@ -352,25 +352,28 @@ void host_table_remove_registered(struct host_table *table, struct host_vm *vm)
 
 /* ---- a pass --------------------------------------------------------------------------------- */
 
-/* What has come of a pass so far. Records are in the order of by_key. */
-struct update {
-    struct host_table *table;
-    struct host_vm **born; /* not published yet */
-    size_t n_born;
-    size_t next; /* in by_key */
-    int err;
-};
+static void drop(struct host_update *update, struct host_vm *vm)
+{
+    update->gone[update->n_gone++] = vm;
+}
 
 /* Those before @key have no record any more. */
-static void end_before(struct update *update, uint64_t key)
+static void end_before(struct host_update *update, uint64_t key)
 {
     struct host_table *table = update->table;
 
     while (update->next < table->n_by_key && table->by_key[update->next]->key < key)
-        table->by_key[update->next++]->is_gone = true;
+        drop(update, table->by_key[update->next++]);
 }
 
-static struct host_vm *find_former(struct update *update, const struct host_records *records)
+/* So it is as these records say, or is newer than they are. */
+static bool is_newer(const struct host_update *update, const struct host_vm *vm,
+                     const struct kvm_record *first)
+{
+    return vm->records_ns > update->begin_ns && host_vm_is_same_life(vm, first);
+}
+
+static struct host_vm *find_former(struct host_update *update, const struct host_records *records)
 {
     struct host_table *table = update->table;
     struct host_vm *vm;
@@ -380,8 +383,10 @@ static struct host_vm *find_former(struct update *update, const struct host_reco
         table->by_key[update->next]->key != records->records[0]->vm)
         return NULL;
     vm = table->by_key[update->next++];
-    vm->is_gone = !host_vm_goes_on(vm, records);
-    return vm->is_gone ? NULL : vm;
+    if (is_newer(update, vm, records->records[0]) || host_vm_goes_on(vm, records))
+        return vm;
+    drop(update, vm);
+    return NULL;
 }
 
 static bool is_users(const struct host_vm *vm, const struct kvm_record *first)
@@ -393,35 +398,14 @@ static bool is_users(const struct host_vm *vm, const struct kvm_record *first)
  * Who registers a VM is asked whose it is, but a VM that no pass has seen yet is nobody's: this is the
  * first that shows its user.
  */
-static struct host_vm *find_meant(const struct host_table *table, const struct kvm_record *first)
+static struct host_vm *find_meant(struct host_update *update, const struct kvm_record *first)
 {
-    struct host_vm *vm = find_registered(table, first->vm);
+    struct host_vm *vm = find_registered(update->table, first->vm);
 
     if (!vm || is_users(vm, first))
         return vm;
-    vm->is_gone = true;
+    drop(update, vm);
     return NULL;
-}
-
-static void take(struct update *update, const struct host_records *records)
-{
-    struct host_vm *vm = find_meant(update->table, records->records[0]);
-    int err = -ENOMEM;
-
-    if (vm) {
-        host_vm_meet(vm, records);
-        return;
-    }
-    vm = find_former(update, records);
-    if (!vm) {
-        vm = host_vm_new(records, update->table->schemas);
-        if (vm)
-            update->born[update->n_born++] = vm;
-    }
-    if (vm)
-        err = host_vm_take(vm, records);
-    if (err)
-        update->err = err;
 }
 
 static void forget_threads(struct host_vm *vm)
@@ -430,37 +414,115 @@ static void forget_threads(struct host_vm *vm)
         vm->vcpus[i].thread = 0;
 }
 
+/* What runs it is told anew. */
+static void meet(struct host_vm *vm, const struct host_records *records)
+{
+    forget_threads(vm);
+    host_vm_meet(vm, records);
+}
+
+static int take_registered(const struct host_update *update, struct host_vm *vm,
+                           const struct host_records *records)
+{
+    vm->is_met = true;
+    if (!vm->is_in_records || !is_newer(update, vm, records->records[0]))
+        meet(vm, records);
+    return 0;
+}
+
+static int take_born(struct host_update *update, const struct host_records *records)
+{
+    struct host_vm *vm = host_vm_new(records, update->table->schemas);
+
+    if (!vm)
+        return -ENOMEM;
+    update->born[update->n_born++] = vm;
+    return host_vm_take(vm, records);
+}
+
+static int take(struct host_update *update, const struct host_records *records)
+{
+    struct host_vm *vm = find_meant(update, records->records[0]);
+
+    if (vm)
+        return take_registered(update, vm, records);
+    vm = find_former(update, records);
+    if (!vm)
+        return take_born(update, records);
+    return is_newer(update, vm, records->records[0]) ? 0 : host_vm_take(vm, records);
+}
+
+static int reserve_update(struct host_update *update, size_t n_records)
+{
+    update->born = calloc(n_records + 1, sizeof(*update->born));
+    update->gone = calloc(update->table->n + 1, sizeof(*update->gone));
+    if (update->born && update->gone)
+        return 0;
+    free(update->born);
+    free(update->gone);
+    return -ENOMEM;
+}
+
+int host_update_begin(struct host_update *update, struct host_table *table,
+                      const struct kvm_record **records, size_t n, uint64_t begin_ns)
+{
+    int err;
+
+    *update = (struct host_update){.table = table, .records = records, .begin_ns = begin_ns};
+    err = reserve_update(update, n);
+    if (err)
+        return err;
+    update->n_records = choose_records(records, n);
+    for (size_t i = 0; i < table->n_registered; i++)
+        table->registered[i]->is_met = false;
+    return 0;
+}
+
+bool host_update_take(struct host_update *update)
+{
+    struct host_records of_vm;
+    int err;
+
+    if (!update->n_records)
+        return false;
+    of_vm = records_of_next(update->records, update->n_records);
+    err = take(update, &of_vm);
+    if (err)
+        update->err = err;
+    update->records += of_vm.n;
+    update->n_records -= of_vm.n;
+    return true;
+}
+
 /* Those that have registered are told of what runs them in each pass. */
-static void forget_records(struct host_table *table)
+static void forget_unmet(struct host_table *table)
 {
     for (size_t i = 0; i < table->n_registered; i++) {
-        table->registered[i]->is_in_records = false;
-        table->registered[i]->process = 0;
-        forget_threads(table->registered[i]);
+        struct host_vm *vm = table->registered[i];
+
+        if (vm->is_met)
+            continue;
+        vm->is_in_records = false;
+        vm->process = 0;
+        forget_threads(vm);
     }
 }
 
-int host_table_update(struct host_table *table, const struct kvm_record **records, size_t n)
+int host_update_end(struct host_update *update)
 {
-    struct update update = {.table = table, .born = calloc(n + 1, sizeof(*update.born))};
     int err;
 
-    if (!update.born)
-        return -ENOMEM;
-    forget_records(table);
-    n = choose_records(records, n);
-    while (n) {
-        struct host_records of_vm = records_of_next(records, n);
-
-        take(&update, &of_vm);
-        records += of_vm.n;
-        n -= of_vm.n;
-    }
-    end_before(&update, UINT64_MAX);
-    drop_gone(table);
-    err = publish(table, update.born, update.n_born);
-    free(update.born);
-    return err ? err : update.err;
+    while (host_update_take(update))
+        ;
+    end_before(update, UINT64_MAX);
+    forget_unmet(update->table);
+    for (size_t i = 0; i < update->n_gone; i++)
+        update->gone[i]->is_gone = true;
+    drop_gone(update->table);
+    err = publish(update->table, update->born, update->n_born);
+    free(update->born);
+    free(update->gone);
+    return err ? err : update->err;
 }
 
 /* ---- one process alone ---------------------------------------------------------------------- */
@@ -470,19 +532,24 @@ static bool is_met_again(const struct host_vm *vm, const struct kvm_record *firs
     return vm->is_in_records && host_vm_is_same_life(vm, first) && is_users(vm, first);
 }
 
-static bool renew(struct host_vm *vm, const struct host_records *records)
+static bool goes_on(const struct host_vm *vm, const struct host_records *records)
 {
-    if (!vm->is_registered)
-        return host_vm_goes_on(vm, records) && !host_vm_take(vm, records);
-    if (!is_met_again(vm, records->records[0]))
+    return vm->is_registered ? is_met_again(vm, records->records[0]) : host_vm_goes_on(vm, records);
+}
+
+static bool renew(struct host_vm *vm, const struct host_records *records, uint64_t begin_ns)
+{
+    if (!goes_on(vm, records))
         return false;
-    forget_threads(vm);
-    host_vm_meet(vm, records);
+    vm->records_ns = begin_ns;
+    if (!vm->is_registered)
+        return !host_vm_take(vm, records);
+    meet(vm, records);
     return true;
 }
 
 size_t host_table_renew(struct host_table *table, const struct kvm_record **records, size_t n,
-                        struct host_vm **ret_vms)
+                        uint64_t begin_ns, struct host_vm **ret_vms)
 {
     size_t n_renewed = 0;
 
@@ -491,7 +558,7 @@ size_t host_table_renew(struct host_table *table, const struct kvm_record **reco
         struct host_records of_vm = records_of_next(records, n);
         struct host_vm *vm = host_table_find(table, records[0]->vm);
 
-        if (vm && renew(vm, &of_vm))
+        if (vm && renew(vm, &of_vm, begin_ns))
             ret_vms[n_renewed++] = vm;
         records += of_vm.n;
         n -= of_vm.n;

@@ -6,6 +6,8 @@
 #ifndef HOST_TABLE_H
 #define HOST_TABLE_H
 
+#include <stdbool.h>
+
 #include "host/vm.h"
 
 struct host_table {
@@ -26,18 +28,46 @@ void host_table_init(struct host_table *table, struct stats_schema *const schema
 void host_table_free(struct host_table *table);
 
 /*
- * The @n @records of one pass, which this sorts. VMs that are gone leave the table, and are marked:
- * whoever has a reference to one can go on with its last values. -ENOMEM: some are left out.
+ * What has come of a pass so far:
+ *
+ *      host_update_begin() ──> host_update_take()* ──> host_update_end()
+ *
+ * Until the end the table has the same VMs, and host_table_renew() may come in between; nothing else that
+ * changes the table.
  */
-int host_table_update(struct host_table *table, const struct kvm_record **records, size_t n);
+struct host_update {
+    struct host_table *table;
+    const struct kvm_record **records; /* which have not been taken yet, in the order of by_key */
+    size_t n_records;
+    uint64_t begin_ns;
+    struct host_vm **born; /* not published yet */
+    struct host_vm **gone;
+    size_t n_born, n_gone;
+    size_t next; /* in by_key */
+    int err;
+};
 
 /*
- * The records of a pass over one process alone: renews the VMs that are as the last pass over all had
- * them, and writes them to @ret_vms, which has room for @n. What is new, is gone, or is another life is
- * left to the next pass over all. Returns how many.
+ * The @n @records of a pass that began at @begin_ns, which this sorts. They stay until the end. What was
+ * renewed since then is newer, and stays as it is. -ENOMEM: nothing has begun.
+ */
+int host_update_begin(struct host_update *update, struct host_table *table,
+                      const struct kvm_record **records, size_t n, uint64_t begin_ns);
+bool host_update_take(struct host_update *update); /* those of one VM; false: there are none left */
+
+/*
+ * Takes what is left. VMs that are gone leave the table, and are marked: whoever has a reference to one
+ * can go on with its last values. -ENOMEM: some are left out.
+ */
+int host_update_end(struct host_update *update);
+
+/*
+ * The records of a pass over one process alone, which began at @begin_ns: renews the VMs that are as the
+ * last pass over all had them, and writes them to @ret_vms, which has room for @n. What is new, is gone,
+ * or is another life is left to the next pass over all. Returns how many.
  */
 size_t host_table_renew(struct host_table *table, const struct kvm_record **records, size_t n,
-                        struct host_vm **ret_vms);
+                        uint64_t begin_ns, struct host_vm **ret_vms);
 
 /*
  * A VM that has registered, with its identity, and with the kernel's address if that is known: takes

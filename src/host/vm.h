@@ -52,6 +52,7 @@ struct host_vm {
     bool is_registered;
     bool is_said_to_pause;    /* by its VMM */
     bool is_in_records;       /* of the last pass: the kernel says what its vCPUs do */
+    bool is_met;              /* it was, by the pass that is taken */
     struct shared_file *file; /* of a VM that has registered: its statistics */
     off_t data_offset;
 
@@ -77,6 +78,8 @@ struct host_vm {
     struct vm_cgroups cgroups;  /* that throttle it; */
     struct cgroups *cgroups_of; /* NULL: were never looked at */
 
+    uint64_t
+        records_ns;    /* when the pass over its process alone began that renewed it; 0: none has */
     uint64_t read_ns;  /* when the last pass over it began; 0: none has */
     uint64_t taken_ns; /* what the last one over its process alone took; 0: none has */
 

@@ -87,31 +87,63 @@ static void record_vm(struct fixture *f, uint64_t vm, uint64_t exits)
     record(f, vm, KVM_KIND_VCPU, 0, exits);
 }
 
-static void update(struct fixture *f)
-{
+/* A pass that is taken in parts; its records are kept until its end. */
+struct parts {
+    struct host_update update;
     const struct kvm_record *records[RECORDS_MAX];
+    struct pass pass;
+};
 
+static void move_records(struct fixture *f, const struct kvm_record **records, struct pass *pass)
+{
     for (size_t i = 0; i < f->pass.n; i++)
         records[i] = f->pass.records[i];
-    check_ok(host_table_update(&f->table, records, f->pass.n));
-    for (size_t i = 0; i < f->pass.n; i++)
-        free(f->pass.records[i]);
+    *pass = f->pass;
     f->pass.n = 0;
 }
 
+static void free_records(struct pass *pass)
+{
+    for (size_t i = 0; i < pass->n; i++)
+        free(pass->records[i]);
+}
+
+static void begin_update(struct fixture *f, struct parts *parts, uint64_t begin_ns)
+{
+    move_records(f, parts->records, &parts->pass);
+    check_ok(host_update_begin(&parts->update, &f->table, parts->records, parts->pass.n, begin_ns));
+}
+
+static void end_update(struct parts *parts)
+{
+    check_ok(host_update_end(&parts->update));
+    free_records(&parts->pass);
+}
+
+static void update(struct fixture *f)
+{
+    struct parts parts;
+
+    begin_update(f, &parts, 1);
+    end_update(&parts);
+}
+
 /* The same of one process alone. Returns how many VMs it renews. */
-static size_t renew(struct fixture *f, struct host_vm *ret_vms[RECORDS_MAX])
+static size_t renew_at(struct fixture *f, struct host_vm *ret_vms[RECORDS_MAX], uint64_t begin_ns)
 {
     const struct kvm_record *records[RECORDS_MAX];
+    struct pass pass;
     size_t n;
 
-    for (size_t i = 0; i < f->pass.n; i++)
-        records[i] = f->pass.records[i];
-    n = host_table_renew(&f->table, records, f->pass.n, ret_vms);
-    for (size_t i = 0; i < f->pass.n; i++)
-        free(f->pass.records[i]);
-    f->pass.n = 0;
+    move_records(f, records, &pass);
+    n = host_table_renew(&f->table, records, pass.n, begin_ns, ret_vms);
+    free_records(&pass);
     return n;
+}
+
+static size_t renew(struct fixture *f, struct host_vm *ret_vms[RECORDS_MAX])
+{
+    return renew_at(f, ret_vms, 1);
 }
 
 static void tear_down(struct fixture *f)
@@ -148,7 +180,7 @@ static void a_host_may_have_no_vm(void **state)
 
     (void)state;
     set_up(&f);
-    check_ok(host_table_update(&f.table, NULL, 0));
+    update(&f);
     assert_int_equal(f.table.n, 0);
     tear_down(&f);
 }
@@ -504,6 +536,121 @@ static void a_registered_vm_is_told_who_runs_it(void **state)
     tear_down(&f);
 }
 
+/* ---- a pass in parts ------------------------------------------------------------------------ */
+
+static void a_table_changes_at_the_end_of_a_pass(void **state)
+{
+    struct host_vm *ended, *stays;
+    struct parts parts;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    record_vm(&f, 0xaa, 3);
+    record_vm(&f, 0xee, 3);
+    update(&f);
+    ended = host_vm_ref(host_table_find(&f.table, 0xaa));
+    stays = host_table_find(&f.table, 0xee);
+    record_vm(&f, 0xcc, 1);
+    record_vm(&f, 0xee, 4);
+    begin_update(&f, &parts, 2);
+    while (host_update_take(&parts.update)) {
+        assert_int_equal(f.table.n, 2);
+        assert_false(ended->is_gone);
+        assert_ptr_equal(host_table_find(&f.table, 0xaa), ended);
+        assert_null(host_table_find(&f.table, 0xcc));
+    }
+    assert_int_equal(stays->row[0], 4);
+    end_update(&parts);
+    assert_true(ended->is_gone);
+    assert_int_equal(f.table.n, 2);
+    assert_null(host_table_find(&f.table, 0xaa));
+    assert_non_null(host_table_find(&f.table, 0xcc));
+    assert_ptr_equal(host_table_find(&f.table, 0xee), stays);
+    host_vm_unref(ended);
+    tear_down(&f);
+}
+
+/* What the pass has of it is older, and no counter has fallen. */
+static void what_was_read_alone_meanwhile_is_newer(void **state)
+{
+    struct host_vm *renewed[RECORDS_MAX], *vm;
+    struct parts parts;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    record_vm(&f, 0xff, 3);
+    update(&f);
+    vm = host_vm_ref(f.table.vms[0]);
+    record_vm(&f, 0xff, 5);
+    begin_update(&f, &parts, 10);
+    record(&f, 0xff, KVM_KIND_VM, 0, 6);
+    record(&f, 0xff, KVM_KIND_VCPU, 5, 6);
+    assert_int_equal(renew_at(&f, renewed, 20), 1);
+    end_update(&parts);
+    assert_ptr_equal(f.table.vms[0], vm);
+    assert_int_equal(f.table.n, 1);
+    assert_int_equal(vm->row[0], 6);
+    assert_int_equal(vm->n_vcpus, 1);
+
+    record_vm(&f, 0xff, 5); /* a pass that begins later */
+    begin_update(&f, &parts, 30);
+    end_update(&parts);
+    assert_true(vm->is_gone);
+    host_vm_unref(vm);
+    tear_down(&f);
+}
+
+static void it_may_have_ended_or_be_another_all_the_same(void **state)
+{
+    struct host_vm *renewed[RECORDS_MAX], *vms[2];
+    struct parts parts;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    record_vm(&f, 0xaa, 3);
+    record_vm(&f, 0xff, 3);
+    update(&f);
+    for (size_t i = 0; i < 2; i++)
+        vms[i] = host_vm_ref(f.table.vms[i]);
+    record_vm(&f, 0xaa, 4);
+    record_vm(&f, 0xff, 4);
+    assert_int_equal(renew_at(&f, renewed, 20), 2);
+    record(&f, 0xff, KVM_KIND_VM, 0, 5)->start_time = 101;
+    begin_update(&f, &parts, 10);
+    end_update(&parts);
+    assert_int_equal(f.table.n, 1);
+    assert_true(vms[0]->is_gone && vms[1]->is_gone);
+    for (size_t i = 0; i < 2; i++)
+        host_vm_unref(vms[i]);
+    tear_down(&f);
+}
+
+/* Also where the kernel shows it no more: it is known until the end of the pass. */
+static void who_runs_a_registered_vm_is_known_all_the_time(void **state)
+{
+    struct host_vm *renewed[RECORDS_MAX], *vm;
+    struct parts parts;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    vm = register_vm(&f, 0xff, 1000);
+    record_vm_of(&f, 0xff, 1000);
+    update(&f);
+    begin_update(&f, &parts, 10);
+    assert_true(vm->is_in_records);
+    record_vm_of(&f, 0xff, 1000);
+    assert_int_equal(renew_at(&f, renewed, 20), 1);
+    end_update(&parts);
+    assert_false(vm->is_in_records);
+    assert_int_equal(vm->process, 0);
+    assert_int_equal(f.table.n, 1);
+    tear_down(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -522,6 +669,10 @@ int main(void)
         cmocka_unit_test(vcpus_of_one_process_come_and_go),
         cmocka_unit_test(which_vms_there_are_is_for_a_pass_over_all),
         cmocka_unit_test(a_registered_vm_is_told_who_runs_it),
+        cmocka_unit_test(a_table_changes_at_the_end_of_a_pass),
+        cmocka_unit_test(what_was_read_alone_meanwhile_is_newer),
+        cmocka_unit_test(it_may_have_ended_or_be_another_all_the_same),
+        cmocka_unit_test(who_runs_a_registered_vm_is_known_all_the_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
