@@ -31,6 +31,12 @@ enum { PASS_SHARE = 4 };
 
 enum { VMS, REGISTRANTS, SERVERS };
 
+/*
+ * So long others wait for a part of a pass: whoever asks for one VM is served between two parts, however
+ * many VMs there are.
+ */
+#define PART_NS UINT64_C(500000)
+
 /* A VM has its files a moment behind the kernel's word, and whoever makes many has few passes for them. */
 #define WAKE_DELAY_US    10000u
 #define WAKE_INTERVAL_US 50000u
@@ -50,7 +56,11 @@ struct loop {
     struct service service;
     sd_event *event;
     sd_event_source *requests[SERVERS]; /* the fds of both */
-    sd_event_source *soon;              /* when the next pass may begin */
+    sd_event_source *part;              /* the next one of the pass that is under way */
+    bool is_passing;                    /* one is */
+    bool answers, serves_registrants;   /* for requests, and for these */
+    bool passes_again;                  /* since something has come that it may not have seen */
+    sd_event_source *soon;              /* when the next pass for requests may begin */
     uint64_t next_ns;                   /* the same */
     bool registrants_wait;              /* for it */
     sd_event_source *news, *woken;      /* of VMs, and when a pass looks at them */
@@ -139,31 +149,102 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
     return 0;
 }
 
-/* ---- requests ------------------------------------------------------------------------------- */
+/* ---- passes --------------------------------------------------------------------------------- */
+
+/* Of all that has come, each has a turn before this has the next one. */
+static int set_time(sd_event_source *source, uint64_t ns)
+{
+    int err = sd_event_source_set_time(source, ns / 1000 + 1);
+
+    return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* Of one that is under way nothing changes but what it @retries. */
+static int begin_pass(struct loop *loop, bool retries)
+{
+    service_begin_pass(&loop->service, retries);
+    if (loop->is_passing)
+        return 0;
+    loop->is_passing = true;
+    return set_time(loop->part, 0);
+}
 
 /* The pass begins after the requests have arrived, so that what they get is not older. */
-static void answer(struct loop *loop)
+static int answer(struct loop *loop)
 {
-    uint64_t begin = clock_thread_cpu_ns(), spent;
-
-    service_pass(&loop->service, false);
-    spent = clock_thread_cpu_ns() - begin;
-    loop->next_ns = clock_now_ns() + (PASS_SHARE - 1) * spent;
-    service_answer(&loop->service);
+    loop->answers = true;
+    loop->serves_registrants = loop->registrants_wait;
+    loop->registrants_wait = false;
+    return begin_pass(loop, false);
 }
 
-static int answer_soon(struct loop *loop)
-{
-    int err = sd_event_source_set_time(loop->soon, loop->next_ns / 1000 + 1);
-
-    return err < 0 ? err : sd_event_source_set_enabled(loop->soon, SD_EVENT_ONESHOT);
-}
-
-/* Requests wait for a pass, and it may begin. */
+/* Requests wait for a pass of their own, and it may begin, now or later. */
 static int answer_when_due(struct loop *loop)
 {
-    return service_wants_pass(&loop->service) ? answer_soon(loop) : 0;
+    if (loop->is_passing || (!loop->registrants_wait && !service_wants_pass(&loop->service)))
+        return 0;
+    return set_time(loop->soon, loop->next_ns);
 }
+
+static int on_soon(sd_event_source *source, uint64_t time_us, void *opaque)
+{
+    struct loop *loop = opaque;
+
+    (void)source;
+    (void)time_us;
+    if (!loop->is_passing && (loop->registrants_wait || service_wants_pass(&loop->service)))
+        return answer(loop);
+    return answer_when_due(loop);
+}
+
+static int answer_requests(struct loop *loop)
+{
+    bool serves_registrants = loop->serves_registrants;
+
+    loop->answers = loop->serves_registrants = false;
+    loop->next_ns = clock_now_ns() + (PASS_SHARE - 1) * service_pass_ns(&loop->service);
+    service_serve(&loop->service);
+    if (!serves_registrants)
+        return 0;
+    service_serve_registrants(&loop->service);
+    return sd_event_source_set_enabled(loop->requests[REGISTRANTS], SD_EVENT_ON);
+}
+
+static int end_pass(struct loop *loop)
+{
+    bool passes_again = loop->passes_again;
+    int err = 0;
+
+    loop->is_passing = loop->passes_again = false;
+    if (loop->answers)
+        err = answer_requests(loop);
+    if (err >= 0 && passes_again)
+        return begin_pass(loop, false);
+    return err < 0 ? err : answer_when_due(loop);
+}
+
+static int on_part(sd_event_source *source, uint64_t time_us, void *opaque)
+{
+    struct loop *loop = opaque;
+
+    (void)time_us;
+    if (service_go_on(&loop->service, clock_now_ns() + PART_NS))
+        return set_time(source, 0);
+    return end_pass(loop);
+}
+
+/* Unasked. */
+static int on_pass(sd_event_source *source, uint64_t time_us, void *opaque)
+{
+    int err = begin_pass(opaque, true);
+
+    (void)time_us;
+    if (err >= 0)
+        err = sd_event_source_set_time_relative(source, PASS_US);
+    return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
 
 /* Most requests are answered at once. */
 static int on_requests(sd_event_source *source, int fd, uint32_t events, void *opaque)
@@ -177,49 +258,16 @@ static int on_requests(sd_event_source *source, int fd, uint32_t events, void *o
     return answer_when_due(loop);
 }
 
-/* Whose VM it is that is registered is asked of what the last pass has seen. */
+/* Whose VM it is that is registered is asked of what the last pass has seen: one that begins from here on. */
 static int on_registrants(sd_event_source *source, int fd, uint32_t events, void *opaque)
 {
     struct loop *loop = opaque;
-    int err;
+    int err = sd_event_source_set_enabled(source, SD_EVENT_OFF);
 
     (void)fd;
     (void)events;
-    if (clock_now_ns() >= loop->next_ns) {
-        answer(loop);
-        return answer_when_due(loop);
-    }
     loop->registrants_wait = true;
-    err = answer_soon(loop);
-    return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_OFF);
-}
-
-static int on_soon(sd_event_source *source, uint64_t time_us, void *opaque)
-{
-    struct loop *loop = opaque;
-    int err = 0;
-
-    (void)source;
-    (void)time_us;
-    if (loop->registrants_wait || service_wants_pass(&loop->service))
-        answer(loop);
-    if (loop->registrants_wait)
-        err = sd_event_source_set_enabled(loop->requests[REGISTRANTS], SD_EVENT_ON);
-    loop->registrants_wait = false;
     return err < 0 ? err : answer_when_due(loop);
-}
-
-/* ---- passes --------------------------------------------------------------------------------- */
-
-static int on_pass(sd_event_source *source, uint64_t time_us, void *opaque)
-{
-    struct loop *loop = opaque;
-    int err;
-
-    (void)time_us;
-    service_pass(&loop->service, true);
-    err = sd_event_source_set_time_relative(source, PASS_US);
-    return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 /* ---- the kernel's word ---------------------------------------------------------------------- */
@@ -247,13 +295,24 @@ static int on_woken(sd_event_source *source, uint64_t time_us, void *opaque)
     (void)time_us;
     sd_event_source_get_enabled(loop->news, &is_listening);
     if (is_listening == SD_EVENT_OFF && !loop->is_resting) {
-        service_pass(&loop->service, false);
+        loop->passes_again = loop->is_passing;
+        err = begin_pass(loop, false);
         loop->is_resting = true;
-        err = sd_event_source_set_time_relative(source, WAKE_INTERVAL_US - WAKE_DELAY_US);
+        if (err >= 0)
+            err = sd_event_source_set_time_relative(source, WAKE_INTERVAL_US - WAKE_DELAY_US);
         return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     }
     loop->is_resting = false;
     return sd_event_source_set_enabled(loop->news, SD_EVENT_ON);
+}
+
+/* One that is off until it is set. */
+static int add_timer(struct loop *loop, sd_event_source **ret_source,
+                     sd_event_time_handler_t handler)
+{
+    int err = sd_event_add_time(loop->event, ret_source, CLOCK_MONOTONIC, 0, 1, handler, loop);
+
+    return err < 0 ? err : sd_event_source_set_enabled(*ret_source, SD_EVENT_OFF);
 }
 
 static int listen_to_news(struct loop *loop)
@@ -262,9 +321,7 @@ static int listen_to_news(struct loop *loop)
 
     if (loop->uevents < 0)
         return 0;
-    err = sd_event_add_time(loop->event, &loop->woken, CLOCK_MONOTONIC, 0, 1, on_woken, loop);
-    if (err >= 0)
-        err = sd_event_source_set_enabled(loop->woken, SD_EVENT_OFF);
+    err = add_timer(loop, &loop->woken, on_woken);
     return err < 0
                ? err
                : sd_event_add_io(loop->event, &loop->news, loop->uevents, EPOLLIN, on_news, loop);
@@ -313,9 +370,9 @@ static int add_sources(struct loop *loop)
                               vitals_server_fd(service->register_server), EPOLLIN, on_registrants,
                               loop);
     if (err >= 0)
-        err = sd_event_add_time(loop->event, &loop->soon, CLOCK_MONOTONIC, 0, 1, on_soon, loop);
+        err = add_timer(loop, &loop->soon, on_soon);
     if (err >= 0)
-        err = sd_event_source_set_enabled(loop->soon, SD_EVENT_OFF);
+        err = add_timer(loop, &loop->part, on_part);
     if (err >= 0)
         err = sd_event_add_time_relative(loop->event, NULL, CLOCK_MONOTONIC, PASS_US,
                                          PASS_ACCURACY_US, on_pass, loop);
@@ -406,6 +463,7 @@ static int serve(struct loop *loop)
     for (size_t i = 0; i < SERVERS; i++)
         sd_event_source_unref(loop->requests[i]);
     sd_event_source_unref(loop->soon);
+    sd_event_source_unref(loop->part);
     sd_event_source_unref(loop->news);
     sd_event_source_unref(loop->woken);
     if (loop->uevents >= 0)

@@ -192,7 +192,7 @@ bool service_open(const struct serve_options *options, const struct service_sock
     reads_init(&service->reads, service->host, service->server);
     vm_sockets_init(&service->sockets, &service->directory, service->server, &service->reads,
                     people);
-    service_pass(service, false);
+    service_pass(service);
     is_open = open_register_socket(service, options, given->registration) &&
               open_host_socket(service, given->host);
     if (is_open)
@@ -218,20 +218,74 @@ static void tell_states(struct service *service)
         reads_tell_state(vms[i]);
 }
 
-void service_pass(struct service *service, bool retries)
+void service_begin_pass(struct service *service, bool retries)
 {
-    uint64_t begin_ns = clock_now_ns(), cpu_ns = clock_thread_cpu_ns();
-    int err;
+    struct service_pass *pass = &service->pass;
+    uint64_t cpu_ns = clock_thread_cpu_ns();
 
+    if (pass->is_under_way) {
+        pass->retries |= retries;
+        return;
+    }
+    *pass =
+        (struct service_pass){.is_under_way = true, .retries = retries, .begin_ns = clock_now_ns()};
     register_socket_look(&service->register_socket);
-    err = host_read(service->host);
+    host_begin(service->host);
+    pass->cpu_ns = clock_thread_cpu_ns() - cpu_ns;
+}
+
+/* All VMs have been. */
+static void end_reading(struct service *service)
+{
+    int err = host_end(service->host);
+
     if (err && !service->has_failed)
         serve_log(SERVE_WARNING, "the VMs of this host can't be read now: %s", strerror(-err));
     service->has_failed = err;
+    service->pass.is_read = true;
     tell_states(service);
-    vm_sockets_update(&service->sockets, service->host, retries);
-    reads_passed(&service->reads, begin_ns, clock_thread_cpu_ns() - cpu_ns);
+    if (service->pass.retries)
+        vm_sockets_retry(&service->sockets);
+}
+
+/* True: there is more to do. */
+static bool go_on(struct service *service, uint64_t until_ns)
+{
+    struct service_pass *pass = &service->pass;
+
+    if (!pass->is_read && host_go_on(service->host, until_ns))
+        return true;
+    if (!pass->is_read)
+        end_reading(service);
+    return vm_sockets_update(&service->sockets, service->host, until_ns);
+}
+
+bool service_go_on(struct service *service, uint64_t until_ns)
+{
+    struct service_pass *pass = &service->pass;
+    uint64_t cpu_ns = clock_thread_cpu_ns();
+
+    if (!pass->is_under_way)
+        return false;
+    pass->is_under_way = go_on(service, until_ns);
+    pass->cpu_ns += clock_thread_cpu_ns() - cpu_ns;
+    if (pass->is_under_way)
+        return true;
+    reads_passed(&service->reads, pass->begin_ns, pass->cpu_ns);
     server_ask_again(service->server);
+    return false;
+}
+
+uint64_t service_pass_ns(const struct service *service)
+{
+    return service->pass.cpu_ns;
+}
+
+void service_pass(struct service *service)
+{
+    service_go_on(service, UINT64_MAX);
+    service_begin_pass(service, false);
+    service_go_on(service, UINT64_MAX);
 }
 
 void service_serve(struct service *service)
@@ -244,12 +298,11 @@ bool service_wants_pass(const struct service *service)
     return reads_want_pass(&service->reads);
 }
 
-void service_answer(struct service *service)
+void service_serve_registrants(struct service *service)
 {
-    service_serve(service);
     vitals_server_process(service->register_server);
     if (register_socket_has_changed(&service->register_socket))
-        vm_sockets_update(&service->sockets, service->host, false);
+        vm_sockets_update(&service->sockets, service->host, UINT64_MAX);
 }
 
 /* ---- other settings ------------------------------------------------------------------------- */
@@ -319,8 +372,9 @@ static void drain(struct service *service)
     uint64_t end = clock_now_ns() + DRAIN_NS;
 
     while (clock_now_ns() < end && (poll(fds, COUNT(fds), 0) > 0 || service_wants_pass(service))) {
-        service_pass(service, false);
-        service_answer(service);
+        service_pass(service);
+        service_serve(service);
+        service_serve_registrants(service);
     }
 }
 

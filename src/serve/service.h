@@ -23,6 +23,10 @@ struct service {
     struct web *web;       /* NULL: nothing is served by HTTP, */
     struct roster *roster; /* nor told to it */
     struct register_socket register_socket;
+    struct service_pass {
+        bool is_under_way, is_read, retries;
+        uint64_t begin_ns, cpu_ns; /* what it has taken so far */
+    } pass;
     bool has_failed; /* the last pass, which was said */
 };
 
@@ -44,16 +48,22 @@ bool service_change(struct service *service, const struct serve_options *before,
                     const struct serve_options *now);
 
 /*
- * One pass: each VM's values are those of now, and its sockets are there. @retries: those, too, that
- * could not be made before.
+ * A pass: at its end, each VM's values are those of now, and its sockets are there. @retries: those, too,
+ * that could not be made before. Of one that is under way only this can change.
+ *
+ * service_go_on() returns some time after @until_ns of CLOCK_MONOTONIC: true says that there is more to
+ * do. VMs' clients may be served in between, registrants not.
  */
-void service_pass(struct service *service, bool retries);
+void service_begin_pass(struct service *service, bool retries);
+bool service_go_on(struct service *service, uint64_t until_ns);
+uint64_t service_pass_ns(const struct service *service); /* CPU time of the last one */
+void service_pass(struct service *service);              /* a whole one that begins now */
 
 /* Answers what has arrived at the VMs' sockets, but for what waits for a pass. */
 void service_serve(struct service *service);
 bool service_wants_pass(const struct service *service); /* it does, and nothing more comes first */
 
-/* After a pass, answers what has arrived at the fds of both servers. */
-void service_answer(struct service *service);
+/* After a pass, answers what has arrived at the other server. */
+void service_serve_registrants(struct service *service);
 
 #endif

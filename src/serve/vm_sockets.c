@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/count.h"
 #include "base/file_limit.h"
 #include "serve/log.h"
@@ -208,17 +209,25 @@ void vm_sockets_close(struct vm_sockets *sockets)
     sockets->n = sockets->cap = 0;
 }
 
-static void drop_gone(struct vm_sockets *sockets)
+/* True: there are more of them. */
+static bool drop_gone(struct vm_sockets *sockets, uint64_t until_ns)
 {
     size_t n = 0;
+    bool is_late = false, is_more = false;
 
     for (size_t i = 0; i < sockets->n; i++) {
-        if (sockets->entries[i].vm->is_gone)
-            close_entry(sockets, &sockets->entries[i]);
-        else
-            sockets->entries[n++] = sockets->entries[i];
+        struct vm_entry *entry = &sockets->entries[i];
+
+        is_more |= entry->vm->is_gone && is_late;
+        if (!entry->vm->is_gone || is_late) {
+            sockets->entries[n++] = *entry;
+            continue;
+        }
+        close_entry(sockets, entry);
+        is_late = clock_now_ns() >= until_ns;
     }
     sockets->n = n;
+    return is_more;
 }
 
 static bool reserve(struct vm_sockets *sockets, size_t n)
@@ -235,35 +244,57 @@ static bool reserve(struct vm_sockets *sockets, size_t n)
     return true;
 }
 
-/* Those that were there before stand in the same order; what is new stands behind them. */
-static void add_new(struct vm_sockets *sockets, struct host_vm *const *vms, size_t n)
+/*
+ * Those that were there before stand in the same order; what is new stands behind them. True: there is more
+ * of it.
+ */
+static bool add_new(struct vm_sockets *sockets, struct host_vm *const *vms, size_t n,
+                    uint64_t until_ns)
 {
     if (!reserve(sockets, n))
-        return;
-    for (size_t i = sockets->n; i < n; i++) {
-        sockets->entries[i] =
-            (struct vm_entry){.vm = host_vm_ref(vms[i]), .number = ++sockets->last_number};
-        open_entry(sockets, &sockets->entries[i]);
+        return false;
+    while (sockets->n < n) {
+        struct vm_entry *entry = &sockets->entries[sockets->n];
+
+        *entry =
+            (struct vm_entry){.vm = host_vm_ref(vms[sockets->n]), .number = ++sockets->last_number};
+        open_entry(sockets, entry);
+        sockets->n++;
+        if (clock_now_ns() >= until_ns)
+            break;
     }
-    sockets->n = n;
+    return sockets->n < n;
 }
 
-static void retry(struct vm_sockets *sockets)
+void vm_sockets_retry(struct vm_sockets *sockets)
 {
-    for (size_t i = 0; i < sockets->n; i++)
-        if (!is_complete(&sockets->entries[i]))
-            open_entry(sockets, &sockets->entries[i]);
+    sockets->retries = true;
+    sockets->next = 0;
 }
 
-void vm_sockets_update(struct vm_sockets *sockets, const struct host *host, bool retries)
+/* True: there are more of them. */
+static bool retry(struct vm_sockets *sockets, uint64_t until_ns)
+{
+    while (sockets->retries && sockets->next < sockets->n) {
+        struct vm_entry *entry = &sockets->entries[sockets->next++];
+
+        if (is_complete(entry))
+            continue;
+        open_entry(sockets, entry);
+        if (clock_now_ns() >= until_ns)
+            return true;
+    }
+    sockets->retries = false;
+    return false;
+}
+
+bool vm_sockets_update(struct vm_sockets *sockets, const struct host *host, uint64_t until_ns)
 {
     size_t n;
     struct host_vm *const *vms = host_vms(host, &n);
 
-    drop_gone(sockets);
-    if (retries)
-        retry(sockets);
-    add_new(sockets, vms, n);
+    return drop_gone(sockets, until_ns) || retry(sockets, until_ns) ||
+           add_new(sockets, vms, n, until_ns);
 }
 
 const struct vm_entry *vm_sockets_after(const struct vm_sockets *sockets, uint64_t number)

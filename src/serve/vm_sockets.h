@@ -26,6 +26,8 @@ struct vm_sockets {
     struct person_range people;
     struct vm_entry *entries; /* in the order of host_vms() */
     size_t n, cap;
+    bool retries; /* what could not be made, from this entry on: */
+    size_t next;
     uint64_t last_number;
     size_t
         asked_last; /* the VM in which a value of a request was found last: where others are, mostly */
@@ -40,9 +42,11 @@ void vm_sockets_close(struct vm_sockets *sockets);
 
 /*
  * After a pass: VMs that are gone lose their sockets, and those that have none get some. What can't be
- * made is said once for each VM, and tried again the next time that @retries is true.
+ * made is said once for each VM, and tried again by the update that follows vm_sockets_retry(). True: it is
+ * later than @until_ns of CLOCK_MONOTONIC, and there is more to do, by another call before the host changes.
  */
-void vm_sockets_update(struct vm_sockets *sockets, const struct host *host, bool retries);
+bool vm_sockets_update(struct vm_sockets *sockets, const struct host *host, uint64_t until_ns);
+void vm_sockets_retry(struct vm_sockets *sockets);
 
 /* Others may use them from now on: the group of the directory's account, and these owners. */
 void vm_sockets_allow(struct vm_sockets *sockets, struct person_range people);
