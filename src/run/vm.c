@@ -107,10 +107,13 @@ static void tell_of_vcpus(struct run_vm *vm)
 
     for (size_t i = 0; vcpus && i < n; i++)
         vcpus[i] = vm->vcpus[vm->n_told + i].shown;
-    if (vcpus && registration_add(vm->registration, vcpus, n) < 0)
+    if (vcpus && registration_add(vm->registration, vcpus, n) < 0) {
         leave_daemon(vm);
-    else if (vcpus)
+        vm->n_refused++;
+    } else if (vcpus) {
         vm->n_told += n;
+        vm->n_refused = 0;
+    }
     free(vcpus);
 }
 
@@ -121,8 +124,10 @@ static void find_daemon(struct run_vm *vm, const struct run_place *place)
             vm->registration =
                 registration_begin(place->daemons[i], &vm->identity, vm->process.pid, vm->file);
     vm->n_told = 0;
-    if (vm->registration < 0)
-        vm->registration = -1;
+    if (vm->registration >= 0)
+        return;
+    vm->registration = -1;
+    vm->n_refused = 0; /* the next one is another daemon */
 }
 
 static void make_user_socket(struct run_vm *vm, const struct run_place *place)
@@ -152,6 +157,19 @@ static void show_first(struct run_vm *vm, const struct run_place *place)
         make_user_socket(vm, place);
 }
 
+/* One that ends while it is told refuses once, and is soon back. */
+static bool is_refused(const struct run_vm *vm)
+{
+    return vm->registration < 0 && vm->n_refused > 1;
+}
+
+static unsigned ms_to_next(const struct run_vm *vm)
+{
+    if (is_refused(vm))
+        return RUN_REFUSED_MS;
+    return vm->own.ctx ? RUN_DAEMON_LATE_MS : RUN_COME_BACK_MS;
+}
+
 void run_vm_go_on(struct run_vm *vm, const struct run_place *place, uint64_t now)
 {
     if (vm->registration >= 0 && !registration_lasts(vm->registration)) {
@@ -166,10 +184,9 @@ void run_vm_go_on(struct run_vm *vm, const struct run_place *place, uint64_t now
         find_daemon(vm, place);
     if (vm->registration >= 0)
         tell_of_vcpus(vm);
+    if (is_refused(vm) && !vm->own.ctx)
+        make_user_socket(vm, place);
     if (vm->own.ctx)
         add_vcpus(vm);
-    if (vm->registration >= 0)
-        vm->next_ns = UINT64_MAX;
-    else
-        vm->next_ns = now + (vm->own.ctx ? RUN_DAEMON_LATE_MS : RUN_COME_BACK_MS) * ns_per_ms;
+    vm->next_ns = vm->registration >= 0 ? UINT64_MAX : now + ms_to_next(vm) * ns_per_ms;
 }

@@ -15,9 +15,10 @@
 #include "run/watched.h"
 
 enum {
-    RUN_SHOWN_AFTER_MS = 100, /* of its first vCPU */
-    RUN_COME_BACK_MS = 250,   /* between tries to find a daemon again */
-    RUN_DAEMON_LATE_MS = 1000 /* the same, where there was none when the VM was made */
+    RUN_SHOWN_AFTER_MS = 100,  /* of its first vCPU */
+    RUN_COME_BACK_MS = 250,    /* between tries to find a daemon again */
+    RUN_DAEMON_LATE_MS = 1000, /* the same, where there was none when the VM was made */
+    RUN_REFUSED_MS = 5000, /* and where it has refused vCPUs twice, perhaps for what others take */
 };
 
 /* Where the VMs of one `vitals run` are shown. */
@@ -41,7 +42,8 @@ struct run_vm {
     size_t n_vcpus, n_told, n_added; /* of them, at the daemon; at the own socket */
     struct identity identity;        /* once it is shown */
     bool is_shown;
-    int registration; /* the connection, or -1 */
+    int registration;   /* the connection, or -1 */
+    unsigned n_refused; /* connections in a row at which vCPUs could not be told of */
     struct user_socket own;
     uint64_t next_ns; /* when something is to be done */
     LIST_ENTRY(run_vm) link;

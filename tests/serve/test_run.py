@@ -2,6 +2,7 @@
 """vitals run: VMMs that know nothing of vitals, and whose user may read nothing of the kernel."""
 
 import glob
+import json
 import os
 import re
 import select
@@ -10,11 +11,13 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 
 from support.kernel_reader import BareVmm
 from support.programs import PRELOADED, TIMEOUT, VITALS, Program, listens, run, wait_until
+from support.strangers import CLOSE, Stranger, greeting, reply_to
 from support.this_host import WITHOUT_VM
 from test_host_socket import told
 from test_registration import values_of
@@ -142,6 +145,36 @@ def test_a_daemon_that_comes_later(start, programs, vmm, around, name):
     wait_for_sockets(programs.path("vitals"), 1)
     start("--registered-only", "--user", "root", "--group", "root", run_directory=directory).wait_for(name)
     wait_for_sockets(programs.path("vitals"), 1)  # somebody may be reading from it
+
+
+class FullDaemon(Stranger):
+    """Takes VMs, and no vCPU."""
+
+    def __init__(self, path, refusal):
+        self.refusal, self.times = refusal, []
+        super().__init__(path, greeting((7, 0, 0)))
+
+    def answer(self, line):
+        command = json.loads(line)["execute"]
+        if command == "register-vm":
+            self.times.append(time.monotonic())
+        if command == "add-vcpus" and self.refusal is CLOSE:
+            return CLOSE
+        return reply_to(line, self.refusal if command == "add-vcpus" else {"return": {}})
+
+
+@pytest.mark.parametrize("refusal", [CLOSE, {"error": {"class": "GenericError", "desc": "no room"}}])
+def test_a_daemon_that_refuses_is_not_pestered(programs, vmm, around, name, refusal):
+    """With a VM that comes and goes all the time; meanwhile it has a socket."""
+    full, own = programs.path("full"), programs.path("own")
+    os.mkdir(full)
+    daemon = programs.keep(FullDaemon(os.path.join(full, "register.sock"), refusal))
+    vmm("--vcpus", "0,3", around=around("--name", name, "--socket-dir", own, run_directory=full))
+    (path,) = wait_for_sockets(own, 1)
+    wait_until(lambda: len(programs.client(path).execute("query-cpus-fast")) == 2, "it has its vCPUs")
+    time.sleep(1.5)
+    seconds = time.monotonic() - daemon.times[0]
+    assert 2 <= len(daemon.times) <= 3 + seconds / 5
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
