@@ -43,7 +43,8 @@ struct publication {
 
     /* All below. The thread has it but where it sleeps: a child knows by it whether they are whole. */
     pthread_mutex_t lock;
-    atomic_int fd; /* the connection, -1: there is none */
+    atomic_int fd;    /* the connection, -1: there is none */
+    unsigned n_ended; /* connections in a row at which not all could be told */
     bool has_changed;
     struct buf out, in;          /* the message, and what has come of replies */
     struct told told;            /* on this connection */

@@ -53,10 +53,18 @@ static int follow(struct publication *publication)
         result = tell_changes(publication);
         if (!result)
             result = look_after_own(publication);
+        if (!result)
+            publication->n_ended = 0;
         while (!result && !publication->has_changed && own_pause(publication))
             result = publication_sleep(publication, POLLIN, own_pause(publication));
     } while (!result);
     return result < 0 ? result : -EPIPE; /* nothing is to come: what does is the end */
+}
+
+/* By a word, or by the end of the connection: a daemon that ends itself does that once, and is soon back. */
+static bool is_refused(const struct publication *publication, int result)
+{
+    return result > 0 || publication->n_ended > 1;
 }
 
 /* Returns after how many ms there is another attempt. */
@@ -66,11 +74,12 @@ static int attempt(struct publication *publication)
 
     if (!result)
         result = tell_vm(publication);
+    publication->n_ended = result ? 0 : publication->n_ended + 1;
     if (!result)
         follow(publication);
     connection_close(publication);
     own_free(&publication->own);
-    return result > 0 ? PUBLISH_REFUSED_MS : PUBLISH_RETRY_MS;
+    return is_refused(publication, result) ? PUBLISH_REFUSED_MS : PUBLISH_RETRY_MS;
 }
 
 static void pause_for(struct publication *publication, int ms)

@@ -18,7 +18,9 @@
 
 #include "check.h"
 #include "peer.h"
+#include "base/clock.h"
 #include "host/vm_own.h"
+#include "publish/publication.h"
 #include "serve/register_socket.h"
 #include "stats/collect.h"
 #include "vitals/counters.h"
@@ -327,6 +329,26 @@ static void a_daemon_may_come_later_and_come_back(void **state)
 }
 
 /* All of a message are refused with one: the others are told again. */
+/* With a VM that comes and goes all the time. */
+static void a_daemon_that_ends_the_connection_is_not_pestered(void **state)
+{
+    struct site *site = *state;
+    uint64_t begin = clock_now_ns(), ms = 0;
+    bool has_vm = false;
+    unsigned n = 0;
+
+    start_daemon(site);
+    register_socket_limit(&site->socket, 0, 1); /* it is the VM's */
+    publish(site);
+    for (; ms < 3500 || !n; ms = (clock_now_ns() - begin) / 1000000) {
+        run_daemon(site);
+        n += !has_vm && find_vm(site);
+        has_vm = find_vm(site);
+        assert_true(ms < PATIENCE_MS);
+    }
+    assert_true(n <= 3 + ms / PUBLISH_REFUSED_MS);
+}
+
 static void one_that_is_refused_costs_no_other_one(void **state)
 {
     struct site *site = *state;
@@ -809,6 +831,7 @@ int main(void)
         CASE(many_vcpus),
         CASE(long_paths),
         CASE(a_daemon_may_come_later_and_come_back),
+        CASE(a_daemon_that_ends_the_connection_is_not_pestered),
         CASE(one_that_is_refused_costs_no_other_one),
         CASE(counters_are_shown),
         CASE(objects_of_counters_come_and_go),
