@@ -96,25 +96,19 @@ static const struct cli_option own_options[] = {
     {0},
 };
 
-static int examine(void *self)
+static int check_all(const struct examination *examination, const char *const *sockets,
+                     size_t n_sockets)
 {
-    const struct examination *examination = self;
     const struct look_options *options = &examination->look.options;
     struct doctor doctor = {
         .command = options->command,
         .root = examination->root,
         .timeout_ms = look_timeout_ms(options),
-        .sockets = options->sockets.all,
-        .n_sockets = options->sockets.n,
+        .sockets = sockets,
+        .n_sockets = n_sockets,
     };
     int status;
 
-    if (strlen(doctor.root) > DOCTOR_ROOT_MAX)
-        return cli_usage_error(doctor.command, "--root: longer than %d bytes", DOCTOR_ROOT_MAX);
-    if (options->default_socket) {
-        doctor.sockets = &options->default_socket;
-        doctor.n_sockets = 1;
-    }
     doctor_check_host(&doctor);
     doctor_check_sockets(&doctor);
     if (options->format == OUTPUT_JSON)
@@ -123,6 +117,26 @@ static int examine(void *self)
         print_table(&doctor);
     status = has_problem(&doctor) ? EXIT_FAILURE : EXIT_SUCCESS;
     free(doctor.findings);
+    return status;
+}
+
+static int examine(void *self)
+{
+    const struct examination *examination = self;
+    const struct look_options *options = &examination->look.options;
+    struct socket_words words;
+    int status;
+
+    if (strlen(examination->root) > DOCTOR_ROOT_MAX)
+        return cli_usage_error(options->command, "--root: longer than %d bytes", DOCTOR_ROOT_MAX);
+    if (!options->default_socket)
+        return check_all(examination, options->sockets.all, options->sockets.n);
+    if (!socket_words_split(options->default_socket, &words)) {
+        fprintf(stderr, "%s: out of memory\n", options->command);
+        return EXIT_FAILURE;
+    }
+    status = check_all(examination, words.all, words.n);
+    socket_words_free(&words);
     return status;
 }
 

@@ -242,6 +242,41 @@ void socket_list_add(struct socket_list *list, const char *word)
         add_path(list, word, true);
 }
 
+/* ---- several words ---------------------------------------------------------------------------- */
+
+static void split(char *text, struct socket_words *words)
+{
+    char *word;
+
+    while ((word = strsep(&text, ":")))
+        if (*word)
+            words->all[words->n++] = word;
+}
+
+bool socket_words_split(const char *text, struct socket_words *ret_words)
+{
+    struct socket_words words = {.copy = strdup(text),
+                                 .all = calloc(strlen(text) + 1, sizeof(*words.all))};
+    struct stat st;
+
+    if (!words.copy || !words.all) {
+        socket_words_free(&words);
+        return false;
+    }
+    if (stat(text, &st) == 0)
+        words.all[words.n++] = words.copy;
+    else
+        split(words.copy, &words);
+    *ret_words = words;
+    return true;
+}
+
+void socket_words_free(struct socket_words *words)
+{
+    free(words->copy);
+    free(words->all);
+}
+
 /* ---- those that are there twice ------------------------------------------------------------- */
 
 /* A socket that was named twice is one VM, and QEMU would let the second client wait for the first. */

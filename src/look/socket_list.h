@@ -31,6 +31,17 @@ struct socket_list {
  */
 void socket_list_add(struct socket_list *list, const char *word);
 
+/* Of what VITALS_SOCKET has: several words are parted by colons, but for a path that has one itself. */
+struct socket_words {
+    char *copy;
+    const char **all;
+    size_t n;
+};
+
+/* False: no memory. */
+bool socket_words_split(const char *text, struct socket_words *ret_words);
+void socket_words_free(struct socket_words *words);
+
 /* Adds a socket as it is: somebody who knows has said that it is one. */
 void socket_list_add_known(struct socket_list *list, const char *path);
 

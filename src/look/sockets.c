@@ -29,27 +29,24 @@ int look_add_path(struct look *look, char *path)
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-/* Several are parted by colons, but for a path that has one itself. */
-static void add_words(struct socket_list *list, const char *words)
+static bool add_words(struct socket_list *list, const char *text)
 {
-    char *copy = strdup(words), *rest = copy, *word;
-    struct stat st;
+    struct socket_words words;
 
-    if (!copy || stat(words, &st) == 0)
-        socket_list_add(list, words);
-    else
-        while ((word = strsep(&rest, ":")))
-            if (*word)
-                socket_list_add(list, word);
-    free(copy);
+    if (!socket_words_split(text, &words))
+        return false;
+    for (size_t i = 0; i < words.n; i++)
+        socket_list_add(list, words.all[i]);
+    socket_words_free(&words);
+    return true;
 }
 
 static bool add_all(struct socket_list *list, const struct look_options *options)
 {
     for (size_t i = 0; i < options->sockets.n; i++)
         socket_list_add(list, options->sockets.all[i]);
-    if (options->default_socket)
-        add_words(list, options->default_socket);
+    if (options->default_socket && !add_words(list, options->default_socket))
+        return false;
     return socket_list_drop_repeated(list);
 }
 

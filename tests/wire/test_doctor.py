@@ -271,6 +271,8 @@ def test_sockets_of_vitals(programs, tree, recording):
         assert_check(checks[flat], "ok", f": vitals, dialect flat, {count}")
     (check,) = tree.sockets(env={**WITHOUT_VM, "VITALS_SOCKET": flat})
     assert_check(check, "ok", f"{flat}: vitals")
+    both = tree.sockets(env={**WITHOUT_VM, "VITALS_SOCKET": f"{demo.path}:{flat}"})
+    assert [check["found"].split(": ")[0] for check in both] == [demo.path, flat]
 
 
 def test_sockets_that_fail(programs, tree):
