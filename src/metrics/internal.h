@@ -26,8 +26,15 @@ struct cell {
 
 /* Where the values of a row go. */
 struct layout {
+    const struct vitals_stat *stats;
     const char *target;
-    uint32_t first, n; /* in the columns of rows */
+    uint32_t n_stats;
+    uint32_t first, n; /* in the parts of rows */
+};
+
+/* A statistic of a row, as far as its values are kept. */
+struct row_part {
+    uint32_t column, slot, count;
 };
 
 /* A bound of a histogram: values of the buckets before @bucket are below it. */
@@ -48,6 +55,7 @@ struct column {
     uint32_t sum; /* of a histogram that is written: the column of its sums, or NO_NUMBER */
     bool is_histogram;
     bool is_wanted;
+    bool is_left_out;     /* it has no cells: nobody will want them */
     struct bound *bounds; /* of a histogram, as far as they are exposed */
     size_t n_bounds;
 };
@@ -96,14 +104,15 @@ struct metrics {
     size_t n_users, cap_users;
     struct object *objects;
     size_t n_objects, cap_objects;
+    size_t n_repeated; /* of the objects, when they have labels */
     struct column *columns;
     size_t n_columns, cap_columns;
     size_t n_kept;   /* columns whose memory is there, in use or not */
     size_t n_joined; /* columns that have looked for their families */
     struct layout *layouts;
     size_t n_layouts, cap_layouts;
-    uint32_t *of_rows; /* the columns of all layouts, NO_NUMBER: no memory for it */
-    size_t n_of_rows, cap_of_rows;
+    struct row_part *parts; /* of all layouts */
+    size_t n_parts, cap_parts;
     struct family *families;
     size_t n_families, cap_families;
     struct collector *collectors;
@@ -115,6 +124,8 @@ struct metrics {
     struct buf texts; /* labels */
     size_t line_len;  /* of the last exposition, on average */
     uint32_t last;    /* the column of the last value */
+    metrics_wants wants;
+    const void *wants_opaque;
     bool is_labelled;
     bool failed;
 };

@@ -151,6 +151,7 @@ static void find_repeated(struct metrics *metrics, size_t i)
         return;
     key_map_get(&metrics->labels_seen, metrics->key.data, metrics->key.len, (uint32_t)i, &is_new);
     object->is_repeated = !is_new;
+    metrics->n_repeated += !is_new;
 }
 
 static void label_object(struct metrics *metrics, size_t i)
@@ -177,6 +178,7 @@ void metrics_label(struct metrics *metrics)
         return;
     buf_reset(&metrics->texts);
     key_map_clear(&metrics->labels_seen);
+    metrics->n_repeated = 0;
     are_shared = find_shared(metrics);
     metrics->failed |= !are_shared;
     for (size_t i = 0; are_shared && i < metrics->n_vms; i++)

@@ -192,6 +192,8 @@ static size_t count_column(struct writer *to, const struct column *column)
     struct sums sums = sums_of(to->metrics, column);
     size_t n = 0;
 
+    if (!column->is_histogram && !to->metrics->n_repeated)
+        return column->n_cells;
     for (size_t i = 0; i < column->n_cells; i++) {
         const struct cell *cell = &column->cells[i];
         size_t of_cell = count_cell(column, cell, &sums);

@@ -42,6 +42,17 @@ struct metrics *metrics_new(void);
 void metrics_clear(struct metrics *metrics);
 void metrics_free(struct metrics *metrics);
 
+/* Whether a statistic is exposed; NULL: all are. Asked once for each. */
+typedef bool (*metrics_wants)(const void *opaque, const char *provider, const char *target,
+                              const struct vitals_stat *stat);
+
+/*
+ * Values of the kernel's statistics that are not wanted are left out, when they are added: a row has many. The names
+ * of families are those of all. To be called when nothing has been added yet; metrics_clear() forgets it. A
+ * form must want no more, and whoever wants a histogram all counters.
+ */
+void metrics_want(struct metrics *metrics, metrics_wants wants, const void *opaque);
+
 void metrics_add_vm(struct metrics *metrics, const struct metrics_vm *vm);
 
 /* Of the VM that was added last. @path: NULL is the VM itself; @number: of a vCPU, or -1. */
@@ -71,9 +82,7 @@ struct metrics_form {
     bool is_thin;      /* of a logarithmic histogram every second bound of the upper two thirds */
     size_t series_max; /* 0: any number */
     uint64_t duration_ns; /* of all the work so far; 0: not known */
-    /* Whether a statistic is exposed; NULL: all are. Asked once for each. */
-    bool (*wants)(const void *opaque, const char *provider, const char *target,
-                  const struct vitals_stat *stat);
+    metrics_wants wants;
     const void *opaque;
 };
 

@@ -7,7 +7,10 @@
 #include "metrics/decimal.h"
 #include "metrics/internal.h"
 
-enum { GROW_FIRST = 16 };
+enum {
+    GROW_FIRST = 16,
+    LAYOUTS_AT_HAND = 8, /* those of all VMs that the kernel has told of are four */
+};
 
 /* Room for one more. False: there is no memory. */
 static bool grow(struct metrics *metrics, void *elements, size_t n, size_t *cap, size_t size)
@@ -53,7 +56,8 @@ void metrics_clear(struct metrics *metrics)
     /* The next columns are mostly as long as these, so their memory is kept. */
     metrics->n_columns = metrics->n_joined = metrics->n_users = 0;
     metrics->n_vms = metrics->n_objects = metrics->n_families = metrics->n_collectors = 0;
-    metrics->n_layouts = metrics->n_of_rows = 0;
+    metrics->n_layouts = metrics->n_parts = 0;
+    metrics->wants = NULL;
     metrics->last = NO_NUMBER;
     metrics->is_labelled = metrics->failed = false;
     key_map_clear(&metrics->column_keys);
@@ -74,7 +78,7 @@ void metrics_free(struct metrics *metrics)
     free(metrics->users);
     free(metrics->objects);
     free(metrics->layouts);
-    free(metrics->of_rows);
+    free(metrics->parts);
     free(metrics->families);
     free(metrics->collectors);
     key_map_free(&metrics->column_keys);
@@ -86,6 +90,12 @@ void metrics_free(struct metrics *metrics)
     buf_free(&metrics->key);
     buf_free(&metrics->texts);
     free(metrics);
+}
+
+void metrics_want(struct metrics *metrics, metrics_wants wants, const void *opaque)
+{
+    metrics->wants = wants;
+    metrics->wants_opaque = opaque;
 }
 
 static bool is_user(const struct user *user, const struct metrics_vm *vm)
@@ -400,6 +410,14 @@ static void init_column(struct metrics *metrics, uint32_t number, const struct c
     at->bounds = kept.bounds;
 }
 
+/* Of a VMM's own it counts how many users have them. */
+static void leave_out_unwanted(const struct metrics *metrics, struct column *column)
+{
+    column->is_left_out =
+        metrics->wants && !metrics_is_own(column) &&
+        !metrics->wants(metrics->wants_opaque, column->provider, column->target, column->stat);
+}
+
 static uint32_t add_column(struct metrics *metrics, const char *provider, const char *target,
                            const struct vitals_stat *stat)
 {
@@ -416,6 +434,7 @@ static uint32_t add_column(struct metrics *metrics, const char *provider, const 
                                  .next_in_family = NO_NUMBER,
                                  .sum = NO_NUMBER});
     metrics->n_columns++;
+    leave_out_unwanted(metrics, &metrics->columns[number]);
     note_counter(metrics, number);
     return number;
 }
@@ -473,60 +492,81 @@ void metrics_add_value(struct metrics *metrics, const char *provider,
     if (number == NO_NUMBER)
         return;
     metrics->last = number;
-    add_cell(metrics, &metrics->columns[number], values, n);
+    if (!metrics->columns[number].is_left_out)
+        add_cell(metrics, &metrics->columns[number], values, n);
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
+static void add_part(struct metrics *metrics, uint32_t column, const struct vitals_stat *stat)
+{
+    if (column != NO_NUMBER && !metrics->columns[column].is_left_out &&
+        grow(metrics, &metrics->parts, metrics->n_parts, &metrics->cap_parts,
+             sizeof(*metrics->parts)))
+        metrics->parts[metrics->n_parts++] = (struct row_part){column, stat->slot, stat->count};
+}
+
 static bool add_layout(struct metrics *metrics, const char *provider, const char *target,
                        const struct vitals_stat *stats, size_t n)
 {
-    const struct layout layout = {target, (uint32_t)metrics->n_of_rows, (uint32_t)n};
+    struct layout layout = {stats, target, (uint32_t)n, (uint32_t)metrics->n_parts, 0};
 
     if (!grow(metrics, &metrics->layouts, metrics->n_layouts, &metrics->cap_layouts,
               sizeof(*metrics->layouts)))
         return false;
-    for (size_t i = 0; i < n; i++) {
-        if (!grow(metrics, &metrics->of_rows, metrics->n_of_rows, &metrics->cap_of_rows,
-                  sizeof(*metrics->of_rows)))
-            return false;
+    for (size_t i = 0; i < n && !metrics->failed; i++) {
         metrics->last = find_column(metrics, provider, target, &stats[i]);
-        metrics->of_rows[metrics->n_of_rows++] = metrics->last;
+        add_part(metrics, metrics->last, &stats[i]);
     }
+    layout.n = (uint32_t)metrics->n_parts - layout.first;
     metrics->layouts[metrics->n_layouts++] = layout;
     return !metrics->failed;
 }
 
-/* NULL: no memory, or @stats are those of another target's objects. */
-static const uint32_t *find_layout(struct metrics *metrics, const char *provider,
-                                   const struct vitals_stat *stats, size_t n)
+/* NULL: no memory. */
+static const struct layout *get_layout(struct metrics *metrics, const char *provider,
+                                       const char *target, const struct vitals_stat *stats,
+                                       size_t n)
 {
-    const char *target = metrics->objects[metrics->n_objects - 1].target;
-    const struct layout *layout;
     bool is_new;
-    uint32_t number = key_map_get(&metrics->layout_keys, &stats, sizeof(stats),
-                                  (uint32_t)metrics->n_layouts, &is_new);
+    uint32_t number;
 
+    for (size_t i = 0; i < metrics->n_layouts && i < LAYOUTS_AT_HAND; i++)
+        if (metrics->layouts[i].stats == stats)
+            return &metrics->layouts[i];
+    number = key_map_get(&metrics->layout_keys, &stats, sizeof(stats), (uint32_t)metrics->n_layouts,
+                         &is_new);
     metrics->failed |= metrics->layout_keys.failed;
     if (metrics->failed || (is_new && !add_layout(metrics, provider, target, stats, n)))
         return NULL;
-    layout = &metrics->layouts[number];
-    return layout->n == n && is_same_text(layout->target, target) ? &metrics->of_rows[layout->first]
-                                                                  : NULL;
+    return &metrics->layouts[number];
+}
+
+/* NULL: no memory, or @stats are those of another target's objects. */
+static const struct layout *find_layout(struct metrics *metrics, const char *provider,
+                                        const struct vitals_stat *stats, size_t n)
+{
+    const char *target = metrics->objects[metrics->n_objects - 1].target;
+    const struct layout *layout = get_layout(metrics, provider, target, stats, n);
+
+    if (!layout)
+        return NULL;
+    return layout->n_stats == n && is_same_text(layout->target, target) ? layout : NULL;
 }
 
 void metrics_add_row(struct metrics *metrics, const char *provider, const struct vitals_stat *stats,
                      size_t n_stats, const uint64_t *row)
 {
-    const uint32_t *columns;
+    const struct layout *layout;
 
     if (!metrics->n_objects || !n_stats || metrics->failed)
         return;
-    columns = find_layout(metrics, provider, stats, n_stats);
-    for (size_t i = 0; i < n_stats && !metrics->failed; i++) {
-        if (!columns)
-            metrics_add_value(metrics, provider, &stats[i], row + stats[i].slot, stats[i].count);
-        else if (columns[i] != NO_NUMBER)
-            add_cell(metrics, &metrics->columns[columns[i]], row + stats[i].slot, stats[i].count);
+    layout = find_layout(metrics, provider, stats, n_stats);
+    for (size_t i = 0; !layout && i < n_stats && !metrics->failed; i++)
+        metrics_add_value(metrics, provider, &stats[i], row + stats[i].slot, stats[i].count);
+    for (uint32_t i = 0; layout && i < layout->n && !metrics->failed; i++) {
+        const struct row_part *part = &metrics->parts[layout->first + i];
+
+        add_cell(metrics, &metrics->columns[part->column], row + part->slot, part->count);
     }
 }

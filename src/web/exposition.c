@@ -6,6 +6,14 @@
 #define KERNEL     "kernel"
 #define REGISTERED "registered"
 
+static bool wants(const void *opaque, const char *provider, const char *target,
+                  const struct vitals_stat *stat)
+{
+    const enum metrics_preset *preset = opaque;
+
+    return metrics_preset_has(*preset, provider, target, stat);
+}
+
 /* ---- taking --------------------------------------------------------------------------------- */
 
 static void add_target(struct metrics *metrics, const struct view_target *target)
@@ -57,13 +65,15 @@ static void add_kernel(struct metrics *metrics, const struct view_time *time, in
                                                  .time_ns = err ? 0 : time->unix_ns});
 }
 
-void web_metrics_take(struct metrics *metrics, const struct view *view, int err)
+void web_metrics_take(struct metrics *metrics, const struct view *view, int err,
+                      const enum metrics_preset *preset)
 {
     struct view_time time = view_time(view);
     size_t n;
     const struct view_vm *vms = view_vms(view, &n);
 
     metrics_clear(metrics);
+    metrics_want(metrics, wants, preset);
     if (view_reads_kernel(view))
         add_kernel(metrics, &time, err);
     metrics_add_collector(metrics, REGISTERED, time.registered_ns);
@@ -74,14 +84,6 @@ void web_metrics_take(struct metrics *metrics, const struct view *view, int err)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static bool wants(const void *opaque, const char *provider, const char *target,
-                  const struct vitals_stat *stat)
-{
-    const struct exposition_form *form = opaque;
-
-    return metrics_preset_has(form->preset, provider, target, stat);
-}
-
 void web_metrics_write(struct metrics *metrics, const struct exposition_form *form,
                        uint64_t begin_ns, struct buf *out)
 {
@@ -91,7 +93,7 @@ void web_metrics_write(struct metrics *metrics, const struct exposition_form *fo
                                        .series_max = METRICS_SERIES_MAX,
                                        .duration_ns = clock_now_ns() - begin_ns,
                                        .wants = wants,
-                                       .opaque = form};
+                                       .opaque = &form->preset};
 
     if (metrics_write(metrics, &whole, &sink, NULL))
         out->failed = true;

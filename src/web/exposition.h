@@ -14,8 +14,12 @@ struct exposition_form {
     bool is_thin;
 };
 
-/* What the view has is borrowed. @err: of the pass, which may have failed. */
-void web_metrics_take(struct metrics *metrics, const struct view *view, int err);
+/*
+ * What this preset has, and smaller ones, which is all that can be written then. What the view has, and @preset, is
+ * borrowed. @err: of the pass, which may have failed.
+ */
+void web_metrics_take(struct metrics *metrics, const struct view *view, int err,
+                      const enum metrics_preset *preset);
 
 /* Lack of memory is in @out. */
 void web_metrics_write(struct metrics *metrics, const struct exposition_form *form,

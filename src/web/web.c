@@ -22,7 +22,8 @@ struct web {
     struct metrics *metrics;
     uint64_t begin_ns; /* of the pass; of one thread, as is all below */
     int err;
-    bool is_taken; /* the metrics are of this pass */
+    bool is_taken; /* the metrics are of this pass, as far as this preset has them */
+    enum metrics_preset taken;
 };
 
 /* ---- documents ------------------------------------------------------------------------------ */
@@ -46,6 +47,16 @@ static void begin(void *opaque)
     web->is_taken = false;
 }
 
+/* A larger preset has all that a smaller one has. */
+static void take_metrics(struct web *web, enum metrics_preset preset)
+{
+    if (web->is_taken && preset <= web->taken)
+        return;
+    web->is_taken = true;
+    web->taken = preset;
+    web_metrics_take(web->metrics, web->view, web->err, &web->taken);
+}
+
 static void write_metrics(struct web *web, unsigned kind, struct buf *out)
 {
     const struct exposition_form form = {
@@ -54,9 +65,7 @@ static void write_metrics(struct web *web, unsigned kind, struct buf *out)
         .is_thin = kind & IS_THIN,
     };
 
-    if (!web->is_taken)
-        web_metrics_take(web->metrics, web->view, web->err);
-    web->is_taken = true;
+    take_metrics(web, form.preset);
     web_metrics_write(web->metrics, &form, web->begin_ns, out);
 }
 

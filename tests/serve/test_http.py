@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the daemon serves by HTTP: /metrics, JSON and the page."""
 
+import concurrent.futures
 import json
 import os
 import signal
@@ -39,6 +40,16 @@ def test_presets(web, vmm):
              ("?preset=minimal", "", "?preset=full&thin=1", "?preset=full")]  # fmt: skip
     assert sizes == sorted(sizes) and len(set(sizes)) == 4
     assert web.openmetrics("?preset=default").names() == web.openmetrics().names()
+
+
+def test_presets_of_one_pass(web, vmm):
+    """Those who come while a pass is made share the next one, in any order."""
+    vmm("--guest", "once")
+    presets = ["full", "minimal", "default", "minimal", "full", "default"] * 2
+    alone = {preset: web.openmetrics("?preset=" + preset).names() for preset in set(presets)}
+    with concurrent.futures.ThreadPoolExecutor(len(presets)) as pool:
+        for preset, found in zip(presets, pool.map(web.openmetrics, ["?preset=" + preset for preset in presets])):
+            assert found.names() == alone[preset]
 
 
 def test_a_vm_that_is_gone_is_gone_in_the_next_scrape(web, vmm):

@@ -1114,6 +1114,63 @@ static void rows_are_values(void **state)
     metrics_free(by_row);
 }
 
+/* One of a row, and whatever else has its name. */
+static bool wants_things(const void *opaque, const char *provider, const char *target,
+                         const struct vitals_stat *stat)
+{
+    (void)opaque;
+    (void)provider;
+    (void)target;
+    return !strcmp(stat->name, "things");
+}
+
+/* And of a VMM, whose own statistics are those of a schema of its own. */
+static void add_rows_of_the_kernel(struct metrics *metrics, add_row_fn add_row)
+{
+    static struct vitals_stat of_own_rows[ROW_STATS];
+
+    memcpy(of_own_rows, of_rows, sizeof(of_rows));
+    for (int i = 0; i < 2; i++) {
+        add_vm(metrics, i ? "a" : "b", i);
+        metrics_add_object(metrics, "vcpu", "/a", 0);
+        add_row(metrics, "sched", of_rows, ROW_STATS, row);
+        add_row(metrics, "kvm", of_other_rows, ROW_STATS, other_row);
+        add_row(metrics, "p", of_own_rows, ROW_STATS, row);
+    }
+}
+
+static void what_is_not_wanted_is_left_out(void **state)
+{
+    static const add_row_fn ways[] = {metrics_add_row, add_each_value};
+    struct metrics_form form = openmetrics;
+    struct metrics *all = new_metrics(), *wanted = new_metrics();
+    struct metrics_report report;
+    char *expected;
+
+    (void)state;
+    form.wants = wants_things;
+    add_rows_of_the_kernel(all, metrics_add_row);
+    expected = strdup(written(all, &form, NULL));
+    if (!expected)
+        abort();
+    for (size_t i = 0; i < N_ELEMENTS(ways); i++) {
+        metrics_clear(wanted);
+        metrics_want(wanted, wants_things, NULL);
+        add_rows_of_the_kernel(wanted, ways[i]);
+        assert_string_equal(written(wanted, &form, NULL), expected);
+        written(wanted, &openmetrics, &report);
+        assert_int_equal(report.of_vcpus, 2 * (3 + 1 + 3)); /* things, and of "p" all others */
+    }
+    metrics_clear(wanted); /* all are wanted again */
+    add_rows_of_the_kernel(wanted, metrics_add_row);
+    assert_string_equal(written(wanted, &form, NULL), expected);
+    written(wanted, &openmetrics, &report);
+    assert_true(report.of_vcpus > 2 * (3 + 1 + 3));
+    free(expected);
+    metrics_free(all);
+    metrics_free(wanted);
+}
+
 /* ---- memory that is not there --------------------------------------------------------------- */
 
 static void add_all(struct metrics *metrics)
@@ -1224,6 +1281,7 @@ int main(void)
         cmocka_unit_test(a_whole_text),
         cmocka_unit_test(nothing_stays_of_the_time_before),
         cmocka_unit_test(rows_are_values),
+        cmocka_unit_test(what_is_not_wanted_is_left_out),
         cmocka_unit_test(without_memory),
     };
 

@@ -628,7 +628,7 @@ static void put_metrics(const struct view *view, int err, struct buf *out)
     struct metrics *metrics = metrics_new();
 
     assert_non_null(metrics);
-    web_metrics_take(metrics, view, err);
+    web_metrics_take(metrics, view, err, &form.preset);
     buf_reset(out);
     web_metrics_write(metrics, &form, 0, out);
     buf_append(out, "", 1);
