@@ -90,12 +90,9 @@ void host_vm_unref(struct host_vm *vm)
 static bool has_fallen(const struct stats_schema *schema, const uint64_t *row,
                        const struct kvm_record *record)
 {
-    for (uint32_t i = 0; row && !record->row_error && i < schema->n_stats; i++) {
-        const struct vitals_stat *stat = &schema->stats[i];
-
-        if (stat->type == VITALS_CUMULATIVE && record->row[stat->slot] < row[stat->slot])
+    for (uint32_t i = 0; row && !record->row_error && i < schema->n_counters; i++)
+        if (record->row[schema->counter_slots[i]] < row[schema->counter_slots[i]])
             return true;
-    }
     return false;
 }
 

@@ -147,7 +147,7 @@ static int measure(const struct vitals_group_ops *ops, struct error_text *error,
         size += string_size(stat.name) + string_size(stat.help);
     }
     *ret_size = sizeof(struct stats_schema) +
-                ops->n_stats * (sizeof(struct vitals_stat) + sizeof(uint32_t)) + size;
+                ops->n_stats * (sizeof(struct vitals_stat) + 2 * sizeof(uint32_t)) + size;
     return 0;
 }
 
@@ -171,7 +171,8 @@ static int compare_names(const void *a, const void *b, void *stats)
 static void copy_stats(struct stats_schema *schema, const struct vitals_group_ops *ops)
 {
     uint32_t *by_name = (uint32_t *)&schema->stats[ops->n_stats];
-    char *end = (char *)&by_name[ops->n_stats];
+    uint32_t *counter_slots = &by_name[ops->n_stats];
+    char *end = (char *)&counter_slots[ops->n_stats];
     uint32_t i;
 
     schema->provider = copy_string(&end, ops->provider);
@@ -181,7 +182,10 @@ static void copy_stats(struct stats_schema *schema, const struct vitals_group_op
         schema->stats[i].name = copy_string(&end, schema->stats[i].name);
         schema->stats[i].help = copy_string(&end, schema->stats[i].help);
         by_name[i] = i;
+        if (schema->stats[i].type == VITALS_CUMULATIVE)
+            counter_slots[schema->n_counters++] = schema->stats[i].slot;
     }
+    schema->counter_slots = counter_slots;
     qsort_r(by_name, ops->n_stats, sizeof(*by_name), compare_names, schema->stats);
     schema->by_name = by_name;
 }

@@ -26,9 +26,11 @@ struct stats_schema {
     atomic_uint refs;
     const char *provider, *target;
     uint32_t n_stats, row_len;
-    const uint32_t *by_name; /* indices of the statistics, sorted by name */
+    const uint32_t *by_name;       /* indices of the statistics, sorted by name */
+    const uint32_t *counter_slots; /* of those that are cumulative */
+    uint32_t n_counters;
     _Atomic(struct schema_note *) notes[SCHEMA_NOTES];
-    struct vitals_stat stats[]; /* strings and by_name stand behind it, in the same allocation */
+    struct vitals_stat stats[]; /* strings and numbers stand behind it, in the same allocation */
 };
 
 /* Copies what @ops describes. -EINVAL, -E2BIG, -EEXIST (a name twice), -ENOMEM, and the text. */
