@@ -598,14 +598,18 @@ static int has_ended(const struct client *client, struct client_error *error)
     return client_fail(error, ESRCH, NULL, "%s: the VM has ended", client->path);
 }
 
-/* The part of the VM at @at, which is the caller's from now on. */
+/* The part of the VM at @at, with a reference that is the caller's from now on. */
 static int take(struct client *client, struct answer *answer, size_t at, json_type type,
                 struct json_object **ret_part, struct client_error *error)
 {
     struct json_object *part = answer->parts[at];
 
-    answer->parts[at] = NULL;
-    answer->states[at] = PART_TAKEN;
+    if (is_of_schemas(answer->command)) {
+        json_object_get(part); /* a VM that has news is opened anew, and asks again */
+    } else {
+        answer->parts[at] = NULL;
+        answer->states[at] = PART_TAKEN;
+    }
     if (!part)
         return has_ended(client, error);
     if (type != CLIENT_ANY && !json_object_is_type(part, type)) {

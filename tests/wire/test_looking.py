@@ -1093,6 +1093,24 @@ def in_rounds(daemon, change):
     daemon.has_ended, daemon.answer = False, answer
 
 
+def test_schemas_are_asked_for_once_in_a_round(programs, small):
+    """Also where a VM has others by now, and is opened anew."""
+    other = programs.demo("--recording", os.path.join(DATA, "recording"))
+    daemon, rounds = programs.keep(DaemonOfMany(programs, small.grouped, "one", "two")), []
+
+    def change(number):
+        rounds.append(len(daemon.names_asked("query-vms-stats-schemas")))
+        if number == 3:
+            daemon.client = programs.client(other.path)
+
+    in_rounds(daemon, change)
+    result = at_run_directory(programs, "stats", "--target", "vm", "--json", "-i", "0.5", "-n", "10")
+    assert (result.returncode, result.stderr) == (0, "")
+    first, *_, last = [len(json.loads(line)["stats"]) for line in result.stdout.splitlines()]
+    assert last > first
+    assert max(after - before for before, after in itertools.pairwise(rounds)) == 1
+
+
 AGAIN_AND_AGAIN = [["stats", "--target", "vm", "-i", "0.05", "-n", "8"], ["top", "-b", "-i", "0.05", "-n", "8"]]
 
 
