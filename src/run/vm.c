@@ -117,12 +117,22 @@ static void tell_of_vcpus(struct run_vm *vm)
     free(vcpus);
 }
 
-static void find_daemon(struct run_vm *vm, const struct run_place *place)
+static int try_daemon(const struct run_vm *vm, struct run_place *place, size_t i)
+{
+    int fd;
+
+    if (!place->daemons[i] || clock_now_ns() < place->silent_until_ns[i])
+        return -ENOENT;
+    fd = registration_begin(place->daemons[i], &vm->identity, vm->process.pid, vm->file);
+    if (fd == -ETIMEDOUT || fd == -EAGAIN)
+        place->silent_until_ns[i] = clock_now_ns() + RUN_SILENT_MS * ns_per_ms;
+    return fd;
+}
+
+static void find_daemon(struct run_vm *vm, struct run_place *place)
 {
     for (size_t i = 0; vm->registration < 0 && i < COUNT(place->daemons); i++)
-        if (place->daemons[i])
-            vm->registration =
-                registration_begin(place->daemons[i], &vm->identity, vm->process.pid, vm->file);
+        vm->registration = try_daemon(vm, place, i);
     vm->n_told = 0;
     if (vm->registration >= 0)
         return;
@@ -148,7 +158,7 @@ static void add_vcpus(struct run_vm *vm)
 }
 
 /* From then on it has the socket, whatever daemon comes: somebody may be reading from it. */
-static void show_first(struct run_vm *vm, const struct run_place *place)
+static void show_first(struct run_vm *vm, struct run_place *place)
 {
     identify(vm, place->name);
     vm->is_shown = true;
@@ -170,7 +180,7 @@ static unsigned ms_to_next(const struct run_vm *vm)
     return vm->own.ctx ? RUN_DAEMON_LATE_MS : RUN_COME_BACK_MS;
 }
 
-void run_vm_go_on(struct run_vm *vm, const struct run_place *place, uint64_t now)
+void run_vm_go_on(struct run_vm *vm, struct run_place *place, uint64_t now)
 {
     if (vm->registration >= 0 && !registration_lasts(vm->registration)) {
         leave_daemon(vm);

@@ -18,6 +18,7 @@ enum {
     RUN_SHOWN_AFTER_MS = 100,  /* of its first vCPU */
     RUN_COME_BACK_MS = 250,    /* between tries to find a daemon again */
     RUN_DAEMON_LATE_MS = 1000, /* the same, where there was none when the VM was made */
+    RUN_SILENT_MS = 3000, /* after one that does not answer, for all VMs: it has kept all waiting */
     RUN_REFUSED_MS = 5000, /* and where it has refused vCPUs twice, perhaps for what others take */
 };
 
@@ -25,7 +26,8 @@ enum {
 struct run_place {
     const char *name;       /* of its VMs; NULL: as their command lines say */
     const char *daemons[2]; /* directories, the first that has one is taken; NULL: no further one */
-    const char *own;        /* the directory of own sockets */
+    uint64_t silent_until_ns[2]; /* each of them: it does not answer, and is not asked before */
+    const char *own;             /* the directory of own sockets */
     struct vitals_server *server;
 };
 
@@ -65,6 +67,6 @@ void run_vm_forget_fd(struct run_vm *vm, int fd);
 bool run_vm_has_ended(const struct run_vm *vm);
 
 /* Does what is due by now: shows it, tells of further vCPUs, comes back to a daemon. */
-void run_vm_go_on(struct run_vm *vm, const struct run_place *place, uint64_t now);
+void run_vm_go_on(struct run_vm *vm, struct run_place *place, uint64_t now);
 
 #endif

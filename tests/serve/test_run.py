@@ -177,6 +177,29 @@ def test_a_daemon_that_refuses_is_not_pestered(programs, vmm, around, name, refu
     assert 2 <= len(daemon.times) <= 3 + seconds / 5
 
 
+class SilentDaemon(Stranger):
+    """Counts who comes."""
+
+    def __init__(self, path):
+        self.n_asked = 0
+        super().__init__(path)
+
+    def process_request(self, request, client_address):
+        self.n_asked += 1
+        super().process_request(request, client_address)
+
+
+def test_a_silent_daemon_keeps_nobody_waiting(programs, vmm, around, name):
+    """Not once for each VM: who asks at their sockets waits meanwhile."""
+    silent, own = programs.path("silent"), programs.path("own")
+    os.mkdir(silent)
+    daemon = programs.keep(SilentDaemon(os.path.join(silent, "register.sock")))
+    begin = time.monotonic()
+    vmm("--vms", 8, around=around("--name", name, "--socket-dir", own, run_directory=silent))
+    wait_for_sockets(own, 8)
+    assert 2 <= daemon.n_asked <= 3 + (time.monotonic() - begin) / 3
+
+
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_files_that_are_none_are_closed(daemon, programs, shown, name, n):
     """As many as come with a message, which is right but for them."""
