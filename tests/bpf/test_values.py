@@ -39,6 +39,28 @@ def test_more_than_the_kernel_gives_at_a_time(reader, vmm):
     assert len([record for record in reader.kvm() if record["process"] == vm.pid]) == len(rows)
 
 
+def vms_of(records, pid):
+    """The addresses of its VMs, each as often as its own file has a record."""
+    return sorted(r["vm"] for r in records if r["process"] == pid and r["kind"] == "vm")
+
+
+def test_a_pass_in_parts(reader, vmm):
+    """Between any two of them VMs come and go, and a process is read alone."""
+    first, later = (vmm("--vms", 100, "--vcpus", "0,1") for _ in range(2))
+    before = [vms_of(reader.kvm(), vm.pid) for vm in (first, later)]
+    assert reader.ask("begin", first.pid)[0]["is_more"]
+    assert reader.kvm(later.pid)
+    later.tell("close", 0)
+    later.tell("make")
+    records = reader.ask("rest", later.pid)
+    assert vms_of(records, first.pid) == before[0]
+    assert len({r["fd"] for r in records if r["process"] == first.pid}) == 300
+    if later.pid > first.pid:
+        now = vms_of(records, later.pid)
+        assert set(now) == set(vms_of(reader.kvm(), later.pid))
+        assert len(set(now)) == 100
+
+
 @pytest.mark.parametrize("guest", ["spinning", "halted"])
 def test_values_after_a_guest_was_stopped(reader, vmm, guest):
     vm = vmm("--vcpus", "3,1", "--guest", guest)

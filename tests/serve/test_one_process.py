@@ -113,6 +113,29 @@ def test_a_process_whose_main_thread_has_ended(daemon, programs, vmm):
     assert len(client.execute("query-stats", target="vcpu")["vcpus"]) == 2
 
 
+def of_this_process(vms, pid):
+    return sorted(vm["name"] for vm in vms if vm.get("pid") == pid)
+
+
+def test_while_others_come_and_go(daemon, programs, vmm):
+    """A pass over all has many parts, and each of these may come between any two."""
+    stays, changes = vmm("--vms", 150, "--vcpus", "0,1", "--guest", "once"), vmm()
+    client = client_of(daemon, programs, stays.pid)
+    host = programs.client(os.path.join(daemon.run_directory, "host.sock"))
+    wait_until(lambda: len(of_this_process(host.execute("query-vms"), stays.pid)) == 150, "all are there")
+    expected = of_this_process(host.execute("query-vms"), stays.pid)
+    exits = 0
+    for _ in range(10):
+        changes.tell("close", 0)
+        for _ in range(20):
+            exits, before = value(client, "exits"), exits
+            assert exits >= before
+        assert not of_this_process(host.execute("query-vms"), changes.pid)
+        changes.tell("make")
+        assert of_this_process(host.execute("query-vms"), stays.pid) == expected
+        assert len(of_this_process(host.execute("query-vms"), changes.pid)) == 1
+
+
 # ---- what is not as it was ----------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@
  *      bpf-reader [ROOT]
  *
  *      kvm PID       the VMs and vCPUs of a process, or of all with 0
+ *      begin PID     begins a pass over all, takes a part of it, and reads this process alone
+ *      rest PID      what that pass then has, after each further part of which PID is read alone
  *      threads PID   its threads, too; of all processes that were named so far
  *      drop          becomes nobody, and has no capability left
  *      time N PID    the fastest of N passes, in ns, and the number of records
@@ -116,6 +118,37 @@ static void read_kvm(pid_t process)
         print_record(record);
 }
 
+/* True: there is more. */
+static bool read_part(pid_t process, int *ret_err)
+{
+    *ret_err = bpf_kvm_more(kvm);
+    if (*ret_err > 0)
+        bpf_kvm_read_one(kvm, process);
+    return *ret_err > 0;
+}
+
+static void begin_parts(pid_t process)
+{
+    int err = bpf_kvm_begin(kvm);
+
+    if (!err)
+        printf("{\"is_more\": %d}\n", read_part(process, &err));
+    if (err < 0)
+        print_error(err);
+}
+
+static void read_rest(pid_t process)
+{
+    int err;
+
+    while (read_part(process, &err))
+        ;
+    if (err)
+        print_error(err);
+    for (const struct kvm_record *record = NULL; !err && (record = bpf_kvm_next(kvm, record));)
+        print_record(record);
+}
+
 static void read_threads(pid_t process)
 {
     const struct thread_record *records;
@@ -178,6 +211,10 @@ static void run(const char *line)
 
     if (sscanf(line, "kvm %d", &process) == 1)
         read_kvm(process);
+    else if (sscanf(line, "begin %d", &process) == 1)
+        begin_parts(process);
+    else if (sscanf(line, "rest %d", &process) == 1)
+        read_rest(process);
     else if (sscanf(line, "threads %d", &process) == 1)
         read_threads(process);
     else if (sscanf(line, "time %u %d", &n, &process) == 2)
