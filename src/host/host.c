@@ -25,6 +25,7 @@ enum step {
     READ_KERNEL,
     BEGIN_UPDATE,
     UPDATE,
+    PUBLISH,
     END_UPDATE,
     READ_REGISTERED,
     BEGIN_THREADS,
@@ -196,6 +197,11 @@ static bool update(struct host *host)
     return host->pass.is_updating && host_update_take(&host->pass.update);
 }
 
+static bool publish(struct host *host)
+{
+    return host->pass.is_updating && host_update_publish(&host->pass.update);
+}
+
 static bool end_update(struct host *host)
 {
     if (host->pass.is_updating)
@@ -267,6 +273,7 @@ static bool (*const steps[])(struct host *host) = {
     [READ_KERNEL] = read_kernel,
     [BEGIN_UPDATE] = begin_update,
     [UPDATE] = update,
+    [PUBLISH] = publish,
     [END_UPDATE] = end_update,
     [READ_REGISTERED] = read_registered,
     [BEGIN_THREADS] = begin_threads,

@@ -80,6 +80,22 @@ static struct host_records records_of_next(const struct kvm_record **records, si
     return of_vm;
 }
 
+/* Where a VM of this key is among them, or would be. */
+static size_t place_of_key(struct host_vm *const *vms, size_t n, uint64_t key)
+{
+    size_t low = 0, high = n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (vms[middle]->key < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* ---- names ---------------------------------------------------------------------------------- */
 
 /* Where @name is in by_name, or would be. */
@@ -132,20 +148,9 @@ static void choose_name(const struct host_table *table, const struct host_vm *vm
 
 /* ---- those that have registered ------------------------------------------------------------- */
 
-/* Where a VM of this key is among them, or would be. */
 static size_t registered_place(const struct host_table *table, uint64_t key)
 {
-    size_t low = 0, high = table->n_registered;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (table->registered[middle]->key < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return place_of_key(table->registered, table->n_registered, key);
 }
 
 static struct host_vm *find_registered(const struct host_table *table, uint64_t key)
@@ -166,11 +171,6 @@ static int compare_ages(const void *a, const void *b)
     if (!order)
         order = compare((uint64_t)one->process, (uint64_t)other->process);
     return order ? order : compare(one->fd, other->fd);
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-    return compare((*(struct host_vm *const *)a)->key, (*(struct host_vm *const *)b)->key);
 }
 
 static int grow(struct host_vm ***vms, size_t cap)
@@ -208,43 +208,6 @@ static void add(struct host_table *table, struct host_vm *vm)
 static bool is_same_process(const struct host_vm *a, const struct host_vm *b)
 {
     return a->process == b->process && a->start_time == b->start_time;
-}
-
-/* @vms are the table's from here on, the oldest first. */
-static int publish(struct host_table *table, struct host_vm **vms, size_t n)
-{
-    const struct host_vm *before = NULL;
-    unsigned n_tried = 0;
-    int err;
-
-    if (!n)
-        return 0;
-    err = reserve(table, table->n + n);
-    qsort(vms, n, sizeof(*vms), compare_ages);
-    for (size_t i = 0; i < n; i++) {
-        struct host_vm *vm = vms[i];
-        char name[HOST_NAME_MAX];
-
-        /* One process can have very many. */
-        if (before && is_same_process(before, vm)) {
-            vm->identity = before->identity;
-        } else {
-            table->identify(vm->pid, vm->start_time, &vm->identity);
-            n_tried = 0;
-        }
-        choose_name(table, vm, &n_tried, name);
-        if (!err)
-            err = host_vm_publish(vm, name, table->n ? table->vms[0] : NULL);
-        if (err) {
-            host_vm_unref(vm);
-            continue;
-        }
-        add(table, vm);
-        table->by_key[table->n_by_key++] = vm;
-        before = vm;
-    }
-    qsort(table->by_key, table->n_by_key, sizeof(*table->by_key), compare_keys);
-    return err;
 }
 
 static int compare_key(const void *key, const void *vm)
@@ -508,10 +471,53 @@ static void forget_unmet(struct host_table *table)
     }
 }
 
-int host_update_end(struct host_update *update)
+/* There is room for it. */
+static void add_by_key(struct host_table *table, struct host_vm *vm)
 {
-    int err;
+    size_t i = place_of_key(table->by_key, table->n_by_key, vm->key);
 
+    memmove(&table->by_key[i + 1], &table->by_key[i],
+            (table->n_by_key - i) * sizeof(table->by_key[0]));
+    table->by_key[i] = vm;
+    table->n_by_key++;
+}
+
+/* One process can have very many. */
+static void identify(struct host_update *update, struct host_vm *vm)
+{
+    const struct host_vm *before = update->published;
+
+    if (before && is_same_process(before, vm)) {
+        vm->identity = before->identity;
+        return;
+    }
+    update->table->identify(vm->pid, vm->start_time, &vm->identity);
+    update->n_tried = 0;
+}
+
+static int publish(struct host_update *update, struct host_vm *vm)
+{
+    struct host_table *table = update->table;
+    char name[HOST_NAME_MAX];
+    int err = reserve(table, table->n + 1);
+
+    if (err)
+        return err;
+    identify(update, vm);
+    choose_name(table, vm, &update->n_tried, name);
+    err = host_vm_publish(vm, name, table->n ? table->vms[0] : NULL);
+    if (err)
+        return err;
+    add(table, vm);
+    add_by_key(table, vm);
+    update->published = vm;
+    return 0;
+}
+
+static void drop_and_sort(struct host_update *update)
+{
+    if (update->has_dropped)
+        return;
     while (host_update_take(update))
         ;
     end_before(update, UINT64_MAX);
@@ -519,10 +525,35 @@ int host_update_end(struct host_update *update)
     for (size_t i = 0; i < update->n_gone; i++)
         update->gone[i]->is_gone = true;
     drop_gone(update->table);
-    err = publish(update->table, update->born, update->n_born);
+    if (update->n_born)
+        qsort(update->born, update->n_born, sizeof(*update->born), compare_ages);
+    update->has_dropped = true;
+}
+
+bool host_update_publish(struct host_update *update)
+{
+    struct host_vm *vm;
+    int err;
+
+    drop_and_sort(update);
+    if (update->n_published == update->n_born)
+        return false;
+    vm = update->born[update->n_published++];
+    err = publish(update, vm);
+    if (err) {
+        host_vm_unref(vm);
+        update->err = err;
+    }
+    return true;
+}
+
+int host_update_end(struct host_update *update)
+{
+    while (host_update_publish(update))
+        ;
     free(update->born);
     free(update->gone);
-    return err ? err : update->err;
+    return update->err;
 }
 
 /* ---- one process alone ---------------------------------------------------------------------- */

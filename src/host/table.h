@@ -30,10 +30,10 @@ void host_table_free(struct host_table *table);
 /*
  * What has come of a pass so far:
  *
- *      host_update_begin() ──> host_update_take()* ──> host_update_end()
+ *      host_update_begin() ──> host_update_take()* ──> host_update_publish()* ──> host_update_end()
  *
- * Until the end the table has the same VMs, and host_table_renew() may come in between; nothing else that
- * changes the table.
+ * While records are taken the table has the same VMs. host_table_renew() may come in between; nothing else
+ * that changes the table.
  */
 struct host_update {
     struct host_table *table;
@@ -44,6 +44,10 @@ struct host_update {
     struct host_vm **gone;
     size_t n_born, n_gone;
     size_t next; /* in by_key */
+    bool has_dropped;
+    size_t n_published;              /* of born, the oldest first */
+    const struct host_vm *published; /* the last one; NULL: none */
+    unsigned n_tried; /* names that VMs before it, of the same process, have found taken */
     int err;
 };
 
@@ -57,9 +61,11 @@ bool host_update_take(struct host_update *update); /* those of one VM; false: th
 
 /*
  * Takes what is left. VMs that are gone leave the table, and are marked: whoever has a reference to one
- * can go on with its last values. -ENOMEM: some are left out.
+ * can go on with its last values. Then one that is new enters it by each call; false: none is left.
  */
-int host_update_end(struct host_update *update);
+bool host_update_publish(struct host_update *update);
+int host_update_end(
+    struct host_update *update); /* what is left of all; -ENOMEM: some are left out */
 
 /*
  * The records of a pass over one process alone, which began at @begin_ns: renews the VMs that are as the

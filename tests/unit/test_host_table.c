@@ -538,7 +538,7 @@ static void a_registered_vm_is_told_who_runs_it(void **state)
 
 /* ---- a pass in parts ------------------------------------------------------------------------ */
 
-static void a_table_changes_at_the_end_of_a_pass(void **state)
+static void a_table_changes_when_all_records_are_taken(void **state)
 {
     struct host_vm *ended, *stays;
     struct parts parts;
@@ -551,6 +551,7 @@ static void a_table_changes_at_the_end_of_a_pass(void **state)
     update(&f);
     ended = host_vm_ref(host_table_find(&f.table, 0xaa));
     stays = host_table_find(&f.table, 0xee);
+    record_vm(&f, 0xff, 1);
     record_vm(&f, 0xcc, 1);
     record_vm(&f, 0xee, 4);
     begin_update(&f, &parts, 2);
@@ -561,12 +562,18 @@ static void a_table_changes_at_the_end_of_a_pass(void **state)
         assert_null(host_table_find(&f.table, 0xcc));
     }
     assert_int_equal(stays->row[0], 4);
+    for (size_t n = 2; host_update_publish(&parts.update); n++) {
+        assert_true(ended->is_gone);
+        assert_int_equal(f.table.n, n);
+        assert_null(host_table_find(&f.table, 0xaa));
+        assert_ptr_equal(host_table_find(&f.table, 0xee), stays);
+        for (size_t i = 0; i < n; i++)
+            assert_ptr_equal(host_table_find(&f.table, f.table.vms[i]->key), f.table.vms[i]);
+    }
     end_update(&parts);
-    assert_true(ended->is_gone);
-    assert_int_equal(f.table.n, 2);
-    assert_null(host_table_find(&f.table, 0xaa));
+    assert_int_equal(f.table.n, 3);
+    assert_int_equal(f.table.vms[1]->key, 0xff); /* whose file is the first */
     assert_non_null(host_table_find(&f.table, 0xcc));
-    assert_ptr_equal(host_table_find(&f.table, 0xee), stays);
     host_vm_unref(ended);
     tear_down(&f);
 }
@@ -669,7 +676,7 @@ int main(void)
         cmocka_unit_test(vcpus_of_one_process_come_and_go),
         cmocka_unit_test(which_vms_there_are_is_for_a_pass_over_all),
         cmocka_unit_test(a_registered_vm_is_told_who_runs_it),
-        cmocka_unit_test(a_table_changes_at_the_end_of_a_pass),
+        cmocka_unit_test(a_table_changes_when_all_records_are_taken),
         cmocka_unit_test(what_was_read_alone_meanwhile_is_newer),
         cmocka_unit_test(it_may_have_ended_or_be_another_all_the_same),
         cmocka_unit_test(who_runs_a_registered_vm_is_known_all_the_time),
