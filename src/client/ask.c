@@ -6,21 +6,35 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "Parameter 'PARAMETER' does not accept value 'VALUE'": so says QEMU, and so do we. */
-static bool read_gone(const char *text, struct gone *gone)
+/* What stands between @start and the last quote. */
+static bool read_value(const char *text, int start, struct gone *gone)
 {
-    static const char format[] = "Parameter '%15[a-z]' does not accept value '%n";
-    int start = 0;
-    size_t len;
+    size_t len = strlen(text + start);
 
-    if (sscanf(text, format, gone->parameter, &start) != 1 || !start)
-        return false;
-    len = strlen(text + start);
     if (len < 2 || len > sizeof(gone->value) || text[start + (int)len - 1] != '\'')
         return false;
     memcpy(gone->value, text + start, len - 1);
     gone->value[len - 1] = '\0';
     return true;
+}
+
+/*
+ * "Parameter 'PARAMETER' does not accept value 'VALUE'": so says QEMU, and so do we. "There is no VM of the name
+ * 'NAME'": a daemon that is asked for many.
+ */
+static bool read_gone(const char *text, struct gone *gone)
+{
+    static const char format[] = "Parameter '%15[a-z]' does not accept value '%n";
+    static const char no_vm[] = "There is no VM of the name '";
+    int start = 0;
+
+    if (strncmp(text, no_vm, sizeof(no_vm) - 1) == 0) {
+        strcpy(gone->parameter, "vms");
+        start = sizeof(no_vm) - 1;
+    } else if (sscanf(text, format, gone->parameter, &start) != 1 || !start) {
+        return false;
+    }
+    return read_value(text, start, gone);
 }
 
 static int refuse(struct client *client, const struct ask *ask, struct json_object *reply,

@@ -9,7 +9,7 @@
 
 /* What the peer had when it was opened, and has no more: a value that it refuses. */
 struct gone {
-    char parameter[16]; /* "target" or "provider" */
+    char parameter[16]; /* "target" or "provider"; of a daemon also "vms" */
     char value[CLIENT_NAME_MAX + 1];
 };
 

@@ -277,6 +277,20 @@ static int take_list(struct fleet *fleet, struct host_list *list)
     return 0;
 }
 
+/* Whose name was refused has ended, also if another VM has that name by now. True: it was one. */
+static bool note_refused(struct fleet *fleet, struct answer *answer)
+{
+    size_t at = fleet->list.n;
+
+    if (!strcmp(answer->gone.parameter, "vms"))
+        at = find_name(&fleet->list, 0, answer->gone.value);
+    if (at == fleet->list.n)
+        return false;
+    fleet->members[at].has_ended = true;
+    answer->gone = (struct gone){0};
+    return true;
+}
+
 /* True: some have. The list stays as it is, so that all else of this round fits it. */
 static bool look_who_has_ended(struct fleet *fleet)
 {
@@ -564,9 +578,14 @@ static bool ask_fewer(struct fleet *fleet, const struct slice *slice)
  */
 static bool can_retry(struct fleet *fleet, const struct slice *slice, int err)
 {
+    bool is_refused;
+
     if (is_too_long(err))
         return ask_fewer(fleet, slice);
-    return err == -EREMOTEIO && look_who_has_ended(fleet);
+    if (err != -EREMOTEIO)
+        return false;
+    is_refused = note_refused(fleet, slice->answer);
+    return look_who_has_ended(fleet) || is_refused;
 }
 
 static void fetch(struct fleet *fleet, struct answer *answer, size_t at)

@@ -1051,6 +1051,25 @@ def test_one_that_ends_while_it_is_asked(programs, small):
     assert "two.sock: the VM has ended" in result.stderr
 
 
+def test_one_that_is_refused_while_another_takes_its_name(programs, small):
+    """Who comes and goes under one name costs the others nothing."""
+    daemon = programs.keep(DaemonOfMany(programs, small.grouped, "one", "two", "three"))
+
+    def of_many(command, arguments):
+        vms = dict(daemon.vms)
+        if command == "query-vms-stats":
+            del daemon.vms["two"]
+        reply = DaemonOfMany.of_many(daemon, command, arguments)
+        daemon.vms = vms
+        return reply
+
+    daemon.of_many = of_many
+    for words in [], ["-i", "0.05", "-n", "3"]:
+        result = at_run_directory(programs, "stats", "--json", "--vm", "one", "--vm", "two", *words)
+        assert '"vm": "one"' in result.stdout and '"vm": "two"' not in result.stdout
+        assert "two.sock: the VM has ended" in result.stderr and "one.sock" not in result.stderr
+
+
 def test_replies_that_are_too_long_are_asked_for_in_pieces(programs, small):
     daemon = programs.keep(DaemonOfMany(programs, small.grouped, *(f"vm{i}" for i in range(8))))
     daemon.limit = 4 << 20
