@@ -17,10 +17,13 @@
 #include "base/clock.h"
 #include "base/count.h"
 #include "base/file_limit.h"
+#include "run/heirs.h"
 
 enum {
-    LOOK_MS = 500, /* between looks at what the VMM has let go of: as often as the daemon looks */
-    POLLED = 2,    /* beside the VMs and the intake: the server, the command */
+    LOOK_MS = 500,   /* between looks at what the VMM has let go of: as often as the daemon looks */
+    HEIRS_MS = 2000, /* between looks at who may still make a VM, when the command has ended */
+    LOOKS_IN_VAIN = 2, /* that say that there is nobody: one may miss who is started meanwhile */
+    POLLED = 2,        /* beside the VMs and the intake: the server, the command */
 };
 
 static const uint64_t ns_per_ms = 1000000;
@@ -30,7 +33,8 @@ struct keeper {
     struct intake *intake;
     int command;    /* a pidfd */
     bool has_ended; /* the command */
-    uint64_t next_look_ns;
+    uint64_t next_look_ns, next_heirs_ns;
+    unsigned n_in_vain; /* looks for heirs */
     size_t n_vms;
     LIST_HEAD(, run_vm) vms;
 };
@@ -137,7 +141,9 @@ static int time_to_wait(const struct keeper *keeper)
     LIST_FOREACH(vm, &keeper->vms, link)
     if (vm->next_ns < next)
         next = vm->next_ns;
-    return keeper->n_vms || keeper->intake->is_short ? clock_ms_until(next) : -1;
+    if (keeper->n_vms || keeper->intake->is_short)
+        return clock_ms_until(next);
+    return keeper->has_ended ? clock_ms_until(keeper->next_heirs_ns) : -1;
 }
 
 static void wait_for_something(const struct keeper *keeper)
@@ -190,20 +196,41 @@ static void go_on(struct keeper *keeper)
     vitals_server_process(keeper->place.server);
 }
 
-/* What the command's children have told before it ended is still taken. */
-static bool has_work(const struct keeper *keeper)
+/*
+ * Without a VM, and when the command has ended: as a VMM in the background may be about to make its first, and
+ * one that is stopped its next.
+ */
+static bool look_for_heirs(struct keeper *keeper)
 {
-    return keeper->n_vms || keeper->intake->n_silent || !keeper->has_ended;
+    if (clock_now_ns() < keeper->next_heirs_ns)
+        return true;
+    if (heirs_are_left(keeper->intake->path)) {
+        keeper->n_in_vain = 0;
+        keeper->next_heirs_ns = clock_now_ns() + HEIRS_MS * ns_per_ms;
+        return true;
+    }
+    keeper->next_heirs_ns = clock_now_ns() + LOOK_MS * ns_per_ms;
+    return ++keeper->n_in_vain < LOOKS_IN_VAIN;
+}
+
+/* What the command's children have told before it ended is still taken. */
+static bool has_work(struct keeper *keeper)
+{
+    return keeper->n_vms || keeper->intake->n_silent || !keeper->has_ended ||
+           look_for_heirs(keeper);
 }
 
 static void keep(struct keeper *keeper)
 {
+    bool works;
+
     do {
         keeper->has_ended = keeper->has_ended || is_readable(keeper->command);
         go_on(keeper);
-        if (has_work(keeper))
+        works = has_work(keeper);
+        if (works)
             wait_for_something(keeper);
-    } while (has_work(keeper));
+    } while (works);
     intake_close(keeper->intake);
     vitals_server_free(keeper->place.server);
 }

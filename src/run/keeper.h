@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The process that `vitals run` leaves behind: it keeps the statistics files of the VMs that the shim
- * tells of, and shows them, as long as the command runs or one of the VMs is there.
+ * tells of, and shows them, as long as the command runs, or one of the VMs is there, or somebody who can make one.
  */
 #ifndef RUN_KEEPER_H
 #define RUN_KEEPER_H

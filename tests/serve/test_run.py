@@ -233,7 +233,7 @@ def test_sockets_of_their_own(programs, vmm, around, name):
     assert (listed.returncode, listed.stderr) == (0, "")
     vm.stop()
     wait_for_sockets(programs.path("vitals"), 0)
-    wait_until(lambda: not [each for each in os.listdir(programs.directory) if each.startswith("vitals-run.")], "all is removed")
+    wait_until(lambda: not directories_of_runs(programs), "all is removed")
 
 
 def test_a_directory_for_them(programs, vmm, around):
@@ -412,6 +412,41 @@ def test_qemu_in_the_background(host, around, daemon, programs, name):
     finally:
         os.kill(pid, 9)
     daemon.wait_without(name)
+
+
+# The command ends, and what it has left in the background makes a VM when it is told to, and another one.
+IN_THE_BACKGROUND = """
+import fcntl, os, sys
+if os.fork():
+    os._exit(0)
+with open(sys.argv[1], "r") as told:
+    kvm = os.open("/dev/kvm", os.O_RDWR)
+    for _ in told:
+        vm = fcntl.ioctl(kvm, 0xAE01, 0)
+        vcpu = fcntl.ioctl(vm, 0xAE41, 0)
+        told.readline()
+        os.close(vcpu)
+        os.close(vm)
+"""
+
+
+def directories_of_runs(programs):
+    return [each for each in os.listdir(programs.directory) if each.startswith("vitals-run.")]
+
+
+def test_a_vmm_that_is_left_in_the_background(daemon, around, programs, name):
+    path = programs.path("told")
+    os.mkfifo(path)
+    words = around("--name", name, run_directory=daemon.run_directory)
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([*words, sys.executable, "-c", IN_THE_BACKGROUND, path], check=True, timeout=TIMEOUT, **quiet)
+    with open(path, "w", encoding="ascii", buffering=1) as vmm:
+        for _ in range(2):
+            vmm.write("make\n")
+            daemon.wait_for(name)
+            vmm.write("close\n")
+            daemon.wait_without(name)
+    wait_until(lambda: not directories_of_runs(programs), "nobody is left, and all is removed")
 
 
 # ---- people --------------------------------------------------------------------------------------
