@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that the library makes in a program that is not its own. */
+/* Threads that take no signals: those of the library, in a program that is not its own, and of a watch. */
 #ifndef BASE_LIBRARY_THREAD_H
 #define BASE_LIBRARY_THREAD_H
 

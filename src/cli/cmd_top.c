@@ -242,7 +242,10 @@ static bool take_results(struct top *top)
 
 /* ---- signals -------------------------------------------------------------------------------- */
 
-/* They come by a descriptor: no handler interrupts ncurses or a thread that asks a VM. */
+/*
+ * They come by a descriptor: no handler interrupts ncurses. As long as the first answers are waited for, the
+ * terminal is as it was, and they do what they always do; the threads of the watch have none.
+ */
 static int open_signals(struct top *top)
 {
     static const int on_terminal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH, SIGTSTP, SIGCONT};
@@ -482,11 +485,11 @@ static int open_and_show(struct top *top)
         return complain(top, "standard input and output are no terminal",
                         "-b prints plain text instead.");
     choose_encoding(top);
-    err = open_signals(top); /* before there are threads, which are not to have them */
-    if (err < 0)
-        return complain(top, strerror(-err), NULL);
     status = look_watch(&top->look, top->look.options.interval, &top->watch);
-    return status ? status : watch_and_show(top);
+    if (status)
+        return status;
+    err = open_signals(top);
+    return err < 0 ? complain(top, strerror(-err), NULL) : watch_and_show(top);
 }
 
 /* The threads of the watch end before the look does. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/library_thread.h"
 
 /* Not more often is a VM tried that is lost, nor a place looked through that is slow. */
 #define RETRY_SECONDS 1.0
@@ -680,7 +681,7 @@ int watch_start(const struct watch_options *options, struct watch **ret_watch)
     watch->turn_ns = clock_now_ns();
     pthread_mutex_init(&watch->mutex, NULL);
     clock_init_condition(&watch->changed);
-    err = -pthread_create(&watch->conductor, NULL, conduct, watch);
+    err = -library_thread_create(&watch->conductor, NULL, conduct, watch);
     if (err < 0)
         free_watch(watch);
     else

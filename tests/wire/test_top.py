@@ -214,6 +214,21 @@ def test_signals_restore_the_terminal(terminal, number):
     check_restored(terminal)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_signals_end_it_while_it_waits_for_the_first_answer(programs, vm, number):
+    vm.send_signal(signal.SIGSTOP)
+    try:
+        terminal = start(programs, "--socket", vm.path, "--timeout", 2 * TIMEOUT)
+        wait_until(lambda: os.path.exists(terminal.status + ".pid") and terminal.read(".pid"), "it is started")
+        threads = f"/proc/{int(terminal.read('.pid'))}/task"
+        wait_until(lambda: len(os.listdir(threads)) > 1, "it asks")
+        terminal.signal(number)
+        assert terminal.exit_status() == 128 + number
+    finally:
+        vm.send_signal(signal.SIGCONT)
+    check_restored(terminal)
+
+
 def test_a_crash_restores_the_terminal(terminal):
     terminal.wait_for("EXITS/s")
     terminal.signal(signal.SIGABRT)
