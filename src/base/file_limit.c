@@ -13,11 +13,18 @@ void file_limit_raise(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-bool file_limit_leaves(int fd, unsigned share)
+uint32_t file_limit_part(unsigned share)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return true;
-    return (rlim_t)fd < limit.rlim_cur - limit.rlim_cur / share;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / share > INT32_MAX)
+        return INT32_MAX;
+    return (uint32_t)(limit.rlim_cur / share);
+}
+
+bool file_limit_leaves(int fd, uint32_t n)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) < 0 || (rlim_t)fd + n < limit.rlim_cur;
 }

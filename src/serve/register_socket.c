@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -76,10 +75,11 @@ static bool has_room(const struct register_socket *socket, const struct register
 /* The last files are for passes: see vm_sockets.c. */
 static bool leave_files(const int *fds, uint32_t n)
 {
+    uint32_t n_left = file_limit_part(REGISTER_FILES_LEFT_SHARE);
     bool are_left = true;
 
     for (uint32_t i = 0; i < n; i++)
-        are_left &= file_limit_leaves(fds[i], REGISTER_FILES_LEFT_SHARE);
+        are_left &= file_limit_leaves(fds[i], n_left);
     return are_left;
 }
 
@@ -636,18 +636,9 @@ bool register_socket_has_changed(struct register_socket *socket)
 
 const struct qmp_dialect register_dialect = {.schema = &register_schema, .qemu_major = 7};
 
-static uint32_t share_of_files(unsigned share)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / share > INT32_MAX)
-        return INT32_MAX;
-    return (uint32_t)(limit.rlim_cur / share);
-}
-
 uint32_t register_clients_max(void)
 {
-    uint32_t share = share_of_files(REGISTER_CLIENTS_SHARE);
+    uint32_t share = file_limit_part(REGISTER_CLIENTS_SHARE);
 
     return share < 1                             ? 1
            : share < REGISTER_CLIENTS_MAX_OF_ALL ? share
@@ -658,7 +649,7 @@ void register_socket_init(struct register_socket *socket, struct host *host)
 {
     *socket =
         (struct register_socket){.host = host,
-                                 .files_of_all_max = share_of_files(REGISTER_FILES_SHARE_OF_ALL),
+                                 .files_of_all_max = file_limit_part(REGISTER_FILES_SHARE_OF_ALL),
                                  .is_statistics = is_statistics};
     register_socket_limit(socket, 0, 0);
     socket->speech = (struct listener_speech){.dialect = &register_dialect,
@@ -671,7 +662,7 @@ void register_socket_init(struct register_socket *socket, struct host *host)
 void register_socket_limit(struct register_socket *socket, unsigned long clients,
                            unsigned long files)
 {
-    uint32_t share = share_of_files(REGISTER_FILES_SHARE);
+    uint32_t share = file_limit_part(REGISTER_FILES_SHARE);
 
     socket->clients_max =
         clients && clients < UINT32_MAX ? (uint32_t)clients : REGISTER_CLIENTS_MAX;

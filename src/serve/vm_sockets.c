@@ -114,7 +114,7 @@ static int make_file(const struct vm_sockets *sockets, const char *path)
 {
     int fd = own_socket_make(path, run_directory_socket_mode(sockets->directory));
 
-    if (fd < 0 || file_limit_leaves(fd, FILES_LEFT_SHARE))
+    if (fd < 0 || file_limit_leaves(fd, file_limit_part(FILES_LEFT_SHARE)))
         return fd;
     unlink(path);
     close(fd);

@@ -104,6 +104,7 @@ struct vitals_listener {
     int fd;
     bool passes_files; /* its clients may */
     uint32_t slot;
+    uint32_t n_clients;      /* that came to it and are there */
     bool is_shut_down;       /* it takes no more clients */
     struct socket_file file; /* none where the socket was inherited */
     struct timer pause;
@@ -130,7 +131,8 @@ struct vitals_server {
     pthread_mutex_t lock; /* all below */
     struct slot *slots;
     uint32_t n_slots, n_clients;
-    size_t held; /* bytes held for all clients */
+    uint32_t first_free; /* no slot before it is */
+    size_t held;         /* bytes held for all clients */
     struct account_list accounts;
     struct turns turns;
     bool serving; /* somebody is about to look who waits: nobody need be woken */

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file_limit.h"
 #include "base/passed_files.h"
 #include "base/sized.h"
 #include "qmp/dialect.h"
@@ -57,21 +57,12 @@ void listener_resume(void *opaque)
     slot_set_interest(listener->server, listener->slot, listener->fd, INTEREST);
 }
 
-/*
- * The files of a process belong to its VM first. A new one has the lowest number that is free, so all
- * below are taken.
- */
+/* The files of a process belong to its VM first. */
 static bool leaves_files(int fd)
 {
-    struct rlimit limit;
-    rlim_t left;
+    uint32_t left = file_limit_part(SERVER_FILES_SHARE);
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return true;
-    left = limit.rlim_cur / SERVER_FILES_SHARE;
-    if (left > SERVER_FILES_LEFT_MAX)
-        left = SERVER_FILES_LEFT_MAX;
-    return (rlim_t)fd < limit.rlim_cur - left;
+    return file_limit_leaves(fd, left < SERVER_FILES_LEFT_MAX ? left : SERVER_FILES_LEFT_MAX);
 }
 
 static int serve(struct vitals_listener *listener, int fd)
@@ -317,7 +308,7 @@ static void close_clients(struct vitals_listener *listener)
     struct vitals_server *server = listener->server;
     uint32_t i;
 
-    for (i = 0; i < server->n_slots; i++) {
+    for (i = 0; i < server->n_slots && listener->n_clients; i++) {
         struct transport *transport = server->slots[i].owner;
 
         if (server->slots[i].kind == SLOT_TRANSPORT && transport->listener == listener)

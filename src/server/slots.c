@@ -12,15 +12,14 @@ static uint64_t event_data(const struct vitals_server *server, uint32_t slot)
 
 static int find_free(struct vitals_server *server, uint32_t *ret_slot)
 {
-    uint32_t n = server->n_slots, i;
+    uint32_t n = server->n_slots, i = server->first_free;
     struct slot *slots;
 
-    for (i = 0; i < n; i++) {
-        if (server->slots[i].kind == SLOT_FREE) {
-            *ret_slot = i;
-            return 0;
-        }
-    }
+    while (i < n && server->slots[i].kind != SLOT_FREE)
+        i++;
+    server->first_free = *ret_slot = i;
+    if (i < n)
+        return 0;
     slots = realloc(server->slots, (n ? 2 * n : 16) * sizeof(*slots));
     if (!slots)
         return -ENOMEM;
@@ -28,7 +27,6 @@ static int find_free(struct vitals_server *server, uint32_t *ret_slot)
     server->n_slots = n ? 2 * n : 16;
     for (i = n; i < server->n_slots; i++)
         slots[i] = (struct slot){.kind = SLOT_FREE};
-    *ret_slot = n;
     return 0;
 }
 
@@ -68,6 +66,8 @@ void slot_remove(struct vitals_server *server, uint32_t slot, int fd)
     server->slots[slot].kind = SLOT_FREE;
     server->slots[slot].owner = NULL;
     server->slots[slot].generation++;
+    if (slot < server->first_free)
+        server->first_free = slot;
 }
 
 struct slot *slot_of_event(struct vitals_server *server, uint64_t data)

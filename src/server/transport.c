@@ -395,6 +395,8 @@ int transport_open(struct vitals_server *server, int fd, struct protocol *protoc
         free(transport);
         return err;
     }
+    if (listener)
+        listener->n_clients++;
     if (send_reply(transport))
         transport_close(transport);
     else
@@ -412,6 +414,8 @@ void transport_close(struct transport *transport)
     timer_cancel(&server->timers, TIMER_STALL, &transport->stall);
     hang_up(server, transport->fd, transport->passes_files);
     server->n_clients--;
+    if (transport->listener)
+        transport->listener->n_clients--;
     server->held -= transport->held;
     transport->account->held -= transport->held;
     account_leave(transport->account);
