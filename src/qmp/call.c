@@ -36,6 +36,14 @@ void qmp_look_again(struct qmp_call *call, qmp_handler *go_on, void *state)
     call->waits = true;
 }
 
+bool qmp_pass_gate(struct qmp_call *call, const struct qmp_gate *gate)
+{
+    if (!call->asked_ns)
+        call->asked_ns = clock_now_ns();
+    call->is_at_gate = !gate->opens(gate->opaque, call->asked_ns);
+    return !call->is_at_gate;
+}
+
 struct json_object *qmp_argument(const struct qmp_call *call, const char *name)
 {
     struct json_object *value = NULL;

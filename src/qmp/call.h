@@ -53,6 +53,12 @@ bool qmp_has_written_enough(const struct qmp_call *call);
 bool qmp_has_worked_enough(const struct qmp_call *call);
 void qmp_go_on_later(struct qmp_call *call, qmp_handler *go_on, void *state);
 
+/*
+ * For handlers that must come behind something. False: they return at once, and are run again when the gate may
+ * have opened.
+ */
+bool qmp_pass_gate(struct qmp_call *call, const struct qmp_gate *gate);
+
 /* The argument @name, or NULL. */
 struct json_object *qmp_argument(const struct qmp_call *call, const char *name);
 

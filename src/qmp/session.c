@@ -222,12 +222,7 @@ static bool may_run(struct qmp_call *call)
 {
     const struct qmp_session *session = call->session;
 
-    if (!session->gate || !session->negotiated)
-        return true;
-    if (!call->asked_ns)
-        call->asked_ns = clock_now_ns();
-    call->is_at_gate = !session->gate->opens(session->gate->opaque, call->asked_ns);
-    return !call->is_at_gate;
+    return !session->gate || !session->negotiated || qmp_pass_gate(call, session->gate);
 }
 
 static void dispatch(struct qmp_call *call, struct json_object *message)

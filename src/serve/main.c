@@ -18,14 +18,14 @@
 #include "serve/service.h"
 #include "serve/uevents.h"
 
-/* VMs come and go unasked. */
+/* VMs come and go unasked; what could not be made is tried again as often. */
 #define PASS_US          500000u
 #define PASS_ACCURACY_US 20000u
 
 /*
- * Clients that never stop asking have the host read again and again: that may take one part in so many
- * of a CPU's time. Where a pass waits for a CPU that others have, clients need not wait three times as long
- * for the next one. What comes meanwhile is answered by one pass.
+ * Clients that never stop asking have the host read again and again, and so has who makes VMs without end, or very
+ * many: that may take one part in so many of a CPU's time. Where a pass waits for a CPU that others have,
+ * clients need not wait three times as long for the next one. What comes meanwhile is answered by one pass.
  */
 enum { PASS_SHARE = 4 };
 
@@ -58,11 +58,10 @@ struct loop {
     sd_event_source *requests[SERVERS]; /* the fds of both */
     sd_event_source *part;              /* the next one of the pass that is under way */
     bool is_passing;                    /* one is */
-    bool answers, serves_registrants;   /* for requests, and for these */
     bool passes_again;                  /* since something has come that it may not have seen */
-    sd_event_source *soon;              /* when the next pass for requests may begin */
+    bool registrants_wait;              /* for its end */
+    sd_event_source *soon;              /* when the next one may begin */
     uint64_t next_ns;                   /* the same */
-    bool registrants_wait;              /* for it */
     sd_event_source *news, *woken;      /* of VMs, and when a pass looks at them */
     bool is_resting;                    /* it has, a moment ago */
 };
@@ -169,57 +168,46 @@ static int begin_pass(struct loop *loop, bool retries)
     return set_time(loop->part, 0);
 }
 
-/* The pass begins after the requests have arrived, so that what they get is not older. */
-static int answer(struct loop *loop)
+static bool may_begin(const struct loop *loop)
 {
-    loop->answers = true;
-    loop->serves_registrants = loop->registrants_wait;
-    loop->registrants_wait = false;
-    return begin_pass(loop, false);
+    return loop->is_passing || clock_now_ns() >= loop->next_ns;
+}
+
+static bool wants_pass(const struct loop *loop)
+{
+    return loop->passes_again || service_wants_pass(&loop->service);
 }
 
 /* Requests wait for a pass of their own, and it may begin, now or later. */
 static int answer_when_due(struct loop *loop)
 {
-    if (loop->is_passing || (!loop->registrants_wait && !service_wants_pass(&loop->service)))
-        return 0;
-    return set_time(loop->soon, loop->next_ns);
+    return loop->is_passing || !wants_pass(loop) ? 0 : set_time(loop->soon, loop->next_ns);
 }
 
+/* The pass begins after the requests have arrived, so that what they get is not older. */
 static int on_soon(sd_event_source *source, uint64_t time_us, void *opaque)
 {
     struct loop *loop = opaque;
 
     (void)source;
     (void)time_us;
-    if (!loop->is_passing && (loop->registrants_wait || service_wants_pass(&loop->service)))
-        return answer(loop);
-    return answer_when_due(loop);
-}
-
-static int answer_requests(struct loop *loop)
-{
-    bool serves_registrants = loop->serves_registrants;
-
-    loop->answers = loop->serves_registrants = false;
-    loop->next_ns = clock_now_ns() + (PASS_SHARE - 1) * service_pass_ns(&loop->service);
-    service_serve(&loop->service);
-    if (!serves_registrants)
-        return 0;
-    service_serve_registrants(&loop->service);
-    return sd_event_source_set_enabled(loop->requests[REGISTRANTS], SD_EVENT_ON);
+    if (loop->is_passing || !may_begin(loop) || !wants_pass(loop))
+        return answer_when_due(loop);
+    loop->passes_again = false;
+    return begin_pass(loop, false);
 }
 
 static int end_pass(struct loop *loop)
 {
-    bool passes_again = loop->passes_again;
     int err = 0;
 
-    loop->is_passing = loop->passes_again = false;
-    if (loop->answers)
-        err = answer_requests(loop);
-    if (err >= 0 && passes_again)
-        return begin_pass(loop, false);
+    loop->is_passing = false;
+    loop->next_ns = clock_now_ns() + (PASS_SHARE - 1) * service_pass_ns(&loop->service);
+    service_serve(&loop->service);
+    service_serve_registrants(&loop->service);
+    if (loop->registrants_wait)
+        err = sd_event_source_set_enabled(loop->requests[REGISTRANTS], SD_EVENT_ON);
+    loop->registrants_wait = false;
     return err < 0 ? err : answer_when_due(loop);
 }
 
@@ -236,12 +224,14 @@ static int on_part(sd_event_source *source, uint64_t time_us, void *opaque)
 /* Unasked. */
 static int on_pass(sd_event_source *source, uint64_t time_us, void *opaque)
 {
-    int err = begin_pass(opaque, true);
+    struct loop *loop = opaque;
+    int err;
 
     (void)time_us;
-    if (err >= 0)
-        err = sd_event_source_set_time_relative(source, PASS_US);
-    return err < 0 ? err : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    if (!may_begin(loop))
+        return set_time(source, loop->next_ns);
+    err = begin_pass(loop, true);
+    return err < 0 ? err : set_time(source, clock_now_ns() + PASS_US * UINT64_C(1000));
 }
 
 /* ---- requests ------------------------------------------------------------------------------- */
@@ -258,16 +248,19 @@ static int on_requests(sd_event_source *source, int fd, uint32_t events, void *o
     return answer_when_due(loop);
 }
 
-/* Whose VM it is that is registered is asked of what the last pass has seen: one that begins from here on. */
+/* Those that register wait for a pass like requests. Which VMs there are stays the same while one is under way. */
 static int on_registrants(sd_event_source *source, int fd, uint32_t events, void *opaque)
 {
     struct loop *loop = opaque;
-    int err = sd_event_source_set_enabled(source, SD_EVENT_OFF);
 
     (void)fd;
     (void)events;
-    loop->registrants_wait = true;
-    return err < 0 ? err : answer_when_due(loop);
+    if (loop->is_passing) {
+        loop->registrants_wait = true;
+        return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    }
+    service_serve_registrants(&loop->service);
+    return answer_when_due(loop);
 }
 
 /* ---- the kernel's word ---------------------------------------------------------------------- */
@@ -295,7 +288,9 @@ static int on_woken(sd_event_source *source, uint64_t time_us, void *opaque)
     (void)time_us;
     sd_event_source_get_enabled(loop->news, &is_listening);
     if (is_listening == SD_EVENT_OFF && !loop->is_resting) {
-        loop->passes_again = loop->is_passing;
+        if (!may_begin(loop))
+            return set_time(source, loop->next_ns);
+        loop->passes_again |= loop->is_passing;
         err = begin_pass(loop, false);
         loop->is_resting = true;
         if (err >= 0)

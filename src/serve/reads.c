@@ -94,10 +94,13 @@ static bool opens_for_all(void *opaque, uint64_t asked_ns)
     return reads->pass_ns >= asked_ns || waits(reads);
 }
 
-void reads_init(struct reads *reads, struct host *host, const struct vitals_server *server)
+void reads_init(struct reads *reads, struct host *host, const struct vitals_server *server,
+                const struct vitals_server *register_server)
 {
-    *reads = (struct reads){
-        .host = host, .server = server, .gate = {.opens = opens_for_all, .opaque = reads}};
+    *reads = (struct reads){.host = host,
+                            .server = server,
+                            .register_server = register_server,
+                            .gate = {.opens = opens_for_all, .opaque = reads}};
 }
 
 void reads_passed(struct reads *reads, uint64_t begin_ns, uint64_t took_ns)
@@ -111,6 +114,7 @@ void reads_passed(struct reads *reads, uint64_t begin_ns, uint64_t took_ns)
 /* More come as long as some wait for a turn; but nobody waits for long because of others. */
 bool reads_want_pass(const struct reads *reads)
 {
-    return reads->wanted_ns && (!server_n_waiting(reads->server) ||
-                                clock_now_ns() - reads->wanted_ns >= reads->took_ns);
+    bool more_come = server_n_waiting(reads->server) || server_n_waiting(reads->register_server);
+
+    return reads->wanted_ns && (!more_come || clock_now_ns() - reads->wanted_ns >= reads->took_ns);
 }

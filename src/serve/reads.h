@@ -15,7 +15,8 @@
 struct reads {
     struct host *host;
     const struct vitals_server *server;
-    struct qmp_gate gate; /* of requests about all VMs */
+    const struct vitals_server *register_server; /* whose clients wait for passes, too */
+    struct qmp_gate gate; /* of requests about all VMs, and of VMs that register */
     uint64_t pass_ns;     /* when the last pass over the host began, */
     uint64_t took_ns;     /* and what it took */
     uint64_t alone_ns;    /* what those over a process take */
@@ -31,7 +32,8 @@ struct vm_gate {
 };
 
 /* All stay as long as it is used. */
-void reads_init(struct reads *reads, struct host *host, const struct vitals_server *server);
+void reads_init(struct reads *reads, struct host *host, const struct vitals_server *server,
+                const struct vitals_server *register_server);
 void vm_gate_init(struct vm_gate *gate, struct reads *reads, struct host_vm *vm);
 
 /* A pass over the host has begun at @begin_ns, took so much, and is over. */

@@ -280,12 +280,16 @@ static void register_vm(struct qmp_call *call, struct registrant *registrant,
     buf_puts(call->out, "}");
 }
 
+/* Whose VM it is, is asked of what a pass has seen. */
 void qmp_register_vm(struct qmp_call *call)
 {
     struct registrant *registrant = registrant_of(call);
+    const struct qmp_gate *gate = registrant->socket->gate;
     struct speaker speaker = {0};
     int fd;
 
+    if (gate && !qmp_pass_gate(call, gate))
+        return;
     if (!registrant_claim(call, registrant, REGISTER_FILE_VM, 1, &fd))
         return;
     if (registrant->vm)

@@ -65,8 +65,9 @@ struct registrant {
 
 struct register_socket {
     struct host *host;
-    struct roster *roster;  /* whom the VMs are told to; NULL: nobody */
-    struct vitals_ctx *ctx; /* of no VM: its clients are accounted for by it */
+    struct roster *roster;       /* whom the VMs are told to; NULL: nobody */
+    const struct qmp_gate *gate; /* a pass that has begun later; NULL: nothing need come first */
+    struct vitals_ctx *ctx;      /* of no VM: its clients are accounted for by it */
     struct vitals_listener *listener;
     char *path; /* of the socket, if it was made here, and goes with it */
     struct listener_speech speech;

@@ -121,6 +121,7 @@ static bool open_register_socket(struct service *service, const struct serve_opt
     else
         register_socket_limit(&service->register_socket, options->register_clients,
                               options->register_files);
+    service->register_socket.gate = &service->reads.gate;
     return !err;
 }
 
@@ -189,7 +190,7 @@ bool service_open(const struct serve_options *options, const struct service_sock
     }
     if (!account_read_people(options->owners, "", &people))
         people = (struct person_range){.min = 1, .max = 0};
-    reads_init(&service->reads, service->host, service->server);
+    reads_init(&service->reads, service->host, service->server, service->register_server);
     vm_sockets_init(&service->sockets, &service->directory, service->server, &service->reads,
                     people);
     service_pass(service);
@@ -249,30 +250,36 @@ static void end_reading(struct service *service)
 }
 
 /* True: there is more to do. */
+static bool go_on_reading(struct service *service, uint64_t until_ns)
+{
+    uint64_t cpu_ns = clock_thread_cpu_ns();
+    bool is_more = host_go_on(service->host, until_ns);
+
+    if (!is_more)
+        end_reading(service);
+    service->pass.cpu_ns += clock_thread_cpu_ns() - cpu_ns;
+    return is_more;
+}
+
 static bool go_on(struct service *service, uint64_t until_ns)
 {
-    struct service_pass *pass = &service->pass;
-
-    if (!pass->is_read && host_go_on(service->host, until_ns))
+    if (!service->pass.is_read && go_on_reading(service, until_ns))
         return true;
-    if (!pass->is_read)
-        end_reading(service);
     return vm_sockets_update(&service->sockets, service->host, until_ns);
 }
 
 bool service_go_on(struct service *service, uint64_t until_ns)
 {
     struct service_pass *pass = &service->pass;
-    uint64_t cpu_ns = clock_thread_cpu_ns();
 
     if (!pass->is_under_way)
         return false;
     pass->is_under_way = go_on(service, until_ns);
-    pass->cpu_ns += clock_thread_cpu_ns() - cpu_ns;
     if (pass->is_under_way)
         return true;
     reads_passed(&service->reads, pass->begin_ns, pass->cpu_ns);
     server_ask_again(service->server);
+    server_ask_again(service->register_server);
     return false;
 }
 

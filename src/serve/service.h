@@ -56,14 +56,13 @@ bool service_change(struct service *service, const struct serve_options *before,
  */
 void service_begin_pass(struct service *service, bool retries);
 bool service_go_on(struct service *service, uint64_t until_ns);
-uint64_t service_pass_ns(const struct service *service); /* CPU time of the last one */
-void service_pass(struct service *service);              /* a whole one that begins now */
+/* What the last one took to read the host: CPU time. Sockets are made once for each VM. */
+uint64_t service_pass_ns(const struct service *service);
+void service_pass(struct service *service); /* a whole one that begins now */
 
-/* Answers what has arrived at the VMs' sockets, but for what waits for a pass. */
+/* Answers what has arrived at the fd of each server, but for what waits for a pass. Registrants: between passes. */
 void service_serve(struct service *service);
-bool service_wants_pass(const struct service *service); /* it does, and nothing more comes first */
-
-/* After a pass, answers what has arrived at the other server. */
 void service_serve_registrants(struct service *service);
+bool service_wants_pass(const struct service *service); /* it does, and nothing more comes first */
 
 #endif

@@ -3,10 +3,13 @@
 
 import os
 import signal
+import time
 
 import pytest
 
+from support.passes import Passes
 from support.programs import EXAMPLE_PUBLISH, InputEnded, listens, wait_until
+from support.registrant import Registrant, Vm
 
 PROCESSES, VMS, REGISTERED = 4, 10, 5
 
@@ -75,3 +78,36 @@ def test_all_are_there_again_when_the_daemon_is(programs, serve, fleet):
     assert sum(map(listens, paths)) >= PROCESSES * VMS
     assert wait_for_all(programs, again, vmms) == paths
     assert all(map(listens, paths))
+
+
+WAVE = 100
+MESSAGES = '{{"execute": "qmp_capabilities"}} {{"execute": "register-vm", "arguments": {{"name": "{name}"}}}}'
+
+
+def test_many_that_register_at_once_wait_for_few_passes(programs, start, name):
+    """As many as have come before a pass begins can register behind it, whatever it takes to read all VMs."""
+    passes = programs.keep(Passes(programs))
+    daemon = start("--user", "root", "--group", "root", around=passes.around)
+    assert daemon.ready, daemon.log()
+    clients = [programs.keep(Registrant(os.path.join(daemon.run_directory, "register.sock"))) for _ in range(WAVE)]
+    vms = [programs.keep(Vm(vcpus=())) for _ in clients]
+    for client in clients:
+        assert "QMP" in client.read_message()
+    wait_until(lambda: len(kernels(programs, daemon)) >= WAVE, "all are seen")
+    daemon.send_signal(signal.SIGSTOP)
+    before, begin = passes.by_link(), time.monotonic()
+    for i, (client, vm) in enumerate(zip(clients, vms, strict=True)):
+        client.send_files(MESSAGES.format(name=f"{name}-{i}"), [vm.stats])
+    daemon.send_signal(signal.SIGCONT)
+    for client in clients:
+        assert client.read_message() == {"return": {}} and "return" in client.read_message()
+    unasked = 1 + int((time.monotonic() - begin) / 0.5)
+    assert passes.since(before) <= WAVE / 10 + unasked
+
+
+def kernels(programs, daemon):
+    """VMs of this process."""
+    host = programs.client(os.path.join(daemon.run_directory, "host.sock"))
+    found = [vm for vm in host.execute("query-vms") if vm.get("pid") == os.getpid()]
+    host.close()
+    return found
