@@ -2,6 +2,7 @@
 #include "serve/vm_sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,8 @@
 #include "base/clock.h"
 #include "base/count.h"
 #include "base/file_limit.h"
-#include "serve/log.h"
 #include "serve/own_socket.h"
+#include "serve/vm_shares.h"
 #include "server/speak.h"
 
 static const char *const file_names[] = {
@@ -64,7 +65,7 @@ static bool has_owner(const struct vm_sockets *sockets, const struct vm_entry *e
 }
 
 /* @file NULL: into the directory. The others get what is theirs all the same. */
-static void let_in(const struct vm_sockets *sockets, const struct vm_entry *entry, const char *file)
+static void let_in(struct vm_sockets *sockets, const struct vm_entry *entry, const char *file)
 {
     const uid_t *owner = has_owner(sockets, entry) ? &entry->vm->uid : NULL;
     enum access_kind kind = file ? ACCESS_SOCKET : ACCESS_DIRECTORY;
@@ -74,15 +75,16 @@ static void let_in(const struct vm_sockets *sockets, const struct vm_entry *entr
     put_path(sockets, entry, file, path);
     err = account_let_in(&sockets->directory->account, path, kind, owner);
     if (err && owner)
-        serve_log(SERVE_WARNING, "%s: user %u, whose VM it is, can't be let in: %s", path, *owner,
-                  strerror(-err));
+        serve_log_seldom(&sockets->strangers, SERVE_WARNING,
+                         "%s: user %u, whose VM it is, can't be let in: %s", path, *owner,
+                         strerror(-err));
     else if (err)
-        serve_log(SERVE_WARNING, "%s: the group can't be let in: %s", path, strerror(-err));
+        serve_log_seldom(&sockets->strangers, SERVE_WARNING, "%s: the group can't be let in: %s",
+                         path, strerror(-err));
 }
 
 /* What was just made, with the mode that says all for most. */
-static void let_into_new(const struct vm_sockets *sockets, const struct vm_entry *entry,
-                         const char *file)
+static void let_into_new(struct vm_sockets *sockets, const struct vm_entry *entry, const char *file)
 {
     const uid_t *owner = has_owner(sockets, entry) ? &entry->vm->uid : NULL;
 
@@ -90,7 +92,7 @@ static void let_into_new(const struct vm_sockets *sockets, const struct vm_entry
         let_in(sockets, entry, file);
 }
 
-static int make_directory(const struct vm_sockets *sockets, struct vm_entry *entry)
+static int make_directory(struct vm_sockets *sockets, struct vm_entry *entry)
 {
     int err;
 
@@ -106,19 +108,31 @@ static int make_directory(const struct vm_sockets *sockets, struct vm_entry *ent
 
 /*
  * However many VMs anybody makes, there are files for passes, without which no VM would be seen to end and
- * none be given back; and for clients.
+ * none be given back; and for clients, beside those that they leave to all else.
  */
 enum { FILES_LEFT_SHARE = 4 };
 
-static int make_file(const struct vm_sockets *sockets, const char *path)
+static uint32_t files_left(void)
 {
-    int fd = own_socket_make(path, run_directory_socket_mode(sockets->directory));
+    uint32_t part = file_limit_part(FILES_LEFT_SHARE), for_clients = 2 * server_files_left();
 
-    if (fd < 0 || file_limit_leaves(fd, file_limit_part(FILES_LEFT_SHARE)))
-        return fd;
-    unlink(path);
-    close(fd);
-    return -EMFILE;
+    return part > for_clients ? part : for_clients;
+}
+
+static bool are_files_left(const struct vm_sockets *sockets)
+{
+    uint32_t n_left = files_left();
+    int fds[VM_SOCKETS], n = 0;
+    bool are_left = true;
+
+    while (n < VM_SOCKETS && are_left) {
+        fds[n] = fcntl(sockets->directory->vms, F_DUPFD_CLOEXEC, 0);
+        are_left = fds[n] >= 0 && file_limit_leaves(fds[n], n_left);
+        n += fds[n] >= 0;
+    }
+    while (n > 0)
+        close(fds[--n]);
+    return are_left;
 }
 
 /* The listener takes the socket over; its file goes with the directory. */
@@ -138,8 +152,7 @@ static int listen_on(const struct vm_sockets *sockets, struct vm_entry *entry,
     return err;
 }
 
-static int make_socket(const struct vm_sockets *sockets, struct vm_entry *entry,
-                       enum vm_socket_kind kind)
+static int make_socket(struct vm_sockets *sockets, struct vm_entry *entry, enum vm_socket_kind kind)
 {
     char path[PATH_MAX];
     int fd, err;
@@ -147,7 +160,7 @@ static int make_socket(const struct vm_sockets *sockets, struct vm_entry *entry,
     if (entry->listeners[kind])
         return 0;
     vm_socket_path(sockets, entry, kind, path);
-    fd = make_file(sockets, path);
+    fd = own_socket_make(path, run_directory_socket_mode(sockets->directory));
     if (fd < 0)
         return fd;
     err = listen_on(sockets, entry, kind, fd);
@@ -156,11 +169,6 @@ static int make_socket(const struct vm_sockets *sockets, struct vm_entry *entry,
     else
         let_into_new(sockets, entry, file_names[kind]);
     return err;
-}
-
-static bool is_complete(const struct vm_entry *entry)
-{
-    return entry->listeners[VM_SOCKET_GROUPED] && entry->listeners[VM_SOCKET_FLAT];
 }
 
 static int make_gate(const struct vm_sockets *sockets, struct vm_entry *entry)
@@ -174,27 +182,56 @@ static int make_gate(const struct vm_sockets *sockets, struct vm_entry *entry)
     return 0;
 }
 
-static void open_entry(const struct vm_sockets *sockets, struct vm_entry *entry)
+static void set_error(struct vm_sockets *sockets, struct vm_entry *entry, int err)
 {
-    int err = make_gate(sockets, entry);
+    sockets->n_waiting += err == -EMFILE;
+    sockets->n_waiting -= entry->err == -EMFILE;
+    entry->err = err;
+}
+
+static void open_entry(struct vm_sockets *sockets, struct vm_entry *entry)
+{
+    int err = are_files_left(sockets) ? make_gate(sockets, entry) : -EMFILE;
 
     if (!err)
         err = make_directory(sockets, entry);
     for (size_t i = 0; i < VM_SOCKETS && !err; i++)
         err = make_socket(sockets, entry, i);
-    if (err && !entry->has_failed)
-        serve_log(SERVE_WARNING, "%s: not all sockets of this VM can be made: %s", entry->vm->name,
-                  strerror(-err));
-    entry->has_failed = err;
+    if (err && !entry->err)
+        serve_log_seldom(&sockets->failures, SERVE_WARNING,
+                         "%s: not all sockets of this VM can be made: %s", entry->vm->name,
+                         strerror(-err));
+    set_error(sockets, entry, err);
 }
 
-static void close_entry(const struct vm_sockets *sockets, struct vm_entry *entry)
+static void drop_sockets(struct vm_sockets *sockets, struct vm_entry *entry)
 {
-    for (size_t i = 0; i < VM_SOCKETS; i++)
+    for (size_t i = 0; i < VM_SOCKETS; i++) {
         vitals_listener_close(entry->listeners[i]);
+        entry->listeners[i] = NULL;
+    }
     if (entry->name[0])
         run_directory_remove(sockets->directory, entry->name);
+    entry->name[0] = '\0';
     free(entry->gate);
+    entry->gate = NULL;
+}
+
+/* Another user's VM has its files. */
+static void shut_entry(struct vm_sockets *sockets, struct vm_entry *entry)
+{
+    drop_sockets(sockets, entry);
+    serve_log_seldom(&sockets->failures, SERVE_WARNING,
+                     "%s: this VM has no sockets any more: there are not files for those of all, "
+                     "and another user has fewer",
+                     entry->vm->name);
+    set_error(sockets, entry, -EMFILE);
+}
+
+static void close_entry(struct vm_sockets *sockets, struct vm_entry *entry)
+{
+    drop_sockets(sockets, entry);
+    set_error(sockets, entry, 0);
     host_vm_unref(entry->vm);
 }
 
@@ -244,6 +281,15 @@ static bool reserve(struct vm_sockets *sockets, size_t n)
     return true;
 }
 
+/* Who waits longer is not passed by. */
+static void open_or_wait(struct vm_sockets *sockets, struct vm_entry *entry)
+{
+    if (sockets->n_waiting)
+        set_error(sockets, entry, -EMFILE);
+    else
+        open_entry(sockets, entry);
+}
+
 /*
  * Those that were there before stand in the same order; what is new stands behind them. True: there is more
  * of it.
@@ -258,7 +304,7 @@ static bool add_new(struct vm_sockets *sockets, struct host_vm *const *vms, size
 
         *entry =
             (struct vm_entry){.vm = host_vm_ref(vms[sockets->n]), .number = ++sockets->last_number};
-        open_entry(sockets, entry);
+        open_or_wait(sockets, entry);
         sockets->n++;
         if (clock_now_ns() >= until_ns)
             break;
@@ -278,7 +324,7 @@ static bool retry(struct vm_sockets *sockets, uint64_t until_ns)
     while (sockets->retries && sockets->next < sockets->n) {
         struct vm_entry *entry = &sockets->entries[sockets->next++];
 
-        if (is_complete(entry))
+        if (!entry->err || entry->err == -EMFILE)
             continue;
         open_entry(sockets, entry);
         if (clock_now_ns() >= until_ns)
@@ -288,13 +334,21 @@ static bool retry(struct vm_sockets *sockets, uint64_t until_ns)
     return false;
 }
 
+static bool share(struct vm_sockets *sockets, uint64_t until_ns)
+{
+    static const struct vm_shares_ops ops = {
+        .are_files_left = are_files_left, .open = open_entry, .shut = shut_entry};
+
+    return sockets->n_waiting && vm_shares_give(sockets, &ops, until_ns);
+}
+
 bool vm_sockets_update(struct vm_sockets *sockets, const struct host *host, uint64_t until_ns)
 {
     size_t n;
     struct host_vm *const *vms = host_vms(host, &n);
 
     return drop_gone(sockets, until_ns) || retry(sockets, until_ns) ||
-           add_new(sockets, vms, n, until_ns);
+           add_new(sockets, vms, n, until_ns) || share(sockets, until_ns);
 }
 
 const struct vm_entry *vm_sockets_after(const struct vm_sockets *sockets, uint64_t number)

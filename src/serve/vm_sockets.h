@@ -4,6 +4,7 @@
 #define SERVE_VM_SOCKETS_H
 
 #include "host/host.h"
+#include "serve/log.h"
 #include "serve/reads.h"
 #include "serve/run_directory.h"
 #include "vitals/qmp.h"
@@ -15,8 +16,8 @@ struct vm_entry {
     char name[SOCKET_NAME_MAX + 1]; /* of its directory; its own for life; empty: it has none yet */
     struct vm_gate *gate;           /* of its clients' requests */
     struct vitals_listener *listeners[VM_SOCKETS]; /* NULL: could not be made yet */
-    bool has_failed;                               /* which was said */
-    uint64_t number;                               /* grows from each to the next; from 1 on */
+    int err;         /* why not, which was said; -EMFILE: it waits for files; or 0 */
+    uint64_t number; /* grows from each to the next; from 1 on */
 };
 
 struct vm_sockets {
@@ -28,7 +29,9 @@ struct vm_sockets {
     size_t n, cap;
     bool retries; /* what could not be made, from this entry on: */
     size_t next;
+    size_t n_waiting; /* for files: there are not enough for all */
     uint64_t last_number;
+    struct serve_seldom failures, strangers; /* said: no sockets; who can't be let in */
     size_t
         asked_last; /* the VM in which a value of a request was found last: where others are, mostly */
 };
@@ -42,8 +45,9 @@ void vm_sockets_close(struct vm_sockets *sockets);
 
 /*
  * After a pass: VMs that are gone lose their sockets, and those that have none get some. What can't be
- * made is said once for each VM, and tried again by the update that follows vm_sockets_retry(). True: it is
- * later than @until_ns of CLOCK_MONOTONIC, and there is more to do, by another call before the host changes.
+ * made is said once for each VM, if not of too many, and tried again by the update that follows vm_sockets_retry().
+ * Where there are not files for all, users share them: see vm_shares.h. True: it is later than @until_ns of
+ * CLOCK_MONOTONIC, and there is more to do, by another call before the host changes.
  */
 bool vm_sockets_update(struct vm_sockets *sockets, const struct host *host, uint64_t until_ns);
 void vm_sockets_retry(struct vm_sockets *sockets);

@@ -58,11 +58,11 @@ void listener_resume(void *opaque)
 }
 
 /* The files of a process belong to its VM first. */
-static bool leaves_files(int fd)
+uint32_t server_files_left(void)
 {
     uint32_t left = file_limit_part(SERVER_FILES_SHARE);
 
-    return file_limit_leaves(fd, left < SERVER_FILES_LEFT_MAX ? left : SERVER_FILES_LEFT_MAX);
+    return left < SERVER_FILES_LEFT_MAX ? left : SERVER_FILES_LEFT_MAX;
 }
 
 static int serve(struct vitals_listener *listener, int fd)
@@ -70,7 +70,7 @@ static int serve(struct vitals_listener *listener, int fd)
     struct protocol *protocol;
     int err;
 
-    if (!leaves_files(fd))
+    if (!file_limit_leaves(fd, server_files_left()))
         return -EMFILE;
     protocol =
         qmp_protocol_new(listener->server, listener->ctx, listener->dialect, listener->providers);

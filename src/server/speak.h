@@ -41,6 +41,9 @@ void listener_set_gate(struct vitals_listener *listener, const struct qmp_gate *
 /* Commands that wait at a gate ask once more. Not from inside of one. */
 void server_ask_again(struct vitals_server *server);
 
+/* So many files of the process are left by clients: who comes when there are no more is refused. */
+uint32_t server_files_left(void);
+
 /* The clients that wait for a turn, as far as they are known. By the thread that processes the server. */
 uint32_t server_n_waiting(const struct vitals_server *server);
 

@@ -13,7 +13,7 @@ from honest import Honest
 
 from support.daemon import Daemon
 from support.kernel_reader import missing_for_host
-from support.programs import PRELOADED, wait_until, words_of
+from support.programs import EXAMPLE_PUBLISH, PRELOADED, InputEnded, wait_until, words_of
 from support.registrant import Registrant, Vm
 
 CROWD = 200
@@ -167,15 +167,18 @@ def test_no_more_files(programs, start, register, client_of):
     n_greeted = sum("QMP" in greeting for greeting in greetings)
     assert 0 < n_greeted < 128 and all("QMP" in each or NO_FILES in str(each) for each in greetings)
     print(f"with {n_greeted} others, and {CROWD - n_greeted} refused: {ask_often(client)}")
-    refused = programs.connect(os.path.join(daemon.run_directory, "register.sock"))
-    assert NO_FILES in str(refused.read_message())
+    path = os.path.join(daemon.run_directory, "register.sock")
+    assert NO_FILES in str(programs.connect(path).read_message())
+    published = programs.keep(InputEnded([EXAMPLE_PUBLISH, "published", path], programs.directory, path))
+    wait_until(lambda: NO_FILES in published.log(), "its VMM is told")
     for each in crowd:
         each.close()
     wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) < 128 - n_greeted, "they are gone")
     register(daemon, "second")
-    daemon.wait_for("second")
+    daemon.wait_for("second", "published")  # which has come again
     ask_often(client_of(daemon, "second"))
-    assert set(vms_of(programs, daemon)) == {"first", "second"}
+    assert set(vms_of(programs, daemon)) == {"first", "second", "published"}
+    assert published.log().count(NO_FILES) == 1
 
 
 def test_a_crowd_at_one_vm(programs, start, register, client_of):
