@@ -11,8 +11,19 @@
 
 /* ---- finding -------------------------------------------------------------------------------- */
 
+/* Those of a VM are mostly beside each other, and in each pass where they were in the one before. */
+static struct host_thread *find_near(const struct host_threads *threads, pid_t thread)
+{
+    size_t first = threads->last_found ? threads->last_found - 1 : 0;
+
+    for (size_t i = first; i < first + 3 && i < threads->n_threads; i++)
+        if (threads->threads[i].thread == thread)
+            return &threads->threads[i];
+    return NULL;
+}
+
 /* By hand, since calls of a function that compares would cost most of all that is done here. */
-static struct host_thread *find_thread(const struct host_threads *threads, pid_t thread)
+static struct host_thread *search_thread(const struct host_threads *threads, pid_t thread)
 {
     size_t low = 0, high = threads->n_threads;
 
@@ -27,6 +38,17 @@ static struct host_thread *find_thread(const struct host_threads *threads, pid_t
     return low < threads->n_threads && threads->threads[low].thread == thread
                ? &threads->threads[low]
                : NULL;
+}
+
+static struct host_thread *find_thread(struct host_threads *threads, pid_t thread)
+{
+    struct host_thread *found = find_near(threads, thread);
+
+    if (!found)
+        found = search_thread(threads, thread);
+    if (found)
+        threads->last_found = (size_t)(found - threads->threads);
+    return found;
 }
 
 static struct host_process *find_among(struct host_process *processes, size_t n, pid_t process)
@@ -345,7 +367,7 @@ int host_threads_take(struct host_threads *threads, const struct thread_record *
 
 /* ---- one process alone ---------------------------------------------------------------------- */
 
-static struct host_thread *find_same(const struct host_threads *threads,
+static struct host_thread *find_same(struct host_threads *threads,
                                      const struct thread_record *record)
 {
     struct host_thread *found = find_thread(threads, (pid_t)record->thread);
@@ -479,7 +501,7 @@ void host_threads_free(struct host_threads *threads)
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-bool host_threads_vcpu_row(const struct host_threads *threads, pid_t thread, uint64_t *row)
+bool host_threads_vcpu_row(struct host_threads *threads, pid_t thread, uint64_t *row)
 {
     const struct host_thread *found = find_thread(threads, thread);
 
@@ -521,7 +543,7 @@ uint32_t host_threads_left_out(const struct host_threads *threads)
 
 /* ---- quotas --------------------------------------------------------------------------------- */
 
-struct cgroup_inodes host_threads_inodes(const struct host_threads *threads, pid_t thread)
+struct cgroup_inodes host_threads_inodes(struct host_threads *threads, pid_t thread)
 {
     const struct host_thread *found = find_thread(threads, thread);
 

@@ -47,6 +47,7 @@ struct host_process {
 struct host_threads {
     struct host_thread *threads, *threads_before; /* by the thread */
     size_t n_threads, n_threads_before;
+    size_t last_found; /* of the threads: the next one is mostly beside it */
     struct host_process *processes, *processes_before; /* by the process */
     size_t n_processes, n_processes_before;
     size_t cap, cap_before;
@@ -74,7 +75,7 @@ void host_threads_free(struct host_threads *threads);
 void host_threads_mark_vcpu(struct host_threads *threads, pid_t thread);
 
 /* Fills a row of target "vcpu"; false: the last pass had no such thread. */
-bool host_threads_vcpu_row(const struct host_threads *threads, pid_t thread, uint64_t *row);
+bool host_threads_vcpu_row(struct host_threads *threads, pid_t thread, uint64_t *row);
 
 /* Fills a row of target "vm", but for the time of quotas; false: no such process. */
 bool host_threads_vm_row(struct host_threads *threads, pid_t process, uint64_t *row);
@@ -83,7 +84,7 @@ bool host_threads_vm_row(struct host_threads *threads, pid_t process, uint64_t *
 uint32_t host_threads_left_out(const struct host_threads *threads);
 
 /* Which groups the kernel had it in; unknown if the last pass had no such thread. */
-struct cgroup_inodes host_threads_inodes(const struct host_threads *threads, pid_t thread);
+struct cgroup_inodes host_threads_inodes(struct host_threads *threads, pid_t thread);
 
 /*
  * How long quotas held these threads of a process back, at the time that was told to @cgroups. @proc is

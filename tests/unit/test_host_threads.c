@@ -62,8 +62,7 @@ static uint64_t vm_value(struct host_threads *threads, pid_t process, enum sched
     return row[stat];
 }
 
-static uint64_t vcpu_value(const struct host_threads *threads, pid_t thread,
-                           enum sched_vcpu_stat stat)
+static uint64_t vcpu_value(struct host_threads *threads, pid_t thread, enum sched_vcpu_stat stat)
 {
     uint64_t row[SCHED_VCPU_STATS];
 
