@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fetch.h"
 #include "host/process.h"
+
+enum { RECORDS_FETCHED = 4 };
 
 void host_table_init(struct host_table *table, struct stats_schema *const schemas[KVM_KINDS])
 {
@@ -441,6 +444,19 @@ int host_update_begin(struct host_update *update, struct host_table *table,
     return 0;
 }
 
+/* That of the VM which is mostly the next one. */
+static void fetch_next(const struct host_update *update, size_t n_now)
+{
+    const struct host_table *table = update->table;
+    size_t size =
+        sizeof(struct kvm_record) + table->schemas[KVM_KIND_VCPU]->row_len * sizeof(uint64_t);
+
+    for (size_t i = n_now; i < n_now + RECORDS_FETCHED && i < update->n_records; i++)
+        fetch(update->records[i], size);
+    if (update->next + 1 < table->n_by_key)
+        host_vm_fetch_rows(table->by_key[update->next + 1]);
+}
+
 bool host_update_take(struct host_update *update)
 {
     struct host_records of_vm;
@@ -449,6 +465,7 @@ bool host_update_take(struct host_update *update)
     if (!update->n_records)
         return false;
     of_vm = records_of_next(update->records, update->n_records);
+    fetch_next(update, of_vm.n);
     err = take(update, &of_vm);
     if (err)
         update->err = err;

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fetch.h"
 #include "kvm/meanings.h"
+
+enum { ROWS_FETCHED = 4 };
 
 const char *const host_targets[KVM_KINDS] = {[KVM_KIND_VM] = "vm", [KVM_KIND_VCPU] = "vcpu"};
 
@@ -238,6 +241,12 @@ int host_vm_insert_vcpu(struct host_vm *vm, uint32_t id, char *path, struct host
 void host_vm_remove_vcpu(struct host_vm *vm, struct host_vcpu *vcpu)
 {
     remove_vcpu(vm, (size_t)(vcpu - vm->vcpus));
+}
+
+void host_vm_fetch_rows(const struct host_vm *vm)
+{
+    for (size_t i = 0; i < vm->n_vcpus && i < ROWS_FETCHED; i++)
+        fetch(vm->vcpus[i].row, row_size(vm, KVM_KIND_VCPU));
 }
 
 static void take_vm(struct host_vm *vm, const struct kvm_record *record)

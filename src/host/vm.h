@@ -120,6 +120,9 @@ bool host_vm_is_same_life(const struct host_vm *vm, const struct kvm_record *rec
  */
 bool host_vm_goes_on(const struct host_vm *vm, const struct host_records *records);
 
+/* Says that the values of the last pass will be needed soon: base/fetch.h. */
+void host_vm_fetch_rows(const struct host_vm *vm);
+
 /* Takes values and vCPUs. -ENOMEM: some vCPUs are left out until the next pass. */
 int host_vm_take(struct host_vm *vm, const struct host_records *records);
 

@@ -77,9 +77,12 @@ void web_metrics_take(struct metrics *metrics, const struct view *view, int err,
     if (view_reads_kernel(view))
         add_kernel(metrics, &time, err);
     metrics_add_collector(metrics, REGISTERED, time.registered_ns);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (i + 1 < n)
+            host_vm_fetch_rows(vms[i + 1].vm);
         if (!err || vms[i].vm->is_registered)
             add_vm(metrics, &vms[i], time.unix_ns);
+    }
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
