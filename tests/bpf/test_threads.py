@@ -124,13 +124,25 @@ def test_a_process_that_moves_to_another_control_group(reader, quiet):
             os.rmdir(group)
 
 
+def faults_of(pid):
+    """The minor ones of all threads, also of those that have ended."""
+    return int(read(f"/proc/{pid}/stat").rpartition(")")[2].split()[7])
+
+
 def test_threads_that_have_ended_are_counted(reader, vmm):
     vm = vmm("--vcpus", "0", "--creator-ends")
     wait_until(lambda: len(os.listdir(f"/proc/{vm.pid}/task")) == 1, "the creator has ended")
-    (record,) = of_process(reader, vm.pid).values()
-    assert record["exited_run_time"] > 0
-    faults = int(read(f"/proc/{vm.pid}/stat").rpartition(")")[2].split()[7])
-    assert record["minor_faults"] + record["exited_minor_faults"] == faults
+    found = {}
+
+    def look():
+        before = faults_of(vm.pid)
+        (found["record"],) = of_process(reader, vm.pid).values()
+        found["faults"] = faults_of(vm.pid)
+        return found["faults"] == before
+
+    wait_until(look, "it is at rest")
+    assert found["record"]["exited_run_time"] > 0
+    assert found["record"]["minor_faults"] + found["record"]["exited_minor_faults"] == found["faults"]
 
 
 def test_a_spinning_vcpu_spends_time(reader, vmm):
