@@ -8,10 +8,10 @@ of the daemon's threads of HTTP.
 
 The limit is the sum of two times. One is a pass over the kernel, which has every VM, vCPU and thread with all its
 values: the fastest of 50 that a program makes one after the other, which does nothing else, and does not look
-at what it has read. The other is as many bytes, all zeros, from one thread by one sendall() through a socket of
-the loopback into the same buffer of the same reader; of its CPU time, that of the sender. So it has nothing
-for taking VMs apart, for control groups, for text, or for HTTP, and its pass has its caches warm, which a scrape
-after a rest has not.
+at what it has read. The other is the same bytes, those of a scrape before, from one thread by one sendall() through
+a socket of the loopback into the same buffer of the same reader; of its CPU time, that of the sender. So it has
+nothing for taking VMs apart, for control groups, for text, or for HTTP, and its pass has its caches warm, which a
+scrape after a rest has not.
 
 Then, also with a hundred VMs, the round trips of a client that asks a socket of one VM, while nobody
 scrapes; while one scraper takes a byte a second; and while ten scrape with gzip, as fast as they are
@@ -72,8 +72,8 @@ def length_of(head):
     raise AssertionError(head)
 
 
-def read_reply(connection, buffer):
-    """(status, bytes of the body)"""
+def read_head(connection):
+    """The reply's head, and what has come of its body."""
     head = b""
     while b"\r\n\r\n" not in head:
         more = connection.recv(4096)
@@ -81,6 +81,12 @@ def read_reply(connection, buffer):
             raise ConnectionResetError
         head += more
     head, _, body = head.partition(b"\r\n\r\n")
+    return head, body
+
+
+def read_reply(connection, buffer):
+    """(status, bytes of the body)"""
+    head, body = read_head(connection)
     left = length_of(head) - len(body)
     while left:
         taken = connection.recv_into(buffer, min(left, CHUNK))
@@ -122,9 +128,17 @@ def scrape(web, preset, n):
     return size, statistics.median(times), statistics.median(spent), min(times), min(spent)
 
 
-def send_limit(size, n):
-    """(ms until as many bytes are there, ms of the sender's CPU): the medians, and the least ones."""
-    data, times, spent, buffer = bytes(size), [], [], bytearray(CHUNK)
+def document(web, preset):
+    with connect(web.port) as connection:
+        connection.sendall(request(preset, Authorization=login(PASSWORD)))
+        head, body = read_head(connection)
+        with connection.makefile("rb") as rest:
+            return body + rest.read(length_of(head) - len(body))
+
+
+def send_limit(data, n):
+    """(ms until all is there, ms of the sender's CPU): the medians, and the least ones."""
+    times, spent, buffer = [], [], bytearray(CHUNK)
     with socket.create_server(("127.0.0.1", 0)) as server:
         reader = socket.create_connection(server.getsockname())
         writer, _ = server.accept()
@@ -135,7 +149,7 @@ def send_limit(size, n):
         spent.append(1e3 * (time.thread_time() - begin))
 
     for _ in range(n):
-        sender, left, begin = threading.Thread(target=send), size, time.perf_counter()
+        sender, left, begin = threading.Thread(target=send), len(data), time.perf_counter()
         sender.start()
         while left:
             left -= reader.recv_into(buffer, min(left, CHUNK))
@@ -156,7 +170,7 @@ def measure_scrapes(build, web, pids, n):
         (answer,) = reader.tell(f"time-all {PASSES}")
         of_pass = json.loads(answer)["ns"] / 1e6
         size, *scraped = scrape(web, preset, n)
-        sent = send_limit(size, n)
+        sent = send_limit(document(web, preset), n)
         for name, (ms, cpu), (send_ms, send_cpu) in ((preset, scraped[:2], sent[:2]), ("", scraped[2:], sent[2:])):
             limits = of_pass + send_ms, of_pass + send_cpu
             print(f"{name:8} {size / 1e6:6.2f} {ms:7.1f} {limits[0]:7.1f} {ms / limits[0]:6.2f} {cpu:10.1f}"
