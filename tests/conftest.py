@@ -4,7 +4,15 @@
 import pytest
 
 from support.browser import CHROMIUM, Browser
+from support.kernel_reader import missing_for_host
 from support.programs import Programs
+
+
+@pytest.fixture(scope="session")
+def readable_host():
+    """Skips a test where VMs can't be made, or other users' not be read."""
+    if missing_for_host():
+        pytest.skip(missing_for_host())
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
 import pytest
 
-from support.kernel_reader import BareVmm, Host, Reader, missing_for_host
+from support.kernel_reader import BareVmm, Host, Reader
 
 
 @pytest.fixture(autouse=True, scope="session")
-def kvm():
-    """Skips all tests where VMs can't be made, or other users' not be read."""
-    if missing_for_host():
-        pytest.skip(missing_for_host())
+def kvm(readable_host):
+    """All tests need it."""
 
 
 @pytest.fixture

@@ -12,20 +12,15 @@ import pytest
 from honest import Honest
 
 from support.daemon import Daemon
-from support.kernel_reader import missing_for_host
 from support.programs import EXAMPLE_PUBLISH, PRELOADED, InputEnded, wait_until, words_of
 from support.registrant import Registrant, Vm
+
+pytestmark = pytest.mark.usefixtures("readable_host")
 
 CROWD = 200
 TRIPS = 100
 DAY = 86400
 NO_FILES = "can have no more open files"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def kvm():
-    if missing_for_host():
-        pytest.skip(missing_for_host())
 
 
 @pytest.fixture

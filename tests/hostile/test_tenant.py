@@ -13,10 +13,12 @@ import pytest
 from honest import Honest
 
 from support.daemon import Daemon
-from support.kernel_reader import BARE_VMM, BareVmm, missing_for_host
+from support.kernel_reader import BARE_VMM, BareVmm
 from support.programs import EMULATED, SANITIZED, cpu_time, memory_bound, wait_until
 from support.registrant import Registrant, Vm
 from support.stats_fds import values_of_files
+
+pytestmark = pytest.mark.usefixtures("readable_host")
 
 TENANT, OTHER, THIRD = 4324, 4325, 4326  # people
 FILES = 256  # of a daemon, half of which VMs can have, two each
@@ -25,12 +27,6 @@ MANY = 1000 if EMULATED or SANITIZED else 10000
 AT_A_TIME = 500  # of one process
 STARTS, SECONDS, THERE = 100, 3, 20  # a second, for so long, of which so many are there at a time
 LIST = b'{"execute": "query-vms"}\n'
-
-
-@pytest.fixture(autouse=True, scope="module")
-def kvm():
-    if missing_for_host():
-        pytest.skip(missing_for_host())
 
 
 @pytest.fixture

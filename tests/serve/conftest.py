@@ -7,16 +7,14 @@ import pytest
 
 from support import silent_fs
 from support.daemon import Daemon
-from support.kernel_reader import BareVmm, missing_for_host
+from support.kernel_reader import BareVmm
 from support.programs import PRELOADED, VITALS, Program, words_of
 from support.web import Web
 
 
 @pytest.fixture(autouse=True, scope="session")
-def kvm():
-    """Skips all tests where VMs can't be made, or other users' not be read."""
-    if missing_for_host():
-        pytest.skip(missing_for_host())
+def kvm(readable_host):
+    """All tests need it."""
 
 
 @pytest.fixture
