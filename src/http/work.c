@@ -287,16 +287,33 @@ static void take_turn(struct work *work)
 
 /* ---- the thread ----------------------------------------------------------------------------- */
 
+static bool is_idle(const struct work *work)
+{
+    return !work->ends && TAILQ_EMPTY(&work->items);
+}
+
+/* Under the lock, which it leaves: who makes a place has that of places when it takes this one. */
+static void wait_for_first(struct work *work)
+{
+    bool has_memory;
+
+    pthread_mutex_unlock(&work->lock);
+    has_memory = places_let_go(work->places, clock_now_ns());
+    pthread_mutex_lock(&work->lock);
+    if (is_idle(work) && has_memory)
+        clock_wait_until(&work->asked, &work->lock, clock_now_ns() + PLACES_SPARE_NS);
+    else if (is_idle(work))
+        pthread_cond_wait(&work->asked, &work->lock);
+}
+
 /* Under the lock. False: it ends. */
 static bool wait(struct work *work)
 {
     while (!work->ends && (TAILQ_EMPTY(&work->items) || clock_now_ns() < work->next_ns)) {
-        if (!TAILQ_EMPTY(&work->items))
-            clock_wait_until(&work->asked, &work->lock, work->next_ns);
-        else if (places_let_go(work->places, clock_now_ns()))
-            clock_wait_until(&work->asked, &work->lock, clock_now_ns() + PLACES_SPARE_NS);
+        if (is_idle(work))
+            wait_for_first(work);
         else
-            pthread_cond_wait(&work->asked, &work->lock);
+            clock_wait_until(&work->asked, &work->lock, work->next_ns);
     }
     return !work->ends;
 }
