@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DATA = ROOT / "tests" / "data"
 SANITIZED = bool(os.environ.get("VITALS_SANITIZED"))  # slower, and with more memory
 EMULATED = bool(os.environ.get("VITALS_EMULATED"))  # in an emulated machine: much slower
-TIMEOUT = 120 if EMULATED else 30
+TIMEOUT = 120 if EMULATED or SANITIZED else 30
 
 
 def numbers(enum):

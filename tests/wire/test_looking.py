@@ -992,7 +992,7 @@ def test_one_that_is_large_costs_the_others_nothing(programs, small):
     names = [f"vm{i}" for i in range(8)]
     daemon = programs.keep(DaemonOfMany(programs, small.grouped, *names))
     daemon.vms["vm0"]["vcpus"], daemon.limit = 200, 4 << 20
-    result = at_run_directory(programs, "stats", "--json", "--target", "vm")
+    result = at_run_directory(programs, "stats", "--json", "--target", "vm", "--timeout", str(TIMEOUT))
     assert (result.returncode, result.stderr) == (0, "")
     assert values_by_vm(result).keys() == set(names)
     assert ["vm0"] in daemon.names_asked("query-vms-cpus-fast")
@@ -1073,7 +1073,7 @@ def test_one_that_is_refused_while_another_takes_its_name(programs, small):
 def test_replies_that_are_too_long_are_asked_for_in_pieces(programs, small):
     daemon = programs.keep(DaemonOfMany(programs, small.grouped, *(f"vm{i}" for i in range(8))))
     daemon.limit = 4 << 20
-    result = at_run_directory(programs, "stats", "--json", "--target", "vm")
+    result = at_run_directory(programs, "stats", "--json", "--target", "vm", "--timeout", str(TIMEOUT))
     assert (result.returncode, result.stderr) == (0, "")
     assert len(values_by_vm(result)) == 8
     sizes = [len(names) for names in daemon.names_asked("query-vms-stats")]
