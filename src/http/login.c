@@ -14,6 +14,7 @@
 #include "base/library_thread.h"
 #include "http/http.h"
 #include "http/nice.h"
+#include "http/rests.h"
 
 struct kept {
     uint64_t hash[2], until_ns; /* 0: there is none */
@@ -213,7 +214,9 @@ static void answer_next(struct logins *logins)
     take_out(logins, question);
     if (known == LOGIN_WAITS) {
         pthread_mutex_unlock(&logins->lock);
+        rests_begin();
         question->is_right = is_password(logins->config, &question->login, &logins->data);
+        rests_end();
         explicit_bzero(&logins->data, sizeof(logins->data));
         pthread_mutex_lock(&logins->lock);
         keep(logins, question);

@@ -11,6 +11,7 @@
 #include "base/library_thread.h"
 #include "http/gzip.h"
 #include "http/reply.h"
+#include "http/rests.h"
 
 struct http_made {
     atomic_uint refs;
@@ -239,8 +240,11 @@ static void write_document(struct work *work, struct work_item *what, bool as_pl
         give_nothing(work, what);
         return;
     }
-    if (as_zipped)
+    if (as_zipped) {
+        rests_begin();
         zipped.failed = plain.failed || gzip(plain.data, plain.len, &zipped) != 0;
+        rests_end();
+    }
     if (!as_plain)
         places_give_back(work->places, &plain);
     if (as_zipped)

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import http.client
 import os
+import pathlib
 import re
 import socket
 import ssl
@@ -275,6 +276,24 @@ def test_who_is_known_keeps_its_place(guarded):
 
 def ask_for_login(client, i):
     client.sendall(f"GET /page HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic('alice', f'wrong-{i}')}\r\n\r\n".encode())
+
+
+def waits_of(server):
+    """How often its threads have waited for something."""
+    texts = [path.read_text("ascii") for path in pathlib.Path(f"/proc/{server.pid}/task").glob("*/status")]
+    return sum(int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.MULTILINE)[1]) for text in texts)
+
+
+@pytest.mark.parametrize("path, login", [("/page", "wrong"), ("/big?mib=32", "secret")])
+def test_what_takes_long_leaves_its_cpu_to_others(start, path, login):
+    """A password, and a document that is compressed: each a hundred ms and more in one call of a library."""
+    server = start(web_config=f"basic_auth_users:\n  alice: {bcrypt('secret')}\n  bob: {bcrypt('secret', 12)}\n")
+    user = "bob" if login == "wrong" else "alice"
+    server.get("/page", Authorization=basic(user, "secret"))
+    before = waits_of(server)
+    status, _, _ = server.get(path, Authorization=basic(user, login), Accept_Encoding="gzip")
+    assert status == (401 if login == "wrong" else 200)
+    assert waits_of(server) - before > 30 or SANITIZED  # TSan holds signals back until a call that it knows
 
 
 def test_the_logins_of_one_address_leave_room_for_others(start):
