@@ -7,11 +7,12 @@ the bytes of /metrics as OpenMetrics without gzip, the time until the last of th
 of the daemon's threads of HTTP.
 
 The limit is the sum of two times. One is a pass over the kernel, which has every VM, vCPU and thread with all its
-values: the fastest of 50 that a program makes one after the other, which does nothing else, and does not look
-at what it has read. The other is the same bytes, those of a scrape before, from one thread by one sendall() through
-a socket of the loopback into the same buffer of the same reader; of its CPU time, that of the sender. So it has
-nothing for taking VMs apart, for control groups, for text, or for HTTP, and its pass has its caches warm, which a
-scrape after a rest has not.
+values, by a program that does nothing else, and does not look at what it has read. It comes after the same rest as
+a scrape, and the two take turns, as both find cold what they read. The other is the same bytes, those of a scrape before,
+from one thread by one sendall() through a socket of the loopback into the same buffer of the same reader; of its CPU time,
+that of the sender. So it has nothing for taking VMs apart, for control groups, for text, or for HTTP. The last column has
+the fastest of 50 passes made one after the other, each with what it reads in caches already, which no scrape after a
+rest has.
 
 Then, also with a hundred VMs, the round trips of a client that asks a socket of one VM, while nobody
 scrapes; while one scraper takes a byte a second; and while ten scrape with gzip, as fast as they are
@@ -113,19 +114,28 @@ def cpu_of_others(pid):
     return spent
 
 
-def scrape(web, preset, n):
-    """(bytes, ms until all is there, ms of the daemon's CPU): the medians."""
-    times, spent, size, buffer = [], [], 0, bytearray(CHUNK)
-    with connect(web.port) as connection:
-        for _ in range(n):
-            time.sleep(REST)
-            cpu, begin = cpu_of_others(web.daemon.pid), time.perf_counter()
-            connection.sendall(request(preset, Authorization=login(PASSWORD)))
-            status, size = read_reply(connection, buffer)
-            times.append(1e3 * (time.perf_counter() - begin))
-            spent.append((cpu_of_others(web.daemon.pid) - cpu) / 1e6)
-            assert status == 200
-    return size, statistics.median(times), statistics.median(spent), min(times), min(spent)
+def time_of_passes(reader, n):
+    """The fastest of so many that follow each other, in ms: no other process has its CPU time, so it is both."""
+    (answer,) = reader.tell(f"time-all {n}")
+    return json.loads(answer)["ns"] / 1e6
+
+
+class Scrapes:
+    """Those of one preset in turns with passes of the program that does nothing else, each after a rest."""
+
+    def __init__(self, web, preset, reader, n):
+        self.ms, self.cpu_ms, self.pass_ms, self.size, buffer = [], [], [], 0, bytearray(CHUNK)
+        with connect(web.port) as connection:
+            for _ in range(n):
+                time.sleep(REST)
+                cpu, begin = cpu_of_others(web.daemon.pid), time.perf_counter()
+                connection.sendall(request(preset, Authorization=login(PASSWORD)))
+                status, self.size = read_reply(connection, buffer)
+                self.ms.append(1e3 * (time.perf_counter() - begin))
+                self.cpu_ms.append((cpu_of_others(web.daemon.pid) - cpu) / 1e6)
+                assert status == 200
+                time.sleep(REST)
+                self.pass_ms.append(time_of_passes(reader, 1))
 
 
 def document(web, preset):
@@ -137,7 +147,7 @@ def document(web, preset):
 
 
 def send_limit(data, n):
-    """(ms until all is there, ms of the sender's CPU): the medians, and the least ones."""
+    """([ms until all is there], [ms of the sender's CPU])"""
     times, spent, buffer = [], [], bytearray(CHUNK)
     with socket.create_server(("127.0.0.1", 0)) as server:
         reader = socket.create_connection(server.getsockname())
@@ -157,7 +167,7 @@ def send_limit(data, n):
         sender.join()
     reader.close()
     writer.close()
-    return statistics.median(times), statistics.median(spent), min(times), min(spent)
+    return times, spent
 
 
 def measure_scrapes(build, web, pids, n):
@@ -165,16 +175,17 @@ def measure_scrapes(build, web, pids, n):
     for pid in pids:
         reader.tell(f"threads {pid}")
     print(f"{'preset':8} {'MB':>6} {'ms':>7} {'limit':>7} {'ratio':>6} {'ms of CPU':>10} {'limit':>7} {'ratio':>6}"
-          f"   {'pass ms':>8}  (medians; then the same of the fastest)")  # fmt: skip
+          f"   {'its pass':>8} {'warm':>6}  (medians; then the same of the fastest)")  # fmt: skip
     for preset in PRESETS:
-        (answer,) = reader.tell(f"time-all {PASSES}")
-        of_pass = json.loads(answer)["ns"] / 1e6
-        size, *scraped = scrape(web, preset, n)
-        sent = send_limit(document(web, preset), n)
-        for name, (ms, cpu), (send_ms, send_cpu) in ((preset, scraped[:2], sent[:2]), ("", scraped[2:], sent[2:])):
-            limits = of_pass + send_ms, of_pass + send_cpu
-            print(f"{name:8} {size / 1e6:6.2f} {ms:7.1f} {limits[0]:7.1f} {ms / limits[0]:6.2f} {cpu:10.1f}"
-                  f" {limits[1]:7.1f} {cpu / limits[1]:6.2f}   {of_pass:8.2f}", flush=True)  # fmt: skip
+        warm = time_of_passes(reader, PASSES)
+        scrapes = Scrapes(web, preset, reader, n)
+        send_ms, send_cpu_ms = send_limit(document(web, preset), n)
+        for name, of in (preset, statistics.median), ("", min):
+            of_pass = of(scrapes.pass_ms)
+            limit, cpu_limit = of_pass + of(send_ms), of_pass + of(send_cpu_ms)
+            print(f"{name:8} {scrapes.size / 1e6:6.2f} {of(scrapes.ms):7.1f} {limit:7.1f} {of(scrapes.ms) / limit:6.2f}"
+                  f" {of(scrapes.cpu_ms):10.1f} {cpu_limit:7.1f} {of(scrapes.cpu_ms) / cpu_limit:6.2f}"
+                  f"   {of_pass:8.2f} {warm:6.2f}", flush=True)  # fmt: skip
     reader.stop()
 
 
@@ -182,10 +193,13 @@ def measure_scrapes(build, web, pids, n):
 
 
 def crowd(count, work):
-    """A process with a thread for each; work(i, stop) says how many were answered. Returns what ends it."""
+    """A process with a thread for each; work(i) says how many were answered. Returns what ends it.
+
+    In a session of its own, as others are: for the scheduler it is not a part of the client."""
     report, to_report = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.setsid()
         os.nice(NICE)
         stop, answered = threading.Event(), [0] * count
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
