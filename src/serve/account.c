@@ -19,22 +19,54 @@
 
 /* ---- who we are ----------------------------------------------------------------------------- */
 
-static const char *where(const char *given, const char *option)
+/* By what NSS leaves in errno for a name that it does not have (getpwnam(3)). */
+static int explain(const char *what, const char *name, int err, struct error_text *error)
 {
-    return given ? given : option;
+    if (err == 0 || err == ENOENT || err == ESRCH || err == EBADF || err == EPERM)
+        return error_set(error, -ENOENT, "there is no %s '%s'", what, name);
+    return error_set(error, -err, "%s '%s' can't be looked up: %s", what, name, strerror(err));
+}
+
+int account_look_up_user(const char *name, const struct passwd **ret_user, struct error_text *error)
+{
+    errno = 0;
+    *ret_user = getpwnam(name);
+    return *ret_user ? 0 : explain("user", name, errno, error);
+}
+
+int account_look_up_group(const char *name, const struct group **ret_group,
+                          struct error_text *error)
+{
+    errno = 0;
+    *ret_group = getgrnam(name);
+    return *ret_group ? 0 : explain("group", name, errno, error);
+}
+
+/* What came of looking up a name: @given by @where, or by an option; NULL: it may be missing. */
+static int result(int err, const char *given, const char *where, const char *option,
+                  struct error_text *error)
+{
+    struct error_text why = *error;
+
+    if (!err || (err == -ENOENT && !given))
+        return 0;
+    return error_set(error, err, "%s: %s", where ? where : option, why.text);
 }
 
 static int find_user(const struct account_names *names, struct account *account,
                      struct error_text *error)
 {
-    const char *name = names->user, *at = where(names->user_where, "--user");
-    const struct passwd *user =
-        geteuid() == 0 || name ? getpwnam(name ? name : ACCOUNT_NAME) : NULL;
+    const char *name = names->user, *at = names->user_where;
+    const struct passwd *user = NULL;
+    int err = 0;
 
+    if (geteuid() == 0 || name)
+        err = account_look_up_user(name ? name : ACCOUNT_NAME, &user, error);
     if (!user)
-        return name ? error_set(error, -ENOENT, "%s: there is no user '%s'", at, name) : 0;
+        return result(err, name, at, "--user", error);
     if (geteuid() != 0 && user->pw_uid != geteuid())
-        return error_set(error, -EPERM, "%s: only root can become another user", at);
+        return error_set(error, -EPERM, "%s: only root can become another user",
+                         at ? at : "--user");
     account->uid = user->pw_uid;
     account->gid = user->pw_gid;
     return 0;
@@ -48,14 +80,22 @@ static void share_with(const struct account_names *names, const struct group *gr
     account->group = account->has_group ? group->gr_gid : account->gid;
 }
 
+static int look_up_group(const struct account_names *names, const struct group **ret_group,
+                         struct error_text *error)
+{
+    int err = account_look_up_group(names->group ? names->group : ACCOUNT_NAME, ret_group, error);
+
+    return result(err, names->group, names->group_where, "--group", error);
+}
+
 static int find_group(const struct account_names *names, struct account *account,
                       struct error_text *error)
 {
-    const char *name = names->group, *at = where(names->group_where, "--group");
-    const struct group *group = getgrnam(name ? name : ACCOUNT_NAME);
+    const struct group *group;
+    int err = look_up_group(names, &group, error);
 
     if (!group)
-        return name ? error_set(error, -ENOENT, "%s: there is no group '%s'", at, name) : 0;
+        return err;
     if (geteuid() == 0)
         account->gid = group->gr_gid;
     share_with(names, group, account);
@@ -78,14 +118,12 @@ int account_find(const struct account_names *names, struct account *ret_account,
 int account_change_group(const struct account_names *names, struct account *account,
                          struct error_text *error)
 {
-    const char *name = names->group;
-    const struct group *group = getgrnam(name ? name : ACCOUNT_NAME);
+    const struct group *group;
+    int err = look_up_group(names, &group, error);
 
-    if (!group && name)
-        return error_set(error, -ENOENT, "%s: there is no group '%s'",
-                         where(names->group_where, "--group"), name);
-    share_with(names, group, account);
-    return 0;
+    if (!err)
+        share_with(names, group, account);
+    return err;
 }
 
 /* ---- people --------------------------------------------------------------------------------- */

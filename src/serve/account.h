@@ -3,6 +3,8 @@
 #ifndef SERVE_ACCOUNT_H
 #define SERVE_ACCOUNT_H
 
+#include <grp.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -22,6 +24,15 @@ struct account_names {
     const char *user, *group;
     const char *user_where, *group_where;
 };
+
+/*
+ * The static entry of a name, as getpwnam() and getgrnam() have it. -ENOENT: there is none. Another -errno: nobody
+ * knows, as who is asked for users and groups does not answer, say. Each with a text.
+ */
+int account_look_up_user(const char *name, const struct passwd **ret_user,
+                         struct error_text *error);
+int account_look_up_group(const char *name, const struct group **ret_group,
+                          struct error_text *error);
 
 /*
  * By the names that were given; NULL: ACCOUNT_NAME if it exists, else who has started us. Only root can

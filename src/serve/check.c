@@ -2,8 +2,6 @@
 #include "serve/check.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 
 #include "base/count.h"
@@ -17,12 +15,16 @@
 
 static int check_user(const char *value, struct error_text *error)
 {
-    return getpwnam(value) ? 0 : error_set(error, -ENOENT, "there is no user '%s'", value);
+    const struct passwd *user;
+
+    return account_look_up_user(value, &user, error);
 }
 
 static int check_group(const char *value, struct error_text *error)
 {
-    return getgrnam(value) ? 0 : error_set(error, -ENOENT, "there is no group '%s'", value);
+    const struct group *group;
+
+    return account_look_up_group(value, &group, error);
 }
 
 static int check_owners(const char *value, struct error_text *error)
