@@ -18,11 +18,11 @@ import threading
 import pytest
 
 from support.programs import ROOT, VITALS, run, wait_until
-from support.scraper import Scraper
+from support.scraper import SECONDS, WINDOW, Scraper
 from support.this_host import name_of
 
 RULES = ROOT / "packaging" / "prometheus" / "vitals.rules.yml"
-SOON = [(r"\[5m\]", "[10s]"), (r"for: \d+m", "for: 1s"), (r"> 600\b", "> 5")]
+SOON = [(r"\[5m\]", WINDOW), (r"for: \d+m", "for: 1s"), (r"> 600\b", "> 5")]
 FEWER = [(r"> 100000\b", "> 1000")]
 BY_PROMTOOL_ALONE = {"VmHaltPollWaste", "VmHugePagesSplit"}
 
@@ -87,7 +87,7 @@ def test_alerts_fire_on_vms_that_misbehave(web, programs, vmm, exports):
     expected = {("VmSteal", "starved"), ("VmExitStorm", name_of(storm.pid)), ("VitalsSourceDown", exports.stopped),
                 ("VitalsNotRenewed", ""), ("VitalsSeriesDropped", "")}  # fmt: skip
     with contextlib.suppress(AssertionError):
-        wait_until(lambda: expected <= firing(scraper), "they fire", 90)
+        wait_until(lambda: expected <= firing(scraper), "they fire", 80 + 20 * SECONDS)
     assert expected <= firing(scraper)
     assert ("VmExitStorm", "starved") not in firing(scraper)
     starved.kill()

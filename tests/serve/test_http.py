@@ -11,7 +11,7 @@ import pytest
 
 from support import exposition
 from support.programs import wait_until
-from support.scraper import Scraper
+from support.scraper import WINDOW, Scraper
 from support.stats_fds import values_of_files
 from support.this_host import name_of, types_of_kvm
 
@@ -182,9 +182,9 @@ def test_a_scraper_answers_questions_about_vms(web, programs, vmm, kind):
     scraper = programs.keep(Scraper(programs, kind, [web.port]))
     of_vm = f"{{vm={json.dumps(name)}}}"
     wait_until(lambda: scraper.query("up").get(None) == 1, "the daemon is scraped", 120)
-    wait_until(lambda: scraper.query(f"sum by (vm) (rate(kvm_vcpu_exits_total{of_vm}[10s]))").get(name, 0) > 0,
+    wait_until(lambda: scraper.query(f"sum by (vm) (rate(kvm_vcpu_exits_total{of_vm}{WINDOW}))").get(name, 0) > 0,
                "exits have a rate", 120)  # fmt: skip
-    wait_until_there(scraper, f"sum by (vm) (rate(sched_vcpu_steal_seconds_total{of_vm}[10s]))", name)
+    wait_until_there(scraper, f"sum by (vm) (rate(sched_vcpu_steal_seconds_total{of_vm}{WINDOW}))", name)
     check_quantile(web, scraper, demo, name)
     assert wait_until_there(scraper, "kvm_vm_info", goes) == 1
     other.kill()

@@ -11,6 +11,11 @@ import urllib.parse
 
 import pytest
 
+from support.programs import EMULATED
+
+SECONDS = 10 if EMULATED else 1  # from a scrape to the next one, and that one may take
+WINDOW = f"[{10 * SECONDS}s]"  # of a rate
+
 
 def free_port():
     with socket.socket() as probe:
@@ -19,7 +24,7 @@ def free_port():
 
 
 class Scraper:
-    """Scrapes each second. Targets are ports, or ports with a path; rules are Prometheus's."""
+    """Scrapes all SECONDS. Targets are ports, or ports with a path; rules are Prometheus's."""
 
     def __init__(self, programs, kind, targets, rules=None):
         if not shutil.which(kind):
@@ -45,7 +50,7 @@ class Scraper:
             port, _, path = target.partition("/")
             jobs.append({"job_name": f"vitals-{i}", "params": {"preset": ["full"]}, "metrics_path": "/" + (path or "metrics"),
                          "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]})  # fmt: skip
-        times = {"scrape_interval": "1s", "scrape_timeout": "1s"} | ({"evaluation_interval": "1s"} if rules else {})
+        times = {"scrape_interval": f"{SECONDS}s", "scrape_timeout": f"{SECONDS}s"} | ({"evaluation_interval": "1s"} if rules else {})
         return {"global": times, "scrape_configs": jobs} | ({"rule_files": [rules]} if rules else {})
 
     def ask(self, expression):
