@@ -204,7 +204,7 @@ sys.stdin.read()
 def test_nobody_waits_for_a_vmm(daemon, programs, name):
     """Stopped, its numbers are those that it has; killed, it is gone, and its file is closed."""
     path = os.path.join(daemon.run_directory, "register.sock")
-    before = len(os.listdir(f"/proc/{daemon.pid}/fd"))
+    before = daemon.n_files()
     vmm = programs.start([sys.executable, "-c", VMM, TESTS, path, name])
     assert vmm.read_line() == "registered", vmm.log()
     daemon.wait_for(name)
@@ -215,7 +215,7 @@ def test_nobody_waits_for_a_vmm(daemon, programs, name):
     client.close()
     vmm.kill()
     daemon.wait_without(name)
-    wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) <= before, "its files are closed", TIMEOUT)
+    wait_until(lambda: daemon.n_files() <= before, "its files are closed", TIMEOUT)
 
 
 # ---- what is refused -----------------------------------------------------------------------------

@@ -122,10 +122,10 @@ def test_the_connection_is_the_registration(daemon, registrant, vm, name):
     machine, client = vm(), registrant()
     client.register(machine, name)
     daemon.wait_for(name)
-    before = len(os.listdir(f"/proc/{daemon.pid}/fd"))
+    before = daemon.n_files()
     client.close()
     daemon.wait_without(name)
-    wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) < before, "its files are closed")
+    wait_until(lambda: daemon.n_files() < before, "its files are closed")
 
 
 def test_pause(host, registrant, vm, name):
@@ -401,20 +401,20 @@ def test_ten_thousand_messages(daemon, host, registrant, vm, name):
     """Whatever they are: the others are answered, and no file is left."""
     client, machine = registrant(), vm()
     wait_until(lambda: of_this_process(host), "the kernel shows it")
-    before = len(os.listdir(f"/proc/{daemon.pid}/fd"))
+    before = daemon.n_files()
     for _ in range(100):
         for _ in range(100):
             client.send_files('{"execute": "register-vm", "arguments": {"name": "../../etc"}}', [machine.stats])
         assert host.execute("query-vms") is not None
         for _ in range(100):
             assert "error" in client.read_message()
-    wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) == before, "no file is left")
+    wait_until(lambda: daemon.n_files() <= before, "no file is left")
     client.register(machine, name)
 
 
 def test_files_that_belong_to_no_message(daemon, registrant, vm):
     """506 may wait; one more, and the connection is closed."""
-    before = len(os.listdir(f"/proc/{daemon.pid}/fd"))
+    before = daemon.n_files()
     for surplus in (0, 1):
         client = registrant()
         null = os.open("/dev/null", os.O_RDONLY)
@@ -427,7 +427,7 @@ def test_files_that_belong_to_no_message(daemon, registrant, vm):
             assert "no statistics file" in client.error("register-vm", name="a")
         client.close()
         os.close(null)
-    wait_until(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) <= before, "they are closed")
+    wait_until(lambda: daemon.n_files() <= before, "they are closed")
     registrant()
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`vitals serve` in a directory of its own."""
 
+import contextlib
 import os
 
 from support.programs import VITALS, Program, listens, wait_until
@@ -37,6 +38,14 @@ class Daemon(Program):
     def has(self, name):
         """Whether both sockets are served."""
         return all(listens(self.socket(name, file)) for file in ("qmp.sock", "qemu.sock"))
+
+    def n_files(self):
+        """Without sockets, of which each VM of the host has some, also one of others; and without a pass's."""
+        links = []
+        for name in os.listdir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                links.append(os.readlink(f"/proc/{self.pid}/fd/{name}"))
+        return sum(not link.startswith(("socket:", "anon_inode:bpf")) for link in links)
 
     def wait_for(self, *names):
         for name in names:
