@@ -12,6 +12,8 @@ import pytest
 from support.programs import TIMEOUT, VITALS, run
 from support.strangers import Stranger
 
+LONG = 8  # seconds: who has no CPU for some of them says it late
+
 
 def run_on_terminal(*arguments):
     """(exit status, what stderr is on a terminal)."""
@@ -36,7 +38,7 @@ def silent(programs):
 
 @pytest.mark.parametrize("verb", ["stats", "doctor"])
 def test_a_vm_that_is_silent(silent, verb):
-    _, text = run_on_terminal(verb, "--socket", silent, "--timeout", 3.5)
+    _, text = run_on_terminal(verb, "--socket", silent, "--timeout", LONG)
     lines = text.split("\r")
     waiting = f"vitals {verb}: waiting for 1 VM, "
     said = [line for line in lines if line.startswith(waiting)]
@@ -48,14 +50,14 @@ def test_a_vm_that_is_silent(silent, verb):
 
 def test_silent_vms_are_waited_for_together(programs, silent):
     other = programs.keep(Stranger(programs.path("other.sock"))).path
-    _, text = run_on_terminal("doctor", "--socket", silent, "--socket", other, "--timeout", 3)
+    _, text = run_on_terminal("doctor", "--socket", silent, "--socket", other, "--timeout", LONG)
     assert "waiting for 2 VMs, " in text and "waiting for 1 VM" not in text
 
 
 def test_a_pipe_that_nobody_writes_to(programs):
     """Until somebody does."""
     os.mkfifo(path := programs.path("pipe"))
-    timer = threading.Timer(3.5, lambda: open(path, "wb").close())
+    timer = threading.Timer(LONG, lambda: open(path, "wb").close())
     timer.start()
     status, text = run_on_terminal("diff", path, path)
     timer.join()
@@ -68,9 +70,9 @@ def test_a_pipe_that_nobody_writes_to(programs):
 ])  # fmt: skip
 def test_an_interval(programs, recording, verb, options):
     demo = programs.demo("--recording", recording)
-    status, text = run_on_terminal(verb, "--socket", demo.path, "-i", 3.5, *options)
+    status, text = run_on_terminal(verb, "--socket", demo.path, "-i", LONG, *options)
     assert status == 0
-    assert re.search(rf"vitals {verb}: the first interval takes 3.5 s, [23] s", text)
+    assert re.search(rf"vitals {verb}: the first interval takes {LONG} s, [2-8] s", text)
 
 
 def test_nothing_of_it_in_a_file(silent):
